@@ -1,0 +1,1 @@
+"""The compiler: source text in, object bytes out. Imported as `pybpf.compiler`."""

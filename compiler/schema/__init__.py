@@ -1,0 +1,1 @@
+"""Plain data that the stages share: source spans, types and their layout, declarations."""

@@ -1,0 +1,202 @@
+"""What the user's objects declare: maps, globals, helpers, contexts, programs.
+
+The compiler meets these as the `__bpf__` attribute of objects in the user function's globals. They are plain
+values: nothing here knows a kernel, libbpf or the standard library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.schema.record import Record, factory
+from pybpf.compiler.schema.types import NONE, U64, StructType, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "MapKind",
+    "MapSpec", "ProgramSpec", "StateSpec", "Target",
+]  # fmt: skip
+
+
+class MapKind(Record, eq=False):
+    """A row of the map-type table (include/uapi/linux/bpf.h, `enum bpf_map_type`)."""
+
+    name: str  # "HASH", as in BPF_MAP_TYPE_HASH
+    number: int
+    keyed: bool = True  # has keys and values (a ring buffer has neither)
+    indexed: bool = False  # the key is an array index: u32, every slot exists, nothing is deleted
+    percpu: bool = False  # each CPU sees its own value: a plain add is enough
+    since: str = "3.19"
+
+
+class MapSpec(Record, eq=False):
+    """A declared map. `name` is its symbol; `max_entries` is bytes for ring buffers."""
+
+    name: str
+    kind: MapKind
+    key: Type | None
+    value: Type | None
+    max_entries: int
+    flags: int = 0
+    pinning: int = 0
+    extra: int = 0
+
+
+class GlobalSpec(Record, eq=False):
+    """A `const()` (section .rodata) or `var()` (.data, or .bss when `init` is all zero) of the program."""
+
+    name: str
+    type: Type
+    init: bytes  # exactly size_of(type) bytes
+    constant: bool
+
+
+class ArgSpec(Record):
+    """One argument of a helper, in the verifier's terms (kernel/bpf/helpers.c, `enum bpf_arg_type`).
+
+    `kind` is one of
+        scalar    an integer of `type`
+        address   any 64-bit address, unchecked (probe reads)
+        ctx       the program's context
+        map       a map
+        key value pointer to the preceding map's key / value
+        mem       pointer to readable memory whose size is the next `size` argument
+        out       pointer to memory that the helper fills; size likewise
+        size      byte count of the memory argument before it (`zero` says whether 0 is allowed)
+        ptr       pointer to a kernel or BTF object of struct `type`
+        func      a callback
+        fmt       pointer to a constant format string (with its size next)
+    """
+
+    name: str
+    kind: str
+    type: Type = U64
+    zero: bool = False
+
+
+class HelperSpec(Record, eq=False):
+    """A kernel helper: `id` is its number in `enum bpf_func_id`; `result` is NONE for void.
+
+    `nullable`: the returned pointer may be NULL. `programs`: names of program types that may call it
+    (empty: all). `since`: first kernel release, as "5.8".
+    """
+
+    name: str
+    id: int
+    args: tuple[ArgSpec, ...]
+    result: Type
+    nullable: bool = False
+    gpl: bool = False
+    sleepable: bool = False
+    programs: frozenset[str] = frozenset()
+    since: str = ""
+    doc: str = ""
+    signature: str = ""  # C prototype, for messages
+
+
+class FillSpec(Record, eq=False):
+    """A value made by a helper that fills memory: `comm()`, `user_str(address)`.
+
+    The value is built where it is wanted (a field of a ring-buffer record, a local), so no copy is made. `call` gives
+    the helper's arguments: "dest", "size", or the index of an argument of the Python call. `default` is the type
+    of the value where the context does not ask for a certain size (None: the context must give it).
+    """
+
+    name: str
+    helper: HelperSpec
+    call: tuple[str | int, ...]
+    params: tuple[str, ...]
+    default: Type | None = None
+    # what the simulator calls: (runtime, *args) -> bytes; set by the standard library
+    simulate: Any = None
+
+
+class CtxField(Record):
+    """A field of a context: `type` as Python sees it, loaded as `size` bytes at `offset`.
+
+    `role` is "" for a plain value, "packet" / "packet_end" for the packet's bounds (32-bit in the struct, an address
+    once loaded), "data_loc" for a tracepoint's dynamic string (low half: offset into the record, high half: length),
+    "array" for inline arrays and text, which are referred to in place.
+    """
+
+    name: str
+    type: Type
+    offset: int
+    size: int
+    role: str = ""
+    writable: bool = False
+    doc: str = ""
+
+
+class StateSpec(Record):
+    """A variable that belongs to one run of the program and is kept on the context object (`pkt.cursor`).
+
+    It starts as the context field `init` and lives in a register.
+    """
+
+    name: str
+    init: str
+
+
+class ContextSpec(Record, eq=False):
+    """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it."""
+
+    struct: str
+    fields: tuple[CtxField, ...]
+    state: tuple[StateSpec, ...] = ()
+    # names of fields that did exist on other kernels, aliases and the like are told by did-you-mean only
+
+    def field(self, name: str) -> CtxField | None:
+        for field in self.fields:
+            if field.name == name:
+                return field
+        return None
+
+
+class ProgramSpec(Record, eq=False):
+    """A decorated function. `section` is libbpf's section name, which also says the program's type.
+
+    `context` is None where the parameters are the arguments themselves. Parameters after the context (all of them,
+    without one) are read as u64 from `arg_offsets` of the context, in order: raw tracepoints, BTF tracepoints, and
+    the argument registers of a probed function. `returns` is the type of the return value (NONE: the program always
+    returns `default_return`), limited to `return_values` if that is not empty.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    section: str
+    prog_type: str  # "XDP", as in BPF_PROG_TYPE_XDP
+    context: ContextSpec | None
+    context_struct: str  # name of the C struct that the kernel passes
+    arg_offsets: tuple[int, ...] = ()
+    returns: Type = NONE
+    return_values: tuple[int, int] | None = None  # smallest and largest that the verifier allows
+    default_return: int = 0
+    sleepable: bool = False
+    attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
+
+
+class BuiltinSpec(Record):
+    """A function that the frontend itself knows (`printk`, `sizeof`, `min`), by name."""
+
+    name: str
+
+
+class Target(Record):
+    """What to compile for: the ISA level (1-4), the CPU architecture of probed registers, the oldest kernel."""
+
+    cpu: int = 3
+    arch: str = "x86_64"
+    kernel: tuple[int, int] = (5, 15)
+    optimise: bool = True
+    license: str = "GPL"
+
+
+def struct_of(type: Type) -> StructType | None:
+    """The struct that a struct type or a reference to one names."""
+    from pybpf.compiler.schema.types import PtrType
+
+    inner = type.pointee if isinstance(type, PtrType) else type
+    return inner if isinstance(inner, StructType) else None

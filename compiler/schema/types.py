@@ -1,0 +1,241 @@
+"""The types of the language, with their C layout.
+
+Values of these classes are what annotations, map declarations and contexts carry in their `__bpf__` attribute, and
+what every later stage computes with. Sizes and offsets are in bytes unless a name says `bits`. Layout follows the
+C rules of the BPF target: little-endian, natural alignment, 8-byte pointers (LP64).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.schema.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
+    "ArrayType", "BoolType", "BytesType", "EnumType", "Field", "IntType", "NoneType", "OptionalType",
+    "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
+    "align_of", "is_aggregate", "is_scalar", "layout", "size_of",
+]  # fmt: skip
+
+
+class Type(Record):
+    """Base of all types. `str(type)` is how a diagnostic spells it."""
+
+
+class NoneType(Type):
+    """The type of `None`: a function that returns nothing, or the empty half of an Optional."""
+
+    def __str__(self) -> str:
+        return "None"
+
+
+class BoolType(Type):
+    """True or False; one byte in memory, 0 or 1 in a register. In arithmetic it is an int, as in Python."""
+
+    def __str__(self) -> str:
+        return "bool"
+
+
+class IntType(Type):
+    """An integer of 8, 16, 32 or 64 bits.
+
+    `big` marks a field kept in network byte order; reading it gives the host-order value, storing swaps back.
+    """
+
+    bits: int
+    signed: bool = False
+    big: bool = False
+
+    def __str__(self) -> str:
+        return f"{'be' if self.big else 'i' if self.signed else 'u'}{self.bits}"
+
+    @property
+    def min(self) -> int:
+        return -(1 << self.bits - 1) if self.signed else 0
+
+    @property
+    def max(self) -> int:
+        return (1 << self.bits - self.signed) - 1
+
+
+class EnumType(Type):
+    """A named enumeration over an integer type; members are (name, value) pairs in declaration order."""
+
+    name: str
+    base: IntType
+    members: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Space:
+    """Where an address points; decides how it is read, and whether a plain add to it must be atomic."""
+
+    STACK = "stack"  # this program's own frame
+    MAP = "map"  # a value inside a map that other CPUs see too
+    PERCPU = "percpu"  # a value inside a per-CPU map
+    GLOBAL = "global"  # .data/.bss/.rodata: a map value as well, at a fixed offset
+    RINGBUF = "ringbuf"  # a reserved ring-buffer record
+    PACKET = "packet"  # between data and data_end
+    PACKET_END = "packet_end"  # data_end itself: compared, never read
+    CTX = "ctx"  # the program's context
+    TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
+    KERNEL = "kernel"  # a kernel address: probe reads only
+    USER = "user"  # a user-space address: user probe reads only
+
+
+class PtrType(Type):
+    """An address of a `pointee` (None: of raw bytes) in a `Space`.
+
+    The value of an expression whose Python value is a struct, array, text or bytes object is such a reference.
+    """
+
+    pointee: Type | None
+    space: str
+
+    def __str__(self) -> str:
+        return str(self.pointee) if self.pointee is not None else f"{self.space} address"
+
+
+class ArrayType(Type):
+    """`length` elements one after the other."""
+
+    element: Type
+    length: int
+
+    def __str__(self) -> str:
+        return f"Array[{self.element}, {self.length}]"
+
+
+class TextType(Type):
+    """At most `size` bytes of UTF-8 that end at the first NUL; C's `char[size]`."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"Text[{self.size}]"
+
+
+class BytesType(Type):
+    """Exactly `size` raw bytes; C's `unsigned char[size]`."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"Bytes[{self.size}]"
+
+
+class Field(Record):
+    """A member of a struct. Bit fields have `bits` > 0 and start `bit_offset` bits into the byte at `offset`."""
+
+    name: str
+    type: Type
+    offset: int
+    bits: int = 0
+    bit_offset: int = 0
+
+
+class StructType(Type, eq=False):
+    """A struct. Two structs are the same type only when they are the same object, as Python classes are."""
+
+    name: str
+    fields: tuple[Field, ...]
+    size: int
+    align: int
+    union: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"StructType({self.name})"
+
+    def field(self, name: str) -> Field | None:
+        for field in self.fields:
+            if field.name == name:
+                return field
+        return None
+
+
+class OptionalType(Type):
+    """`inner | None`: what a map lookup, a packet parse or a reservation gives."""
+
+    inner: Type
+
+    def __str__(self) -> str:
+        return f"{self.inner} | None"
+
+
+class TupleType(Type):
+    """A fixed number of values; never in memory."""
+
+    items: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"tuple[{', '.join(map(str, self.items))}]"
+
+
+NONE = NoneType()
+BOOL = BoolType()
+U8, U16, U32, U64 = (IntType(bits) for bits in (8, 16, 32, 64))
+I8, I16, I32, I64 = (IntType(bits, signed=True) for bits in (8, 16, 32, 64))
+
+
+def is_scalar(type: Type) -> bool:
+    """True for what fits one register and is copied: integers, bools, enums, addresses of raw bytes."""
+    return isinstance(type, (IntType, BoolType, EnumType, PtrType))
+
+
+def is_aggregate(type: Type) -> bool:
+    """True for what lives in memory and is referred to."""
+    return isinstance(type, (StructType, ArrayType, TextType, BytesType))
+
+
+def size_of(type: Type) -> int:
+    """Bytes that a value takes in memory."""
+    match type:
+        case IntType():
+            return type.bits // 8
+        case BoolType():
+            return 1
+        case EnumType():
+            return type.base.bits // 8
+        case PtrType():
+            return 8
+        case ArrayType():
+            return size_of(type.element) * type.length
+        case TextType() | BytesType():
+            return type.size
+        case StructType():
+            return type.size
+    raise TypeError(f"{type} has no size in memory")
+
+
+def align_of(type: Type) -> int:
+    """Alignment in bytes that C gives the type."""
+    match type:
+        case ArrayType():
+            return align_of(type.element)
+        case TextType() | BytesType():
+            return 1
+        case StructType():
+            return type.align
+    return size_of(type)
+
+
+def layout(name: str, members: Iterable[tuple[str, Type]], *, packed: bool = False) -> StructType:
+    """Lay out a struct by C's rules (`packed`: without padding, alignment 1)."""
+    offset, align = 0, 1
+    fields = []
+    for member, type in members:
+        step = 1 if packed else align_of(type)
+        offset = (offset + step - 1) // step * step
+        fields.append(Field(member, type, offset))
+        offset += size_of(type)
+        align = max(align, step)
+    return StructType(name, tuple(fields), (offset + align - 1) // align * align, align)

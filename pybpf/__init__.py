@@ -1,0 +1,1 @@
+"""Write eBPF programs in typed Python."""

@@ -1,0 +1,1 @@
+"""What programs call: helpers, contexts, packet headers, maps. Imported as `pybpf.stdlib`."""
