@@ -1,0 +1,404 @@
+"""Values and operations of the SSA form.
+
+Every value is one 64-bit register. An operation of `width` 32 works on the low halves of its operands and leaves the
+upper half of its result zero, as BPF's ALU32 instructions do; there are no other integer types. A value's `kind` is
+"int" or "ptr" (an address that the verifier tracks: never stored as a number by accident, never added to another).
+
+Operation classes are final: dispatch on `type(op)`. Each class says which fields are operands (`operands`) and
+
+    pure        no effect and no trap: may be removed when unused, duplicated, or moved to any place that its
+                operands dominate
+    pinned      stays in its block, behind the branch that leads there (guards; memory reads through checked pointers)
+    effect      changes memory or the world: never removed, reordered or duplicated
+    terminator  ends a block
+
+so that a pass never needs a list of classes. Arithmetic is the ISA's (RFC 9669 section 4.1): it wraps, x / 0 is 0, x % 0
+is x, shift counts are taken modulo the width, sdiv and smod truncate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pybpf.compiler.schema.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.ir.function import Block, Slot
+    from pybpf.compiler.schema.span import Span
+
+__all__ = [
+    "BINARY", "NEGATED", "PREDICATES", "SWAPPED",
+    "Atomic", "Binary", "Branch", "Call", "CallHelper", "Cmp", "Const", "Extend", "FuncAddr", "GlobalAddr", "Guard",
+    "Jump", "Load", "MapAddr", "Op", "Param", "Phi", "PtrAdd", "Return", "SlotAddr", "Store", "Swap", "Unreachable",
+    "Value",
+]  # fmt: skip
+
+BINARY = ("add", "sub", "mul", "udiv", "umod", "sdiv", "smod", "and", "or", "xor", "shl", "lshr", "ashr")
+PREDICATES = ("eq", "ne", "ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge", "set")  # set: lhs & rhs != 0
+
+# The predicate that holds exactly when the other does not. ("set" has none in the ISA: branch targets swap instead.)
+NEGATED = {
+    "eq": "ne", "ne": "eq", "ult": "uge", "uge": "ult", "ule": "ugt", "ugt": "ule",
+    "slt": "sge", "sge": "slt", "sle": "sgt", "sgt": "sle",
+}  # fmt: skip
+# The predicate that says the same with its operands exchanged.
+SWAPPED = {
+    "eq": "eq", "ne": "ne", "set": "set", "ult": "ugt", "ugt": "ult", "ule": "uge", "uge": "ule",
+    "slt": "sgt", "sgt": "slt", "sle": "sge", "sge": "sle",
+}  # fmt: skip
+
+
+class Value(Record, eq=False):
+    """Something an operation can use. `name` is the Python variable that it carries, or ""; it has no meaning."""
+
+
+class Const(Value):
+    """A 64-bit integer constant, kept as a signed Python int (-2**63 .. 2**63 - 1). It stands in no block."""
+
+    value: int
+
+    kind: ClassVar[str] = "int"
+    name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        self.value = (self.value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
+
+
+class Param(Value):
+    """A parameter of the function: the context, or a subprogram's argument (R1..R5 by index)."""
+
+    index: int
+    kind: str = "int"
+    name: str = ""
+
+
+class Op(Value):
+    """Base of the operations. `span` is the Python expression it comes from; `kind` is "void" without a result."""
+
+    operands: ClassVar[tuple[str, ...]] = ()
+    pure: ClassVar[bool] = False
+    pinned: ClassVar[bool] = False
+    effect: ClassVar[bool] = False
+    terminator: ClassVar[bool] = False
+
+    def args(self) -> list[Value]:
+        """The values used, in a fixed order."""
+        return [getattr(self, f) for f in self.operands]
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        """Replace each used value `v` by `change(v)`, in place."""
+        for f in self.operands:
+            setattr(self, f, change(getattr(self, f)))
+
+    def targets(self) -> list[Block]:
+        """Successor blocks; empty for anything but a jump or a branch."""
+        return []
+
+
+class Phi(Op):
+    """result = the value of the pair whose block control came from. Phis stand first in a block, as one parallel copy."""
+
+    incoming: list[tuple[Block, Value]]
+    kind: str = "int"
+    name: str = ""
+    span: Span | None = None
+
+    pure = True
+
+    def args(self) -> list[Value]:
+        return [value for _, value in self.incoming]
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.incoming = [(block, change(value)) for block, value in self.incoming]
+
+
+class Binary(Op):
+    """result = lhs `op` rhs, in `width` bits (one of BINARY)."""
+
+    op: str
+    lhs: Value
+    rhs: Value
+    width: int = 64
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "int"
+    operands = ("lhs", "rhs")
+    pure = True
+
+
+class PtrAdd(Op):
+    """result = base + offset bytes: the same object, another place. The base is never a pointer that may be null."""
+
+    base: Value
+    offset: Value
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "ptr"
+    operands = ("base", "offset")
+    pure = True
+
+
+class Extend(Op):
+    """result = the low `bits` (8, 16, 32) of value, zero-extended or, if `signed`, sign-extended, to 64 bits."""
+
+    value: Value
+    bits: int
+    signed: bool
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "int"
+    operands = ("value",)
+    pure = True
+
+
+class Swap(Op):
+    """result = the low `bits` (16, 32, 64) of value with their bytes in reverse order, zero-extended."""
+
+    value: Value
+    bits: int
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "int"
+    operands = ("value",)
+    pure = True
+
+
+class Cmp(Op):
+    """result = 1 if lhs `pred` rhs else 0, compared in `width` bits (one of PREDICATES). Pointers compare at 64."""
+
+    pred: str
+    lhs: Value
+    rhs: Value
+    width: int = 64
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "int"
+    operands = ("lhs", "rhs")
+    pure = True
+
+
+class Guard(Op):
+    """result = value, known to satisfy the branch that dominates this block: not null, inside the packet, in range.
+
+    What was checked is used only through its guard, and a guard never leaves its block; so no pass can bring
+    an access, or arithmetic on a pointer, in front of the check that makes it safe.
+    """
+
+    value: Value
+    kind: str = "ptr"
+    name: str = ""
+    span: Span | None = None
+
+    operands = ("value",)
+    pinned = True
+
+
+class Load(Op):
+    """result = `bits` (8..64) of memory at addr + offset, zero-extended, or sign-extended if `signed`.
+
+    `kind` is "ptr" where the verifier gives a pointer (packet bounds in a context, pointers in kernel objects).
+    `constant`: the memory never changes while the program runs (context fields, .rodata): equal loads are equal.
+    """
+
+    addr: Value
+    offset: int
+    bits: int
+    signed: bool = False
+    kind: str = "int"
+    constant: bool = False
+    name: str = ""
+    span: Span | None = None
+
+    operands = ("addr",)
+    pinned = True
+
+
+class Store(Op):
+    """Memory at addr + offset = the low `bits` (8..64) of value."""
+
+    addr: Value
+    offset: int
+    bits: int
+    value: Value
+    span: Span | None = None
+
+    kind: ClassVar[str] = "void"
+    name: ClassVar[str] = ""
+    operands = ("addr", "value")
+    effect = True
+
+
+class Atomic(Op):
+    """Atomically: old = memory; memory = old `op` value; result = old, if `fetch`. `bits` is 32 or 64.
+
+    `op` is add, and, or, xor; or xchg (memory = value) and cmpxchg (memory = value if old == expected), which fetch.
+    """
+
+    op: str
+    addr: Value
+    offset: int
+    bits: int
+    value: Value
+    expected: Value | None = None
+    fetch: bool = False
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "int"
+    effect = True
+
+    def args(self) -> list[Value]:
+        return [self.addr, self.value] if self.expected is None else [self.addr, self.value, self.expected]
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.addr, self.value = change(self.addr), change(self.value)
+        if self.expected is not None:
+            self.expected = change(self.expected)
+
+
+class SlotAddr(Op):
+    """result = address of a stack slot of this function."""
+
+    slot: Slot
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "ptr"
+    pure = True
+
+
+class MapAddr(Op):
+    """result = the map `symbol` (a pointer to struct bpf_map that the loader fills in)."""
+
+    symbol: str
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "ptr"
+    pure = True
+
+
+class GlobalAddr(Op):
+    """result = address of the global variable `symbol` in .rodata, .data or .bss."""
+
+    symbol: str
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "ptr"
+    pure = True
+
+
+class FuncAddr(Op):
+    """result = address of the static subprogram `symbol`, to be passed as a callback."""
+
+    symbol: str
+    name: str = ""
+    span: Span | None = None
+
+    kind: ClassVar[str] = "ptr"
+    pure = True
+
+
+class CallHelper(Op):
+    """result = kernel helper number `id` (called `helper`) of up to five arguments."""
+
+    id: int
+    helper: str
+    arguments: list[Value]
+    kind: str = "int"
+    name: str = ""
+    span: Span | None = None
+
+    effect = True
+
+    def args(self) -> list[Value]:
+        return list(self.arguments)
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.arguments = [change(v) for v in self.arguments]
+
+
+class Call(Op):
+    """result = the subprogram `function` of this module, called with up to five arguments."""
+
+    function: str
+    arguments: list[Value]
+    kind: str = "int"
+    name: str = ""
+    span: Span | None = None
+
+    effect = True
+
+    def args(self) -> list[Value]:
+        return list(self.arguments)
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.arguments = [change(v) for v in self.arguments]
+
+
+class Jump(Op):
+    """Go on at `target`."""
+
+    target: Block
+    span: Span | None = None
+
+    kind: ClassVar[str] = "void"
+    name: ClassVar[str] = ""
+    effect = True
+    terminator = True
+
+    def targets(self) -> list[Block]:
+        return [self.target]
+
+
+class Branch(Op):
+    """Go on at `then` if lhs `pred` rhs in `width` bits, else at `other`. The two are never the same block."""
+
+    pred: str
+    lhs: Value
+    rhs: Value
+    then: Block
+    other: Block
+    width: int = 64
+    span: Span | None = None
+
+    kind: ClassVar[str] = "void"
+    name: ClassVar[str] = ""
+    operands = ("lhs", "rhs")
+    effect = True
+    terminator = True
+
+    def targets(self) -> list[Block]:
+        return [self.then, self.other]
+
+
+class Return(Op):
+    """Leave the function with `value` in R0."""
+
+    value: Value
+    span: Span | None = None
+
+    kind: ClassVar[str] = "void"
+    name: ClassVar[str] = ""
+    operands = ("value",)
+    effect = True
+    terminator = True
+
+
+class Unreachable(Op):
+    """Control never gets here. Passes delete the branches that lead to it."""
+
+    span: Span | None = None
+
+    kind: ClassVar[str] = "void"
+    name: ClassVar[str] = ""
+    effect = True
+    terminator = True
