@@ -1,0 +1,113 @@
+"""What a diagnostic is made of. The catalogue is the modules beside this one, a theme each; render.py shows them.
+
+A diagnostic is a Record class with a code and two sentences as templates over its fields:
+
+    class MaybeNone(Diagnostic):
+        '''What `pybpf explain E0203` prints: what it means, why, an example that fails and one that works.'''
+
+        name: str
+        origin: Span | None = None
+
+        code = "E0203"
+        title = "`{name}` may be None here"
+        label = "used without a check"
+
+        def more(self) -> Iterator[Label | Note | Help]:
+            if self.origin:
+                yield Label(self.origin, "this lookup can miss")
+            yield Help("return early when it is None:", (f"if {self.name} is None:", "    return"))
+
+The frontend collects diagnostics in a `Report`, goes on where it can, and raises `CompileError` with all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pybpf.compiler.schema.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybpf.compiler.schema.span import Span
+
+__all__ = ["CompileError", "Diagnostic", "Help", "Label", "Note", "Report"]
+
+
+class Label(Record):
+    """A secondary region of the source, underlined with dashes, and what it has to do with the error."""
+
+    span: Span
+    text: str
+
+
+class Note(Record):
+    """A fact that helps to understand: what the kernel would say, what the rule is."""
+
+    text: str
+
+
+class Help(Record):
+    """A way out; `code` are the lines to write, as they would stand in the program."""
+
+    text: str
+    code: tuple[str, ...] = ()
+
+
+class Diagnostic(Record, eq=False):
+    """Base of all diagnostics. `span` is what the carets underline."""
+
+    span: Span
+
+    code: ClassVar[str] = ""
+    severity: ClassVar[str] = "error"  # or "warning"
+    title: ClassVar[str] = ""
+    label: ClassVar[str] = ""
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        """Secondary labels, notes and helps, in the order to show them."""
+        return iter(())
+
+    def texts(self) -> tuple[str, str]:
+        """Title and label with the fields filled in."""
+        values = {f: getattr(self, f) for f in type(self)._fields}
+        return self.title.format_map(values), self.label.format_map(values)
+
+    def __str__(self) -> str:
+        return f"{self.severity}[{self.code}]: {self.texts()[0]} ({self.span})"
+
+
+class CompileError(Exception):
+    """The program was refused; `diagnostics` say where and why. `str()` is the full text that a user sees."""
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+
+    def __str__(self) -> str:
+        from pybpf.compiler.diagnostics.render import render_all
+
+        return "\n" + render_all(self.diagnostics)
+
+
+class Report:
+    """Collects diagnostics of one compilation, each at most once."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self._seen: set[tuple[str, str]] = set()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, str(diagnostic.span))
+        if key not in self._seen:
+            self._seen.add(key)
+            self.diagnostics.append(diagnostic)
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity == "error" for d in self.diagnostics)
+
+    def raise_if_failed(self) -> None:
+        """Raise CompileError if there is an error; diagnostics are in source order."""
+        if self.failed:
+            raise CompileError(sorted(self.diagnostics, key=lambda d: (d.span.source.name, d.span.line, d.span.col)))

@@ -1,0 +1,496 @@
+"""The typed tree: what the frontend hands on. Every expression has its type and its span; nothing is left implicit.
+
+All of Python's sugar is gone: chained comparisons, `and`/`or` as values, `.get(k, d)`, default arguments, methods
+written in the DSL are spelled out with the nodes here. Conversions are explicit nodes, so whoever walks the tree never
+decides about widths or None. Operands are evaluated left to right, each once.
+
+Types of expressions (pybpf.compiler.schema.types):
+    IntType, BoolType, EnumType     a number in a register
+    PtrType(aggregate, space)       a reference to a struct, array, text or bytes in that space
+    PtrType(None, PACKET)           an address inside the packet; PACKET_END is only compared
+    OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for references
+    NoneType                        no value
+Aggregates by value do not exist: an expression that makes one (`New`, `Fill`, `Zero`, `TextConst`) has type
+PtrType(aggregate, STACK), and is built where it is wanted when it is assigned to a place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.schema.record import Record, factory
+
+if TYPE_CHECKING:
+    from pybpf.compiler.schema import types
+    from pybpf.compiler.schema.span import Source, Span
+    from pybpf.compiler.schema.specs import CtxField, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec
+    from pybpf.compiler.schema.types import Type
+
+__all__ = [
+    "And", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert", "CtxLoad", "Discard",
+    "Expr", "ExprStmt", "Field", "Fill", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
+    "Index", "IsNone", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
+    "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
+    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "TextCompare", "TextConst", "Truth", "Typed", "Unary", "Unwrap",
+    "Update", "Var", "While", "WithReserve", "Wrap", "Zero",
+]  # fmt: skip
+
+
+class Var(Record, eq=False):
+    """A local variable, parameter, or temporary of one function. It keeps one type for its whole life."""
+
+    name: str
+    type: Type
+    span: Span | None = None
+
+
+class Node(Record, eq=False):
+    """Base of expressions and statements."""
+
+
+class Expr(Node):
+    """Base of expressions."""
+
+    type: Type
+    span: Span
+
+
+# --- values
+
+
+class Const(Expr):
+    """An int, bool or enum constant of the given type."""
+
+    value: int
+
+
+class NoneValue(Expr):
+    """`None`: of type NoneType, or of an OptionalType that it is the empty value of."""
+
+
+class TextConst(Expr):
+    """A constant text or bytes object. `value` has exactly the bytes of the type's size (text: NUL-padded)."""
+
+    value: bytes
+
+
+class Zero(Expr):
+    """A new aggregate with all bytes zero."""
+
+
+class New(Expr):
+    """A new struct: the given fields in the order of evaluation, everything else (padding too) zero."""
+
+    values: tuple[tuple[types.Field, Expr], ...]
+
+
+class Fill(Expr):
+    """A new text or bytes object (of the type's size) that a helper fills: see FillSpec."""
+
+    spec: FillSpec
+    args: tuple[Expr, ...]
+
+
+class Local(Expr):
+    """The value of a variable. Of an Optional variable it is the Optional; `Unwrap` follows where it is narrowed."""
+
+    var: Var
+
+
+class Context(Expr):
+    """The program's context; its type is PtrType(None, CTX)."""
+
+
+class CtxLoad(Expr):
+    """A field of the context, converted to `type`.
+
+    Role "packet"/"packet_end": the address. Role "array": a reference PtrType(aggregate, CTX) in place. Role "data_loc": a
+    reference to the text inside the tracepoint record, PtrType(TextType(n), CTX) (n bounds what may be read).
+    """
+
+    field: CtxField
+
+
+class Global(Expr):
+    """A `const()` or `var()`: its value, or for an aggregate a reference PtrType(aggregate, GLOBAL). A place."""
+
+    spec: GlobalSpec
+
+
+class Field(Expr):
+    """base.field: the value (byte order and width already applied), or for an aggregate a reference. A place."""
+
+    base: Expr
+    field: types.Field
+
+
+class Index(Expr):
+    """base[index]: element of an array, or byte of a text or bytes object (as u8). A place.
+
+    The index is an int expression proven to lie in 0 .. length - 1.
+    """
+
+    base: Expr
+    index: Expr
+
+
+# --- operators
+
+
+class Unary(Expr):
+    """-x or ~x ("-", "~"), in 64 bits of the signedness of `type`; the operand is of that type."""
+
+    op: str
+    value: Expr
+
+
+class Binary(Expr):
+    """lhs op rhs with op in + - * // % & | ^ << >>; `type` is I64 or U64 and both operands are of that type.
+
+    It wraps in 64 bits. // and % floor, as in Python; x // 0 is 0 and x % 0 is x. Shift counts are masked with 63;
+    >> is arithmetic for I64. A divisor, or a shift count, is never a narrower value that needs converting.
+    """
+
+    op: str
+    lhs: Expr
+    rhs: Expr
+
+
+class Compare(Expr):
+    """lhs op rhs with op in == != < <= > >=; both ints of one type (I64 or U64), or both addresses. Type BOOL."""
+
+    op: str
+    lhs: Expr
+    rhs: Expr
+
+
+class TextCompare(Expr):
+    """Whether two texts are equal up to their first NUL (bytes: entirely). `equal` False negates. Type BOOL.
+
+    `rhs` is a TextConst or a reference; sizes may differ.
+    """
+
+    lhs: Expr
+    rhs: Expr
+    equal: bool = True
+
+
+class Truth(Expr):
+    """bool(value) for an int (!= 0), an Optional int (present and != 0), a reference (True) or Optional reference. BOOL."""
+
+    value: Expr
+
+
+class Not(Expr):
+    """not value; the operand is BOOL."""
+
+    value: Expr
+
+
+class And(Expr):
+    """lhs and rhs, both BOOL; rhs is evaluated only if lhs is true."""
+
+    lhs: Expr
+    rhs: Expr
+
+
+class Or(Expr):
+    """lhs or rhs, both BOOL; rhs is evaluated only if lhs is false."""
+
+    lhs: Expr
+    rhs: Expr
+
+
+class IfExp(Expr):
+    """then if test else other: test is BOOL, both sides have this expression's type."""
+
+    test: Expr
+    then: Expr
+    other: Expr
+
+
+class Let(Expr):
+    """Assign `value` to the fresh variable `var`, then the value of `body`, which may use it."""
+
+    var: Var
+    value: Expr
+    body: Expr
+
+
+class Convert(Expr):
+    """value as the int type `type`: wraps (keeps the low bits, reinterpreted in the new signedness). bool counts as 0/1."""
+
+    value: Expr
+
+
+class IsNone(Expr):
+    """value is None, for an Optional. Type BOOL."""
+
+    value: Expr
+
+
+class Wrap(Expr):
+    """A present value as the Optional `type`."""
+
+    value: Expr
+
+
+class Unwrap(Expr):
+    """The value in an Optional that flow analysis has shown to be present here."""
+
+    value: Expr
+
+
+class PtrOffset(Expr):
+    """base + offset bytes, for an address into the packet; the offset is an int expression."""
+
+    base: Expr
+    offset: Expr
+
+
+class Cast(Expr):
+    """The same address as another pointer type: `header.at(address)`."""
+
+    value: Expr
+
+
+# --- calls
+
+
+class HelperCall(Expr):
+    """A kernel helper. Each argument is of the kind its ArgSpec says: an int, a reference (mem, out, key, value, ptr),
+    the Context, or the MapSpec of a map."""
+
+    helper: HelperSpec
+    args: tuple[Expr | MapSpec, ...]
+
+
+class FuncCall(Expr):
+    """A typed instance of a Python function, inlined here: arguments are assigned to its `params`, then its body runs."""
+
+    function: Function
+    args: tuple[Expr, ...]
+
+
+class Printk(Expr):
+    """bpf_trace_printk of a printf format (bytes, no NUL) and its arguments: ints of 64 bits (%d %u %x with ll), or
+    references to text (%s). Type NONE."""
+
+    format: bytes
+    args: tuple[Expr, ...]
+
+
+# --- maps. Keys and values are int expressions of the declared type, or references to (or makers of) aggregates.
+
+
+class MapGet(Expr):
+    """map.get(key): Optional of the value; for an aggregate value an Optional reference into the map."""
+
+    map: MapSpec
+    key: Expr
+
+
+class MapIndex(Expr):
+    """array[key] with a key proven to be below max_entries: the value, or a reference into the map. A place."""
+
+    map: MapSpec
+    key: Expr
+
+
+class MapContains(Expr):
+    """key in map. Type BOOL."""
+
+    map: MapSpec
+    key: Expr
+
+
+class MapSet(Expr):
+    """map[key] = value, with the update flags of bpf(2) (0 any, 1 noexist, 2 exist). Type NONE."""
+
+    map: MapSpec
+    key: Expr
+    value: Expr
+    flags: int = 0
+
+
+class MapUpdate(Expr):
+    """map[key] op= amount: of the entry, which starts as zero if there is none. Type NONE.
+
+    Atomic in a shared map for + - & | ^ on 32 and 64 bit values; `value` is of the map's value type.
+    """
+
+    map: MapSpec
+    key: Expr
+    op: str
+    value: Expr
+
+
+class MapDelete(Expr):
+    """del map[key]; nothing happens where there is no such key. Type NONE."""
+
+    map: MapSpec
+    key: Expr
+
+
+class MapPop(Expr):
+    """map.pop(key, None): Optional of a scalar value, after which the key is gone."""
+
+    map: MapSpec
+    key: Expr
+
+
+class MapSetDefault(Expr):
+    """map.setdefault(key, value): Optional reference to (scalar: Optional value of) the entry, made from `value` if new.
+
+    It is None only where the map is full.
+    """
+
+    map: MapSpec
+    key: Expr
+    value: Expr
+
+
+class RingEmit(Expr):
+    """ring.emit(value): reserve, build in place, submit. BOOL: False where the ring was full."""
+
+    map: MapSpec
+    value: Expr
+
+
+class RingReserve(Expr):
+    """ring.reserve(): Optional reference to a zeroed record; only as the subject of WithReserve."""
+
+    map: MapSpec
+
+
+class Discard(Expr):
+    """record.discard() inside its WithReserve. Type NONE. Afterwards the record is not used on this path."""
+
+    var: Var
+
+
+# --- statements
+
+
+class Stmt(Node):
+    """Base of statements."""
+
+    span: Span
+
+
+Place = (Field, Index, Global, MapIndex, CtxLoad)
+
+
+class Assign(Stmt):
+    """var = value; both have the same type (for an aggregate: the variable now refers to it)."""
+
+    var: Var
+    value: Expr
+
+
+class Store(Stmt):
+    """place = value: a scalar is stored at the place's width and byte order; an aggregate is built or copied there."""
+
+    place: Expr
+    value: Expr
+
+
+class Update(Stmt):
+    """place op= value for a scalar place, as one read and one write; `atomic` where other CPUs may do the same.
+
+    `value` is of type I64 or U64; the result wraps at the place's width.
+    """
+
+    place: Expr
+    op: str
+    value: Expr
+    atomic: bool = False
+
+
+class ExprStmt(Stmt):
+    """An expression evaluated for its effect."""
+
+    value: Expr
+
+
+class If(Stmt):
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+
+
+class While(Stmt):
+    """`orelse` runs when the test turns false, not after a break."""
+
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+
+
+class ForRange(Stmt):
+    """for var in range(start, stop, step): bounds are evaluated once, and are of type I64 or U64 as `var` is.
+
+    `step` is a non-zero constant. `var` may be assigned in the body without changing the iteration, and keeps its last
+    value after the loop. `orelse` as in While.
+    """
+
+    var: Var
+    start: Expr
+    stop: Expr
+    step: int
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+
+
+class Break(Stmt):
+    """Leave the innermost loop."""
+
+
+class Continue(Stmt):
+    """Go on with the innermost loop."""
+
+
+class Return(Stmt):
+    """Leave the function; the value has the function's result type (None: no value)."""
+
+    value: Expr | None = None
+
+
+class WithReserve(Stmt):
+    """with ring.reserve() as var: body. `var` is Optional; on every way out of the body (return, break and continue too)
+    the record is submitted, if there is one and it was not discarded."""
+
+    var: Var
+    reserve: RingReserve
+    body: list[Stmt]
+
+
+# --- functions
+
+
+class Function(Record, eq=False):
+    """A Python function with its types known; one for each set of argument types that it is called with."""
+
+    name: str
+    params: tuple[Var, ...]
+    result: Type
+    body: list[Stmt]
+    span: Span
+    source: Source
+
+
+class Program(Record, eq=False):
+    """A decorated function. `args` are the variables that are read from the context at entry, by their offsets."""
+
+    spec: ProgramSpec
+    function: Function
+    args: tuple[tuple[Var, int], ...] = ()
+
+
+class Typed(Record, eq=False):
+    """All programs of one object, and the maps and globals that they reach, in order of first use."""
+
+    programs: list[Program]
+    maps: list[MapSpec] = factory(list)
+    globals: list[GlobalSpec] = factory(list)
+
