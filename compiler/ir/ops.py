@@ -50,7 +50,15 @@ SWAPPED = {
 }  # fmt: skip
 
 
-class Value(Record, eq=False):
+class _Carrier:
+    """What every value has; each class says for itself whether it is a field or the same for all instances."""
+
+    __slots__ = ()
+    kind: str
+    name: str
+
+
+class Value(Record, _Carrier, eq=False):
     """Something an operation can use. `name` is the Python variable that it carries, or ""; it has no meaning."""
 
 
@@ -59,8 +67,8 @@ class Const(Value):
 
     value: int
 
-    kind: ClassVar[str] = "int"
-    name: ClassVar[str] = ""
+    kind = "int"
+    name = ""
 
     def __post_init__(self) -> None:
         self.value = (self.value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
@@ -74,7 +82,14 @@ class Param(Value):
     name: str = ""
 
 
-class Op(Value):
+class _Placed:
+    """What every operation has, as a field."""
+
+    __slots__ = ()
+    span: Span | None
+
+
+class Op(Value, _Placed):
     """Base of the operations. `span` is the Python expression it comes from; `kind` is "void" without a result."""
 
     operands: ClassVar[tuple[str, ...]] = ()
@@ -124,7 +139,7 @@ class Binary(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "int"
+    kind = "int"
     operands = ("lhs", "rhs")
     pure = True
 
@@ -137,7 +152,7 @@ class PtrAdd(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "ptr"
+    kind = "ptr"
     operands = ("base", "offset")
     pure = True
 
@@ -151,7 +166,7 @@ class Extend(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "int"
+    kind = "int"
     operands = ("value",)
     pure = True
 
@@ -164,7 +179,7 @@ class Swap(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "int"
+    kind = "int"
     operands = ("value",)
     pure = True
 
@@ -179,7 +194,7 @@ class Cmp(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "int"
+    kind = "int"
     operands = ("lhs", "rhs")
     pure = True
 
@@ -229,8 +244,8 @@ class Store(Op):
     value: Value
     span: Span | None = None
 
-    kind: ClassVar[str] = "void"
-    name: ClassVar[str] = ""
+    kind = "void"
+    name = ""
     operands = ("addr", "value")
     effect = True
 
@@ -251,7 +266,7 @@ class Atomic(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "int"
+    kind = "int"
     effect = True
 
     def args(self) -> list[Value]:
@@ -270,7 +285,7 @@ class SlotAddr(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "ptr"
+    kind = "ptr"
     pure = True
 
 
@@ -281,7 +296,7 @@ class MapAddr(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "ptr"
+    kind = "ptr"
     pure = True
 
 
@@ -292,7 +307,7 @@ class GlobalAddr(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "ptr"
+    kind = "ptr"
     pure = True
 
 
@@ -303,7 +318,7 @@ class FuncAddr(Op):
     name: str = ""
     span: Span | None = None
 
-    kind: ClassVar[str] = "ptr"
+    kind = "ptr"
     pure = True
 
 
@@ -350,8 +365,8 @@ class Jump(Op):
     target: Block
     span: Span | None = None
 
-    kind: ClassVar[str] = "void"
-    name: ClassVar[str] = ""
+    kind = "void"
+    name = ""
     effect = True
     terminator = True
 
@@ -370,8 +385,8 @@ class Branch(Op):
     width: int = 64
     span: Span | None = None
 
-    kind: ClassVar[str] = "void"
-    name: ClassVar[str] = ""
+    kind = "void"
+    name = ""
     operands = ("lhs", "rhs")
     effect = True
     terminator = True
@@ -386,8 +401,8 @@ class Return(Op):
     value: Value
     span: Span | None = None
 
-    kind: ClassVar[str] = "void"
-    name: ClassVar[str] = ""
+    kind = "void"
+    name = ""
     operands = ("value",)
     effect = True
     terminator = True
@@ -398,7 +413,7 @@ class Unreachable(Op):
 
     span: Span | None = None
 
-    kind: ClassVar[str] = "void"
-    name: ClassVar[str] = ""
+    kind = "void"
+    name = ""
     effect = True
     terminator = True
