@@ -100,7 +100,7 @@ def test_labels_count_slots():
         ("r1 = 0\nr1 = = 2", "2:6"),
         ("goto nowhere", "label nowhere is not defined"),
         ("a: exit\na: exit", "label a is defined twice"),
-        ("r1 = w2", "different widths"),
+        ("exit\nr1 = w2", "line 2: r1 and w2 are of different widths"),
         ("w1 = *(u32 *)(r2 +0)", "64-bit registers"),
         ("r1 = 0x100000000", "does not fit 32 bits"),
         ("r1 = -r2", "same register"),
@@ -116,7 +116,9 @@ def test_wrong_text(text, message):
 
 
 def test_wrong_bytes():
-    with pytest.raises(MalformedCode, match="instruction 1: the 64-bit load has no second half"):
+    with pytest.raises(
+        MalformedCode, match="instruction 1: the 64-bit load has no second half"
+    ):
         decode(encode(assemble("exit\nr1 = 1 ll"))[:16])
     with pytest.raises(MalformedCode, match="7 bytes"):
         decode(bytes(7))
