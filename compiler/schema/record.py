@@ -87,7 +87,7 @@ def _annotations(ns: dict[str, Any]) -> list[str]:
 
 def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
     """Stand-in that generates the class's real `__init__` and calls it."""
-    cls = type(self)
+    cls: Any = type(self)
     for owner in cls.__mro__:  # the nearest class that has the stand-in
         if owner.__dict__.get("__init__") is _first_init:
             owner.__init__ = _make_init(owner)
@@ -118,7 +118,7 @@ def _make_init(cls: Any) -> Callable[..., None]:
     return init
 
 
-@dataclass_transform(field_specifiers=(factory,))
+@dataclass_transform()
 class Record(metaclass=_RecordMeta):
     """Base of all plain data; see the module's docstring."""
 
@@ -134,7 +134,8 @@ class Record(metaclass=_RecordMeta):
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return self._key() == other._key()  # type: ignore[attr-defined]
+        same: Any = other
+        return self._key() == tuple(same._key())
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *self._key()))
@@ -146,7 +147,8 @@ class Record(metaclass=_RecordMeta):
 
 def fields(record: Record | type[Record]) -> tuple[str, ...]:
     """Names of the fields, inherited ones first, in the order that `__init__` takes them."""
-    return record._fields
+    found: tuple[str, ...] = getattr(record, "_fields")  # noqa: B009 (it belongs to the metaclass)
+    return found
 
 
 def replace(record: T, **changes: Any) -> T:
