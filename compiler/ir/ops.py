@@ -12,8 +12,8 @@ Operation classes are final: dispatch on `type(op)`. Each class says which field
     effect      changes memory or the world: never removed, reordered or duplicated
     terminator  ends a block
 
-so that a pass never needs a list of classes. Arithmetic is the ISA's (RFC 9669 section 4.1): it wraps, x / 0 is 0, x % 0
-is x, shift counts are taken modulo the width, sdiv and smod truncate.
+so that a pass never needs a list of classes. Arithmetic is the ISA's (RFC 9669 section 4.1): it wraps, x / 0 is 0,
+x % 0 is x, shift counts are taken modulo the width, sdiv and smod truncate. arith.py computes it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Op(Value, _Placed):
 
 
 class Phi(Op):
-    """result = the value of the pair whose block control came from. Phis stand first in a block, as one parallel copy."""
+    """result = the value of the pair whose block control came from. Phis stand first, as one parallel copy."""
 
     incoming: list[tuple[Block, Value]]
     kind: str = "int"

@@ -30,7 +30,8 @@ enum: "enum" name ":" name "{" (member ";")* "}"
 member: name "=" INT
 type: name ["[" (type | INT) ("," (type | INT))* "]"]
 
-map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type] "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
+map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type]
+   "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
 variable: "global" name ":" type [CONST] "=" (HEX | "zero" INT)
 
 function: "func" name params ["->" type] [types] "section" STRING [STATIC] "{" slots block+ "}"
