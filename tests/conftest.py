@@ -1,0 +1,68 @@
+"""Options and rules of the whole test suite.
+
+`--update` rewrites golden texts instead of comparing with them (fixture `update`).
+
+`--no-unexplained-skips` (given in CI) fails the run when a test was skipped for a reason that is not in EXPLAINED: on
+the machines CI has, everything else can run, so a skip there means that a tool or a privilege got lost unnoticed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+# What a CI machine can't run, by the start of the skip's reason.
+EXPLAINED = [
+    re.compile(pattern)
+    for pattern in (
+        r"this kernel ",  # "this kernel refuses fentry": what the kernel was asked and said no to
+        r"needs Python 3\.\d+",  # syntax or library that the running interpreter does not have
+        r"no pylibbpf for ",  # interpreters that libbpf has no wheel for
+    )
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite golden texts to what is produced now")
+    parser.addoption(
+        "--no-unexplained-skips", action="store_true", help="fail if a test skips for a reason that CI does not know"
+    )
+
+
+@pytest.fixture
+def update(request: pytest.FixtureRequest) -> bool:
+    """True when golden texts are to be rewritten."""
+    return bool(request.config.getoption("--update"))
+
+
+def _unexplained(reporter: TerminalReporter) -> list[tuple[str, str]]:
+    found = []
+    for report in reporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        if not any(pattern.match(reason) for pattern in EXPLAINED):
+            found.append((report.nodeid, reason))
+    return sorted(found)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if not session.config.getoption("--no-unexplained-skips"):
+        return
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and _unexplained(reporter) and session.exitstatus in (0, 5):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--no-unexplained-skips"):
+        return
+    found = _unexplained(terminalreporter)
+    if found:
+        terminalreporter.section("skipped without an explanation", red=True, bold=True)
+        for node, reason in found:
+            terminalreporter.line(f"{node}: {reason}")
