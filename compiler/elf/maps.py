@@ -1,0 +1,70 @@
+"""Map declarations -> `.maps` and its BTF.
+
+A map is a variable whose anonymous struct spells the definition in types (libbpf, parse_btf_map_def): an integer N as
+`int (*member)[N]`, a type T as `T *member`. The bytes of the section are all zero and mean nothing.
+
+    struct {
+        int (*type)[1];
+        int (*max_entries)[1024];
+        unsigned int *key;
+        unsigned long long *value;
+    } counts;
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.btf import types as t
+from pybpf.compiler.elf.image import SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STT_OBJECT, Section, Symbol
+
+if TYPE_CHECKING:
+    from pybpf.compiler.btf.build import TypeBuilder
+    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["MAPS", "map_definition", "map_section", "map_symbols"]
+
+MAPS = ".maps"
+_POINTER = 8
+
+
+def map_section(sizes: list[int]) -> Section:
+    """The section of maps whose definitions have these sizes in bytes."""
+    return Section(MAPS, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, bytes(sum(sizes)), 8)
+
+
+def map_symbols(maps: tuple[MapSpec, ...], sizes: list[int]) -> list[Symbol]:
+    """A global symbol for each map: libbpf does not find those of other bindings, and says nothing."""
+    symbols, offset = [], 0
+    for map_, size in zip(maps, sizes):
+        symbols.append(Symbol(map_.name, MAPS, offset, size, STT_OBJECT))
+        offset += size
+    return symbols
+
+
+def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
+    """Id of the map's struct, and the struct's size in bytes.
+
+    Members that say nothing are left out: cilium/ebpf and aya know fewer of them than libbpf.
+    """
+    members: list[tuple[str, int]] = [("type", _number(builder, map_.kind.number))]
+    for name, number in (("max_entries", map_.max_entries), ("map_flags", map_.flags), ("map_extra", map_.extra)):
+        if number:
+            members.append((name, _number(builder, number)))
+    for name, type_ in (("key", map_.key), ("value", map_.value)):
+        if type_ is not None:
+            members.append((name, _pointer(builder, type_)))
+    if map_.pinning:
+        members.append(("pinning", _number(builder, map_.pinning)))
+    fields = tuple([t.Member(name, type_, i * _POINTER * 8) for i, (name, type_) in enumerate(members)])
+    size = len(fields) * _POINTER
+    return builder.add(t.Struct("", size, fields)), size
+
+
+def _number(builder: TypeBuilder, number: int) -> int:
+    return builder.add(t.Ptr(builder.array(builder.integer(32, signed=True), number)))
+
+
+def _pointer(builder: TypeBuilder, type_: Type) -> int:
+    return builder.pointer(type_)
