@@ -102,9 +102,7 @@ def assemble(text: str) -> list[Insn]:
         line = getattr(getattr(error.obj, "meta", error.obj), "line", "?")
         raise AsmError(f"line {line}: {error.orig_exc}") from None
     except UnexpectedInput as error:
-        raise AsmError(
-            f"{error.line}:{error.column}: not understood:\n{error.get_context(text)}".rstrip()
-        ) from None
+        raise AsmError(f"{error.line}:{error.column}: not understood:\n{error.get_context(text)}".rstrip()) from None
     labels: dict[str, int] = {}
     at = 0
     for item in items:
@@ -122,9 +120,7 @@ def assemble(text: str) -> list[Insn]:
         insn, target = item
         at += insn.slots
         if target is not None:
-            _aim(
-                insn, target if isinstance(target, int) else _find(labels, target) - at
-            )
+            _aim(insn, target if isinstance(target, int) else _find(labels, target) - at)
         found.append(insn)
     return found
 
@@ -168,9 +164,7 @@ def _parser() -> tuple[Any, Any]:
 
     def wide_number(reg: str) -> int:
         if reg[0] != "r":
-            raise AsmError(
-                f"{reg} cannot stand here: the instruction takes 64-bit registers"
-            )
+            raise AsmError(f"{reg} cannot stand here: the instruction takes 64-bit registers")
         return int(reg[1:])
 
     def pair(left: str, right: str) -> tuple[int, int]:
@@ -193,9 +187,7 @@ def _parser() -> tuple[Any, Any]:
     @v_args(inline=True)
     class Build(Transformer[Any, Any]):
         def start(self, *items: Any) -> list[Any]:
-            made = (
-                item for item in items if getattr(item, "type", "") != "INT"
-            )  # slot numbers say nothing
+            made = (item for item in items if getattr(item, "type", "") != "INT")  # slot numbers say nothing
             return [(item, None) if isinstance(item, Insn) else item for item in made]
 
         def label(self, name: str) -> str:
@@ -211,13 +203,9 @@ def _parser() -> tuple[Any, Any]:
         def alu_imm(self, dst: str, operator: str, imm: str) -> Insn:
             return self._alu(pair(dst, dst)[0], dst, operator, 0, _int(imm))
 
-        def _alu(
-            self, opcode: int, dst: str, operator: str, src: int, imm: int
-        ) -> Insn:
+        def _alu(self, opcode: int, dst: str, operator: str, src: int, imm: int) -> Insn:
             if operator in ALU_SIGNED_CODE:
-                return Insn(
-                    opcode | ALU_SIGNED_CODE[operator], number(dst), src, op.SIGNED, imm
-                )
+                return Insn(opcode | ALU_SIGNED_CODE[operator], number(dst), src, op.SIGNED, imm)
             return Insn(opcode | ALU_CODE[operator], number(dst), src, 0, imm)
 
         def mov_reg(self, dst: str, src: str) -> Insn:
@@ -232,30 +220,15 @@ def _parser() -> tuple[Any, Any]:
 
         def movsx(self, dst: str, size: str, src: str) -> Insn:
             if size[0] != "s":
-                raise AsmError(
-                    f"a register can only be extended as s8, s16, s32, not {size}"
-                )
-            return Insn(
-                pair(dst, src)[0] | op.MOV | op.X,
-                number(dst),
-                number(src),
-                int(size[1:]),
-            )
+                raise AsmError(f"a register can only be extended as s8, s16, s32, not {size}")
+            return Insn(pair(dst, src)[0] | op.MOV | op.X, number(dst), number(src), int(size[1:]))
 
         def cast(self, dst: str, src: str, to: str, source: str) -> Insn:
-            return Insn(
-                op.MOV_REG,
-                wide_number(dst),
-                number(src),
-                op.ADDR_SPACE_CAST,
-                int(to) << 16 | int(source),
-            )
+            return Insn(op.MOV_REG, wide_number(dst), number(src), op.ADDR_SPACE_CAST, int(to) << 16 | int(source))
 
         def end(self, dst: str, name: str, src: str) -> Insn:
             _same(dst, src)
-            opcode = {"le": op.TO_LE, "be": op.TO_BE, "bswap": op.BSWAP}[
-                name.rstrip("0123456789")
-            ]
+            opcode = {"le": op.TO_LE, "be": op.TO_BE, "bswap": op.BSWAP}[name.rstrip("0123456789")]
             return Insn(opcode, wide_number(dst), 0, 0, int(name.lstrip("lebswap")))
 
         def lddw(self, dst: str, imm: str) -> Insn:
@@ -264,13 +237,7 @@ def _parser() -> tuple[Any, Any]:
         def lddw_pseudo(self, dst: str, name: str, low: str, high: str = "0") -> Insn:
             if name not in PSEUDO:
                 raise AsmError(f"{name}[...] is none of {', '.join(PSEUDO)}")
-            return Insn(
-                op.LD_IMM64,
-                wide_number(dst),
-                PSEUDO[name],
-                0,
-                _int(high) << 32 | _int(low) & 0xFFFF_FFFF,
-            )
+            return Insn(op.LD_IMM64, wide_number(dst), PSEUDO[name], 0, _int(high) << 32 | _int(low) & 0xFFFF_FFFF)
 
         def place(self, size: str, base: str, off: str) -> tuple[str, int, int]:
             offset = int(off, 0)
@@ -283,23 +250,13 @@ def _parser() -> tuple[Any, Any]:
             return Insn(op.LDX | mode | size, wide_number(dst), place[1], place[2])
 
         def store_reg(self, place: tuple[str, int, int], src: str) -> Insn:
-            return Insn(
-                op.STX | op.MEM | size_of(place[0]), place[1], number(src), place[2]
-            )
+            return Insn(op.STX | op.MEM | size_of(place[0]), place[1], number(src), place[2])
 
         def store_imm(self, place: tuple[str, int, int], imm: str) -> Insn:
-            return Insn(
-                op.ST | op.MEM | size_of(place[0]), place[1], 0, place[2], _int(imm)
-            )
+            return Insn(op.ST | op.MEM | size_of(place[0]), place[1], 0, place[2], _int(imm))
 
         def _atomic(self, place: tuple[str, int, int], src: str, imm: int) -> Insn:
-            return Insn(
-                op.STX | op.ATOMIC | size_of(place[0]),
-                place[1],
-                number(src),
-                place[2],
-                imm,
-            )
+            return Insn(op.STX | op.ATOMIC | size_of(place[0]), place[1], number(src), place[2], imm)
 
         def lock(self, place: tuple[str, int, int], operator: str, src: str) -> Insn:
             code = ALU_CODE.get(operator)
@@ -307,32 +264,20 @@ def _parser() -> tuple[Any, Any]:
                 raise AsmError(f"there is no atomic {operator}")
             return self._atomic(place, src, code)
 
-        def rmw(
-            self, dst: str, name: str, place: tuple[str, int, int], src: str
-        ) -> Insn:
+        def rmw(self, dst: str, name: str, place: tuple[str, int, int], src: str) -> Insn:
             _same(dst, src)
             wide(name, SIZES[place[0]][0])
             what = name.rsplit("_", 1)[1]
-            return self._atomic(
-                place, src, op.XCHG if what == "xchg" else ATOMIC_CODE[what] | op.FETCH
-            )
+            return self._atomic(place, src, op.XCHG if what == "xchg" else ATOMIC_CODE[what] | op.FETCH)
 
-        def cmpxchg(
-            self, dst: str, name: str, place: tuple[str, int, int], old: str, src: str
-        ) -> Insn:
+        def cmpxchg(self, dst: str, name: str, place: tuple[str, int, int], old: str, src: str) -> Insn:
             _same(dst, "r0")
             _same(old, "r0")
             wide(name, SIZES[place[0]][0])
             return self._atomic(place, src, op.CMPXCHG)
 
         def acquire(self, dst: str, place: tuple[str, int, int]) -> Insn:
-            return Insn(
-                op.STX | op.ATOMIC | size_of(place[0]),
-                wide_number(dst),
-                place[1],
-                place[2],
-                op.LOAD_ACQ,
-            )
+            return Insn(op.STX | op.ATOMIC | size_of(place[0]), wide_number(dst), place[1], place[2], op.LOAD_ACQ)
 
         def release(self, place: tuple[str, int, int], src: str) -> Insn:
             return self._atomic(place, src, op.STORE_REL)
@@ -357,21 +302,13 @@ def _parser() -> tuple[Any, Any]:
         def may_goto(self, target: int | str) -> tuple[Insn, int | str]:
             return Insn(op.MAY_GOTO), target
 
-        def cond_reg(
-            self, left: str, operator: str, right: str, target: int | str
-        ) -> tuple[Insn, int | str]:
+        def cond_reg(self, left: str, operator: str, right: str, target: int | str) -> tuple[Insn, int | str]:
             _, kind = pair(left, right)
-            return Insn(
-                kind | JUMP_CODE[str(operator)] | op.X, number(left), number(right)
-            ), target
+            return Insn(kind | JUMP_CODE[str(operator)] | op.X, number(left), number(right)), target
 
-        def cond_imm(
-            self, left: str, operator: str, imm: str, target: int | str
-        ) -> tuple[Insn, int | str]:
+        def cond_imm(self, left: str, operator: str, imm: str, target: int | str) -> tuple[Insn, int | str]:
             _, kind = pair(left, left)
-            return Insn(
-                kind | JUMP_CODE[str(operator)], number(left), 0, 0, _int(imm)
-            ), target
+            return Insn(kind | JUMP_CODE[str(operator)], number(left), 0, 0, _int(imm)), target
 
         def call_helper(self, name: str, number_: str) -> Insn:
             return Insn(op.CALL_IMM, 0, op.CALL_HELPER, 0, _int(number_))

@@ -44,10 +44,7 @@ def disassemble(insn: Insn, helpers: Mapping[int, str] = _NO_NAMES) -> str:
         text = _load_immediate(insn)
     else:
         text = _memory(insn, kind)
-    return (
-        text
-        or f".insn 0x{insn.opcode:02x}, {insn.dst}, {insn.src}, {insn.off}, {insn.imm}"
-    )
+    return text or f".insn 0x{insn.opcode:02x}, {insn.dst}, {insn.src}, {insn.off}, {insn.imm}"
 
 
 def listing(insns: Sequence[Insn], helpers: Mapping[int, str] = _NO_NAMES) -> list[str]:
@@ -72,9 +69,7 @@ def _alu(insn: Insn, reg: str) -> str:
         if insn.off == op.ADDR_SPACE_CAST:
             return f"{dst} = addr_space_cast({src}, {insn.imm >> 16 & 0xFFFF}, {insn.imm & 0xFFFF})"
         return f"{dst} = (s{insn.off}){src}"
-    operator = (
-        op.ALU_SIGNED_OPERATOR if insn.off == op.SIGNED else op.ALU_OPERATOR
-    ).get(code)
+    operator = (op.ALU_SIGNED_OPERATOR if insn.off == op.SIGNED else op.ALU_OPERATOR).get(code)
     if operator is None:
         return ""
     return f"{dst} {operator} {src if by_reg else insn.imm}"
@@ -86,9 +81,7 @@ def _jump(insn: Insn, reg: str, helpers: Mapping[int, str]) -> str:
         if insn.src == op.CALL_LOCAL:
             return f"call pc{insn.imm:+d}"
         if insn.src == op.CALL_KFUNC:
-            return f"call kfunc#{insn.imm}" + (
-                f" module {insn.off}" if insn.off else ""
-            )
+            return f"call kfunc#{insn.imm}" + (f" module {insn.off}" if insn.off else "")
         return f"call {helpers.get(insn.imm, 'unknown')}#{insn.imm}"
     if insn.opcode == op.GOTO:
         return f"goto pc{insn.off:+d}"
@@ -101,9 +94,7 @@ def _jump(insn: Insn, reg: str, helpers: Mapping[int, str]) -> str:
     operator = op.JUMP_OPERATOR.get(code)
     if operator is None:
         return ""
-    right = (
-        f"{reg}{insn.src}" if insn.opcode & op.X else f"0x{insn.imm & 0xFFFF_FFFF:x}"
-    )
+    right = f"{reg}{insn.src}" if insn.opcode & op.X else f"0x{insn.imm & 0xFFFF_FFFF:x}"
     return f"if {reg}{insn.dst} {operator} {right} goto pc{insn.off:+d}"
 
 

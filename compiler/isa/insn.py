@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Insn", "MalformedCode", "decode", "encode"]
 
 _SLOT = Struct("<BBhi")
-_WIDE = Struct(
-    "<BBhIIi"
-)  # the second slot's opcode, registers and offset as one zero word
+_WIDE = Struct("<BBhIIi")  # the second slot's opcode, registers and offset as one zero word
 
 
 class MalformedCode(ValueError):
@@ -56,9 +54,7 @@ def encode(insns: Iterable[Insn]) -> bytes:
     for i in insns:
         regs = i.src << 4 | i.dst
         if i.opcode == LD_IMM64:
-            out.append(
-                _WIDE.pack(LD_IMM64, regs, i.off, i.imm & 0xFFFF_FFFF, 0, i.imm >> 32)
-            )
+            out.append(_WIDE.pack(LD_IMM64, regs, i.off, i.imm & 0xFFFF_FFFF, 0, i.imm >> 32))
         else:
             out.append(_SLOT.pack(i.opcode, regs, i.off, i.imm))
     return b"".join(out)
@@ -67,9 +63,7 @@ def encode(insns: Iterable[Insn]) -> bytes:
 def decode(code: bytes) -> list[Insn]:
     """Instructions of `code`; MalformedCode says at which slot it is no instruction stream."""
     if len(code) % 8:
-        raise MalformedCode(
-            f"{len(code)} bytes are no whole number of 8-byte instructions"
-        )
+        raise MalformedCode(f"{len(code)} bytes are no whole number of 8-byte instructions")
     found = []
     slots = _SLOT.iter_unpack(code)
     number = 0
@@ -77,9 +71,7 @@ def decode(code: bytes) -> list[Insn]:
         if opcode == LD_IMM64:
             second = next(slots, None)
             if second is None or second[:3] != (0, 0, 0):
-                raise MalformedCode(
-                    f"instruction {number}: the 64-bit load has no second half"
-                )
+                raise MalformedCode(f"instruction {number}: the 64-bit load has no second half")
             imm = second[3] << 32 | imm & 0xFFFF_FFFF
             number += 1
         found.append(Insn(opcode, regs & 15, regs >> 4, off, imm))

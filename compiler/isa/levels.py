@@ -26,10 +26,7 @@ __all__ = ["KERNEL_SINCE", "is_valid", "level", "needs_kernel"]
 KERNEL_SINCE = {1: (3, 18), 2: (4, 14), 3: (5, 12), 4: (6, 6)}
 
 _V2_JUMPS = frozenset({op.JLT, op.JLE, op.JSLT, op.JSLE})
-_FETCHING = frozenset(code | op.FETCH for code in op.ATOMIC_NAME) | {
-    op.XCHG,
-    op.CMPXCHG,
-}
+_FETCHING = frozenset(code | op.FETCH for code in op.ATOMIC_NAME) | {op.XCHG, op.CMPXCHG}
 _ORDERED = frozenset({op.LOAD_ACQ, op.STORE_REL})
 
 
@@ -58,9 +55,7 @@ def level(insn: Insn) -> int:
 def needs_kernel(insn: Insn) -> tuple[int, int]:
     """The oldest kernel release that runs this (valid) instruction."""
     kind = insn.opcode & 7
-    if insn.opcode == op.MAY_GOTO or (
-        insn.opcode == op.MOV_REG and insn.off == op.ADDR_SPACE_CAST
-    ):
+    if insn.opcode == op.MAY_GOTO or (insn.opcode == op.MOV_REG and insn.off == op.ADDR_SPACE_CAST):
         return (6, 9)
     if kind == op.STX and insn.opcode & 0xE0 == op.ATOMIC and insn.imm in _ORDERED:
         return (6, 15)
@@ -115,9 +110,7 @@ def _valid_jump(insn: Insn, kind: int) -> bool:
     if kind == op.JMP32:
         return False
     if code == op.CALL:
-        return insn.src == op.CALL_KFUNC or (
-            insn.src in (op.CALL_HELPER, op.CALL_LOCAL) and not insn.off
-        )
+        return insn.src == op.CALL_KFUNC or (insn.src in (op.CALL_HELPER, op.CALL_LOCAL) and not insn.off)
     if code == op.EXIT:
         return not insn.src and not insn.off and not insn.imm
     return code == op.JCOND and not insn.src and not insn.imm  # source 0: may_goto
@@ -138,6 +131,4 @@ def _valid_memory(insn: Insn, kind: int) -> bool:
         return False
     if insn.imm in _ORDERED:
         return True
-    return size in (op.W, op.DW) and (
-        insn.imm in op.ATOMIC_NAME or insn.imm in _FETCHING
-    )
+    return size in (op.W, op.DW) and (insn.imm in op.ATOMIC_NAME or insn.imm in _FETCHING)

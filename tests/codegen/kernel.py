@@ -28,9 +28,7 @@ def bpf(command: int, attr: bytearray) -> int:
     return done if done >= 0 else -ctypes.get_errno()
 
 
-def load(
-    code: bytes, program_type: int = SYSCALL, log_level: int = 0
-) -> tuple[int, str]:
+def load(code: bytes, program_type: int = SYSCALL, log_level: int = 0) -> tuple[int, str]:
     """Load instructions as a GPL program. The log is empty at level 0."""
     text = ctypes.create_string_buffer(code, len(code))
     log = ctypes.create_string_buffer(1 << 20 if log_level else 1)

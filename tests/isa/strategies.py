@@ -21,43 +21,18 @@ def _insns(opcodes, dst=ZERO, src=ZERO, off=ZERO, imm=ZERO):
 _alu_codes = set(op.ALU_OPERATOR)
 _compares = [kind | code for kind in (op.JMP, op.JMP32) for code in op.JUMP_OPERATOR]
 _sizes = list(op.SIZE_NAME)
-_atomics = [
-    *op.ATOMIC_NAME,
-    *(c | op.FETCH for c in op.ATOMIC_NAME),
-    op.XCHG,
-    op.CMPXCHG,
-]
+_atomics = [*op.ATOMIC_NAME, *(c | op.FETCH for c in op.ATOMIC_NAME), op.XCHG, op.CMPXCHG]
 
 insns = st.one_of(
-    _insns(
-        {k | c for k in (op.ALU, op.ALU64) for c in _alu_codes}, registers, imm=words
-    ),
-    _insns(
-        {k | c | op.X for k in (op.ALU, op.ALU64) for c in _alu_codes},
-        registers,
-        registers,
-    ),
-    _insns(
-        {k | c for k in (op.ALU, op.ALU64) for c in (op.DIV, op.MOD)},
-        registers,
-        off=st.just(1),
-        imm=words,
-    ),
-    _insns(
-        {k | c | op.X for k in (op.ALU, op.ALU64) for c in (op.DIV, op.MOD)},
-        registers,
-        registers,
-        st.just(1),
-    ),
+    _insns({k | c for k in (op.ALU, op.ALU64) for c in _alu_codes}, registers, imm=words),
+    _insns({k | c | op.X for k in (op.ALU, op.ALU64) for c in _alu_codes}, registers, registers),
+    _insns({k | c for k in (op.ALU, op.ALU64) for c in (op.DIV, op.MOD)}, registers, off=st.just(1), imm=words),
+    _insns({k | c | op.X for k in (op.ALU, op.ALU64) for c in (op.DIV, op.MOD)}, registers, registers, st.just(1)),
     _insns({op.MOV_REG, op.MOV32_REG}, registers, registers, st.sampled_from([8, 16])),
     _insns({op.MOV_REG}, registers, registers, st.just(32)),
-    _insns(
-        {op.MOV_REG}, registers, registers, st.just(1), st.sampled_from([1, 1 << 16])
-    ),
+    _insns({op.MOV_REG}, registers, registers, st.just(1), st.sampled_from([1, 1 << 16])),
     _insns({op.ALU | op.NEG, op.ALU64 | op.NEG}, registers),
-    _insns(
-        {op.TO_LE, op.TO_BE, op.BSWAP}, registers, imm=st.sampled_from([16, 32, 64])
-    ),
+    _insns({op.TO_LE, op.TO_BE, op.BSWAP}, registers, imm=st.sampled_from([16, 32, 64])),
     _insns(_compares, registers, off=offsets, imm=words),
     _insns([c | op.X for c in _compares], registers, registers, offsets),
     _insns({op.GOTO, op.MAY_GOTO}, off=offsets),
@@ -68,30 +43,11 @@ insns = st.one_of(
     _insns({op.LD_IMM64}, registers, ZERO, ZERO, quads),
     _insns({op.LD_IMM64}, registers, st.integers(1, 6), ZERO, quads),
     _insns({op.LDX | op.MEM | s for s in _sizes}, registers, registers, offsets),
-    _insns(
-        {op.LDX | op.MEMSX | s for s in op.SIGNED_SIZE_NAME},
-        registers,
-        registers,
-        offsets,
-    ),
+    _insns({op.LDX | op.MEMSX | s for s in op.SIGNED_SIZE_NAME}, registers, registers, offsets),
     _insns({op.ST | op.MEM | s for s in _sizes}, registers, off=offsets, imm=words),
     _insns({op.STX | op.MEM | s for s in _sizes}, registers, registers, offsets),
-    _insns(
-        {op.STX | op.ATOMIC | s for s in (op.W, op.DW)},
-        registers,
-        registers,
-        offsets,
-        st.sampled_from(_atomics),
-    ),
-    _insns(
-        {op.STX | op.ATOMIC | s for s in _sizes},
-        registers,
-        registers,
-        offsets,
-        st.sampled_from([0x100, 0x110]),
-    ),
+    _insns({op.STX | op.ATOMIC | s for s in (op.W, op.DW)}, registers, registers, offsets, st.sampled_from(_atomics)),
+    _insns({op.STX | op.ATOMIC | s for s in _sizes}, registers, registers, offsets, st.sampled_from([0x100, 0x110])),
     _insns({op.LD | op.ABS | s for s in (op.B, op.H, op.W)}, imm=words),
-    _insns(
-        {op.LD | op.IND | s for s in (op.B, op.H, op.W)}, ZERO, registers, ZERO, words
-    ),
+    _insns({op.LD | op.IND | s for s in (op.B, op.H, op.W)}, ZERO, registers, ZERO, words),
 )

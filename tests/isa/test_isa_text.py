@@ -116,9 +116,7 @@ def test_wrong_text(text, message):
 
 
 def test_wrong_bytes():
-    with pytest.raises(
-        MalformedCode, match="instruction 1: the 64-bit load has no second half"
-    ):
+    with pytest.raises(MalformedCode, match="instruction 1: the 64-bit load has no second half"):
         decode(encode(assemble("exit\nr1 = 1 ll"))[:16])
     with pytest.raises(MalformedCode, match="7 bytes"):
         decode(bytes(7))
