@@ -30,8 +30,8 @@ enum: "enum" name ":" name "{" (member ";")* "}"
 member: name "=" INT
 type: name ["[" (type | INT) ("," (type | INT))* "]"]
 
-map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type]
-   "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
+map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type] _numbers
+_numbers: "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
 variable: "global" name ":" type [CONST] "=" (HEX | "zero" INT)
 
 function: "func" name params ["->" type] [types] "section" STRING [STATIC] "{" slots block+ "}"
@@ -84,9 +84,9 @@ PRED: /eq|ne|ult|ule|ugt|uge|slt|sle|sgt|sge|set/
 WIDTH: /\.(32|64)/
 INT: /-?\d+/
 OFFSET: /[+-]\d+/
-NAME: /[A-Za-z_][\w.]*/
+NAME.-1: /[A-Za-z_][\w.]*/
 STRING: /"([^"\\\n]|\\.)*"/
-HEX.2: /x"[0-9a-f]*"/
+HEX: /x"[0-9a-f]*"/
 LABEL: /@[\w.]+/
 VALUE: /%(\?|\d+|(?=[A-Za-z_]))(\.?([A-Za-z_][\w.]*|"([^"\\\n]|\\.)*"))?/
 SLOT: /\$(\?|\d+|(?=[A-Za-z_]))(\.?([A-Za-z_][\w.]*|"([^"\\\n]|\\.)*"))?/
