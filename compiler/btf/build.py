@@ -80,8 +80,9 @@ class TypeBuilder:
     def named_struct(self, name: str) -> int:
         """Id of a struct of which only the name is known and matters: a program's context.
 
-        It has no members and size 0 rather than being a forward declaration, because the kernel recognises a context
-        by the name of a *struct* (btf_is_prog_ctx_type) and reports a pointer to a forward declaration as UNKNOWN.
+        It is a struct without members, and not a forward declaration: the kernel knows a context by the name of a
+        *struct* (btf_is_prog_ctx_type), and refuses a global function whose argument points to a forward declaration
+        ("size cannot be determined"). Kernel 6.18 makes no difference between an empty and the full struct.
         """
         return self.add(t.Struct(name, 0, ()))
 

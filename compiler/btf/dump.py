@@ -5,7 +5,7 @@
              unsigned int pid;  // at 0
          };
     [9]  section .rodata {  // 4 bytes
-             const volatile unsigned int only_pid;  // at 0, 4 bytes
+             only_pid;  // [8] at 0, 4 bytes
          };
 
 Types without a name (pointers, arrays, prototypes) appear where they are used.
@@ -174,9 +174,7 @@ def _block(types: Sequence[t.BtfType], item: t.BtfType) -> Iterator[str]:
     elif isinstance(item, t.Datasec):
         yield f"section {item.name} {{  // {item.size} bytes"
         for var in item.vars:
-            what = _at(types, var.type)
-            text = declare(types, what.type, what.name) if isinstance(what, t.Var) else getattr(what, "name", "?")
-            yield f"    {text};  // at {var.offset}, {var.size} bytes"
+            yield f"    {getattr(_at(types, var.type), 'name', '')};  // [{var.type}] at {var.offset}, {var.size} bytes"
         yield "};"
     elif isinstance(item, t.DeclTag):
         where = f", part {item.index}" if item.index >= 0 else ""

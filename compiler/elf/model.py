@@ -70,7 +70,9 @@ class Param(Record):
     """A parameter. `type` is a type of the language, or the name of the struct that it points to.
 
     A program's context is given by the struct's name ("xdp_md"), or as a pointer to a StructType of that name.
-    `tags` become BTF declaration tags, as the kernel knows for global functions ("arg:nonnull").
+    `tags` become BTF declaration tags, by which the kernel (6.8) tells the arguments of global functions apart:
+    "arg:nonnull", and "arg:ctx" for a context that it does not know by the struct's name. The latter is needed in
+    programs of types TRACEPOINT, TRACING (`u64 *`, or the iterator's struct) and SYSCALL.
     """
 
     name: str

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import struct
 
-from pybpf.compiler.elf.model import LineRecord, Literal, ObjectFunction, ObjectModel, Param, Reloc
+from pybpf.compiler.elf.model import (
+    CoreReloc,
+    ExternSpec,
+    LineRecord,
+    Literal,
+    ObjectFunction,
+    ObjectModel,
+    Param,
+    Reloc,
+)
 from pybpf.compiler.schema.specs import GlobalSpec, MapKind, MapSpec
 from pybpf.compiler.schema.types import (
     BOOL,
     I32,
+    NONE,
     U8,
     U16,
     U32,
@@ -43,7 +53,6 @@ EVENT = layout(
         ("inner", INNER),
         ("action", ACTION),
         ("level", SIGNED),
-        ("wide", WIDE),
         ("comm", TextType(16)),
         ("mac", BytesType(6)),
         ("seen", BOOL),
@@ -246,13 +255,90 @@ def subprograms() -> ObjectModel:
             Reloc(32, "each_round", "callback"),
             Reloc(88, "length_of", "call"),
         ),
-        lines=(line(0, 51, "    double_it(4)"), line(24, 52, "    loop(3, each_round)"), line(96, 53, "    return PASS")),
+        lines=(
+            line(0, 51, "    double_it(4)"),
+            line(24, 52, "    loop(3, each_round)"),
+            line(96, 53, "    return PASS"),
+        ),
     )
     other = ObjectFunction(
         "pass_all", "xdp", move(0, 2) + EXIT, context("xdp_md"), I32, lines=(line(0, 60, "    return PASS"),)
     )
     rounds = GlobalSpec("rounds", U64, bytes(8), constant=False)
     return ObjectModel((main, double, checked, other, each), globals=(rounds,))
+
+
+def wide_enum() -> ObjectModel:
+    """A map of an enumeration that needs 64 bits, which cilium/ebpf before 0.10 can't read."""
+    value = layout("Wider", [("wide", WIDE), ("action", ACTION)])
+    return ObjectModel(minimal().functions, (map_spec("wide_values", HASH, U32, value),))
+
+
+def externs() -> ObjectModel:
+    """A program that reads what libbpf supplies: the kernel's version, and an option that doesn't exist."""
+    code = (
+        load_address(1)
+        + ins(0x61, 0, 1)
+        + load_address(2)
+        + ins(0x71, 2, 2)
+        + ins(0x15, 2, off=1)  # the weak option reads as 0: the call is dead code
+        + CALL  # 56
+        + RETURN_0
+    )
+    function = ObjectFunction(
+        "use_externs",
+        "tc",
+        code,
+        context("__sk_buff"),
+        I32,
+        relocs=(
+            Reloc(0, "LINUX_KERNEL_VERSION", "global"),
+            Reloc(24, "CONFIG_NO_SUCH_THING", "global"),
+            Reloc(56, "pybpf_no_such_function", "extern"),
+        ),
+        lines=(line(0, 1, "return LINUX_KERNEL_VERSION"),),
+    )
+    return ObjectModel(
+        (function,),
+        externs=(
+            ExternSpec("LINUX_KERNEL_VERSION", ".kconfig", I32),
+            ExternSpec("CONFIG_NO_SUCH_THING", ".kconfig", BOOL, weak=True),
+            ExternSpec("pybpf_no_such_function", ".ksyms", NONE, (), weak=True),
+        ),
+    )
+
+
+def kernel_function() -> ObjectModel:
+    """A program that calls a kernel function (a kfunc of 6.4)."""
+    context_pointer = PtrType(layout("__sk_buff", []), Space.CTX)
+    code = move(2, 0) + ins(0xBF, 3, 10) + ins(0x07, 3, imm=-16) + CALL + RETURN_0
+    function = ObjectFunction(
+        "use_kfunc",
+        "tc",
+        code,
+        (Param("ctx", context_pointer),),
+        I32,
+        relocs=(Reloc(24, "bpf_dynptr_from_skb", "extern"),),
+        lines=(line(0, 1, "dynptr(skb)"),),
+    )
+    dynptr = PtrType(layout("bpf_dynptr", [("opaque", ArrayType(U64, 2))]), Space.STACK)
+    params = (Param("s", context_pointer), Param("flags", U64), Param("ptr", dynptr))
+    return ObjectModel((function,), externs=(ExternSpec("bpf_dynptr_from_skb", ".ksyms", I32, params),))
+
+
+def core_field(member: str = "tgid", struct_name: str = "task_struct___ours") -> ObjectModel:
+    """A raw tracepoint program that reads a field of the current task, wherever the running kernel has it."""
+    task = layout(struct_name, [("pid", I32), (member, I32)])
+    function = ObjectFunction(
+        "read_task",
+        "raw_tp/sys_enter",
+        helper(158) + ins(0x61, 1, 0, off=4) + RETURN_0,  # get_current_task_btf; w1 = *(u32 *)(r0 + 4)
+        context("bpf_raw_tracepoint_args"),
+        I32,
+        lines=(line(0, 3, "task = current()"), line(8, 4, "task.tgid")),
+        core=(CoreReloc(8, task, "0:1", 0),),
+    )
+    return ObjectModel((function,))
 
 
 SAMPLES = {f.__name__: f for f in (minimal, all_maps, global_data, subprograms)}

@@ -18,6 +18,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -174,17 +175,21 @@ def gen_skeleton(path: Path) -> Verdict:
 
 
 def compile_skeleton(path: Path) -> Verdict:
-    """The skeleton, compiled as C with all warnings."""
+    """The skeleton, compiled as C with all warnings, after the program's own types as bpftool dumps them."""
     compiler = need_tool("gcc", "clang-19", "clang")
     if not Path("/usr/include/bpf/libbpf.h").exists():
         pytest.skip("libbpf-dev is not installed")
-    made = gen_skeleton(path)
-    if not made.clean:
-        return made
+    made, types = gen_skeleton(path), btf_dump(path, "c")
+    if not (made.clean and types.clean):
+        return made if not made.clean else types
+    # contexts, of which we have the name only, would clash with linux/bpf.h
+    header = re.sub(r"(?m)^struct \w+ \{\};$", "", types.output)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "judged.skel.h").write_text(made.output)
+        Path(folder, "types.h").write_text(header)
         Path(folder, "main.c").write_text(
-            '#include "judged.skel.h"\nint main(void) { judged__destroy(judged__open()); return 0; }\n'
+            '#define BPF_NO_PRESERVE_ACCESS_INDEX\n#include "types.h"\n#include "judged.skel.h"\n'
+            "int main(void) { judged__destroy(judged__open()); return 0; }\n"
         )
         return run([compiler, "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused", "-fsyntax-only", "main.c"], cwd=folder)
 
@@ -210,7 +215,9 @@ def btf_dump_c(path: Path) -> Verdict:
     verdict = btf_dump(path, "c")
     if not verdict.clean:
         return verdict
-    return run([need_tool("gcc", "clang-19", "clang"), "-std=gnu11", "-fsyntax-only", "-x", "c", "-"], input=verdict.output)
+    return run(
+        [need_tool("gcc", "clang-19", "clang"), "-std=gnu11", "-fsyntax-only", "-x", "c", "-"], input=verdict.output
+    )
 
 
 def objdump(path: Path) -> Verdict:
