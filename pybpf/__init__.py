@@ -1,1 +1,108 @@
-"""Write eBPF programs in typed Python."""
+"""Write eBPF in typed Python.
+
+This file is the whole public surface: every name below, by the module that has it. Modules are imported when one of
+their names is first used, so that `import pybpf` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybpf.building import Object as Object
+    from pybpf.building import build as build
+    from pybpf.hooks import kprobe as kprobe
+    from pybpf.hooks import kretprobe as kretprobe
+    from pybpf.hooks import raw_tp as raw_tp
+    from pybpf.hooks import tracepoint as tracepoint
+    from pybpf.hooks import uprobe as uprobe
+    from pybpf.hooks import uretprobe as uretprobe
+    from pybpf.hooks import xdp as xdp
+    from pybpf.loading import load as load
+    from pybpf.loading import wait as wait
+    from pybpf.program import Program as Program
+    from pybpf.stdlib.actions import XDP as XDP
+    from pybpf.stdlib.builtins import printk as printk
+    from pybpf.stdlib.builtins import sizeof as sizeof
+    from pybpf.stdlib.contexts import PtRegs as PtRegs
+    from pybpf.stdlib.contexts import RawTracepointContext as RawTracepointContext
+    from pybpf.stdlib.contexts import TracepointContext as TracepointContext
+    from pybpf.stdlib.contexts import XdpContext as XdpContext
+    from pybpf.stdlib.everyday import cpu as cpu
+    from pybpf.stdlib.everyday import gid as gid
+    from pybpf.stdlib.everyday import ktime as ktime
+    from pybpf.stdlib.everyday import pid as pid
+    from pybpf.stdlib.everyday import random as random
+    from pybpf.stdlib.everyday import task as task
+    from pybpf.stdlib.everyday import tid as tid
+    from pybpf.stdlib.everyday import uid as uid
+    from pybpf.stdlib.fills import comm as comm
+    from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
+    from pybpf.stdlib.fills import kernel_str as kernel_str
+    from pybpf.stdlib.fills import user_bytes as user_bytes
+    from pybpf.stdlib.fills import user_str as user_str
+    from pybpf.stdlib.maps import ArrayMap as ArrayMap
+    from pybpf.stdlib.maps import HashMap as HashMap
+    from pybpf.stdlib.maps import LruHash as LruHash
+    from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
+    from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
+    from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.struct import Struct as Struct
+    from pybpf.stdlib.types import Array as Array
+    from pybpf.stdlib.types import Bytes as Bytes
+    from pybpf.stdlib.types import L as L
+    from pybpf.stdlib.types import Text as Text
+    from pybpf.stdlib.types import be16 as be16
+    from pybpf.stdlib.types import be32 as be32
+    from pybpf.stdlib.types import be64 as be64
+    from pybpf.stdlib.types import i8 as i8
+    from pybpf.stdlib.types import i16 as i16
+    from pybpf.stdlib.types import i32 as i32
+    from pybpf.stdlib.types import i64 as i64
+    from pybpf.stdlib.types import u8 as u8
+    from pybpf.stdlib.types import u16 as u16
+    from pybpf.stdlib.types import u32 as u32
+    from pybpf.stdlib.types import u64 as u64
+    from pybpf.stdlib.variables import const as const
+    from pybpf.stdlib.variables import var as var
+
+__version__ = "0.1.0"
+
+_SURFACE = {
+    "building": "Object build",
+    "hooks": "kprobe kretprobe raw_tp tracepoint uprobe uretprobe xdp",
+    "loading": "load wait",
+    "program": "Program",
+    "stdlib.actions": "XDP",
+    "stdlib.builtins": "printk sizeof",
+    "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
+    "stdlib.everyday": "cpu gid ktime pid random task tid uid",
+    "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
+    "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
+    "stdlib.struct": "Struct",
+    "stdlib.types": "Array Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
+    "stdlib.variables": "const var",
+}
+_HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
+
+__all__ = [
+    "XDP", "Array", "ArrayMap", "Bytes", "HashMap", "L", "LruHash", "Object", "PerCpuArray", "PerCpuHash", "Program",
+    "PtRegs", "RawTracepointContext", "RingBuffer", "Struct", "Text", "TracepointContext", "XdpContext", "be16", "be32",
+    "be64", "build", "comm", "const", "cpu", "gid", "i16", "i32", "i64", "i8", "kernel_bytes", "kernel_str", "kprobe",
+    "kretprobe", "ktime", "load", "pid", "printk", "random", "raw_tp", "sizeof", "task", "tid", "tracepoint", "u16",
+    "u32", "u64", "u8", "uid", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "wait", "xdp",
+]  # fmt: skip
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        module = _HOME.get(name)
+        if module is None:
+            raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f"pybpf.{module}"), name)
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

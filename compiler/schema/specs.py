@@ -141,11 +141,15 @@ class StateSpec(Record):
 
 
 class ContextSpec(Record, eq=False):
-    """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it."""
+    """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it.
+
+    `owner` is the Python class that annotates the parameter; plain functions found on it are its methods.
+    """
 
     struct: str
     fields: tuple[CtxField, ...]
     state: tuple[StateSpec, ...] = ()
+    owner: Any = None
     # names of fields that did exist on other kernels, aliases and the like are told by did-you-mean only
 
     def field(self, name: str) -> CtxField | None:

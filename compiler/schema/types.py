@@ -7,7 +7,7 @@ C rules of the BPF target: little-endian, natural alignment, 8-byte pointers (LP
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.record import Record
 
@@ -141,13 +141,17 @@ class Field(Record):
 
 
 class StructType(Type, eq=False):
-    """A struct. Two structs are the same type only when they are the same object, as Python classes are."""
+    """A struct. Two structs are the same type only when they are the same object, as Python classes are.
+
+    `owner` is the Python class that declares it (None: there is none); plain functions found on it are its methods.
+    """
 
     name: str
     fields: tuple[Field, ...]
     size: int
     align: int
     union: bool = False
+    owner: Any = None
 
     def __str__(self) -> str:
         return self.name

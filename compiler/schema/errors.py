@@ -1,0 +1,32 @@
+"""Mistakes in declarations: structs, maps, globals, hooks.
+
+Reading the `__bpf__` of a declaration may raise one of these, since layouts, symbols and contexts are worked out when
+they are first asked for; a constructor raises one at once where it can tell. The compiler turns them into diagnostics
+at the place of use, the command line into one at the user's line that made the declaration.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DeclarationError", "DeclarationTypeError", "DeclarationValueError"]
+
+
+class DeclarationError(Exception):
+    """`title` says what is wrong, on one line; `label` is for the caret; `help` is a way out, maybe of several lines."""
+
+    title: str
+    label: str
+    help: str
+
+    def __init__(self, title: str, *, label: str = "", help: str = "") -> None:
+        super().__init__(f"{title}\n{help}" if help else title)
+        self.title = title
+        self.label = label
+        self.help = help
+
+
+class DeclarationTypeError(DeclarationError, TypeError):
+    """A type that BPF has no layout for, or a missing or doubled field."""
+
+
+class DeclarationValueError(DeclarationError, ValueError):
+    """A size, count or name that the kernel would refuse."""

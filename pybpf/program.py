@@ -1,0 +1,122 @@
+"""A decorated function: what `@tracepoint(...)`, `@xdp` and the other hooks make.
+
+A Program is a value. The compiler reads its `__bpf__`; called in plain Python it is still the function; loading,
+testing and simulating it are done by the runtime and the simulator, which are imported when first used.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
+from pybpf.compiler.schema.specs import ProgramSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Generic, TypeVar
+
+    from typing_extensions import ParamSpec
+
+    from pybpf.hooks import Hook
+    from pybpf.runtime.testing import TestResult
+    from pybpf.simulator import Simulation
+
+    P = ParamSpec("P")
+    R = TypeVar("R", covariant=True)
+
+    class _Callable(Generic[P, R]):
+        """The types of the function that a Program wraps."""
+
+else:
+
+    class _Callable:
+        __slots__ = ()
+
+        def __class_getitem__(cls, params):
+            return cls
+
+
+__all__ = ["Program", "annotation_of"]
+
+
+class Program(_Callable["P", "R"]):
+    """A BPF program: a Python function and the hook that it runs at."""
+
+    __slots__ = ("__wrapped__", "_spec", "function", "hook", "name")
+
+    def __init__(self, function: Callable[P, R], hook: Hook) -> None:
+        if not hasattr(function, "__code__"):
+            raise DeclarationTypeError(f"@{hook.name} decorates a function, not {function!r}")
+        self.function = self.__wrapped__ = function
+        self.hook = hook
+        self.name: str = function.__name__
+        self._spec: ProgramSpec | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def __bpf__(self) -> ProgramSpec:
+        """The spec, worked out once. Raises DeclarationError, as for a tracepoint that does not exist."""
+        if self._spec is None:
+            self._spec = self.hook.spec(self.function)
+        return self._spec
+
+    @property
+    def section(self) -> str:
+        """libbpf's section name, `xdp` or `tracepoint/syscalls/sys_enter_openat`."""
+        return self.hook.section
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.function.__doc__
+
+    def __repr__(self) -> str:
+        return f"<Program {self.name} ({self.section})>"
+
+    def test(self, data: bytes = b"", **options: Any) -> TestResult:
+        """Load the program and run it once on `data` in the kernel (BPF_PROG_TEST_RUN)."""
+        from pybpf.runtime.testing import test_program
+
+        return test_program(self, data, **options)
+
+    def simulate(self, *args: Any, **options: Any) -> Simulation:
+        """Run the function in plain Python, over maps in memory and the given packet or context fields."""
+        from pybpf.simulator import simulate
+
+        return simulate(self, *args, **options)
+
+    def _repr_html_(self) -> str:
+        from pybpf.notebook import program_html
+
+        return program_html(self)
+
+
+def annotation_of(function: Any, name: str) -> Any:
+    """An evaluated annotation of a function's parameter, or of "return"; None where there is none.
+
+    Raises DeclarationTypeError for a string that can't be evaluated.
+    """
+    found = getattr(function, "__annotations__", {}).get(name)
+    if not isinstance(found, str):
+        return found
+    names = function.__globals__
+    if found in names:
+        return names[found]
+    code, cells = function.__code__, function.__closure__ or ()
+    closed = {free: cell.cell_contents for free, cell in zip(code.co_freevars, cells) if _filled(cell)}
+    try:
+        return eval(found, names, closed)
+    except DeclarationError:
+        raise
+    except Exception as error:
+        raise DeclarationTypeError(
+            f"{function.__name__}(): the annotation `{found}` of `{name}` can't be evaluated: {error}"
+        ) from None
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True

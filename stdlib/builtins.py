@@ -1,0 +1,60 @@
+"""Functions that the compiler itself knows, by name: `printk`, `sizeof`."""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.specs import BuiltinSpec
+from pybpf.compiler.schema.types import size_of
+from pybpf.stdlib.types import type_of, why_not
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    def printk(message: str, /) -> None:
+        """Write a line to the kernel's trace, `/sys/kernel/tracing/trace_pipe`. Takes an f-string."""
+
+    def sizeof(kind: Any, /) -> int:
+        """Bytes that a type, or a value of a Struct, takes in memory."""
+        ...
+
+
+__all__ = ["Builtin", "printk", "sizeof"]
+
+
+# Such a function; in plain Python it runs `python`. (No docstring: `__doc__` is the function's own.)
+class Builtin:
+    __slots__ = ("__bpf__", "__doc__", "__name__", "python")
+
+    def __init__(self, name: str, python: Callable[..., Any], doc: str) -> None:
+        self.__bpf__ = BuiltinSpec(name)
+        self.__name__ = name
+        self.__doc__ = doc
+        self.python = python
+
+    def __call__(self, *args: Any) -> Any:
+        return self.python(*args)
+
+    def __repr__(self) -> str:
+        return f"<pybpf function {self.__name__}>"
+
+
+def _printk(message: str, /) -> None:
+    from pybpf.stdlib.simulation import current
+
+    current("printk()").printk(message)
+
+
+def _sizeof(kind: Any, /) -> int:
+    known = type_of(kind)
+    if known is None:
+        known = type_of(type(kind))
+    if known is None:
+        raise DeclarationTypeError(f"sizeof(): {why_not(kind)}")
+    return size_of(known)
+
+
+if not TYPE_CHECKING:
+    printk = Builtin("printk", _printk, "Write a line to the kernel's trace. Takes an f-string.")
+    sizeof = Builtin("sizeof", _sizeof, "Bytes that a type, or a value of a Struct, takes in memory.")

@@ -1,0 +1,55 @@
+"""Everyday short names, written in the language itself: the compiler inlines them."""
+
+from __future__ import annotations
+
+from pybpf.stdlib.helpers import (
+    bpf_get_current_pid_tgid,
+    bpf_get_current_task,
+    bpf_get_current_uid_gid,
+    bpf_get_prandom_u32,
+    bpf_get_smp_processor_id,
+    bpf_ktime_get_ns,
+)
+from pybpf.stdlib.types import u32, u64
+
+__all__ = ["cpu", "gid", "ktime", "pid", "random", "task", "tid", "uid"]
+
+
+def pid() -> u32:
+    """Process id of the current task, as user space says it (the kernel's tgid)."""
+    return u32(bpf_get_current_pid_tgid() >> 32)
+
+
+def tid() -> u32:
+    """Thread id of the current task (the kernel's pid)."""
+    return u32(bpf_get_current_pid_tgid())
+
+
+def uid() -> u32:
+    """User id of the current task."""
+    return u32(bpf_get_current_uid_gid())
+
+
+def gid() -> u32:
+    """Group id of the current task."""
+    return u32(bpf_get_current_uid_gid() >> 32)
+
+
+def ktime() -> u64:
+    """Nanoseconds since boot, without the time that the machine slept."""
+    return bpf_ktime_get_ns()
+
+
+def cpu() -> u32:
+    """Number of the CPU that the program runs on."""
+    return u32(bpf_get_smp_processor_id())
+
+
+def random() -> u32:
+    """A pseudo-random number of 32 bits."""
+    return u32(bpf_get_prandom_u32())
+
+
+def task() -> u64:
+    """Kernel address of the current task's `task_struct`."""
+    return bpf_get_current_task()

@@ -1,0 +1,85 @@
+"""Functions that fill text or bytes by a helper, where the result is wanted, without a copy: `comm()`, `user_str(p)`."""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.specs import FillSpec
+from pybpf.compiler.schema.types import TextType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybpf.compiler.schema.types import Type
+    from pybpf.stdlib.types import Bytes, Text
+
+    def comm() -> Text[Any]:
+        """Name of the current task, at most 15 bytes."""
+        ...
+
+    def user_str(address: int, /) -> Text[Any]:
+        """The string at a user-space address, cut to the size of where it is kept; empty if it can't be read."""
+        ...
+
+    def kernel_str(address: int, /) -> Text[Any]:
+        """The string at a kernel address, cut to the size of where it is kept; empty if it can't be read."""
+        ...
+
+    def user_bytes(address: int, /) -> Bytes[Any]:
+        """The bytes at a user-space address, as many as where they are kept; all zero if they can't be read."""
+        ...
+
+    def kernel_bytes(address: int, /) -> Bytes[Any]:
+        """The bytes at a kernel address, as many as where they are kept; all zero if they can't be read."""
+        ...
+
+
+__all__ = ["Fill", "comm", "kernel_bytes", "kernel_str", "user_bytes", "user_str"]
+
+
+# Such a function. Its FillSpec is made when the compiler first asks. (No docstring: `__doc__` is the function's own.)
+class Fill:
+    __slots__ = ("__doc__", "__name__", "_call", "_default", "_helper", "_params", "_spec")
+
+    def __init__(
+        self, name: str, helper: str, call: tuple[str | int, ...], params: tuple[str, ...], doc: str, default: Type | None = None
+    ) -> None:
+        self.__name__ = name
+        self.__doc__ = doc
+        self._helper, self._call, self._params, self._default = helper, call, params, default
+        self._spec: FillSpec | None = None
+
+    @property
+    def __bpf__(self) -> FillSpec:
+        if self._spec is None:
+            from pybpf.stdlib.helpers import spec_of
+
+            helper = spec_of(self._helper)
+            assert helper is not None, self._helper
+            self._spec = FillSpec(self.__name__, helper, self._call, self._params, self._default)
+        return self._spec
+
+    def __call__(self, *args: Any) -> Any:
+        from pybpf.stdlib.simulation import current
+
+        if len(args) != len(self._params):
+            raise TypeError(f"{self.__name__}() takes {len(self._params)} arguments, not {len(args)}")
+        return current(f"{self.__name__}()").fill(self.__bpf__, args)
+
+    def __repr__(self) -> str:
+        return f"<pybpf function {self.__name__}>"
+
+
+if not TYPE_CHECKING:
+    comm = Fill("comm", "bpf_get_current_comm", ("dest", "size"), (), "Name of the current task.", TextType(16))
+    user_str = Fill(
+        "user_str", "bpf_probe_read_user_str", ("dest", "size", 0), ("address",), "The string at a user-space address."
+    )
+    kernel_str = Fill(
+        "kernel_str", "bpf_probe_read_kernel_str", ("dest", "size", 0), ("address",), "The string at a kernel address."
+    )
+    user_bytes = Fill(
+        "user_bytes", "bpf_probe_read_user", ("dest", "size", 0), ("address",), "The bytes at a user-space address."
+    )
+    kernel_bytes = Fill(
+        "kernel_bytes", "bpf_probe_read_kernel", ("dest", "size", 0), ("address",), "The bytes at a kernel address."
+    )

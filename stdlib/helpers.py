@@ -1,0 +1,148 @@
+"""Kernel helpers under their kernel names: `helpers.bpf_get_current_pid_tgid()`.
+
+The table is `data/helpers.tsv` (made by tools/make_helpers.py, which says what the columns are and where they come from); a
+helper's row is read when its name is first asked for. Signatures for checkers and editors are in helpers.pyi.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybpf.compiler.schema.specs import ArgSpec, HelperSpec
+from pybpf.compiler.schema.types import (
+    I8,
+    I16,
+    I32,
+    I64,
+    NONE,
+    U8,
+    U16,
+    U32,
+    U64,
+    IntType,
+    PtrType,
+    Space,
+    StructType,
+    Type,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["Helper", "names", "spec_of"]
+
+_NUMBERS: dict[str, Type] = {
+    "void": NONE, "i8": I8, "i16": I16, "i32": I32, "i64": I64, "u8": U8, "u16": U16, "u32": U32, "u64": U64,
+    "be16": IntType(16, big=True), "be32": IntType(32, big=True), "map_value": PtrType(None, Space.MAP),
+    "ringbuf": PtrType(None, Space.RINGBUF), "mem": PtrType(None, Space.TRUSTED), "any": PtrType(None, Space.KERNEL),
+}  # fmt: skip
+
+_text = ""
+_structs: dict[str, StructType] = {}
+_specs: dict[str, HelperSpec | None] = {}
+
+
+class Helper:
+    """A helper as a value: `__bpf__` is its HelperSpec. Calling it works inside a program, or a simulation of one."""
+
+    __slots__ = ("__name__",)
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    @property
+    def __bpf__(self) -> HelperSpec:
+        spec = spec_of(self.__name__)
+        assert spec is not None
+        return spec
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return self.__bpf__.doc
+
+    def __call__(self, *args: Any) -> Any:
+        from pybpf.stdlib.simulation import current
+
+        return current(f"{self.__name__}()").helper(self.__bpf__, args)
+
+    def __repr__(self) -> str:
+        return f"<BPF helper {self.__name__}>"
+
+
+def __getattr__(name: str) -> Helper:
+    if not name.startswith("bpf_") or f"\n{name}\t" not in _table():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = globals()[name] = Helper(name)
+    return made
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *names()]
+
+
+def names() -> list[str]:
+    """All helpers, in the order of their ids."""
+    return [line.partition("\t")[0] for line in _table().splitlines() if line.startswith("bpf_")]
+
+
+def spec_of(name: str) -> HelperSpec | None:
+    """The spec of a helper by its kernel name; None where there is no such helper."""
+    if name not in _specs:
+        text = _table()
+        start = text.find(f"\n{name}\t") + 1
+        _specs[name] = _parse(text[start : text.index("\n", start)]) if start else None
+    return _specs[name]
+
+
+def _table() -> str:
+    global _text
+    if not _text:
+        with open(os.path.join(os.path.dirname(__file__), "data", "helpers.tsv"), encoding="utf-8") as file:
+            _text = file.read()
+    return _text
+
+
+def _parse(row: str) -> HelperSpec:
+    name, number, since, flags, programs, result, args, signature, doc = row.split("\t")
+    return HelperSpec(
+        name=name,
+        id=int(number),
+        args=tuple([_arg(arg) for arg in args.split(" ")]) if args else (),
+        result=_type(result.rstrip("?"), Space.TRUSTED),
+        nullable=result.endswith("?"),
+        gpl="g" in flags,
+        sleepable="s" in flags,
+        programs=_programs(programs),
+        since=since,
+        doc=doc,
+        signature=signature,
+    )
+
+
+def _arg(text: str) -> ArgSpec:
+    """`name:kind:type`, where the kind may end in `0` for "may be zero"."""
+    name, kind, type = text.split(":")
+    return ArgSpec(name, kind.rstrip("0"), _type(type, Space.STACK), kind.endswith("0"))
+
+
+def _type(text: str, space: str) -> Type:
+    """A number, or a pointer to a struct that is known by name only."""
+    known = _NUMBERS.get(text)
+    if known is not None:
+        return known
+    if text.endswith("*"):
+        return PtrType(_type(text[:-1], space), space)
+    struct = _structs.get(text)
+    if struct is None:
+        struct = _structs[text] = StructType(text, (), 0, 1)
+    return PtrType(struct, space)
+
+
+def _programs(group: str) -> frozenset[str]:
+    """The program types of a `#group` line of the table; empty for "all"."""
+    if group == "-":
+        return frozenset()
+    text = _table()
+    start = text.index(f"\n#{group}\t") + 1
+    return frozenset(text[start : text.index("\n", start)].split("\t")[1].split(" "))

@@ -1,0 +1,200 @@
+"""`class Event(Struct)`: a record with a C layout, declared by its annotations.
+
+    class Event(Struct):
+        pid: u32
+        comm: Text[L[16]]
+
+`Event.__bpf__` is its StructType, laid out by C's rules when first asked for (`class Event(Struct, packed=True)`: without
+padding). An instance is a plain mutable object with slots for the fields; it is made by keywords, all of them unless
+the class gives a default (`hits: u64 = 0`). Fields hold what they are given: a value that is too large for its field is
+an error when the struct is encoded, and is wrapped by the simulator, which uses `coercions()`.
+
+The layout needs the annotations only, never source text. Annotations that are strings, as with
+`from __future__ import annotations`, are looked up in the class's module and in the function around it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.types import BoolType, EnumType, IntType, StructType, layout
+from pybpf.stdlib.annotations import annotated, evaluated, scope_of
+from pybpf.stdlib.types import type_of, why_not
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from typing_extensions import Self, dataclass_transform
+
+__all__ = ["Struct", "coercions", "defaults"]
+
+
+class _StructMeta(type):
+    """Turns the annotations of a class body into slots, and the first look at `__bpf__` into a layout."""
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool = False
+    ) -> _StructMeta:
+        own = annotated(namespace)
+        if not bases:  # Struct itself
+            namespace["__slots__"] = ()
+            return super().__new__(mcls, name, bases, namespace)
+        annotations: dict[str, Any] = {}
+        fallback: dict[str, Any] = {}
+        for base in reversed(bases):
+            if isinstance(base, _StructMeta):
+                annotations.update(base.__dict__.get("_annotations", {}))
+                fallback.update(base.__dict__.get("_defaults", {}))
+        for field in own:
+            if field in annotations:
+                raise DeclarationTypeError(f"{name}.{field} is declared in a base class already")
+            if field.startswith("__"):
+                raise DeclarationTypeError(f"{name}.{field}: a field's name cannot start with two underscores")
+            if field in namespace:
+                fallback[field] = namespace.pop(field)
+        annotations.update(own)
+        namespace["__slots__"] = tuple(own)
+        namespace["_annotations"] = annotations
+        namespace["_defaults"] = fallback
+        namespace["_packed"] = packed
+        # Names of the function around the class, for annotations that are strings.
+        namespace["_scope"] = scope_of(sys._getframe(1))
+        namespace["__match_args__"] = ()
+        return super().__new__(mcls, name, bases, namespace)
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool = False) -> None:
+        super().__init__(name, bases, namespace)
+
+    @property
+    def __bpf__(cls) -> StructType:
+        """The layout. Raises DeclarationTypeError, which names the struct and the field."""
+        made: StructType | None = cls.__dict__.get("_layout")
+        if made is None:
+            if "_annotations" not in cls.__dict__:
+                raise AttributeError("__bpf__")
+            made = _lay_out(cls)
+            made.owner = cls
+            cls._layout = made
+            cls._scope = None
+        return made
+
+
+def _lay_out(cls: Any) -> StructType:
+    name: str = cls.__name__
+    if not cls._annotations:
+        raise DeclarationTypeError(f"struct {name} has no fields", help="annotate at least one: `count: u64`")
+    members = []
+    for field, annotation in cls._annotations.items():
+        annotation = evaluated(cls, field, annotation)
+        try:
+            kind = type_of(annotation)
+        except DeclarationTypeError as error:
+            raise DeclarationTypeError(f"{name}.{field}: {error.title}", help=error.help) from None
+        if kind is None:
+            raise DeclarationTypeError(f"{name}.{field}: {why_not(annotation)}")
+        members.append((field, kind))
+    return layout(name, members, packed=cls._packed)
+
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(kw_only_default=True, eq_default=False)
+    class Struct(metaclass=_StructMeta):
+        """Base of all structs; see the module's docstring."""
+
+        def __init_subclass__(cls, *, packed: bool = False) -> None: ...
+        def __eq__(self, other: object, /) -> bool: ...
+        def __hash__(self) -> int: ...
+
+        @classmethod
+        def at(cls, address: int, /) -> Self:
+            """The struct that lies at a packet address already compared with `data_end`: a reference, no copy."""
+            ...
+
+else:
+
+    class Struct(metaclass=_StructMeta):
+        """Base of all structs; see the module's docstring."""
+
+        def __init__(self, **values):
+            cls = type(self)
+            if len(values) != len(cls._annotations) or values.keys() != cls._annotations.keys():
+                values = _complete(cls, values)
+            for field, value in values.items():
+                setattr(self, field, value)
+
+        def __eq__(self, other):
+            if type(other) is not type(self):
+                return NotImplemented
+            return all([getattr(self, field) == getattr(other, field) for field in type(self)._annotations])
+
+        def __hash__(self):
+            # Structs are map keys, so `dict(obj[flows])` has to work; as with any key, leave it alone once it is one.
+            return hash((type(self).__name__, *[_hashable(getattr(self, field)) for field in type(self)._annotations]))
+
+        def __repr__(self):
+            inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self)._annotations])
+            return f"{type(self).__name__}({inner})"
+
+        def __copy__(self):
+            made = object.__new__(type(self))
+            for field in type(self)._annotations:
+                setattr(made, field, getattr(self, field))
+            return made
+
+        @classmethod
+        def at(cls, address):
+            from pybpf.stdlib.simulation import current
+
+            return current(f"{cls.__name__}.at()").struct_at(cls, address)
+
+
+def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The values of all fields, with defaults filled in; TypeError as a dataclass raises it."""
+    from pybpf.stdlib.types import fresh
+
+    extra = [field for field in given if field not in cls._annotations]
+    if extra:
+        raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {extra[0]!r}")
+    missing = [field for field in cls._annotations if field not in given and field not in cls._defaults]
+    if missing:
+        names = " and ".join([", ".join(map(repr, missing[:-1])), repr(missing[-1])] if missing[1:] else [repr(missing[0])])
+        plural = "s" if missing[1:] else ""
+        raise TypeError(f"{cls.__name__}() missing {len(missing)} required keyword argument{plural}: {names}")
+    return {field: given[field] if field in given else fresh(cls._defaults[field]) for field in cls._annotations}
+
+
+def _hashable(value: Any) -> Any:
+    return tuple([_hashable(item) for item in value]) if isinstance(value, list) else value
+
+
+def defaults(cls: type[Struct]) -> dict[str, Any]:
+    """Default values of the fields that have one."""
+    found: dict[str, Any] = cls._defaults  # type: ignore[attr-defined]
+    return found
+
+
+def coercions(cls: type[Struct]) -> dict[str, Callable[[Any], Any]]:
+    """For each scalar field what makes a value as the field would hold it: wrapped at its width, or a bool.
+
+    Fields of other types keep what they are given and are not in the table.
+    """
+    made: dict[str, Callable[[Any], Any]] = {}
+    for field in cls.__bpf__.fields:
+        if isinstance(field.type, BoolType):
+            made[field.name] = bool
+        elif isinstance(field.type, (IntType, EnumType)):
+            made[field.name] = wrapper(field.type)
+    return made
+
+
+def wrapper(kind: IntType | EnumType) -> Callable[[int], int]:
+    """A function that wraps an int at the width of an integer type."""
+    base = kind.base if isinstance(kind, EnumType) else kind
+    mask, top = (1 << base.bits) - 1, 1 << base.bits - 1
+    if not base.signed:
+        return lambda value: int(value) & mask
+    return lambda value: ((int(value) & mask) ^ top) - top

@@ -1,0 +1,279 @@
+"""Integer widths, text, bytes and arrays: classes at run time, `int`, `str` and `bytes` to a type checker.
+
+Each class carries its compiler type as `__bpf__`. `u32(x)` wraps x to its width, in the program and in plain Python
+alike; arithmetic on the result is that of `int`. Sizes are literals, `Array[u8, L[6]]`; at run time a plain
+`Array[u8, 6]` and `typing.Literal[6]` do as well. Subscripting the same types twice gives the same class.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.types import (
+    BOOL,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    ArrayType,
+    BytesType,
+    EnumType,
+    IntType,
+    StructType,
+    TextType,
+    Type,
+    size_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Generic, TypeVar, Union
+    from typing import Literal as L
+
+    from typing_extensions import TypeAlias
+
+    u8: TypeAlias = int
+    u16: TypeAlias = int
+    u32: TypeAlias = int
+    u64: TypeAlias = int
+    i8: TypeAlias = int
+    i16: TypeAlias = int
+    i32: TypeAlias = int
+    i64: TypeAlias = int
+    be16: TypeAlias = int
+    be32: TypeAlias = int
+    be64: TypeAlias = int
+
+__all__ = [
+    "Array", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "i16", "i32", "i64", "i8", "type_of", "u16",
+    "u32", "u64", "u8",
+]  # fmt: skip
+
+_MAX_SIZE = 1 << 29  # KMALLOC_MAX_SIZE is far below; this only keeps absurd literals out of the layouts
+
+
+if not TYPE_CHECKING:
+
+    class _Width(int):
+        """Base of the integer widths. A value is an `int` that fits; making one wraps, as storing to a field does."""
+
+        __slots__ = ()
+        __bpf__: IntType
+
+        def __new__(cls, value=0, /):
+            kind = cls.__bpf__
+            number = value.__index__() & (1 << kind.bits) - 1
+            if kind.signed and number >> kind.bits - 1:
+                number -= 1 << kind.bits
+            return int.__new__(cls, number)
+
+        def __repr__(self):
+            return int.__repr__(self)
+
+        __str__ = __repr__
+
+    class _L:
+        """The `X` of `L[X]`: stands in for typing.Literal, which takes milliseconds to import."""
+
+        __slots__ = ("__args__",)
+
+        def __init__(self, value):
+            self.__args__ = (value,)
+
+        def __repr__(self):
+            return f"L[{self.__args__[0]!r}]"
+
+    class L:
+        """`L[6]`: a number as a type argument. To a type checker it is typing.Literal."""
+
+        def __class_getitem__(cls, value):
+            return _L(value)
+
+    def _width(name: str, kind: IntType, doc: str):
+        return type(name, (_Width,), {"__slots__": (), "__bpf__": kind, "__doc__": doc, "__module__": __name__})
+
+    u8 = _width("u8", U8, "Unsigned, 8 bits.")
+    u16 = _width("u16", U16, "Unsigned, 16 bits.")
+    u32 = _width("u32", U32, "Unsigned, 32 bits.")
+    u64 = _width("u64", U64, "Unsigned, 64 bits.")
+    i8 = _width("i8", I8, "Signed, 8 bits.")
+    i16 = _width("i16", I16, "Signed, 16 bits.")
+    i32 = _width("i32", I32, "Signed, 32 bits.")
+    i64 = _width("i64", I64, "Signed, 64 bits.")
+    be16 = _width("be16", IntType(16, big=True), "Unsigned, 16 bits, kept in network byte order.")
+    be32 = _width("be32", IntType(32, big=True), "Unsigned, 32 bits, kept in network byte order.")
+    be64 = _width("be64", IntType(64, big=True), "Unsigned, 64 bits, kept in network byte order.")
+
+
+def _literal(value: object, what: str) -> int:
+    """The number of an `L[n]`, a Literal or a plain int."""
+    args: object = getattr(value, "__args__", None)
+    if isinstance(args, tuple) and len(args) == 1:
+        value = args[0]
+    if type(value) is not int:
+        raise DeclarationTypeError(
+            f"{what}: the size must be a literal number, not {_spell(value)}", help="write it as L[n], as in Text[L[16]]"
+        )
+    if not 0 < value <= _MAX_SIZE:
+        raise DeclarationTypeError(f"{what}: the size must lie between 1 and {_MAX_SIZE}, not {value}")
+    return value
+
+
+def _spell(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    N = TypeVar("N", bound=int)
+
+    class SizedText(str, Generic[N]):
+        """A `str` that came out of a `Text` of that size."""
+
+    class SizedBytes(bytes, Generic[N]):
+        """A `bytes` that came out of a `Bytes` of that size."""
+
+    # Unions, so that plain strings may be assigned, passed and used as keys without a conversion.
+    Text: TypeAlias = Union[str, SizedText[N]]
+    Bytes: TypeAlias = Union[bytes, SizedBytes[N]]
+
+    class Array(Generic[T, N]):
+        """`Array[u8, L[6]]`: a fixed number of elements. `Array[u8, L[6]]()` is all zero."""
+
+        def __init__(self, items: Iterable[T] = ..., /) -> None: ...
+        def __getitem__(self, index: int, /) -> T: ...
+        def __setitem__(self, index: int, value: T, /) -> None: ...
+        def __len__(self) -> int: ...
+        def __iter__(self) -> Iterator[T]: ...
+        def __contains__(self, value: object, /) -> bool: ...
+
+else:
+    _made: dict = {}  # (class, parameters) -> the one subclass for them
+
+    def _sized(cls, key, name: str, kind: Type):
+        made = _made.get(key)
+        if made is None:
+            made = _made[key] = type(name, (cls,), {"__slots__": (), "__bpf__": kind, "__module__": __name__})
+        return made
+
+    class Text(str):
+        """`Text[L[16]]`: at most that many bytes of UTF-8, ended by a NUL if shorter; a `str` in Python."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, size):
+            size = _literal(size, "Text")
+            return _sized(Text, (Text, size), f"Text[{size}]", TextType(size))
+
+    class Bytes(bytes):
+        """`Bytes[L[8]]`: exactly that many bytes; a `bytes` in Python."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, size):
+            size = _literal(size, "Bytes")
+            return _sized(Bytes, (Bytes, size), f"Bytes[{size}]", BytesType(size))
+
+    class Array(list):
+        """`Array[u8, L[6]]`: a fixed number of elements; `Array[u8, L[6]]()` is all zero."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, params):
+            if not isinstance(params, tuple) or len(params) != 2:
+                raise DeclarationTypeError("Array takes an element type and a length", help="as in Array[u8, L[6]]")
+            element = type_of(params[0])
+            if element is None:
+                raise DeclarationTypeError(f"Array of {_spell(params[0])}: {why_not(params[0])}")
+            length = _literal(params[1], "Array")
+            kind = ArrayType(element, length)
+            if size_of(kind) > _MAX_SIZE:
+                raise DeclarationTypeError(f"{kind} is too large")
+            # Structs of one name may differ, so the element's own object is the key.
+            return _sized(Array, (Array, params[0], length), str(kind), kind)
+
+        def __init__(self, items=None, /):
+            kind = getattr(type(self), "__bpf__", None)
+            if items is None:
+                items = zero(kind) if kind is not None else ()
+            list.__init__(self, items)
+            if kind is not None and len(self) != kind.length:
+                raise ValueError(f"{kind} holds {kind.length} elements, not {len(self)}")
+
+
+def type_of(annotation: object) -> Type | None:
+    """The compiler type that an evaluated annotation stands for; None where it is not one with a place in memory."""
+    kind: object = getattr(annotation, "__bpf__", None)
+    if isinstance(kind, Type):
+        return kind
+    if annotation is bool:
+        return BOOL
+    if isinstance(annotation, type) and issubclass(annotation, int) and hasattr(annotation, "__members__"):
+        return enum_type(annotation)
+    return None
+
+
+def enum_type(enum: Any) -> EnumType:
+    """An IntEnum as C lays it out: 4 bytes, signed if a member is negative, or 8 where one doesn't fit."""
+    made: EnumType | None = _enums.get(enum)
+    if made is None:
+        members = tuple((name, int(member)) for name, member in enum.__members__.items())
+        low = min((value for _, value in members), default=0)
+        high = max((value for _, value in members), default=0)
+        signed = low < 0
+        bits = 32 if low >= -(1 << 31) and high < 1 << (31 if signed else 32) else 64
+        made = _enums[enum] = EnumType(enum.__name__, IntType(bits, signed), members)
+    return made
+
+
+_enums: dict[Any, EnumType] = {}
+
+
+def why_not(annotation: object) -> str:
+    """Why `type_of` knows no type for an annotation, and what to write instead."""
+    if annotation is int:
+        return "int has no width; use u8 to u64 or i8 to i64"
+    if annotation is str:
+        return "str has no size; use Text[L[16]]"
+    if annotation is bytes:
+        return "bytes has no size; use Bytes[L[16]]"
+    if annotation is float:
+        return "BPF has no floating point; use an integer, scaled if need be"
+    if annotation in (list, tuple, dict, set):
+        return f"a {_spell(annotation)} has no fixed layout; use Array[u32, L[8]] or a Struct"
+    if isinstance(annotation, type) and annotation.__name__ in ("Text", "Bytes", "Array"):
+        return f"{annotation.__name__} needs its size, as in {annotation.__name__}" + (
+            "[u8, L[16]]" if annotation.__name__ == "Array" else "[L[16]]")
+    return f"{_spell(annotation)} is not a type that BPF has a layout for"
+
+
+def class_of(struct: StructType) -> Any:
+    """The Struct class that declares a struct type; None where there is none."""
+    return struct.owner
+
+
+def zero(kind: Type) -> Any:
+    """The Python value whose bytes are all zero."""
+    if isinstance(kind, ArrayType):
+        return [zero(kind.element) for _ in range(kind.length)]
+    if isinstance(kind, TextType):
+        return ""
+    if isinstance(kind, BytesType):
+        return bytes(kind.size)
+    if isinstance(kind, StructType):
+        made = object.__new__(kind.owner)
+        for field in kind.fields:
+            setattr(made, field.name, zero(field.type))
+        return made
+    return False if kind is BOOL else 0
+
+
+def fresh(value: Any) -> Any:
+    """A default for one more instance: lists and structs are copied, so that no two instances share one."""
+    if isinstance(value, list):
+        return type(value)([fresh(item) for item in value])
+    return value.__copy__() if hasattr(value, "__copy__") and hasattr(type(value), "__bpf__") else value
