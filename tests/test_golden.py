@@ -52,5 +52,5 @@ def test_rewriting_changes_one_output_only(tmp_path: Path) -> None:
 def test_misplaced_sections_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.test"
     path.write_text(text)
-    with pytest.raises(ValueError, match="x.test"):
+    with pytest.raises(ValueError, match=r"x\.test"):
         read_cases(path)

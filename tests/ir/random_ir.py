@@ -17,7 +17,6 @@ answer depends on nothing but the packet: so every stage, the interpreter and th
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -29,6 +28,7 @@ from pybpf.compiler.schema import types
 from pybpf.compiler.schema.specs import GlobalSpec, MapKind, MapSpec
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from pybpf.compiler.ir.ops import Value

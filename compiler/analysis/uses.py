@@ -1,0 +1,29 @@
+"""Who uses each value: a Function in, value -> operations out, in order of appearance; one entry a use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.ir.ops import Const
+
+if TYPE_CHECKING:
+    from pybpf.compiler.ir.function import Block, Function
+    from pybpf.compiler.ir.ops import Op, Value
+
+__all__ = ["blocks_of", "uses"]
+
+
+def uses(function: Function) -> dict[Value, list[Op]]:
+    """Operations by the values they use. Values without a use, and constants, are not in it."""
+    found: dict[Value, list[Op]] = {}
+    for block in function.blocks:
+        for op in block.ops:
+            for value in op.args():
+                if type(value) is not Const:
+                    found.setdefault(value, []).append(op)
+    return found
+
+
+def blocks_of(function: Function) -> dict[Op, Block]:
+    """The block that each operation stands in."""
+    return {op: block for block in function.blocks for op in block.ops}
