@@ -1,0 +1,60 @@
+"""The `pybpf` command. `main()` finds the command's module, reads its options and runs it.
+
+Each command is a module here with a `COMMAND` (see table.py). Plain, right command lines are read by the few
+lines of table.py, since importing click takes as long as compiling; whatever they don't understand (`--help`, a wrong
+option, shell completion) goes to click, which is built from the same tables and explains itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from pybpf.cli.table import Command
+
+__all__ = ["COMMANDS", "command", "entry", "main"]
+
+COMMANDS = ("build", "run", "check", "dis", "explain", "doctor")
+
+
+def command(name: str) -> Command:
+    """The command of that name; its module is imported on demand."""
+    module = __import__(f"pybpf.cli.{name}", fromlist=["COMMAND"])
+    found: Command = module.COMMAND
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (without the program's name); the process's exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in COMMANDS:
+        from pybpf.cli.table import parse
+
+        chosen = command(words[0])
+        values = parse(chosen, words[1:])
+        if values is not None:
+            from pybpf.cli.messages import guarded
+
+            return guarded(chosen, values)
+    from pybpf.cli.clickapp import click_main
+
+    return click_main(words)
+
+
+def entry() -> NoReturn:
+    """The console script: a process that lives for one command, so memory is not collected and not torn down."""
+    import gc
+    import os
+
+    gc.disable()
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the reader of a pipe went away
+        code = code or 1
+    os._exit(code)

@@ -1,0 +1,5 @@
+"""`python -m pybpf.cli`."""
+
+from pybpf.cli import entry
+
+entry()

@@ -1,0 +1,73 @@
+"""`pybpf build x.py -o x.bpf.o`: compile the programs of a file to an object, or print a stage of it."""
+
+from __future__ import annotations
+
+import sys
+
+from pybpf.cli.messages import UserError
+from pybpf.cli.options import CPU, FILE, FORMAT, SET, TARGET, settings, target_of
+from pybpf.cli.table import Command, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["COMMAND"]
+
+OUTPUT = Option("-o", "--output", metavar="FILE", help="Object to write; x.bpf.o for x.py unless told, - for stdout.")
+EMIT = Option("--emit", metavar="STAGE", help="Print a stage instead: tree, ir, ir:after-PASS, asm, btf, elf.")
+
+
+def run(values: dict[str, Any]) -> int:
+    from pybpf.build import build, emit
+    from pybpf.cli.module import import_file, programs_of
+
+    consts = settings(values["set"])
+    target = target_of(values)
+    programs = programs_of(import_file(values["file"]))
+    if values["emit"]:
+        text = emit(values["emit"], *programs, target=target, **consts)
+        _write(values["output"] or "-", text.encode())
+        return 0
+    made = build(*programs, target=target, **consts)
+    output = values["output"]
+    if output is None:
+        name = values["file"].replace("\\", "/").rpartition("/")[2]
+        output = f"{name.removesuffix('.py')}.bpf.o"
+    _write(output, made.elf)
+    return 0
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write the whole of it or nothing: an object that another process reads is never half of one."""
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    import os
+
+    beside = f"{path}.{os.getpid()}.tmp"
+    special = os.path.exists(path) and not os.path.isfile(path)  # /dev/null, a pipe: can't be replaced
+    try:
+        with open(path if special else beside, "wb") as file:
+            file.write(data)
+        if not special:
+            os.replace(beside, path)
+    except OSError as error:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        directory = os.path.dirname(path)
+        if directory and not os.path.isdir(directory):
+            raise UserError(f"can't write {path}: there is no directory {directory}", f"mkdir -p {directory}") from None
+        raise UserError(f"can't write {path}: {error.strerror}") from None
+
+
+COMMAND = Command(
+    "build",
+    run,
+    "Compile the programs of a file to a BPF object.\n\n"
+    "The object holds every program that is a global of the file, with the maps that they use. Compiling needs no "
+    "privilege and no kernel.",
+    arguments=(FILE,),
+    options=(OUTPUT, EMIT, TARGET, CPU, SET, FORMAT),
+)

@@ -1,0 +1,3 @@
+import sys
+
+sys.exit("usage: exit.py PID")

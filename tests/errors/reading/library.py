@@ -1,0 +1,4 @@
+# python >= 3.11
+import json
+
+SETTINGS = json.loads("{")

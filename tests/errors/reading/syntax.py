@@ -1,0 +1,6 @@
+from pybpf import XDP, XdpContext, xdp
+
+
+@xdp
+def probe(pkt: XdpContext) -> XDP
+    return XDP.PASS
