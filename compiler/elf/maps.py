@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.elf.image import SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STT_OBJECT, Section, Symbol
+from pybpf.compiler.schema.types import EnumType
 
 if TYPE_CHECKING:
     from pybpf.compiler.btf.build import TypeBuilder
     from pybpf.compiler.schema.specs import MapSpec
-    from pybpf.compiler.schema.types import Type
 
 __all__ = ["MAPS", "map_definition", "map_section", "map_symbols"]
 
@@ -52,9 +52,12 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     for name, number in (("max_entries", map_.max_entries), ("map_flags", map_.flags), ("map_extra", map_.extra)):
         if number:
             members.append((name, _number(builder, number)))
-    for name, type_ in (("key", map_.key), ("value", map_.value)):
+    key = map_.key
+    if map_.kind.indexed and isinstance(key, EnumType):
+        key = key.base  # the kernel wants an integer as an array's index (array_map_check_btf)
+    for name, type_ in (("key", key), ("value", map_.value)):
         if type_ is not None:
-            members.append((name, _pointer(builder, type_)))
+            members.append((name, builder.pointer(type_)))
     if map_.pinning:
         members.append(("pinning", _number(builder, map_.pinning)))
     fields = tuple([t.Member(name, type_, i * _POINTER * 8) for i, (name, type_) in enumerate(members)])
@@ -64,7 +67,3 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
 
 def _number(builder: TypeBuilder, number: int) -> int:
     return builder.add(t.Ptr(builder.array(builder.integer(32, signed=True), number)))
-
-
-def _pointer(builder: TypeBuilder, type_: Type) -> int:
-    return builder.pointer(type_)

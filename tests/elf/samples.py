@@ -144,6 +144,7 @@ def all_maps() -> ObjectModel:
         map_spec("per_cpu", PERCPU_ARRAY, U32, U64, 1),
         map_spec("per_cpu_keyed", PERCPU_HASH, KEY, INNER),
         map_spec("recent", LRU_HASH, TextType(16), ACTION),
+        map_spec("by_action", ARRAY, ACTION, U64, 2),
         MapSpec("blocked", LPM_TRIE, PREFIX, U32, 8, flags=1),
         map_spec("stream", RINGBUF, None, None, 4096),
     )
