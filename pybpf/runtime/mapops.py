@@ -1,0 +1,157 @@
+"""Elements of a map by its file descriptor: bytes in, bytes out.
+
+A missing key is None or False, never an exception; everything else that fails is an `OSError` with the kernel's errno.
+All calls release the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from typing import TYPE_CHECKING
+
+from pybpf.runtime import syscall
+from pybpf.runtime.libbpf import library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["batches", "delete", "keys", "lookup", "pop", "possible_cpus", "update"]
+
+_NO_BATCH = (errno.EINVAL, errno.EOPNOTSUPP, 524)  # 524: ENOTSUPP
+ANY, NOEXIST, EXIST = 0, 1, 2
+
+
+def _check(result: int) -> None:
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+
+
+def lookup(fd: int, key: bytes, size: int) -> bytes | None:
+    """The `size` bytes at a key, or None."""
+    value = ctypes.create_string_buffer(size)
+    result = library().bpf_map_lookup_elem(fd, key, value)
+    if result == -errno.ENOENT:
+        return None
+    _check(result)
+    return value.raw
+
+
+def update(fd: int, key: bytes, value: bytes, flags: int = ANY) -> None:
+    """Set an element. ENOENT or EEXIST by `flags`; E2BIG where the map is full."""
+    _check(library().bpf_map_update_elem(fd, key, value, flags))
+
+
+def delete(fd: int, key: bytes) -> bool:
+    """Remove an element; whether it was there."""
+    result = library().bpf_map_delete_elem(fd, key)
+    if result == -errno.ENOENT:
+        return False
+    _check(result)
+    return True
+
+
+def pop(fd: int, key: bytes, size: int) -> bytes | None:
+    """Remove an element and give its value: in one step (hash maps, 5.14), else by a lookup and a delete."""
+    value = ctypes.create_string_buffer(size)
+    result = library().bpf_map_lookup_and_delete_elem(fd, key, value)
+    if result == -errno.ENOENT:
+        return None
+    if -result in _NO_BATCH:
+        found = lookup(fd, key, size)
+        return found if found is not None and delete(fd, key) else None
+    _check(result)
+    return value.raw
+
+
+def keys(fd: int, key_size: int, max_entries: int) -> Iterator[bytes]:
+    """All keys by BPF_MAP_GET_NEXT_KEY, each once.
+
+    When the key that was reached is deleted meanwhile, the kernel starts again from the first one; so keys already
+    given are skipped, and the number of steps is bounded in case others delete and insert all the time.
+    """
+    seen: set[bytes] = set()
+    last: bytes | None = None
+    next_key = library().bpf_map_get_next_key
+    buffer = ctypes.create_string_buffer(key_size)
+    for _ in range(4 * max_entries + 1024):
+        result = next_key(fd, last, buffer)
+        if result == -errno.ENOENT:
+            return
+        _check(result)
+        last = buffer.raw
+        if last not in seen:
+            seen.add(last)
+            yield last
+
+
+def batches(fd: int, key_size: int, value_size: int, max_entries: int) -> Iterator[tuple[int, bytes, bytes]] | None:
+    """All elements by BPF_MAP_LOOKUP_BATCH (5.6): (count, keys, values) a batch; None where the map can't do it.
+
+    Hash maps are walked bucket by bucket, so deleting and inserting meanwhile neither repeats nor loses other keys.
+    """
+    room = max(1, min(max_entries, (1 << 20) // (key_size + value_size) or 1, 4096))
+    walk = _walk(fd, key_size, value_size, room, max_entries)
+    try:
+        first = next(walk, None)
+    except OSError as error:
+        if error.errno in _NO_BATCH:
+            return None
+        raise
+    return _chain(first, walk)
+
+
+def _chain(
+    first: tuple[int, bytes, bytes] | None, rest: Iterator[tuple[int, bytes, bytes]]
+) -> Iterator[tuple[int, bytes, bytes]]:
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def _walk(fd: int, key_size: int, value_size: int, room: int, limit: int) -> Iterator[tuple[int, bytes, bytes]]:
+    cursor_size = max(8, key_size)
+    token = b""
+    while True:
+        cursor_in = ctypes.create_string_buffer(token, cursor_size) if token else None
+        cursor_out = ctypes.create_string_buffer(cursor_size)
+        found_keys = ctypes.create_string_buffer(key_size * room)
+        found_values = ctypes.create_string_buffer(value_size * room)
+        attr = struct.pack(
+            "<QQQQIIQQ",
+            ctypes.addressof(cursor_in) if cursor_in is not None else 0,
+            ctypes.addressof(cursor_out),
+            ctypes.addressof(found_keys),
+            ctypes.addressof(found_values),
+            room, fd, 0, 0,
+        )  # fmt: skip
+        done = False
+        try:
+            _, attr = syscall.bpf_result(syscall.MAP_LOOKUP_BATCH, attr)
+        except OSError as error:
+            if error.errno == errno.ENOSPC and room < limit:  # one bucket holds more than there is room for
+                room = min(limit, room * 4)
+                continue
+            if error.errno != errno.ENOENT:
+                raise
+            attr, done = error.attr, True  # type: ignore[attr-defined]
+        count: int = struct.unpack_from("<I", attr, 32)[0]
+        if count:
+            yield count, found_keys.raw[: count * key_size], found_values.raw[: count * value_size]
+        if done:
+            return
+        token = cursor_out.raw
+
+
+_cpus = 0
+
+
+def possible_cpus() -> int:
+    """How many values a per-CPU map has for a key: CPUs that may ever come online."""
+    global _cpus
+    if not _cpus:
+        with open("/sys/devices/system/cpu/possible", encoding="ascii") as file:
+            _cpus = max(int(part.rpartition("-")[2]) for part in file.read().strip().split(",")) + 1
+    return _cpus

@@ -1,0 +1,394 @@
+"""Objects in the kernel: load, look up programs and maps, attach, close.
+
+    with load_object(compiled, globals={"only_pid": 7}) as obj:
+        with obj.attach(firewall="eth0"):
+            for event in obj[opens]: ...
+
+A `LoadedObject` owns all that it opened: libbpf's object with its file descriptors, links, mapped ring buffers and
+globals. `close()` (or leaving the `with` block, after an exception too) gives all of it back, once; whatever is used
+later raises `ObjectClosed`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
+from pybpf.compiler.schema.types import BytesType, size_of
+from pybpf.runtime import variables
+from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
+from pybpf.runtime.kinds import READABLE, map_kind
+from pybpf.runtime.libbpf import OpenOpts, library, messages
+from pybpf.runtime.loading import LogBuffers, load_failure
+from pybpf.runtime.maps import LoadedMap
+from pybpf.runtime.program import LoadedProgram
+from pybpf.runtime.ringbuf import LoadedRingBuffer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
+
+    from pybpf.runtime.links import Link
+    from pybpf.runtime.verifier import Origin
+
+__all__ = ["CompiledObject", "LoadedObject", "load_object", "open_elf"]
+
+_LOG_SIZES = (16 << 20, 256 << 20)  # bytes of address space; only what the kernel writes takes memory
+
+
+class CompiledObject(Protocol):
+    """What the compiler gives: object bytes and what it declared. All dictionaries go by symbol name."""
+
+    @property
+    def elf(self) -> bytes: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def programs(self) -> Mapping[str, ProgramSpec]: ...
+    @property
+    def maps(self) -> Mapping[str, MapSpec]: ...
+    @property
+    def globals(self) -> Mapping[str, GlobalSpec]: ...
+
+
+def load_object(
+    compiled: CompiledObject,
+    *,
+    globals: Mapping[str, Any] | None = None,
+    log_level: int = 0,
+    origin: Callable[[str, int], Origin | None] | None = None,
+) -> LoadedObject:
+    """Load a compiled object into the kernel.
+
+    `globals` sets variables, constants too, before the load. `log_level` 1 or 2 keeps the verifier's log of programs
+    that load (`obj.programs[name].log`). `origin` tells (program, instruction) -> Python line and variables, for
+    rejections.
+    Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
+    """
+    return LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
+                        globals or {}, log_level, origin)  # fmt: skip
+
+
+def open_elf(
+    elf: bytes, name: str = "object", *, globals: Mapping[str, Any] | None = None, log_level: int = 0
+) -> LoadedObject:
+    """Load any BPF object file's bytes. Without declarations, keys, values, events and globals are bytes."""
+    return LoadedObject(elf, name, {}, {}, {}, globals or {}, log_level, None)
+
+
+class LoadedObject:
+    """An object in the kernel. Made by `load_object` or `open_elf`; see the module's docstring.
+
+    `programs` and `maps` go by name; `obj[declaration]` or `obj["name"]` gives a map, or a global's value.
+    """
+
+    def __init__(
+        self,
+        elf: bytes,
+        name: str,
+        programs: Mapping[str, ProgramSpec],
+        maps: Mapping[str, MapSpec],
+        globals: Mapping[str, GlobalSpec],
+        values: Mapping[str, Any],
+        log_level: int,
+        origin: Callable[[str, int], Origin | None] | None,
+    ) -> None:
+        self.name = name
+        self.programs: dict[str, LoadedProgram] = {}
+        self.maps: dict[str, LoadedMap | LoadedRingBuffer] = {}
+        self.messages: tuple[str, ...] = ()  # libbpf's warnings
+        self._handle: int | None = None
+        self._links: list[Link] = []
+        self._scopes: list[list[Link]] = []
+        self._fresh: list[Link] = []  # attached since the last `with`
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._elf = elf  # libbpf may refer to it
+        self._map_specs = dict(maps)
+        self._global_specs = dict(globals)
+        self._symbols = variables.symbols(elf)
+        self._codecs = variables.codecs(self._symbols, globals)
+        self.globals = variables.Globals({}, {}, {}, self._check)
+        try:
+            logs = self._load(values, log_level, origin)
+            self._collect(programs, logs)
+        except BaseException:
+            self.close()
+            raise
+
+    # ---------------------------------------------------------------------- loading
+
+    def _open(self) -> int:
+        lib = library()
+        options = OpenOpts(sz=ctypes.sizeof(OpenOpts), object_name=self.name.encode())
+        with messages() as said:
+            handle = lib.bpf_object__open_mem(self._elf, len(self._elf), options)
+        if not handle:
+            code = ctypes.get_errno()
+            raise LoadError(
+                f"libbpf can't read the object {self.name!r}: {errno_name(code)}"
+                + "".join(f"\n  {line}" for line in said),
+                log="\n".join(said),
+            )
+        return int(handle)
+
+    def _load(
+        self, values: Mapping[str, Any], log_level: int, origin: Callable[[str, int], Origin | None] | None
+    ) -> dict[str, str]:
+        """Open and load; the log of each program. The log buffers grow if the failing log did not fit."""
+        lib = library()
+        for size in _LOG_SIZES:
+            self._handle = self._open()
+            variables.initialise(values, self._symbols, self._codecs, self._section_memory)
+            with LogBuffers(list(self._each("program")), size, log_level) as buffers:
+                with messages() as said:
+                    result = lib.bpf_object__load(self._handle)
+                logs = buffers.texts()
+            self.messages = tuple(said)
+            if result >= 0:
+                return logs
+            handle, self._handle = self._handle, None
+            types = {
+                self._string(lib.bpf_program__name(p)): lib.bpf_program__type(p) for p in self._each("program", handle)
+            }
+            lib.bpf_object__close(handle)
+            if result != -28 or size == _LOG_SIZES[-1]:  # ENOSPC: the log was cut
+                raise load_failure(self.name, -result, said, logs, types, origin)
+        raise AssertionError("the last size raises")
+
+    def _each(self, what: str, handle: int | None = None) -> Iterator[int]:
+        """libbpf's programs or maps, in its order."""
+        lib, owner = library(), handle or self._handle
+        following = lib.bpf_object__next_program if what == "program" else lib.bpf_object__next_map
+        item = following(owner, None)
+        while item:
+            yield item
+            item = following(owner, item)
+
+    @staticmethod
+    def _string(text: bytes | None) -> str:
+        return text.decode(errors="replace") if text else ""
+
+    def _section_of(self, map: int) -> str:
+        """The data section behind an internal map: libbpf names it `<object>.rodata`, or by the section itself."""
+        name = self._string(library().bpf_map__name(map))
+        return name[name.index(".") :] if "." in name else name
+
+    def _section_memory(self, section: str) -> tuple[int, int]:
+        lib = library()
+        for map in self._each("map"):
+            if lib.bpf_map__is_internal(map) and self._section_of(map) == section:
+                size = ctypes.c_size_t()
+                return lib.bpf_map__initial_value(map, ctypes.byref(size)) or 0, size.value
+        return 0, 0
+
+    def _collect(self, programs: Mapping[str, ProgramSpec], logs: dict[str, str]) -> None:
+        lib = library()
+        for program in self._each("program"):
+            if not lib.bpf_program__autoload(program):
+                continue
+            name = self._string(lib.bpf_program__name(program))
+            self.programs[name] = LoadedProgram(
+                self, program, name, lib.bpf_program__fd(program), lib.bpf_program__type(program),
+                self._string(lib.bpf_program__section_name(program)), programs.get(name), logs.get(name, ""),
+            )  # fmt: skip
+        sections: dict[str, variables.Section] = {}
+        for map in self._each("map"):
+            fd = lib.bpf_map__fd(map)
+            if lib.bpf_map__is_internal(map):
+                size, flags = lib.bpf_map__value_size(map), lib.bpf_map__map_flags(map)
+                sections[self._section_of(map)] = variables.Section(fd, size, flags)
+            elif fd >= 0:
+                name = self._string(lib.bpf_map__name(map))
+                self.maps[name] = self._loaded_map(map, name, fd)
+        self.globals = variables.Globals(self._symbols, self._codecs, sections, self._check)
+
+    def _loaded_map(self, map: int, name: str, fd: int) -> Any:
+        lib = library()
+        key_size, value_size = lib.bpf_map__key_size(map), lib.bpf_map__value_size(map)
+        entries = lib.bpf_map__max_entries(map)
+        spec = self._map_specs.get(name)
+        if spec is None:
+            kind = map_kind(lib.bpf_map__type(map))
+            key = BytesType(key_size) if key_size else None
+            if kind.indexed:
+                from pybpf.compiler.schema.types import U32
+
+                key = U32  # type: ignore[assignment]
+            spec = MapSpec(name, kind, key, BytesType(value_size) if value_size else None, entries)
+        elif (
+            spec.key is not None
+            and spec.value is not None
+            and ((size_of(spec.key), size_of(spec.value)) != (key_size, value_size))
+        ):
+            raise LoadError(
+                f"map {name!r} is declared as {spec.key} -> {spec.value}, which differs from the object's sizes"
+            )
+        if spec.kind.name == "RINGBUF":
+            return LoadedRingBuffer(fd, spec, entries, self._check)
+        if spec.kind.name in READABLE:
+            return LoadedMap(fd, spec, entries, self._check)
+        return UntypedMap(fd, spec, self._check)
+
+    # ---------------------------------------------------------------------- looking up
+
+    def _check(self) -> None:
+        if self._closed.is_set():
+            raise ObjectClosed(f"object {self.name!r}")
+
+    def __getitem__(self, what: Any) -> Any:
+        """The map, or the global's value, of a declaration or a name."""
+        self._check()
+        if isinstance(what, str):
+            if what in self.maps:
+                return self.maps[what]
+            if what in self.globals:
+                return self.globals[what]
+            names = {**self.maps, **dict.fromkeys(self.globals)}
+            hint = variables.close_match(what, names) or f"it has {', '.join(names) or 'none'}"
+            raise KeyError(f"object {self.name!r} has no map or global {what!r}; {hint}")
+        spec = getattr(what, "__bpf__", what)
+        for name, known in self._map_specs.items():
+            if known is spec:
+                return self.maps[name]
+        for name, variable in self._global_specs.items():
+            if variable is spec:
+                return self.globals[name]
+        if isinstance(spec, (MapSpec, GlobalSpec)):
+            raise KeyError(
+                f"object {self.name!r} does not hold {spec.name!r}: none of its programs uses that declaration"
+            )
+        raise TypeError(f"obj[...] takes a map, a global or a name, not {what!r}")
+
+    def __setitem__(self, what: Any, value: Any) -> None:
+        """Set a global variable, by declaration or name."""
+        self._check()
+        spec = getattr(what, "__bpf__", what)
+        name = next((name for name, known in self._global_specs.items() if known is spec), spec)
+        if not isinstance(name, str):
+            raise TypeError("only globals are set like this; a map's elements are set as obj[map][key] = value")
+        self.globals[name] = value
+
+    # ---------------------------------------------------------------------- attaching
+
+    def attach(self, **targets: Any) -> Self:
+        """Attach all programs, each where its section says; `firewall="eth0"` gives a program's target.
+
+        A target is an interface name or index, a process id for uprobes, a dict of options (see `links`), or None to
+        leave that program alone. Everything that this call attached is detached if one of them fails. Use it as a
+        `with` block to detach at its end.
+        """
+        self._check()
+        for name in targets:
+            if name not in self.programs:
+                raise PybpfError(f"there is no program {name!r} to attach", variables.close_match(name, self.programs)
+                                 or f"the object has {', '.join(self.programs)}")  # fmt: skip
+        made: list[Link] = []
+        try:
+            for name, program in self.programs.items():
+                target = targets.get(name)
+                if (name in targets and target is None) or (name not in targets and not program.attachable):
+                    continue
+                options = target if isinstance(target, Mapping) else {} if target is None else {"target": target}
+                made.append(program.attach(**options))
+        except BaseException:
+            for link in reversed(made):
+                link.detach()
+            raise
+        self._fresh += made
+        return self
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """What is attached now, oldest first."""
+        return tuple(self._links)
+
+    def detach(self) -> None:
+        """Detach everything, newest first."""
+        for link in reversed(self.links):
+            link.detach()
+
+    def _add_link(self, link: Link) -> None:
+        self._links.append(link)
+
+    def _drop_link(self, link: Link) -> None:
+        if link in self._links:
+            self._links.remove(link)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Let the programs work: until Ctrl-C, until the object is closed, or for `timeout` seconds."""
+        try:
+            self._closed.wait(timeout)
+        except KeyboardInterrupt:
+            return
+
+    # ---------------------------------------------------------------------- closing
+
+    @property
+    def closed(self) -> bool:
+        return self._closed.is_set()
+
+    def __enter__(self) -> Self:
+        self._check()
+        self._scopes.append(self._fresh)
+        self._fresh = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        scope = self._scopes.pop() if self._scopes else []
+        if not self._scopes:
+            self.close()
+        else:
+            for link in reversed(scope):
+                link.detach()
+
+    def close(self) -> None:
+        """Detach and close everything. May be called twice, and from another thread."""
+        with self._lock:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+            for map in self.maps.values():
+                if isinstance(map, LoadedRingBuffer):
+                    map.close()
+            self.globals.close()
+            for link in reversed(self.links):
+                link.detach()
+            handle, self._handle = self._handle, None
+            if handle is not None:
+                library().bpf_object__close(handle)
+
+    def __del__(self) -> None:
+        closed = getattr(self, "_closed", None)
+        if closed is not None and not closed.is_set():
+            import warnings
+
+            warnings.warn(f"object {self.name!r} was never closed", ResourceWarning, source=self, stacklevel=2)
+            self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{len(self._links)} attached"
+        return f"<object {self.name!r}: {', '.join(self.programs)}; {state}>"
+
+
+class UntypedMap:
+    """A map of a kind without plain elements (arrays of programs, sockets, queues, ...): its name, spec and fd."""
+
+    def __init__(self, fd: int, spec: MapSpec, check: Callable[[], None]) -> None:
+        self.name = spec.name
+        self.spec = spec
+        self._fd = fd
+        self._check = check
+
+    @property
+    def fd(self) -> int:
+        """The map's file descriptor; it belongs to the object."""
+        self._check()
+        return self._fd
+
+    def __repr__(self) -> str:
+        return f"<map {self.name!r}: {self.spec.kind.name}>"

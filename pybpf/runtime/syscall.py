@@ -1,0 +1,179 @@
+"""System calls that no library wraps for us: bpf(2), perf_event_open(2), the mount API, membarrier(2).
+
+Everything raises `OSError` with the kernel's errno; nothing here knows maps or programs. Numbers are from the kernel's
+arch/*/entry/syscalls tables and include/uapi/linux/bpf.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+
+__all__ = [
+    "bpf", "bpf_result", "fence", "link_create", "obj_info", "open_perf_event", "perf_attach",
+    "raw_tracepoint_open", "setns_network", "tracefs_mount",
+]  # fmt: skip
+
+# bpf, perf_event_open, membarrier
+_NUMBERS = {
+    "x86_64": (321, 298, 324),
+    "aarch64": (280, 241, 283),
+    "riscv64": (280, 241, 283),
+    "loongarch64": (280, 241, 283),
+    "s390x": (351, 331, 356),
+    "ppc64le": (361, 319, 365),
+}
+_MACHINE = platform.machine()
+_BPF, _PERF_EVENT_OPEN, _MEMBARRIER = _NUMBERS.get(_MACHINE, (-1, -1, -1))
+# the same on every architecture
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+
+MAP_LOOKUP_BATCH = 24
+MAP_UPDATE_BATCH = 26
+PROG_TEST_RUN = 10
+OBJ_GET_INFO_BY_FD = 15
+RAW_TRACEPOINT_OPEN = 17
+LINK_CREATE = 28
+
+BPF_PERF_EVENT = 41  # enum bpf_attach_type
+BPF_XDP = 37
+BPF_TCX_INGRESS = 46
+BPF_TCX_EGRESS = 47
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+
+def bpf_result(command: int, attr: bytes | bytearray) -> tuple[int, bytes]:
+    """bpf(2): its result and the attr bytes as the kernel left them."""
+    if _BPF < 0:
+        raise OSError(38, f"bpf(2) on {_MACHINE} is not known")
+    buffer = ctypes.create_string_buffer(bytes(attr), len(attr))
+    result = _syscall(ctypes.c_long(_BPF), ctypes.c_int(command), buffer, ctypes.c_uint(len(attr)))
+    if result < 0:
+        code = ctypes.get_errno()
+        error = OSError(code, os.strerror(code))
+        error.attr = buffer.raw  # type: ignore[attr-defined]
+        raise error
+    return result, buffer.raw
+
+
+def bpf(command: int, attr: bytes | bytearray) -> int:
+    """bpf(2) where only the result matters: 0, or a new file descriptor (close-on-exec, as the kernel makes them)."""
+    return bpf_result(command, attr)[0]
+
+
+def link_create(prog_fd: int, target: int, attach_type: int, flags: int = 0, rest: bytes = b"") -> int:
+    """BPF_LINK_CREATE: attach to a perf event fd or an interface index; the link's fd."""
+    return bpf(LINK_CREATE, struct.pack("<IIII", prog_fd, target, attach_type, flags) + rest.ljust(48, b"\0"))
+
+
+def raw_tracepoint_open(prog_fd: int, name: str) -> int:
+    """BPF_RAW_TRACEPOINT_OPEN; the link's fd. For BTF programs (tp_btf, fentry, LSM) `name` is empty."""
+    buffer = ctypes.create_string_buffer(name.encode())
+    return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QII", ctypes.addressof(buffer) if name else 0, prog_fd, 0))
+
+
+def obj_info(fd: int, size: int) -> bytes:
+    """BPF_OBJ_GET_INFO_BY_FD: as much of struct bpf_prog_info / bpf_map_info / bpf_link_info as `size` asks for."""
+    info = ctypes.create_string_buffer(size)
+    bpf(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, size, ctypes.addressof(info)))
+    return info.raw
+
+
+def open_perf_event(kind: int, config: int, *, config1: int = 0, config2: int = 0, pid: int = -1, cpu: int = 0) -> int:
+    """perf_event_open(2) with a 128-byte struct perf_event_attr (PERF_ATTR_SIZE_VER7), close-on-exec.
+
+    A sample period of 1, as for every event that only carries a BPF program.
+    """
+    attr = bytearray(128)
+    struct.pack_into("<IIQQ", attr, 0, kind, 128, config, 1)
+    struct.pack_into("<I", attr, 48, 1)  # wakeup_events
+    struct.pack_into("<QQ", attr, 56, config1, config2)
+    buffer = (ctypes.c_char * 128).from_buffer(attr)
+    fd = _syscall(
+        ctypes.c_long(_PERF_EVENT_OPEN),
+        buffer,
+        ctypes.c_int(pid),
+        ctypes.c_int(cpu),
+        ctypes.c_int(-1),
+        ctypes.c_ulong(8),
+    )
+    return _checked(fd)
+
+
+def perf_attach(perf_fd: int, prog_fd: int) -> int:
+    """Put a program on a perf event and start it: the fd that keeps it attached.
+
+    A BPF link from 5.15 on (the perf event's own fd is then closed), else the event itself.
+    """
+    import fcntl
+
+    try:
+        try:
+            keeper = link_create(prog_fd, perf_fd, BPF_PERF_EVENT)
+        except OSError as error:
+            if error.errno != 22:  # EINVAL: no perf links in this kernel
+                raise
+            fcntl.ioctl(perf_fd, 0x40042408, prog_fd)  # PERF_EVENT_IOC_SET_BPF
+            keeper = perf_fd
+    except BaseException:
+        os.close(perf_fd)
+        raise
+    try:
+        fcntl.ioctl(perf_fd, 0x2400, 0)  # PERF_EVENT_IOC_ENABLE
+    except BaseException:
+        os.close(keeper)
+        raise
+    finally:
+        if keeper != perf_fd:
+            os.close(perf_fd)
+    return keeper
+
+
+def tracefs_mount() -> int:
+    """A directory fd of tracefs that is mounted nowhere: it needs no mount point and vanishes with the fd.
+
+    fsopen, fsconfig(FSCONFIG_CMD_CREATE), fsmount (Linux 5.2); needs CAP_SYS_ADMIN.
+    """
+    context = _checked(_syscall(ctypes.c_long(_FSOPEN), b"tracefs", ctypes.c_uint(1)))
+    try:
+        _checked(
+            _syscall(ctypes.c_long(_FSCONFIG), ctypes.c_int(context), ctypes.c_uint(6), None, None, ctypes.c_int(0))
+        )
+        return _checked(_syscall(ctypes.c_long(_FSMOUNT), ctypes.c_int(context), ctypes.c_uint(1), ctypes.c_uint(0)))
+    finally:
+        os.close(context)
+
+
+def setns_network(fd: int) -> None:
+    """Move the calling thread, and only it, into the network namespace behind `fd`."""
+    _checked(_libc.setns(ctypes.c_int(fd), ctypes.c_int(0x40000000)))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+_registered = False
+
+
+def fence() -> None:
+    """A full memory barrier in the calling thread.
+
+    On x86-64 loads are ordered among themselves and before later stores, so nothing is needed there. Elsewhere
+    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) does it: kernel/sched/membarrier.c runs smp_mb() on the way.
+    """
+    if _MACHINE == "x86_64":
+        return
+    global _registered
+    if not _registered:
+        _syscall(ctypes.c_long(_MEMBARRIER), ctypes.c_int(16), ctypes.c_uint(0), ctypes.c_int(0))
+        _registered = True
+    _syscall(ctypes.c_long(_MEMBARRIER), ctypes.c_int(8), ctypes.c_uint(0), ctypes.c_int(0))

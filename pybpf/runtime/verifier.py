@@ -1,0 +1,275 @@
+"""The verifier's log, read back: which instruction failed, on which line of Python, holding what, and why.
+
+In: the kernel's log text, and where the compiler left debug information a function from instruction index to
+`Origin` (line, columns, register -> Python variable). Out: a `VerifierReport`, and its rendering as a diagnostic.
+
+The log (kernel/bpf/verifier.c, log.c) at level 1 walks the rejected path:
+
+    ; rule = blocked.get(key) @ firewall.py:24        source line (the place since 6.8; only the text before)
+    12: (85) call bpf_map_lookup_elem#1     ; R0_w=map_value_or_null(id=1,...)
+    13: (61) r1 = *(u32 *)(r0 +0)
+    R0 invalid mem access 'map_value_or_null'
+    processed 14 insns (limit 1000000) ...
+
+with `from 5 to 9: R0=...` where it turns to another branch and `caller:` / `callee:` around calls of subprograms. Newer
+kernels add paragraphs headed `Reason:`, `Causal path:` and `Suggestion:`; they are kept as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.schema.record import Record, factory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Origin", "VerifierFrame", "VerifierReport", "explain", "parse", "render"]
+
+
+class Origin(Record):
+    """What the compiler knows about an instruction. Lines are 1-based, columns 0-based; `end_col` 0: not known.
+
+    `variables` names the Python variables that registers hold before the instruction: {"r1": "rule"}.
+    """
+
+    file: str
+    line: int
+    text: str = ""
+    col: int = 0
+    end_col: int = 0
+    variables: dict[str, str] = factory(dict)
+
+
+class VerifierFrame(Record):
+    """A source line that the failing path stands on; `insn` is the instruction's index in the loaded program."""
+
+    file: str
+    line: int
+    text: str
+    insn: int
+
+
+class VerifierReport(Record):
+    """What a log says. `insn` is -1 where no instruction was reached.
+
+    `message` is the kernel's reason, `registers` the last known states ({"R0": "scalar()"}), `frames` the failing line
+    and then the lines that called its function, `sections` the paragraphs of structured logs by heading.
+    """
+
+    message: str
+    insn: int = -1
+    insn_text: str = ""
+    frames: tuple[VerifierFrame, ...] = ()
+    registers: dict[str, str] = factory(dict)
+    sections: dict[str, str] = factory(dict)
+    processed: int = 0
+
+
+_INSN = re.compile(r"^(\d+): \(([0-9a-f]{2})\) (.*)$")
+_STATE = re.compile(r"^(?:(\d+): |from (\d+) to (\d+)(?: \([^)]*\))?: )?\s*(?:frame(\d+): ?)?(R\d+(?:_[rwD]+)?=.*)$")
+_SOURCE = re.compile(r"^; (.*?)(?: @ (.+):(\d+))?$")
+_REGISTER = re.compile(r"(?:^|\s)(R\d+|fp-?\d+|refs?|cb)(?:_[rwD]+)?=")
+_PROCESSED = re.compile(r"^processed (\d+) insns")
+_HEADING = re.compile(r"^(Reason|Causal path|Suggestion|Note|Help)s?:\s*(.*)$", re.IGNORECASE)
+_NAMED_INSN = re.compile(r"\b(?:insn|at) (\d+)\b")
+# lines that are neither an instruction nor a reason
+_NOISE = re.compile(
+    r"^(func#\d+ @\d+|Live regs before insn:|\s*\d+: [.\d]{5,} .*|verification time |stack depth |mark_precise:"
+    r"|last_idx |regs=\w+ stack=|parent (didn't|already)|Validating |caller:|callee:|to caller at"
+    r"|Func#\d+ .*is safe|arg#\d+ reference type|reg type unsupported|BPF_STACK|propagating |from \d+ to \d+: safe"
+    r"|from \d+ to \d+:?$|\d+: safe|max_states|btf_vmlinux is malformed)"
+)
+
+
+class _Reader:
+    """Walks the log once; what it holds at the end is the state at the failure."""
+
+    def __init__(self) -> None:
+        self.place: tuple[str, int, str] = ("", 0, "")  # file, line, text of the last source annotation
+        self.insn = -1
+        self.insn_text = ""
+        self.registers: dict[str, str] = {}
+        self.calls: list[VerifierFrame] = []
+        self.after: list[str] = []  # what stands between the last instruction and the end
+        self.places: dict[int, tuple[str, int, str]] = {}
+        self.sections: dict[str, str] = {}
+        self.heading = ""
+        self.processed = 0
+
+    def line(self, line: str) -> None:
+        stripped = line.rstrip()
+        if not stripped:
+            return
+        if match := _HEADING.match(stripped):
+            self.heading = match[1].capitalize()
+            self.sections[self.heading] = match[2]
+        elif match := _INSN.match(stripped):
+            self.instruction(int(match[1]), match[3])
+        elif match := _PROCESSED.match(stripped):
+            self.processed = int(match[1])
+            self.heading = ""
+        elif self.heading:
+            self.sections[self.heading] = f"{self.sections[self.heading]}\n{stripped}".lstrip("\n")
+        elif match := _STATE.match(stripped):
+            self.state(match)
+        elif stripped.startswith("; ") and (match := _SOURCE.match(stripped)):
+            self.place = (match[2] or "", int(match[3] or 0), match[1])
+        elif stripped == "caller:":
+            self.calls.append(VerifierFrame(*self.place, self.insn))
+        elif stripped.startswith("returning from callee:"):
+            if self.calls:
+                self.calls.pop()
+        elif not _NOISE.match(stripped):
+            self.after.append(stripped.strip())
+
+    def instruction(self, index: int, text: str) -> None:
+        text, _, state = text.partition(" ; ")
+        if index in self.places and self.place == ("", 0, ""):
+            self.place = self.places[index]
+        self.insn, self.insn_text = index, text.rstrip()
+        self.places[index] = self.place
+        self.after = []
+        if state:
+            self.registers.update(_registers(state))
+
+    def state(self, match: re.Match[str]) -> None:
+        depth = int(match[4] or 0)
+        found = _registers(match[5])
+        if match[3] is not None:  # another branch: a whole state, in the frame that it says
+            self.registers = found
+            del self.calls[depth:]
+            # The kernel repeats a source line only when it changes.
+            self.place = self.places.get(int(match[3]), self.place)
+        else:
+            self.registers.update(found)
+        self.after = []
+
+
+def _registers(text: str) -> dict[str, str]:
+    found = list(_REGISTER.finditer(text))
+    ends = [match.start() for match in found[1:]] + [len(text)]
+    return {match[1]: text[match.end() : end].strip() for match, end in zip(found, ends)}
+
+
+def parse(log: str) -> VerifierReport:
+    """Read a verifier log of any kernel; what is not understood is left out, never an error."""
+    reader = _Reader()
+    for line in log.splitlines():
+        reader.line(line)
+    message = "\n".join(reader.after) or reader.sections.get("Reason", "")
+    insn, text, place = reader.insn, reader.insn_text, reader.place
+    if insn < 0 and (named := _NAMED_INSN.search(message)):  # checks before the walk name the instruction in words
+        insn = int(named[1])
+    frames: list[VerifierFrame] = []
+    if place[1] or place[2]:
+        frames.append(VerifierFrame(*place, insn))
+    frames += reversed(reader.calls)
+    return VerifierReport(message, insn, text, tuple(frames), reader.registers, reader.sections, reader.processed)
+
+
+# ---------------------------------------------------------------------- plain words
+
+# (pattern of the kernel's message, what it means, what helps); {0} is the register's variable, or the register
+_MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (r"invalid mem access '\w+_or_null'", "{0} may be None here", "compare it with None before it is used"),
+    (r"invalid mem access '(scalar|inv)'", "{0} is a number here, not something to read from",
+     "read kernel or user memory through a helper (probe_read), or keep the pointer in one variable"),
+    (r"invalid access to packet", "this reads beyond what was checked of the packet",
+     "parse the header (`pkt.parse`) or compare the length before reading"),
+    (r"invalid access to map value|invalid access to memory|min value is outside|max value is outside",
+     "this may lie outside the value", "check the index against the size first"),
+    (r"unbounded min value|unbounded memory access|min value is negative",
+     "{0} has no bound that the verifier can see", "check it against a constant first: `if n < SIZE:`"),
+    (r"!read_ok", "{0} has no value here", "assign it on every path that leads here"),
+    (r"infinite loop detected|back-edge from insn", "the verifier sees no end of this loop",
+     "bound the loop by a constant: `for i in range(N)`"),
+    (r"too many instructions|is too large\. Processed|too complex", "the verifier gave up: too many paths to walk",
+     "make loops shorter, or move a part into a subprogram of its own"),
+    (r"Unreleased reference|reference leak", "something that was acquired is not given back on this path",
+     "submit or discard the reservation on every path"),
+    (r"cannot call GPL[- ]restricted function", "this helper is for GPL programs only", 'build with the licence "GPL"'),
+    (r"unknown func|helper call is not allowed in probe|program of this type cannot use helper|invalid func",
+     "this kind of program can't call that helper", "use another hook, or another helper"),
+    (r"invalid (indirect )?(read from|access to) (variable-offset )?stack", "this part of the stack was never written",
+     "fill the whole value before passing it on"),
+    (r"combined stack size|stack depth .* exceeds|Stack off .* exceeds|invalid stack",
+     "the stack is too small: 512 bytes", "keep large values in a per-CPU array"),
+    (r"invalid bpf_context access", "this kernel's context has no such field, or it can't be used that way", ""),
+    (r"(expected|has|should have been in) .*(return|value|range)|R0 not a scalar",
+     "the program's return value is outside what its hook allows", ""),
+    (r"unreachable insn", "there is code that nothing reaches", ""),
+)  # fmt: skip
+
+
+def explain(report: VerifierReport, origin: Origin | None = None) -> tuple[str, str]:
+    """(what the kernel's message means, what helps); the message itself and "" where it is not a known one."""
+    message = report.message
+    for pattern, meaning, help in _MEANINGS:
+        if re.search(pattern, message):
+            register = re.search(r"\bR(\d+)\b", message)
+            return meaning.format(_who(register[1] if register else "", origin)), help
+    return message.splitlines()[0] if message else "no reason given", ""
+
+
+def _who(register: str, origin: Origin | None) -> str:
+    if not register:
+        return "this value"
+    name = origin.variables.get(f"r{register}") if origin is not None else None
+    return f"`{name}`" if name else f"register R{register}"
+
+
+def render(program: str, report: VerifierReport, origin: Callable[[int], Origin | None] = lambda insn: None) -> str:
+    """The report as a diagnostic on the Python line, in the form of the compiler's own, less its `error: `."""
+    known = origin(report.insn) if report.insn >= 0 else None
+    meaning, help = explain(report, known)
+    lines = [f"the kernel's verifier rejects `{program}`: {meaning}"]
+    shown = [(known.file, known.line, known.text, known.col, known.end_col)] if known is not None else []
+    for frame in report.frames[1 if known is not None else 0 :]:
+        caller = origin(frame.insn)
+        if caller is not None:
+            shown.append((caller.file, caller.line, caller.text, caller.col, caller.end_col))
+        else:
+            shown.append((frame.file, frame.line, frame.text, 0, 0))
+    for number, place in enumerate(shown):
+        lines += _snippet(*place, "-->" if not number else "::: called from")
+    if report.message:
+        first, *rest = report.message.splitlines()
+        lines.append(f"note: the kernel says: {first}")
+        lines += [f"      {line}" for line in rest[:8]]
+    if report.insn_text:
+        lines.append(f"note: at instruction {report.insn}: {report.insn_text}")
+    lines += _held(report, known)
+    for heading, text in report.sections.items():
+        if text and text != report.message:
+            lines.append(f"note: {heading.lower()}: " + text.replace("\n", "\n      "))
+    if help:
+        lines.append(f"help: {help}")
+    return "\n".join(lines)
+
+
+def _held(report: VerifierReport, known: Origin | None) -> list[str]:
+    """A note for each register that the instruction or the message names and whose content is known."""
+    named = re.findall(r"\b[rRw](\d+)\b", f"{report.message} {report.insn_text}")
+    lines = []
+    for number in dict.fromkeys(named):
+        state = report.registers.get(f"R{number}")
+        name = known.variables.get(f"r{number}") if known is not None else None
+        if state or name:
+            holds = f"`{name}`" if name else ""
+            lines.append(f"note: R{number} holds {': '.join(part for part in (holds, state) if part)}")
+    return lines
+
+
+def _snippet(file: str, line: int, text: str, col: int, end_col: int, arrow: str) -> list[str]:
+    body = text.rstrip()
+    if not end_col:  # the whole statement
+        col, end_col = len(body) - len(body.lstrip()), len(body)
+    if not line:
+        return [f"  {arrow} {file or '(source line)'}", f"   | {body}"]
+    margin = " " * len(str(line))
+    out = [f"{margin} {arrow} {file}:{line}:{col + 1}" if col else f"{margin} {arrow} {file}:{line}", f"{margin} |"]
+    if body:
+        out += [f"{line} | {body}", f"{margin} | {' ' * col}{'^' * max(1, end_col - col)}"]
+    return [*out, f"{margin} |"]
