@@ -17,12 +17,14 @@ unless their docstring says otherwise; that is a habit of ours and not enforced 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
+TYPE_CHECKING = False  # as typing has it, whose import takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeVar
 
     from typing_extensions import dataclass_transform
+
+    T = TypeVar("T")
 else:
 
     def dataclass_transform(**_):
@@ -30,8 +32,6 @@ else:
 
 
 __all__ = ["Record", "factory", "fields", "replace"]
-
-T = TypeVar("T")
 
 
 class _Factory:

@@ -6,13 +6,13 @@ values: nothing here knows a kernel, libbpf or the standard library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.schema.record import Record, factory
 from pybpf.compiler.schema.types import NONE, U64, StructType, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = [
     "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "MapKind",

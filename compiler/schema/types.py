@@ -7,12 +7,12 @@ C rules of the BPF target: little-endian, natural alignment, 8-byte pointers (LP
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 __all__ = [
     "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
