@@ -89,6 +89,12 @@ class CompileError(Exception):
 
         return "\n" + render_all(self.diagnostics)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback."""
+        from pybpf.compiler.diagnostics.render import render_all
+
+        return render_all(self.diagnostics, color=True).split("\n")
+
 
 class Report:
     """Collects diagnostics of one compilation, each at most once."""

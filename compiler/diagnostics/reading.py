@@ -17,8 +17,8 @@ __all__ = ["BadDeclaration", "NotPython", "RaisedOnImport"]
 class NotPython(Diagnostic):
     """The file is not valid Python, so nothing in it was looked at.
 
-    pybpf reads programs with the Python interpreter it runs on; the message is the interpreter's own. Syntax that only a
-    newer Python knows (`match` needs 3.10, `except*` 3.11, `type X = ...` 3.12) is reported like this too.
+    pybpf reads programs with the Python interpreter it runs on; the message is the interpreter's own. Syntax that only
+    a newer Python knows (`except*` needs 3.11, `type X = ...` 3.12) is reported like this too.
 
         def probe(ctx: XdpContext) -> XDP     # fails: the colon is missing
             return XDP.PASS

@@ -227,12 +227,6 @@ def _give_rails(marks: list[_Mark]) -> int:
     """Give each span of several lines a rail that no overlapping one uses; the number of rails."""
     ends: list[int] = []  # last line of what runs on each rail
     for mark in sorted(marks, key=lambda m: (m.first, -m.last)):
-        for rail, end in enumerate(ends):
-            if end < mark.first:
-                break
-        else:
-            rail = len(ends)
-            ends.append(0)
-        ends[rail] = mark.last
-        mark.rail = rail
+        mark.rail = next((rail for rail, end in enumerate(ends) if end < mark.first), len(ends))
+        ends[mark.rail :] = [mark.last, *ends[mark.rail + 1 :]]
     return len(ends)

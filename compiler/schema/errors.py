@@ -11,7 +11,7 @@ __all__ = ["DeclarationError", "DeclarationTypeError", "DeclarationValueError"]
 
 
 class DeclarationError(Exception):
-    """`title` says what is wrong, on one line; `label` is for the caret; `help` is a way out, maybe of several lines."""
+    """`title` says what is wrong, on one line; `label` is for the caret; `help` is a way out, of one or more lines."""
 
     title: str
     label: str
@@ -22,6 +22,14 @@ class DeclarationError(Exception):
         self.title = title
         self.label = label
         self.help = help
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the line of the cell that made the declaration."""
+        from pybpf.compiler.diagnostics.blame import declared_at
+        from pybpf.compiler.diagnostics.render import render
+
+        found = declared_at(self)
+        return render(found, color=True).split("\n") if found else [f"{type(self).__name__}: {self}"]
 
 
 class DeclarationTypeError(DeclarationError, TypeError):

@@ -52,10 +52,10 @@ def guarded(command: Command, values: dict[str, Any]) -> int:
 
 def _other(error: Exception, command: Command) -> int:
     """Errors of loading and attaching say what to do themselves; the rest is a bug."""
-    from pybpf.runtime.errors import BpfError
+    from pybpf.runtime.errors import PybpfError
 
-    if isinstance(error, BpfError):
-        message(str(error), ())
+    if isinstance(error, PybpfError):
+        message(error.message, (error.help,) if error.help else ())
         return REFUSED
     import os
 
