@@ -217,7 +217,7 @@ class Float(BtfType):
 
 
 class DeclTag(BtfType):
-    """`btf_decl_tag(tag)` on type, variable or function `type`, or on its member or parameter `index` (-1: on itself)."""
+    """`btf_decl_tag(tag)` on the thing with id `type`, or on its member or parameter `index` (-1: on itself)."""
 
     tag: str
     type: int

@@ -43,7 +43,8 @@ def _symbols(elf: Any) -> Iterator[str]:
         if number:
             info = symbol["st_info"]
             kind = f"{info['bind'][4:].lower()} {info['type'][4:].lower()}"
-            yield f"{number:4}  {symbol.name:32}  {_home(elf, symbol):32}{symbol['st_value']:8}{symbol['st_size']:8}  {kind}"
+            where = f"{_home(elf, symbol):32}{symbol['st_value']:8}{symbol['st_size']:8}"
+            yield f"{number:4}  {symbol.name:32}  {where}  {kind}"
 
 
 def _relocations(elf: Any) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.build import TypeBuilder
 from pybpf.compiler.btf.dump import declare

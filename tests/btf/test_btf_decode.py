@@ -13,6 +13,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.decode import Btf, decode_btf
 from pybpf.compiler.btf.dump import dump_btf, dump_ext
@@ -21,7 +22,6 @@ from pybpf.compiler.btf.ext import decode_ext
 from pybpf.compiler.btf.strings import StringTable
 from pybpf.compiler.btf.types import BtfError
 from pybpf.compiler.elf.writer import write_object
-
 from tests.elf.samples import SAMPLES, core_field
 from tests.loaders.harness import need_tool
 
@@ -36,7 +36,8 @@ struct inner { u32 low : 3, high : 5; enum wide wide; } __attribute__((preserve_
 struct event { struct inner inner; union { int a; float *b; }; const char *volatile name; int (*call)(void *, ...); };
 struct event table[3] __attribute__((section(".data")));
 static volatile const u32 limit = 7;
-struct { int (*type)[1]; int (*max_entries)[8]; u32 *key; struct event *value; } events __attribute__((section(".maps")));
+struct { int (*type)[1]; int (*max_entries)[8]; u32 *key; struct event *value; } events
+    __attribute__((section(".maps")));
 __attribute__((noinline)) static int twice(int x) { return x * 2 + limit; }
 __attribute__((section("raw_tp/sys_enter"))) int work(struct inner *ctx) { return twice(ctx->high) + (table[1].a = 3); }
 char _license[] __attribute__((section("license"))) = "GPL";
@@ -51,21 +52,11 @@ def elf_section(data: bytes, name: str) -> bytes:
 @pytest.fixture(scope="module")
 def clang_object(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clang") / "c.o"
-    command = [
-        need_tool("clang-19", "clang"),
-        "-O2",
-        "-g",
-        "-target",
-        "bpf",
-        "-mcpu=v3",
-        "-x",
-        "c",
-        "-",
-        "-c",
-        "-o",
-        path,
-    ]
-    subprocess.run(command, input=C_PROGRAM, text=True, check=True, capture_output=True)
+    source = path.with_suffix(".c")
+    source.write_text(C_PROGRAM)
+    compiler = need_tool("clang-19", "clang")
+    command = [compiler, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c", source, "-o", path]
+    subprocess.run(command, check=True, capture_output=True)
     return path
 
 

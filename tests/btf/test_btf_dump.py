@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.dump import declare, dump_btf, dump_ext
 from pybpf.compiler.btf.ext import BtfExt, CoreInfo, FuncInfo, LineInfo, decode_ext, encode_ext

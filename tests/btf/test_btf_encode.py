@@ -7,17 +7,20 @@ import json
 import os
 import struct
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.decode import decode_btf
 from pybpf.compiler.btf.encode import btf_section, encode_types
 from pybpf.compiler.btf.strings import StringTable
-
 from tests.loaders.harness import need_root, need_tool
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INT = t.Int("int", 4, t.INT_SIGNED, 32)
 
@@ -156,7 +159,17 @@ def test_the_kernel_refuses_what_is_wrong() -> None:
 names = st.text("abcdefghijklmnopqrstuvwxyz_0123456789", max_size=12)
 numbers = st.integers(0, 2**32 - 1)
 ids = st.integers(0, 2**31 - 1)
-members = st.lists(st.builds(t.Member, names, ids, numbers), max_size=5).map(tuple)
+
+
+def tuples(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(items, max_size=5).map(tuple)
+
+
+def enumerators(least: int, most: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    return tuples(st.tuples(names, st.integers(least, most)))
+
+
+members = tuples(st.builds(t.Member, names, ids, numbers))
 bitfields = st.lists(
     st.builds(t.Member, names, ids, st.integers(0, 2**24 - 1), st.integers(1, 255)), min_size=1, max_size=5
 ).map(tuple)
@@ -169,13 +182,13 @@ any_type = st.one_of(
     st.builds(t.Fwd, names, st.booleans()),
     st.builds(t.Typedef, names, ids),
     st.builds(t.Func, names, ids, st.integers(0, 2)),
-    st.builds(t.FuncProto, ids, st.lists(st.builds(t.Parameter, names, ids), max_size=5).map(tuple)),
+    st.builds(t.FuncProto, ids, tuples(st.builds(t.Parameter, names, ids))),
     st.builds(t.Var, names, ids, st.integers(0, 2)),
-    st.builds(t.Datasec, names, numbers, st.lists(st.builds(t.SectionVar, ids, numbers, numbers), max_size=4).map(tuple)),
-    st.builds(t.Enum, names, numbers, st.just(True), st.lists(st.tuples(names, st.integers(-(2**31), 2**31 - 1))).map(tuple)),
-    st.builds(t.Enum, names, numbers, st.just(False), st.lists(st.tuples(names, numbers)).map(tuple)),
-    st.builds(t.Enum64, names, numbers, st.just(True), st.lists(st.tuples(names, st.integers(-(2**63), 2**63 - 1))).map(tuple)),
-    st.builds(t.Enum64, names, numbers, st.just(False), st.lists(st.tuples(names, st.integers(0, 2**64 - 1))).map(tuple)),
+    st.builds(t.Datasec, names, numbers, tuples(st.builds(t.SectionVar, ids, numbers, numbers))),
+    st.builds(t.Enum, names, numbers, st.just(True), enumerators(-(2**31), 2**31 - 1)),
+    st.builds(t.Enum, names, numbers, st.just(False), enumerators(0, 2**32 - 1)),
+    st.builds(t.Enum64, names, numbers, st.just(True), enumerators(-(2**63), 2**63 - 1)),
+    st.builds(t.Enum64, names, numbers, st.just(False), enumerators(0, 2**64 - 1)),
     st.builds(t.DeclTag, names, ids, st.integers(-1, 100), st.booleans()),
     st.builds(t.TypeTag, names, ids, st.booleans()),
 )  # fmt: skip

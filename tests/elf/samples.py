@@ -204,6 +204,27 @@ def global_data() -> ObjectModel:
     return ObjectModel((program,), globals=GLOBALS, literals=(Literal("use_data____fmt", b"n = %d\0"),))
 
 
+def data_sums() -> ObjectModel:
+    """An XDP program that returns the sum of some variables, and copies one into `total`."""
+    code = (
+        load_address(1)  # 0: threshold
+        + ins(0x79, 0, 1)
+        + load_address(2)  # 24: total
+        + ins(0x7B, 2, 0)
+        + load_address(1)  # 48: limit, second field
+        + ins(0x61, 4, 1, off=4)
+        + ins(0x0F, 0, 4)
+        + load_address(1)  # 80: mode
+        + ins(0x61, 4, 1)
+        + ins(0x0F, 0, 4)
+        + EXIT
+    )
+    names = {0: "threshold", 24: "total", 48: "limit", 80: "mode"}
+    relocs = tuple(Reloc(at, name, "global") for at, name in names.items())
+    program = ObjectFunction("sum_data", "xdp", code, context("xdp_md"), I32, relocs, (line(0, 1, "return a + b"),))
+    return ObjectModel((program,), globals=GLOBALS)
+
+
 def subprograms() -> ObjectModel:
     """XDP programs that call a static and a global subprogram, and hand a static one to bpf_loop."""
     double = ObjectFunction(
@@ -342,4 +363,4 @@ def core_field(member: str = "tgid", struct_name: str = "task_struct___ours") ->
     return ObjectModel((function,))
 
 
-SAMPLES = {f.__name__: f for f in (minimal, all_maps, global_data, subprograms)}
+SAMPLES = {f.__name__: f for f in (minimal, all_maps, global_data, data_sums, subprograms)}

@@ -13,42 +13,27 @@ Nothing outlives a judge: libbpf's objects are closed, and bpffs is mounted in a
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
-import importlib.util
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.loaders.libbpf import Verdict, load_with_libbpf, need_root
+
+__all__ = [
+    "JUDGES", "Verdict", "bpftool_loadall", "btf_dump", "btf_dump_c", "check_with", "cilium_load", "cilium_parse",
+    "cilium_spec", "compile_skeleton", "gen_object", "gen_skeleton", "ip_xdp", "load_with_libbpf", "need_root",
+    "need_tool", "objdump", "readelf", "run",
+]  # fmt: skip
+
 HERE = Path(__file__).parent
-
-
-@dataclass
-class Verdict:
-    """What a tool made of an object: `output` is what it printed, `warnings` what it complained about."""
-
-    ok: bool
-    output: str = ""
-    warnings: list[str] = field(default_factory=list)
-    logs: dict[str, str] = field(default_factory=dict)  # libbpf only: the verifier's log of each program
-
-    @property
-    def clean(self) -> bool:
-        return self.ok and not self.warnings
-
-
-def need_root() -> None:
-    """Skip the test where programs can't be loaded."""
-    if os.geteuid() != 0:
-        pytest.skip("loading BPF programs needs root")
 
 
 def need_tool(*names: str) -> str:
@@ -58,97 +43,6 @@ def need_tool(*names: str) -> str:
         if path:
             return path
     pytest.skip(f"{names[0]} is not installed")
-
-
-# libbpf ---------------------------------------------------------------------------------------------------------
-
-_PRINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-
-
-@functools.cache
-def _library_paths() -> dict[str, str]:
-    """Each libbpf of this machine: the system's, and the one inside pylibbpf's extension module."""
-    paths = {"system": "libbpf.so.1"}
-    package = importlib.util.find_spec("pylibbpf")  # found, not imported: importing it pulls in llvmlite
-    if package and package.submodule_search_locations:
-        for file in sorted(Path(package.submodule_search_locations[0]).glob("pylibbpf.*.so")):
-            paths["pylibbpf"] = str(file)
-    return paths
-
-
-@functools.cache
-def _libbpf(which: str) -> Any:
-    path = _library_paths().get(which)
-    if path is None:
-        return None
-    try:
-        lib: Any = ctypes.CDLL(path, use_errno=True)
-    except OSError:
-        return None
-    pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-    for name, result, arguments in (
-        ("bpf_object__open_mem", pointer, [text, ctypes.c_size_t, pointer]),
-        ("bpf_object__load", number, [pointer]),
-        ("bpf_object__close", None, [pointer]),
-        ("bpf_object__next_program", pointer, [pointer, pointer]),
-        ("bpf_program__name", text, [pointer]),
-        ("bpf_program__fd", number, [pointer]),
-        ("bpf_program__set_log_buf", number, [pointer, pointer, ctypes.c_size_t]),
-        ("bpf_program__set_log_level", number, [pointer, ctypes.c_uint]),
-        ("libbpf_set_print", pointer, [_PRINT]),
-    ):
-        function = getattr(lib, name)
-        function.restype, function.argtypes = result, arguments
-    return lib
-
-
-def load_with_libbpf(data: bytes, log_level: int = 0, library: str = "system") -> Verdict:
-    """Load all programs and maps of an object into the running kernel, and unload them again.
-
-    `library` is "system" or "pylibbpf". `log_level` is the verifier's: 1 quotes the lines, 2 shows each state too;
-    the logs are in the verdict by program. Whatever libbpf prints at its warning level counts as a warning.
-    """
-    need_root()
-    lib = _libbpf(library)
-    if lib is None:
-        pytest.skip(f"there is no libbpf of the kind {library!r} here")
-    libc = ctypes.CDLL(None)
-    libc.vsnprintf.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p]
-    messages: list[str] = []
-
-    @_PRINT
-    def collect(level: int, format_: bytes, arguments: int) -> int:
-        if level == 0:
-            buffer = ctypes.create_string_buffer(1 << 16)
-            libc.vsnprintf(buffer, len(buffer), format_, arguments)
-            messages.append(buffer.value.decode(errors="replace").strip())
-        return 0
-
-    silent = _PRINT(lambda level, format_, arguments: 0)
-    lib.libbpf_set_print(collect)
-    handle = None
-    buffers: dict[str, Any] = {}
-    try:
-        handle = lib.bpf_object__open_mem(data, len(data), None)
-        if not handle:
-            return Verdict(False, f"open failed: {os.strerror(ctypes.get_errno())}", messages)
-        program = lib.bpf_object__next_program(handle, None)
-        while program and log_level:
-            buffer = buffers[lib.bpf_program__name(program).decode()] = ctypes.create_string_buffer(1 << 20)
-            lib.bpf_program__set_log_buf(program, buffer, len(buffer))
-            lib.bpf_program__set_log_level(program, log_level)
-            program = lib.bpf_object__next_program(handle, program)
-        code = lib.bpf_object__load(handle)
-        logs = {name: buffer.value.decode(errors="replace") for name, buffer in buffers.items()}
-        return Verdict(code == 0, "" if code == 0 else f"load failed: {os.strerror(-code)}", messages, logs)
-    finally:
-        if handle:
-            lib.bpf_object__close(handle)
-        lib.libbpf_set_print(silent)
-        _kept.append(silent)
-
-
-_kept: list[Any] = []  # callbacks that the library still holds
 
 
 # Tools that are run -----------------------------------------------------------------------------------------------
@@ -167,6 +61,19 @@ def bpftool_loadall(path: Path) -> Verdict:
     with tempfile.TemporaryDirectory() as mount:
         shell = [need_tool("unshare"), "-m", "--propagation", "private", "sh", "-c", script, "sh"]
         return run([*shell, mount, need_tool("bpftool"), str(path)])
+
+
+def ip_xdp(path: Path, section: str = "xdp") -> Verdict:
+    """iproute2: `ip link set ... xdp obj` on a veth of a network namespace made for this one command."""
+    need_root()
+    script = (
+        "set -e; mount -t bpf bpf /sys/fs/bpf; ip link add pybpf0 type veth peer name pybpf1; "
+        'ip link set pybpf0 xdpgeneric obj "$1" sec "$2"; ip -d link show pybpf0'
+    )
+    need_tool("ip")
+    return run(
+        [need_tool("unshare"), "-n", "-m", "--propagation", "private", "sh", "-c", script, "sh", str(path), section]
+    )
 
 
 def gen_skeleton(path: Path) -> Verdict:
@@ -194,12 +101,12 @@ def compile_skeleton(path: Path) -> Verdict:
         return run([compiler, "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused", "-fsyntax-only", "main.c"], cwd=folder)
 
 
-def gen_object(path: Path) -> Verdict:
-    """`bpftool gen object`, libbpf's static linker; what it links must load as well."""
+def gen_object(path: Path, *others: Path) -> Verdict:
+    """`bpftool gen object`, libbpf's static linker, of one object or several; what it links must load as well."""
     tool = need_tool("bpftool")
     with tempfile.TemporaryDirectory() as folder:
         linked = Path(folder, "linked.bpf.o")
-        verdict = run([tool, "gen", "object", str(linked), str(path)])
+        verdict = run([tool, "gen", "object", str(linked), *map(str, (path, *others))])
         if not verdict.clean:
             return verdict
         return load_with_libbpf(linked.read_bytes())
