@@ -1,0 +1,16 @@
+"""Typed tree in, SSA out.
+
+program.py      `build`: programs, their arguments, the context's pointers
+lowering.py     which function lowers which node
+builder.py      the state: block being filled, variables, stack slots, open reservations
+ssa.py          variables to SSA values, as the tree is walked
+arithmetic.py   numbers: widening, wrapping, Python's // and %
+conditions.py   truth as branches and as 0 or 1; None
+statements.py   assignment, if, loops, return
+memory.py       addresses; loads and stores by width, byte order and space; copying and clearing
+aggregates.py   building structs, text and bytes in place
+places.py       fields, elements, globals, context fields
+maps.py         map operations; ringbuf.py: ring buffers; calls.py: helpers, inlining, printk; texts.py: comparing text
+kernel.py       the helpers that lowering itself calls
+walk.py         questions about expressions
+"""

@@ -1,0 +1,187 @@
+"""Structs, arrays, text and bytes: building new ones where they are wanted, and the address of those there are.
+
+A new aggregate is built in place: in the ring-buffer record, the map's value, or the stack slot that it is made for. Its
+padding and the fields that are not given are cleared, with the widest stores, so that every byte of it is written.
+
+Building in place may write memory that an operand still has to read (`e.pos = Pos(x=e.pos.y, y=e.pos.x)`). Where the
+destination is not fresh and operands follow references, numbers are computed before the first store; if there are
+aggregates among the operands, the new one is built aside and copied.
+
+Text that a helper fills ends at its NUL. On the stack and in maps the rest is zero, since keys are compared and values
+read byte by byte. In a ring-buffer record the rest is left as it is, as it would cost more than the helper: it may show
+an older event of the same ring buffer, never other memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.memory import (
+    Address, clear, copy, field_at, pointer, probe_text, is_direct, reference_at, slot_at, store, store_bits, write_bytes,
+)  # fmt: skip
+from pybpf.compiler.irbuild.walk import has_effect, refers
+from pybpf.compiler.schema.types import PtrType, Space, TextType, Type, is_aggregate, size_of
+
+if TYPE_CHECKING:
+    from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.schema import types
+
+__all__ = ["MAKERS", "construct", "in_memory", "make", "pointee"]
+
+MAKERS = (tree.New, tree.Fill, tree.Zero, tree.TextConst)
+
+
+def pointee(node: tree.Expr) -> Type:
+    """The aggregate that a reference expression refers to."""
+    assert isinstance(node.type, PtrType) and node.type.pointee is not None, node
+    return node.type.pointee
+
+
+def make(b: Builder, node: tree.Expr) -> Value:
+    """A new aggregate on the stack, for as long as a variable may refer to it."""
+    kind = pointee(node)
+    at = slot_at(b, _label(kind), size_of(kind))
+    construct(b, at, node, fresh=not b.in_loop)
+    return at.base
+
+
+def in_memory(b: Builder, node: tree.Expr, kind: Type, name: str) -> Value:
+    """A pointer to the operand for a helper that reads `kind` there: a key, a value."""
+    if is_aggregate(kind) and type(node) not in MAKERS:
+        from pybpf.compiler.irbuild.places import address_of
+
+        at = address_of(b, node)
+        if at.space in (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL):
+            return pointer(b, at)
+        to = slot_at(b, name, size_of(kind), temporary=True)
+        _copy(b, to, at, kind, pointee(node))
+        return to.base
+    if is_aggregate(kind):
+        to = slot_at(b, name, size_of(kind), temporary=True)
+        construct(b, to, node, fresh=True)
+        return to.base
+    value = b.value(node)
+    to = slot_at(b, name, size_of(kind), temporary=True)
+    store(b, to, kind, value)
+    return to.base
+
+
+def _label(kind: Type) -> str:
+    return str(kind).partition("[")[0].lower()
+
+
+def construct(b: Builder, to: Address, node: tree.Expr, *, fresh: bool) -> None:
+    """Put the aggregate that `node` makes, or a copy of the one it refers to, at `to`.
+
+    `fresh`: no reference leads to the memory at `to` yet.
+    """
+    before, b.span = b.span, node.span
+    kind = type(node)
+    if kind is tree.Zero:
+        clear(b, to, size_of(pointee(node)))
+    elif kind is tree.TextConst:
+        write_bytes(b, to, node.value)
+    elif kind is tree.Fill:
+        _fill(b, to, node)
+    elif kind is tree.New:
+        _new(b, to, node, fresh)
+    elif kind is tree.Let:
+        b.write(b.cells(node.var), b.lower(node.value))
+        construct(b, to, node.body, fresh=fresh)
+    elif kind is tree.IfExp:
+        then, other, done = b.new_block("then"), b.new_block("else"), b.new_block("ifexp")
+        b.branch(node.test, then, other)
+        for block, side in ((then, node.then), (other, node.other)):
+            b.start(block)
+            construct(b, to, side, fresh=fresh)
+            b.jump(done)
+        b.start(done)
+    else:
+        from pybpf.compiler.irbuild.places import address_of
+
+        _copy(b, to, address_of(b, node), pointee(node), pointee(node))
+    b.span = before
+
+
+def _copy(b: Builder, to: Address, source: Address, kind: Type, source_kind: Type) -> None:
+    """Copy an aggregate; a shorter text or bytes object is followed by zeroes."""
+    size, given = size_of(kind), size_of(source_kind)
+    if isinstance(source_kind, TextType) and not is_direct(b, source):
+        if to.space != Space.RINGBUF:
+            clear(b, to, size)
+        probe_text(b, to, source, min(size, given))
+        return
+    copy(b, to, source, min(size, given))
+    if given < size:
+        clear(b, field_at(to, given), size - given)
+
+
+def _fill(b: Builder, to: Address, node: tree.Fill) -> None:
+    size = size_of(pointee(node))
+    values = [b.value(arg) for arg in node.args]
+    helper = node.spec.helper
+    if to.space != Space.RINGBUF and helper.id not in kernel.FILLS_ALL:
+        clear(b, to, size)
+    arguments: list[Value] = []
+    for word in node.spec.call:
+        if word == "dest":
+            arguments.append(pointer(b, to))
+        elif word == "size":
+            arguments.append(Const(size))
+        else:
+            assert isinstance(word, int)
+            arguments.append(values[word])
+    b.call((helper.name, helper.id), *arguments)
+
+
+def _new(b: Builder, to: Address, node: tree.New, fresh: bool) -> None:
+    operands = [value for _, value in node.values]
+    if fresh or not any(refers(value) or has_effect(value) for value in operands):
+        _build(b, to, node)
+    elif any(_is_aggregate(value) for value in operands):
+        aside = slot_at(b, _label(pointee(node)), size_of(pointee(node)), temporary=True)
+        _build(b, aside, node)
+        copy(b, to, aside, size_of(pointee(node)))
+    else:
+        values = [b.value(value) for value in operands]
+        _clear_rest(b, to, node)
+        for (field, _), value in zip(node.values, values):
+            _store_field(b, to, field, value)
+
+
+def _is_aggregate(node: tree.Expr) -> bool:
+    return isinstance(node.type, PtrType) and node.type.pointee is not None and is_aggregate(node.type.pointee)
+
+
+def _build(b: Builder, to: Address, node: tree.New) -> None:
+    """Field after field, each stored as soon as it is there."""
+    _clear_rest(b, to, node)
+    for field, value in node.values:
+        if _is_aggregate(value) and not isinstance(field.type, PtrType):
+            place = field_at(to, field.offset)
+            construct(b, place, value, fresh=True)
+            rest = size_of(field.type) - size_of(pointee(value))
+            if rest > 0:
+                clear(b, field_at(place, size_of(pointee(value))), rest)
+        else:
+            _store_field(b, to, field, b.value(value))
+
+
+def _store_field(b: Builder, to: Address, field: types.Field, value: Value) -> None:
+    if field.bits:
+        store_bits(b, to, field, value)
+    else:
+        store(b, field_at(to, field.offset), field.type, value)
+
+
+def _clear_rest(b: Builder, to: Address, node: tree.New) -> None:
+    """Clear what no field is going to be stored to. (Bit fields are merged into what is there, so they are cleared.)"""
+    end = 0
+    given = sorted((f.offset, f.offset + size_of(f.type)) for f, _ in node.values if not f.bits)
+    for start, stop in [*given, (size_of(pointee(node)),) * 2]:
+        if start > end:
+            clear(b, field_at(to, end), start - end)
+        end = max(end, stop)

@@ -1,0 +1,126 @@
+"""Calls: kernel helpers, functions of the program (inlined), printk, comparison of texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
+from pybpf.compiler.irbuild.builder import Inlined, kind_of
+from pybpf.compiler.irbuild.memory import pointer, slot_at
+from pybpf.compiler.irbuild.places import address_of
+from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, size_of
+
+if TYPE_CHECKING:
+    from pybpf.compiler.ir.function import Block
+    from pybpf.compiler.irbuild.builder import Builder, Lowered
+
+__all__ = ["branch_call", "func_call", "helper_call", "printk"]
+
+
+# --- helpers
+
+
+def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
+    spec = node.helper
+    arguments = [_argument(b, arg) for arg in node.args]
+    if spec.id in kernel.MOVES_PACKET:
+        b.packet_moves = True
+    result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))
+    return None if isinstance(node.type, NoneType) else result
+
+
+def _argument(b: Builder, arg: tree.Expr | MapSpec) -> Value:
+    if isinstance(arg, MapSpec):
+        return b.emit(ops.MapAddr(arg.name, span=b.span))
+    if type(arg) in MAKERS:
+        return in_memory(b, arg, pointee(arg), "argument")
+    return b.value(arg)
+
+
+# --- functions
+
+
+def func_call(b: Builder, node: tree.FuncCall) -> Lowered:
+    """The function's body, here. Its result goes through SSA variables to the block after the call."""
+    _assign_parameters(b, node)
+    outer_slots = b.enter_call()
+    cells = b.new_cells(node.function.result)
+    after = b.new_block(f"{node.function.name}.done")
+    _inline(b, node.function, Inlined(cells, after, len(b.reserved)))
+    b.start(after)
+    b.leave_call(outer_slots, refers=_may_refer(node.function))
+    return b.read(cells)
+
+
+def branch_call(b: Builder, node: tree.FuncCall, then: Block, other: Block) -> None:
+    """A call as a condition: the function's returns go to the targets themselves."""
+    _assign_parameters(b, node)
+    outer_slots = b.enter_call()
+    _inline(b, node.function, Inlined((), then, len(b.reserved), other))
+    b.leave_call(outer_slots, refers=False)
+
+
+def _assign_parameters(b: Builder, node: tree.FuncCall) -> None:
+    values = [b.lower(arg) for arg in node.args]
+    for var, value in zip(node.function.params, values):
+        b.write(b.cells(var), value)
+
+
+def _inline(b: Builder, function: tree.Function, frame: Inlined) -> None:
+    outer, span = (b.inlined, b.loop), b.span
+    b.inlined, b.loop = frame, None
+    b.statements(function.body)
+    if b.reachable:
+        b.jump(frame.after)
+    (b.inlined, b.loop), b.span = outer, span
+
+
+def _may_refer(function: tree.Function) -> bool:
+    """Whether the result may be a reference into the function's stack slots."""
+    kind = function.result
+    if isinstance(kind, OptionalType):
+        kind = kind.inner
+    return isinstance(kind, PtrType) and kind.pointee is not None
+
+
+# --- printk
+
+
+def printk(b: Builder, node: tree.Printk) -> None:
+    """Up to three arguments by bpf_trace_printk; more by bpf_trace_vprintk, which takes them as an array of u64."""
+    text = _format(b, node.format)
+    arguments = [_printed(b, arg) for arg in node.args]
+    at = b.emit(ops.GlobalAddr(text.name, span=b.span))
+    size = Const(size_of(text.type))
+    if len(arguments) <= 3:
+        b.call(kernel.TRACE_PRINTK, at, size, *arguments)
+        return
+    array = slot_at(b, "printed", 8 * len(arguments), temporary=True)
+    for i, value in enumerate(arguments):
+        b.store(array.base, array.offset + 8 * i, 64, value)
+    b.call(kernel.TRACE_VPRINTK, at, size, array.base, Const(8 * len(arguments)))
+
+
+def _format(b: Builder, text: bytes) -> GlobalSpec:
+    """The constant that holds a format; equal formats share one."""
+    found = b.shared.formats.get(text)
+    if found is None:
+        data = text + b"\0"
+        name = f"printk_format_{len(b.shared.formats) + 1}"
+        found = b.shared.formats[text] = GlobalSpec(name, TextType(len(data)), data, True)
+    return found
+
+
+def _printed(b: Builder, arg: tree.Expr) -> Value:
+    if not isinstance(arg.type, PtrType) or arg.type.pointee is None:
+        return b.value(arg)
+    if type(arg) in MAKERS:
+        to = slot_at(b, "printed", size_of(pointee(arg)), temporary=True)
+        construct(b, to, arg, fresh=True)
+        return to.base
+    return pointer(b, address_of(b, arg))

@@ -1,0 +1,35 @@
+"""Helpers that the lowering itself calls, as (name, number in `enum bpf_func_id`, include/uapi/linux/bpf.h)."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BPF_NOEXIST", "FILLS_ALL", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE", "MOVES_PACKET", "PROBE_READ_KERNEL",
+    "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR", "RINGBUF_DISCARD", "RINGBUF_OUTPUT",
+    "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "TRACE_PRINTK", "TRACE_VPRINTK",
+]  # fmt: skip
+
+MAP_LOOKUP = ("bpf_map_lookup_elem", 1)
+MAP_UPDATE = ("bpf_map_update_elem", 2)
+MAP_DELETE = ("bpf_map_delete_elem", 3)
+TRACE_PRINTK = ("bpf_trace_printk", 6)
+PROBE_READ_USER = ("bpf_probe_read_user", 112)
+PROBE_READ_KERNEL = ("bpf_probe_read_kernel", 113)
+PROBE_READ_USER_STR = ("bpf_probe_read_user_str", 114)
+PROBE_READ_KERNEL_STR = ("bpf_probe_read_kernel_str", 115)
+RINGBUF_OUTPUT = ("bpf_ringbuf_output", 130)
+RINGBUF_RESERVE = ("bpf_ringbuf_reserve", 131)
+RINGBUF_SUBMIT = ("bpf_ringbuf_submit", 132)
+RINGBUF_DISCARD = ("bpf_ringbuf_discard", 133)
+TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
+
+BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
+
+# Helpers that write every byte of the memory they fill, whatever happens: bpf_probe_read and its _user and _kernel
+# kind, bpf_get_current_comm, bpf_skb_load_bytes, bpf_copy_from_user (each clears it on failure). The _str kinds
+# stop after the NUL. kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, net/core/filter.c.
+FILLS_ALL = frozenset((4, 16, 26, 112, 113, 148))
+
+# Helpers after which pointers into the packet are invalid: bpf_helper_changes_pkt_data() in net/core/filter.c.
+MOVES_PACKET = frozenset((
+    9, 10, 11, 12, 13, 18, 19, 31, 38, 39, 43, 44, 50, 54, 63, 65, 73, 74, 75, 76, 90, 91, 143,
+))  # fmt: skip

@@ -1,0 +1,112 @@
+"""Which function lowers which node of the typed tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir.ops import Const
+from pybpf.compiler.irbuild import (
+    aggregates, arithmetic, calls, conditions, maps, places, ringbuf, statements, texts,
+)  # fmt: skip
+from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
+from pybpf.compiler.schema.types import NoneType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.irbuild.builder import Lowered
+
+__all__ = ["TABLES"]
+
+
+def _none(b: Builder, node: tree.NoneValue) -> Lowered:
+    if isinstance(node.type, NoneType):
+        return None
+    return (Const(0), Const(0)) if is_pair(node.type) else Const(0)
+
+
+def _wrap(b: Builder, node: tree.Wrap) -> Lowered:
+    value = b.value(node.value)
+    return (Const(1), value) if is_pair(node.type) else value
+
+
+def _unwrap(b: Builder, node: tree.Unwrap) -> Lowered:
+    return b.optional(node.value)[1] if is_pair(node.value.type) else places.unwrap_reference(b, node)
+
+
+_EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
+    tree.Const: arithmetic.const,
+    tree.NoneValue: _none,
+    tree.TextConst: aggregates.make,
+    tree.Zero: aggregates.make,
+    tree.New: aggregates.make,
+    tree.Fill: aggregates.make,
+    tree.Local: lambda b, node: b.read(b.cells(node.var)),
+    tree.Context: lambda b, node: b.context,
+    tree.CtxLoad: places.ctx_load,
+    tree.Global: places.read_place,
+    tree.Field: places.read_place,
+    tree.Index: places.read_place,
+    tree.MapIndex: places.read_place,
+    tree.Unary: arithmetic.unary,
+    tree.Binary: arithmetic.binary,
+    tree.Convert: arithmetic.convert,
+    tree.Compare: conditions.compare_value,
+    tree.TextCompare: conditions.by_branches,
+    tree.Truth: conditions.truth,
+    tree.Not: conditions.negation,
+    tree.And: conditions.by_branches,
+    tree.Or: conditions.by_branches,
+    tree.IfExp: conditions.if_exp,
+    tree.Let: conditions.let,
+    tree.IsNone: conditions.is_none,
+    tree.Wrap: _wrap,
+    tree.Unwrap: _unwrap,
+    tree.PtrOffset: places.ptr_offset,
+    tree.Cast: places.cast,
+    tree.HelperCall: calls.helper_call,
+    tree.FuncCall: calls.func_call,
+    tree.Printk: calls.printk,
+    tree.MapGet: maps.get,
+    tree.MapContains: maps.contains,
+    tree.MapSet: maps.set_item,
+    tree.MapUpdate: maps.update,
+    tree.MapDelete: maps.delete,
+    tree.MapPop: maps.pop,
+    tree.MapSetDefault: maps.set_default,
+    tree.RingEmit: ringbuf.emit,
+    tree.Discard: ringbuf.discard,
+}
+
+# Conditions that are better branches than numbers; any other BOOL is computed and compared with 0.
+_CONDITIONS: dict[type, Callable[..., None]] = {
+    tree.Const: conditions.branch_const,
+    tree.Compare: conditions.branch_compare,
+    tree.TextCompare: texts.branch_text,
+    tree.Truth: conditions.branch_truth,
+    tree.Not: conditions.branch_not,
+    tree.And: conditions.branch_and,
+    tree.Or: conditions.branch_or,
+    tree.IfExp: conditions.branch_ifexp,
+    tree.Let: conditions.branch_let,
+    tree.IsNone: conditions.branch_is_none,
+    tree.FuncCall: calls.branch_call,
+    tree.MapContains: maps.branch_contains,
+}
+
+_STATEMENTS: dict[type, Callable[[Builder, Any], None]] = {
+    tree.Assign: statements.assign,
+    tree.Store: places.store_statement,
+    tree.Update: places.update_statement,
+    tree.ExprStmt: statements.expression,
+    tree.If: statements.if_,
+    tree.While: statements.while_,
+    tree.ForRange: statements.for_range,
+    tree.Break: statements.break_,
+    tree.Continue: statements.continue_,
+    tree.Return: statements.return_,
+    tree.WithReserve: ringbuf.with_reserve,
+}
+
+TABLES = Tables(_EXPRESSIONS, _CONDITIONS, _STATEMENTS)

@@ -1,0 +1,165 @@
+"""Maps: lookups as Optionals, updates, deletion.
+
+A key is put into a stack slot of the key's exact size, or used where it lies. A number is loaded from the map as soon as
+it is found, since Python's ints are copies; a reference stays the address that the lookup gave, or null.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.aggregates import MAKERS, in_memory
+from pybpf.compiler.irbuild.memory import Address, clear, load, slot_at
+from pybpf.compiler.irbuild.places import update_memory
+from pybpf.compiler.irbuild.walk import has_effect
+from pybpf.compiler.schema.types import Space, is_aggregate, size_of
+
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
+    from pybpf.compiler.irbuild.builder import Builder, Lowered
+    from pybpf.compiler.schema.specs import MapSpec
+
+__all__ = [
+    "branch_contains", "contains", "delete", "get", "look_up", "pop", "set_default", "set_item", "update",
+]  # fmt: skip
+
+
+def map_address(b: Builder, spec: MapSpec) -> Value:
+    return b.emit(ops.MapAddr(spec.name, span=b.span))
+
+
+def key_pointer(b: Builder, spec: MapSpec, key: tree.Expr) -> Value:
+    assert spec.key is not None
+    return in_memory(b, key, spec.key, "key")
+
+
+def look_up(b: Builder, spec: MapSpec, key: tree.Expr) -> Value:
+    """The address of the value, or null."""
+    return _look_up(b, spec, key_pointer(b, spec, key))
+
+
+def _look_up(b: Builder, spec: MapSpec, key: Value) -> Value:
+    return b.call(kernel.MAP_LOOKUP, map_address(b, spec), key, kind="ptr")
+
+
+def _value_at(b: Builder, spec: MapSpec, found: Value) -> Address:
+    return Address(b.guard(found), 0, Space.PERCPU if spec.kind.percpu else Space.MAP)
+
+
+def get(b: Builder, node: tree.MapGet) -> Lowered:
+    found = look_up(b, node.map, node.key)
+    return _found(b, node.map, found)
+
+
+def _found(b: Builder, spec: MapSpec, found: Value) -> Lowered:
+    """What a lookup gives to the program: the nullable address, or for a number (present, value)."""
+    assert spec.value is not None
+    if is_aggregate(spec.value):
+        return found
+    start, hit, done = b.block, b.new_block("hit"), b.new_block("got")
+    b.test("ne", found, Const(0), hit, done)
+    b.start(hit)
+    value = load(b, _value_at(b, spec, found), spec.value)
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    present = b.phi([(start, Const(0)), (end, Const(1))])
+    return present, b.phi([(start, Const(0)), (end, value)])
+
+
+def contains(b: Builder, node: tree.MapContains) -> Value:
+    found = look_up(b, node.map, node.key)
+    return b.emit(ops.Cmp("ne", found, Const(0), 64, "", b.span))
+
+
+def branch_contains(b: Builder, node: tree.MapContains, then, other) -> None:  # type: ignore[no-untyped-def]
+    b.test("ne", look_up(b, node.map, node.key), Const(0), then, other)
+
+
+def set_item(b: Builder, node: tree.MapSet) -> None:
+    assert node.map.value is not None
+    # Python evaluates the value first, then the key
+    value = in_memory(b, node.value, node.map.value, "value")
+    key = key_pointer(b, node.map, node.key)
+    b.call(kernel.MAP_UPDATE, map_address(b, node.map), key, value, Const(node.flags))
+
+
+def update(b: Builder, node: tree.MapUpdate) -> None:
+    """Look up; where there is nothing insert zero, but only if nobody else has done so meanwhile; then update in place."""
+    spec = node.map
+    assert spec.value is not None
+    key = key_pointer(b, spec, node.key)
+    value = b.value(node.value)
+    found = _look_up(b, spec, key)
+    start, there, missing, done = b.block, b.new_block("there"), b.new_block("missing"), b.new_block("updated")
+    if spec.kind.indexed:
+        b.test("ne", found, Const(0), there, done)
+    else:
+        b.test("ne", found, Const(0), there, missing)
+        b.start(missing)
+        again = _insert_zero(b, spec, key)
+        end = b.block
+        b.test("ne", again, Const(0), there, done)
+    b.start(there)
+    if not spec.kind.indexed:
+        found = b.phi([(start, found), (end, again)], "ptr")
+    at = _value_at(b, spec, found)
+    update_memory(b, at, spec.value, node.op, node.value.type, value, atomic=not spec.kind.percpu)
+    b.jump(done)
+    b.start(done)
+
+
+def _insert_zero(b: Builder, spec: MapSpec, key: Value) -> Value:
+    assert spec.value is not None
+    zero = slot_at(b, "zero", size_of(spec.value), temporary=True)
+    clear(b, zero, size_of(spec.value))
+    b.call(kernel.MAP_UPDATE, map_address(b, spec), key, zero.base, Const(kernel.BPF_NOEXIST))
+    return _look_up(b, spec, key)
+
+
+def delete(b: Builder, node: tree.MapDelete) -> None:
+    key = key_pointer(b, node.map, node.key)
+    b.call(kernel.MAP_DELETE, map_address(b, node.map), key)
+
+
+def pop(b: Builder, node: tree.MapPop) -> Lowered:
+    assert node.map.value is not None
+    key = key_pointer(b, node.map, node.key)
+    found = _look_up(b, node.map, key)
+    start, hit, done = b.block, b.new_block("hit"), b.new_block("popped")
+    b.test("ne", found, Const(0), hit, done)
+    b.start(hit)
+    value = load(b, _value_at(b, node.map, found), node.map.value)
+    b.call(kernel.MAP_DELETE, map_address(b, node.map), key)
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    present = b.phi([(start, Const(0)), (end, Const(1))])
+    return present, b.phi([(start, Const(0)), (end, value)])
+
+
+def set_default(b: Builder, node: tree.MapSetDefault) -> Lowered:
+    """Look up; where there is nothing insert the default, unless somebody else has inserted meanwhile, and look again.
+
+    Python evaluates the default in any case. Where that cannot be noticed it is built only when it is needed.
+    """
+    spec = node.map
+    assert spec.value is not None
+    key = key_pointer(b, spec, node.key)
+    made = None
+    if has_effect(node.value) or not (type(node.value) in MAKERS or not is_aggregate(spec.value)):
+        made = in_memory(b, node.value, spec.value, "value")
+    found = _look_up(b, spec, key)
+    start, missing, done = b.block, b.new_block("missing"), b.new_block("entry")
+    b.test("ne", found, Const(0), done, missing)
+    b.start(missing)
+    value = made if made is not None else in_memory(b, node.value, spec.value, "value")
+    b.call(kernel.MAP_UPDATE, map_address(b, spec), key, value, Const(kernel.BPF_NOEXIST))
+    again = _look_up(b, spec, key)
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    return _found(b, spec, b.phi([(start, found), (end, again)], "ptr"))

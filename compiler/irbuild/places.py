@@ -1,0 +1,264 @@
+"""Places: fields, elements, globals, context fields, slots of array maps. Reading, storing, updating, referring to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
+from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
+from pybpf.compiler.irbuild.memory import (
+    Address, copy, field_at, load, load_bits, pointer, reference_at, slot_at, store, store_bits,
+)  # fmt: skip
+from pybpf.compiler.irbuild.walk import has_effect
+from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
+
+if TYPE_CHECKING:
+    from pybpf.compiler.irbuild.builder import Builder
+
+__all__ = [
+    "address_of", "bounded", "cast", "ctx_load", "ptr_offset", "read_place", "store_statement", "unwrap_reference",
+    "update_memory", "update_statement",
+]  # fmt: skip
+
+_ATOMIC = {"+": "add", "-": "add", "&": "and", "|": "or", "^": "xor"}
+
+
+# --- where things are
+
+
+def address_of(b: Builder, node: tree.Expr) -> Address:
+    """The address of a place, or of the aggregate that a reference expression refers to."""
+    before, b.span = b.span, node.span
+    kind = type(node)
+    if kind is tree.Field:
+        at = field_at(address_of(b, node.base), 0 if node.field.bits else node.field.offset)
+    elif kind is tree.Index:
+        at = _element(b, node)
+    elif kind is tree.Global:
+        at = Address(b.emit(ops.GlobalAddr(node.spec.name, span=b.span)), 0, Space.GLOBAL)
+    elif kind is tree.MapIndex:
+        at = Address(slot_of(b, node), 0, Space.PERCPU if node.map.kind.percpu else Space.MAP)
+    elif kind is tree.CtxLoad and node.field.role in ("", "array"):
+        at = Address(b.context, node.field.offset, Space.CTX)
+    elif kind is tree.Cast and isinstance(node.value.type, PtrType):
+        at = _cast(b, node)
+    elif kind in MAKERS:
+        at = Address(make(b, node), 0, Space.STACK)
+    else:
+        assert isinstance(node.type, PtrType), node
+        at = reference_at(b, b.value(node), node.type)
+    b.span = before
+    return at
+
+
+def _cast(b: Builder, node: tree.Cast) -> Address:
+    """The check of the address has happened on the way here, so it is used behind a guard."""
+    assert isinstance(node.type, PtrType)
+    value = b.value(node.value)
+    if node.type.space == Space.PACKET and node.type.pointee is not None:
+        value = b.guard(value)
+    return reference_at(b, value, node.type)
+
+
+def _element(b: Builder, node: tree.Index) -> Address:
+    base = address_of(b, node.base)
+    kind = node.base.type
+    assert isinstance(kind, PtrType) and kind.pointee is not None
+    step = size_of(kind.pointee.element) if isinstance(kind.pointee, ArrayType) else 1
+    index = b.value(node.index)
+    if type(index) is Const:
+        return field_at(base, index.value * step)
+    length = kind.pointee.length if isinstance(kind.pointee, ArrayType) else size_of(kind.pointee)
+    index = b.guard(bounded(b, index, length), "int")
+    if step > 1:
+        by_shift = step & step - 1 == 0
+        amount = step.bit_length() - 1 if by_shift else step
+        offset = compute(b, "<<" if by_shift else "*", False, index, Const(amount))
+    else:
+        offset = index
+    inside = b.emit(ops.PtrAdd(base.base, offset, "", b.span))
+    return Address(inside, base.offset, base.space, min(base.align, step & -step))
+
+
+_LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
+
+
+def bounded(b: Builder, index: Value, length: int) -> Value:
+    """`index`, which is known to be below `length`, in a form from which the verifier knows it too."""
+    if _is_followed(index, 0):
+        return index
+    if length & length - 1 == 0:
+        return b.emit(ops.Binary("and", index, Const(length - 1), 64, "", b.span))
+    start, outside, inside = b.block, b.new_block("index.outside"), b.new_block("index.inside")
+    b.test("ult", index, Const(length), inside, outside)
+    b.start(outside)
+    incoming: list[tuple[object, Value]] = [(start, index), (b.block, Const(0))]
+    b.jump(inside)
+    b.start(inside)
+    return b.phi(incoming)  # type: ignore[arg-type]
+
+
+def _is_followed(value: Value, depth: int) -> bool:
+    """Whether the verifier follows the arithmetic from which the index comes (comparisons it always follows)."""
+    if depth > 8:
+        return False
+    kind = type(value)
+    if kind is ops.Binary:
+        if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
+            return True
+        if value.op == "umod" and type(value.rhs) is Const and value.rhs.value & value.rhs.value - 1 == 0:
+            return True
+        return value.op not in _LOST and _is_followed(value.lhs, depth + 1) and _is_followed(value.rhs, depth + 1)
+    if kind is ops.Swap:
+        return False
+    return True
+
+
+def slot_of(b: Builder, node: tree.MapIndex) -> Value:
+    """The address of an array map's slot. It is always there, but the verifier wants to see that asked."""
+    from pybpf.compiler.irbuild.maps import look_up
+
+    found = look_up(b, node.map, node.key)
+    there, missing = b.new_block("slot"), b.new_block("no_slot")
+    b.test("ne", found, Const(0), there, missing)
+    b.start(missing)
+    b.fail()
+    b.start(there)
+    return b.guard(found)
+
+
+# --- reading
+
+
+def _place_type(node: tree.Expr) -> Type:
+    """The type of what is in memory at a place, in its byte order."""
+    kind = type(node)
+    if kind is tree.Field:
+        return node.field.type
+    if kind is tree.Index:
+        assert isinstance(node.base.type, PtrType)
+        inner = node.base.type.pointee
+        return inner.element if isinstance(inner, ArrayType) else U8
+    if kind is tree.Global:
+        return node.spec.type
+    if kind is tree.CtxLoad:
+        return node.field.type
+    assert kind is tree.MapIndex and node.map.value is not None
+    return node.map.value
+
+
+def read_place(b: Builder, node: tree.Expr) -> Value:
+    """The value of a place; for an aggregate a reference to it."""
+    at = address_of(b, node)
+    kind = _place_type(node)
+    if is_aggregate(kind):
+        return pointer(b, at)
+    if type(node) is tree.Field and node.field.bits:
+        return load_bits(b, at, node.field)
+    return load(b, at, kind, constant=type(node) is tree.Global and node.spec.constant)
+
+
+def cast(b: Builder, node: tree.Cast) -> Value:
+    if not isinstance(node.type, PtrType) or not isinstance(node.value.type, PtrType):
+        return b.value(node.value)
+    return pointer(b, _cast(b, node))
+
+
+def ptr_offset(b: Builder, node: tree.PtrOffset) -> Value:
+    base = b.value(node.base)
+    offset = b.value(node.offset)
+    if type(offset) is Const:
+        return b.add_to(base, offset.value)
+    return b.emit(ops.PtrAdd(base, b.guard(offset, "int"), "", b.span))
+
+
+def ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
+    """A field of the context. Pointers are loaded once: what the verifier learns about one says nothing of another."""
+    field = node.field
+    if field.role == "array":
+        return b.add_to(b.context, field.offset)
+    if field.role == "data_loc":
+        place = b.emit(ops.Load(b.context, field.offset, 32, False, "int", True, "", b.span))
+        offset = b.emit(ops.Binary("and", place, Const(0xFFFF), 64, "", b.span))
+        return b.emit(ops.PtrAdd(b.context, offset, field.name, b.span))
+    if field.role or (isinstance(field.type, PtrType) and field.type.space == Space.TRUSTED):
+        op = ops.Load(b.context, field.offset, 8 * field.size, False, "ptr", True, field.name, b.span)
+        b.context_loads.append(b.emit(op))
+        return op
+    return _plain_ctx_load(b, node)
+
+
+def _plain_ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
+    field = node.field
+    kind = field.type
+    if isinstance(kind, PtrType):
+        value = b.load(b.context, field.offset, 8 * field.size, constant=not field.writable)
+    else:
+        number = int_type(kind)
+        if number.big:
+            return load(b, Address(b.context, field.offset, Space.CTX), kind, constant=not field.writable)
+        value = b.load(b.context, field.offset, 8 * field.size, number.signed, not field.writable)
+    if not value.name:
+        value.name = field.name  # type: ignore[misc]
+    return value
+
+
+def unwrap_reference(b: Builder, node: tree.Unwrap) -> Value:
+    """The reference in an Optional that was tested. A variable keeps the guarded value, so that it is guarded once."""
+    value = b.guard(b.value(node.value))
+    if type(node.value) is tree.Local:
+        b.write(b.cells(node.value.var), value)
+    return value
+
+
+# --- writing
+
+
+def store_statement(b: Builder, node: tree.Store) -> None:
+    place = node.place
+    kind = _place_type(place)
+    if is_aggregate(kind):
+        if has_effect(node.value) and has_effect(place):  # Python evaluates the value before the place
+            aside = slot_at(b, "value", size_of(kind), temporary=True)
+            construct(b, aside, node.value, fresh=True)
+            copy(b, address_of(b, place), aside, size_of(kind))
+        else:
+            construct(b, address_of(b, place), node.value, fresh=False)
+        return
+    value = b.value(node.value)
+    _store(b, place, address_of(b, place), kind, value)
+
+
+def _store(b: Builder, place: tree.Expr, at: Address, kind: Type, value: Value) -> None:
+    if type(place) is tree.Field and place.field.bits:
+        store_bits(b, at, place.field, value)
+    else:
+        store(b, at, kind, value)
+
+
+def update_statement(b: Builder, node: tree.Update) -> None:
+    kind = _place_type(node.place)
+    at = address_of(b, node.place)  # Python reads the place before it evaluates the value
+    if node.atomic and not (type(node.place) is tree.Field and node.place.field.bits):
+        update_memory(b, at, kind, node.op, node.value.type, b.value(node.value), atomic=True)
+        return
+    if type(node.place) is tree.Field and node.place.field.bits:
+        old = load_bits(b, at, node.place.field)
+    else:
+        old = load(b, at, kind)
+    value = compute(b, node.op, is_signed(node.value.type), old, b.value(node.value))
+    _store(b, node.place, at, kind, value)
+
+
+def update_memory(b: Builder, at: Address, kind: Type, op: str, operand: Type, value: Value, *, atomic: bool) -> None:
+    """memory op= value. `operand` is the type of `value`, whose sign decides how // % >> work."""
+    number = int_type(kind)
+    if atomic and op in _ATOMIC and number.bits >= 32 and not number.big:
+        value = negate(b, value) if op == "-" else value
+        b.emit(ops.Atomic(_ATOMIC[op], at.base, at.offset, number.bits, value, span=b.span))
+        return
+    old = load(b, at, kind)
+    store(b, at, kind, compute(b, op, is_signed(operand), old, value))

@@ -1,0 +1,86 @@
+"""Programs: from the typed tree to a module of SSA functions.
+
+`build` takes a complete `Typed` and gives a complete `Module`. Each program becomes one function of the context;
+everything it calls is inlined.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.function import Function, Module
+from pybpf.compiler.ir.ops import Const, Param
+from pybpf.compiler.irbuild.arithmetic import extend, int_type
+from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
+from pybpf.compiler.irbuild.lowering import TABLES
+from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space
+
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend.tree import Program, Typed, Var
+    from pybpf.compiler.schema.specs import Target
+
+__all__ = ["build"]
+
+
+def build(typed: Typed, target: Target) -> Module:
+    """SSA for all programs, with the maps and globals they reach and the constants that lowering itself made."""
+    shared = Shared(target)
+    functions = [_program(program, shared) for program in typed.programs]
+    variables = [*typed.globals, *shared.formats.values()]
+    return Module(functions, list(typed.maps), variables, target.license)
+
+
+def _program(program: Program, shared: Shared) -> Function:
+    spec, source = program.spec, program.function
+    arguments = {var for var, _ in program.args}
+    named = next((var.name for var in source.params if var not in arguments), "ctx")
+    context = Param(0, "ptr", named)
+    function = Function(
+        spec.name, spec.section, [context], program=spec, result=I32, param_types=(PtrType(None, Space.CTX),),
+        span=source.span,
+    )  # fmt: skip
+    b = Builder(function, spec, TABLES, shared)
+    for var in source.params:
+        if var not in arguments:
+            b.write(b.cells(var), context)
+    for var, offset in program.args:
+        b.write(b.cells(var), _argument(b, var, offset))
+    b.statements(source.body)
+    if b.reachable:
+        b.leave(Const(spec.default_return))
+    b.variables.finish(function)
+    _share_context_loads(b)
+    return function
+
+
+def _argument(b: Builder, var: Var, offset: int) -> ops.Value:
+    """A parameter that the context holds as a 64-bit number."""
+    value: ops.Value = b.emit(ops.Load(b.context, offset, 64, False, kind_of(var.type), True, var.name, b.span))
+    if isinstance(var.type, (PtrType, BoolType)):
+        return value
+    number = int_type(var.type)
+    return extend(b, value, number.bits, number.signed)
+
+
+def _share_context_loads(b: Builder) -> None:
+    """Load each pointer of the context once, at entry: the verifier takes two loads for two unrelated pointers.
+
+    Where a helper may have moved the packet, its pointers must be loaded where they are read instead.
+    """
+    if b.packet_moves:
+        for load in b.context_loads:
+            load.constant = False
+        return
+    first: dict[int, ops.Load] = {}
+    same: dict[ops.Value, ops.Value] = {}
+    for load in b.context_loads:
+        if load.offset in first:
+            same[load] = first[load.offset]
+        else:
+            first[load.offset] = load
+    moved = set(b.context_loads)
+    for block in b.function.blocks:
+        block.ops = [op for op in block.ops if op not in moved]
+    b.function.blocks[0].ops[:0] = first.values()
+    b.function.replace_uses(same)

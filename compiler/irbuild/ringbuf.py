@@ -1,0 +1,121 @@
+"""Ring buffers: `emit`, and `with ring.reserve() as record`.
+
+The verifier refuses a program that can end with a reserved record neither submitted nor discarded. So the builder keeps
+a list of the open reservations, and every way out (return, break, continue, the end of the block, and the exits that
+lowering itself makes) releases those that it leaves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory
+from pybpf.compiler.irbuild.builder import Reservation
+from pybpf.compiler.irbuild.memory import Address, clear
+from pybpf.compiler.irbuild.ssa import Cell
+from pybpf.compiler.irbuild.walk import has_effect
+from pybpf.compiler.schema.types import Space, size_of
+
+if TYPE_CHECKING:
+    from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.schema.specs import MapSpec
+
+__all__ = ["discard", "emit", "release", "release_to", "with_reserve"]
+
+
+def _reserve(b: Builder, spec: MapSpec) -> Value:
+    assert spec.value is not None
+    ring = b.emit(ops.MapAddr(spec.name, span=b.span))
+    return b.call(kernel.RINGBUF_RESERVE, ring, Const(size_of(spec.value)), Const(0), kind="ptr")
+
+
+def emit(b: Builder, node: tree.RingEmit) -> Value:
+    """1 if the event was submitted, 0 if the ring buffer was full.
+
+    An event made here is built in the reserved record, unless making it has effects, which must happen in any case.
+    """
+    spec = node.map
+    assert spec.value is not None
+    if type(node.value) not in MAKERS or has_effect(node.value):
+        event = in_memory(b, node.value, spec.value, "event")
+        ring = b.emit(ops.MapAddr(spec.name, span=b.span))
+        size = Const(size_of(spec.value))
+        result = b.call(kernel.RINGBUF_OUTPUT, ring, event, size, Const(0))
+        return b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span))
+    record = _reserve(b, spec)
+    start, room, done = b.block, b.new_block("reserved"), b.new_block("emitted")
+    b.test("ne", record, Const(0), room, done)
+    b.start(room)
+    record = b.guard(record)
+    b.reserved.append(Reservation(record))
+    construct(b, Address(record, 0, Space.RINGBUF), node.value, fresh=True)
+    b.reserved.pop()
+    b.call(kernel.RINGBUF_SUBMIT, record, Const(0))
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    return b.phi([(start, Const(0)), (end, Const(1))])
+
+
+def with_reserve(b: Builder, node: tree.WithReserve) -> None:
+    """The record starts as zeroes. Whether there is one is kept as a number of its own, which the verifier knows on
+    each path: a second test of the address for null would make older kernels think of a path that loses the record."""
+    spec = node.reserve.map
+    assert spec.value is not None
+    before, b.span = b.span, node.reserve.span
+    record = _reserve(b, spec)
+    cells = b.cells(node.var)
+    is_open = (Cell(""),)
+    room, full, done = b.new_block("reserved"), b.new_block("full"), b.new_block("with")
+    b.test("ne", record, Const(0), room, full)
+    b.start(full)
+    b.write(is_open, Const(0))
+    b.write(cells, Const(0))
+    b.jump(done)
+    b.start(room)
+    given = b.guard(record)
+    clear(b, Address(given, 0, Space.RINGBUF), size_of(spec.value))
+    b.write(is_open, Const(1))
+    b.write(cells, given)
+    b.jump(done)
+    b.start(done)
+    b.span = before
+    reservation = Reservation(record, is_open[0])
+    b.reserved.append(reservation)
+    b.records[node.var] = reservation
+    b.statements(node.body)
+    b.reserved.pop()
+    if b.reachable:
+        b.span = node.span
+        release(b, reservation)
+
+
+def discard(b: Builder, node: tree.Discard) -> None:
+    reservation = b.records[node.var]
+    assert reservation.open is not None
+    b.call(kernel.RINGBUF_DISCARD, b.guard(reservation.record), Const(0))
+    b.write((reservation.open,), Const(0))
+
+
+def release(b: Builder, reservation: Reservation, *, discard: bool = False) -> None:
+    """Submit the record, if there is one that is still open."""
+    helper = kernel.RINGBUF_DISCARD if discard else kernel.RINGBUF_SUBMIT
+    if reservation.open is None:
+        b.call(helper, reservation.record, Const(0))
+        return
+    there, done = b.new_block("submit"), b.new_block("released")
+    b.test("ne", b.read_one(reservation.open), Const(0), there, done)
+    b.start(there)
+    b.call(helper, b.guard(reservation.record), Const(0))
+    b.jump(done)
+    b.start(done)
+
+
+def release_to(b: Builder, count: int) -> None:
+    """Release all but the `count` outermost reservations, on a way out of their blocks."""
+    for reservation in reversed(b.reserved[count:]):
+        release(b, reservation)

@@ -1,0 +1,158 @@
+"""Statements: assignment, branches, loops, return."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild.arithmetic import is_signed
+from pybpf.compiler.irbuild.builder import Loop
+from pybpf.compiler.irbuild.ringbuf import release_to
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybpf.compiler.ir.function import Block
+    from pybpf.compiler.irbuild.builder import Builder
+
+__all__ = ["assign", "break_", "continue_", "expression", "for_range", "if_", "return_", "while_"]
+
+
+def assign(b: Builder, node: tree.Assign) -> None:
+    b.write(b.cells(node.var), b.lower(node.value))
+
+
+def expression(b: Builder, node: tree.ExprStmt) -> None:
+    b.perform(node.value)
+
+
+def if_(b: Builder, node: tree.If) -> None:
+    then, done = b.new_block("then"), b.new_block("endif")
+    other = b.new_block("else") if node.orelse else done
+    b.branch(node.test, then, other)
+    b.start(then)
+    b.statements(node.body)
+    _go(b, done)
+    if node.orelse:
+        b.start(other)
+        b.statements(node.orelse)
+        _go(b, done)
+    b.start(done)
+
+
+def _go(b: Builder, target: Block) -> None:
+    if b.reachable:
+        b.jump(target)
+
+
+def while_(b: Builder, node: tree.While) -> None:
+    head, body, after = b.new_block("while"), b.new_block("body"), b.new_block("endwhile")
+    other = b.new_block("else") if node.orelse else after
+    b.jump(head)
+    b.start(head, sealed=False)
+    b.branch(node.test, body, other)
+    b.start(body)
+    _loop_body(b, node.body, Loop(after, head, len(b.reserved)))
+    _go(b, head)
+    b.variables.seal(head)
+    _finish_loop(b, node.orelse, other, after)
+
+
+def _loop_body(b: Builder, body: Sequence[tree.Stmt], loop: Loop) -> None:
+    outer, b.loop = b.loop, loop
+    was_in_loop, b.in_loop = b.in_loop, True
+    b.statements(body)
+    b.loop, b.in_loop = outer, was_in_loop
+
+
+def _finish_loop(b: Builder, orelse: Sequence[tree.Stmt], other: Block, after: Block) -> None:
+    if orelse:
+        b.start(other)
+        b.statements(orelse)
+        _go(b, after)
+    b.start(after)
+
+
+def for_range(b: Builder, node: tree.ForRange) -> None:
+    """The iteration has a counter of its own. Where adding the step might overflow, the loop ends by comparing what is
+    left with the step instead of comparing the counter with the stop once more."""
+    signed = is_signed(node.var.type)
+    start, stop = b.value(node.start), b.value(node.stop)
+    counter = b.new_cells(node.var.type, node.var.name)
+    head, body, again, after = (b.new_block(h) for h in ("for", "body", "next", "endfor"))
+    other = b.new_block("else") if node.orelse else after
+    pred = ("s" if signed else "u") + ("lt" if node.step > 0 else "gt")
+    careful = abs(node.step) != 1 and not (type(stop) is Const and _no_overflow(stop, node.step, signed))
+    b.write(counter, start)
+    if careful:
+        enter = b.new_block("enter")
+        b.test(pred, start, stop, enter, other)
+        b.start(enter)
+    b.jump(head)
+    b.start(head, sealed=False)
+    index = b.read_one(counter[0])
+    if careful:
+        b.jump(body)
+    else:
+        b.test(pred, index, stop, body, other)
+    b.start(body)
+    b.write(b.cells(node.var), index)
+    _loop_body(b, node.body, Loop(after, again, len(b.reserved)))
+    _go(b, again)
+    b.start(again)
+    b.span = node.span
+    if careful:
+        left = (stop, index) if node.step > 0 else (index, stop)
+        onward = b.new_block("step")
+        rest = b.emit(ops.Binary("sub", *left, 64, "", b.span))
+        b.test("ugt", rest, Const(abs(node.step)), onward, other)
+        b.start(onward)
+    b.write(counter, b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span)))
+    b.jump(head)
+    b.variables.seal(head)
+    _finish_loop(b, node.orelse, other, after)
+
+
+def _no_overflow(stop: Const, step: int, signed: bool) -> bool:
+    """Whether a counter that is before `stop` can take one more step within 64 bits."""
+    limit = stop.value if signed else stop.value & (1 << 64) - 1
+    low, high = (-(1 << 63), (1 << 63) - 1) if signed else (0, (1 << 64) - 1)
+    return low <= limit + step - (1 if step > 0 else -1) <= high
+
+
+def break_(b: Builder, node: tree.Break) -> None:
+    assert b.loop is not None
+    release_to(b, b.loop.reserved)
+    b.jump(b.loop.after)
+
+
+def continue_(b: Builder, node: tree.Continue) -> None:
+    assert b.loop is not None
+    release_to(b, b.loop.reserved)
+    b.jump(b.loop.again)
+
+
+def return_(b: Builder, node: tree.Return) -> None:
+    frame = b.inlined
+    if frame is None:
+        value: Value = Const(b.program.default_return)
+        if node.value is not None:
+            lowered = b.lower(node.value)
+            value = lowered if isinstance(lowered, Value) else value
+        release_to(b, 0)
+        b.leave(value)
+    elif frame.other is not None:
+        assert node.value is not None
+        if len(b.reserved) == frame.reserved:
+            b.branch(node.value, frame.after, frame.other)
+            return
+        value = b.value(node.value)
+        release_to(b, frame.reserved)
+        b.test("ne", value, Const(0), frame.after, frame.other)
+    else:
+        if node.value is not None:
+            b.write(frame.cells, b.lower(node.value))
+        release_to(b, frame.reserved)
+        b.jump(frame.after)

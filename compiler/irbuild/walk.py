@@ -1,0 +1,72 @@
+"""Questions about expressions: what is inside, does it change anything, does it refer to memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.types import OptionalType, PtrType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["children", "has_effect", "refers"]
+
+_EFFECTS = frozenset((
+    tree.Discard, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
+    tree.RingEmit, tree.RingReserve, tree.MapIndex,
+))  # fmt: skip
+_QUIET = (tree.Assign, tree.ExprStmt, tree.If, tree.Return)
+
+
+def children(node: tree.Expr) -> Iterator[tree.Expr]:
+    """The expressions directly inside."""
+    for name in type(node)._fields:
+        held = getattr(node, name)
+        if isinstance(held, tree.Expr):
+            yield held
+        elif type(held) is tuple:
+            for item in held:
+                if isinstance(item, tree.Expr):
+                    yield item
+                elif type(item) is tuple:  # a struct's (field, value)
+                    yield item[1]
+
+
+def has_effect(node: tree.Expr) -> bool:
+    """Whether evaluating it may change anything, or may end the program. A helper without arguments only asks."""
+    kind = type(node)
+    if kind in _EFFECTS:
+        return True
+    if kind is tree.HelperCall and node.args:
+        return True
+    if kind is tree.FuncCall and _body_has_effect(node.function.body):
+        return True
+    return any(has_effect(child) for child in children(node))
+
+
+def _body_has_effect(body: Sequence[tree.Stmt]) -> bool:
+    for statement in body:
+        if not isinstance(statement, _QUIET):
+            return True
+        for name in type(statement)._fields:
+            held = getattr(statement, name)
+            if isinstance(held, tree.Expr) and has_effect(held):
+                return True
+            if type(held) is list and _body_has_effect(held):
+                return True
+    return False
+
+
+def refers(node: tree.Expr) -> bool:
+    """Whether evaluating it may read memory that a reference leads to, so that it must not be changed before."""
+    if isinstance(node.type, PtrType) and node.type.pointee is not None and type(node) not in _MAKERS:
+        return True
+    if isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType):
+        return True
+    if type(node) is tree.FuncCall and _body_has_effect(node.function.body):
+        return True
+    return any(refers(child) for child in children(node))
+
+
+_MAKERS = (tree.New, tree.Fill, tree.Zero, tree.TextConst)
