@@ -103,6 +103,16 @@ class TypeBuilder:
         return 0
 
     def _enum(self, type_: EnumType) -> int:
+        """Enumerations of other than 32 bits are typedefs of their integer.
+
+        bpftool 7.1 writes every enum as a C enum of 4 bytes, and cilium/ebpf 0.9 counts 4 bytes for each.
+        """
+        if type_.base.bits != 32:
+            return self.add(t.Typedef(type_.name, self.integer(type_.base.bits, type_.base.signed)))
+        return self.enumeration(type_)
+
+    def enumeration(self, type_: EnumType) -> int:
+        """Id of an enumeration with its enumerators, whatever its width: what a CO-RE relocation refers to."""
         size, signed = type_.base.bits // 8, type_.base.signed
         low, high = (-(1 << 31), (1 << 31) - 1) if signed else (0, (1 << 32) - 1)
         narrow = all(low <= value <= high for _, value in type_.members)

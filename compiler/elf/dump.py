@@ -1,4 +1,4 @@
-"""An ELF object as text: sections, symbols, relocations. Reads any object, not only ours."""
+"""An ELF object as text: its sections, symbols, relocations; its types. Reads any object, not only ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["dump_elf"]
+__all__ = ["dump_elf", "dump_types"]
 
 _RELOCATIONS = {1: "R_BPF_64_64", 2: "R_BPF_64_ABS64", 3: "R_BPF_64_ABS32", 4: "R_BPF_64_NODYLD32", 10: "R_BPF_64_32"}
 
@@ -23,6 +23,27 @@ def dump_elf(data: bytes) -> str:
         return "".join([line + "\n" for line in (*_sections(elf), "", *_symbols(elf), "", *_relocations(elf))])
     except ELFError as problem:
         raise ValueError(f"not a readable ELF file: {problem}") from None
+
+
+def dump_types(data: bytes) -> str:
+    """The object's `.BTF` as C, then what `.BTF.ext` says of its instructions. Raises ValueError for broken ones."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    from pybpf.compiler.btf.decode import decode_btf
+    from pybpf.compiler.btf.dump import dump_btf, dump_ext
+    from pybpf.compiler.btf.ext import decode_ext
+
+    try:
+        elf = ELFFile(BytesIO(data))
+        types, ext = elf.get_section_by_name(".BTF"), elf.get_section_by_name(".BTF.ext")
+    except ELFError as problem:
+        raise ValueError(f"not a readable ELF file: {problem}") from None
+    if types is None:
+        return ""
+    btf = decode_btf(types.data())
+    text = dump_btf(btf)
+    return text if ext is None else f"{text}\n{dump_ext(decode_ext(ext.data(), btf.string), btf)}"
 
 
 def _sections(elf: Any) -> Iterator[str]:

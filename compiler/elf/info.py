@@ -12,7 +12,7 @@ from pybpf.compiler.btf.strings import StringTable
 from pybpf.compiler.elf.check import LD_IMM64
 from pybpf.compiler.elf.maps import MAPS, map_definition
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
-from pybpf.compiler.schema.types import size_of
+from pybpf.compiler.schema.types import EnumType, size_of
 
 if TYPE_CHECKING:
     from pybpf.compiler.elf.code import Place
@@ -61,7 +61,9 @@ def _function_info(builder: TypeBuilder, placed: dict[str, list[Place]]) -> BtfE
             funcs.append(FuncInfo(place.start, _add_function(builder, place.function)))
             _add_lines(lines, place)
             for relo in place.function.core:
-                core.append(CoreInfo(place.start + relo.offset, builder.of(relo.type), relo.access, relo.kind))
+                enum = relo.type
+                type_ = builder.enumeration(enum) if isinstance(enum, EnumType) else builder.of(enum)
+                core.append(CoreInfo(place.start + relo.offset, type_, relo.access, relo.kind))
         core.sort(key=lambda relo: relo.offset)
         ext.lines[section] = lines
         ext.core[section] = core

@@ -115,12 +115,18 @@ def test_unions_and_bit_fields() -> None:
 
 @pytest.mark.parametrize(
     ("base", "value", "kind"),
-    [(U32, (1 << 32) - 1, t.Enum), (U32, 0, t.Enum), (I32, -1, t.Enum), (U64, 7, t.Enum), (U64, 1 << 32, t.Enum64),
+    [(U32, (1 << 32) - 1, t.Enum), (U8, 0, t.Enum), (I32, -1, t.Enum), (U64, 7, t.Enum), (U64, 1 << 32, t.Enum64),
      (I64, -(1 << 31) - 1, t.Enum64)],
 )  # fmt: skip
 def test_an_enumeration_is_wide_only_where_it_must_be(base: IntType, value: int, kind: type[t.BtfType]) -> None:
     builder = TypeBuilder()
-    item = builder.types[builder.of(EnumType("E", base, (("A", value),)))]
+    item = builder.types[builder.enumeration(EnumType("E", base, (("A", value),)))]
     assert type(item) is kind
     assert isinstance(item, (t.Enum, t.Enum64))
     assert (item.size, item.signed, item.values) == (base.bits // 8, base.signed, (("A", value),))
+
+
+def test_only_enumerations_of_32_bits_show_as_such() -> None:
+    builder = TypeBuilder()
+    assert isinstance(builder.types[builder.of(EnumType("E", I32, (("A", -1),)))], t.Enum)
+    assert builder.types[builder.of(EnumType("E", I64, (("A", -1),)))] == t.Typedef("E", builder.of(I64))

@@ -45,7 +45,9 @@ char _license[] __attribute__((section("license"))) = "GPL";
 
 
 def elf_section(data: bytes, name: str) -> bytes:
-    content: bytes = ELFFile(BytesIO(data)).get_section_by_name(name).data()
+    section = ELFFile(BytesIO(data)).get_section_by_name(name)
+    assert section is not None
+    content: bytes = section.data()
     return content
 
 
@@ -55,7 +57,7 @@ def clang_object(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = path.with_suffix(".c")
     source.write_text(C_PROGRAM)
     compiler = need_tool("clang-19", "clang")
-    command = [compiler, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c", source, "-o", path]
+    command = [compiler, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c", str(source), "-o", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path
 
@@ -88,7 +90,7 @@ def assert_same(btf: Btf, rows: list[dict[str, Any]]) -> None:
         elif isinstance(item, t.Array):
             assert (item.element, item.length) == (row["type_id"], row["nr_elems"])
         elif "type_id" in row:
-            assert item.type == row["type_id"]  # type: ignore[attr-defined]
+            assert item.type == row["type_id"]
 
 
 def test_clang_object_is_read_as_bpftool_does(clang_object: Path) -> None:

@@ -44,6 +44,8 @@ RINGBUF = MapKind("RINGBUF", 27, keyed=False)
 
 ACTION = EnumType("Action", U32, (("ACTION_PASS", 0), ("ACTION_DROP", 1)))
 SIGNED = EnumType("Level", I32, (("LEVEL_LOW", -1), ("LEVEL_HIGH", 1)))
+TINY = EnumType("Tiny", U8, (("TINY_TWO", 2),))
+ROOMY = EnumType("Roomy", U64, (("ROOMY_THREE", 3),))
 WIDE = EnumType("Wide", U64, (("WIDE_BIG", 1 << 40), ("WIDE_ONE", 1)))
 KEY = layout("Key", [("pid", U32), ("cpu", U32)])
 INNER = layout("Inner", [("port", IntType(16, big=True)), ("addr", IntType(32, big=True))])
@@ -53,6 +55,8 @@ EVENT = layout(
         ("inner", INNER),
         ("action", ACTION),
         ("level", SIGNED),
+        ("wide", WIDE),
+        ("tiny_enum", TINY),
         ("comm", TextType(16)),
         ("mac", BytesType(6)),
         ("seen", BOOL),
@@ -164,6 +168,8 @@ GLOBALS = (
     GlobalSpec("mode", ACTION, struct.pack("<I", 1), constant=False),
     GlobalSpec("flag", U8, b"\0", constant=False),
     GlobalSpec("total", U64, bytes(8), constant=False),
+    GlobalSpec("tiny", TINY, b"\2", constant=False),
+    GlobalSpec("roomy", ROOMY, struct.pack("<Q", 3), constant=False),
     GlobalSpec("table", ArrayType(EVENT, 2), bytes(2 * EVENT.size), constant=False),
 )
 
@@ -290,12 +296,6 @@ def subprograms() -> ObjectModel:
     return ObjectModel((main, double, checked, other, each), globals=(rounds,))
 
 
-def wide_enum() -> ObjectModel:
-    """A map of an enumeration that needs 64 bits, which cilium/ebpf before 0.10 can't read."""
-    value = layout("Wider", [("wide", WIDE), ("action", ACTION)])
-    return ObjectModel(minimal().functions, (map_spec("wide_values", HASH, U32, value),))
-
-
 def externs() -> ObjectModel:
     """A program that reads what libbpf supplies: the kernel's version, and an option that doesn't exist."""
     code = (
@@ -359,6 +359,21 @@ def core_field(member: str = "tgid", struct_name: str = "task_struct___ours") ->
         I32,
         lines=(line(0, 3, "task = current()"), line(8, 4, "task.tgid")),
         core=(CoreReloc(8, task, "0:1", 0),),
+    )
+    return ObjectModel((function,))
+
+
+def core_enumerator(name: str = "BPF_MAP_TYPE_RINGBUF") -> ObjectModel:
+    """A program that returns the running kernel's value of an enumerator, which is 5 in the local enumeration."""
+    enum = EnumType("bpf_map_type___ours", U32, ((name, 5),))
+    function = ObjectFunction(
+        "enum_value",
+        "xdp",
+        move(0, 5) + EXIT,
+        context("xdp_md"),
+        I32,
+        lines=(line(0, 3, "return RINGBUF"),),
+        core=(CoreReloc(0, enum, "0", 11),),
     )
     return ObjectModel((function,))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -16,13 +16,16 @@ from elftools.elf.elffile import ELFFile
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.decode import Btf, decode_btf
 from pybpf.compiler.btf.ext import BtfExt, decode_ext
-from pybpf.compiler.elf.dump import dump_elf
-from pybpf.compiler.elf.model import LineRecord, ObjectFunction, ObjectModel
+from pybpf.compiler.elf.dump import dump_elf, dump_types
+from pybpf.compiler.elf.model import LineRecord, Literal, ObjectFunction, ObjectModel, Reloc
 from pybpf.compiler.elf.writer import write_object
 from pybpf.compiler.schema.specs import GlobalSpec
 from pybpf.compiler.schema.types import I32, U8, U64
 from tests.elf import samples
 from tests.elf.samples import SAMPLES, context, line, load_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,7 +133,7 @@ def test_calls_and_callbacks() -> None:
 
 
 def test_a_call_of_a_later_static_subprogram_counts_instructions() -> None:
-    call = (samples.Reloc(0, "each_round", "call"),)
+    call = (Reloc(0, "each_round", "call"),)
     model = samples.subprograms()
     main = ObjectFunction("main_prog", "xdp", samples.CALL + samples.RETURN_0, (), I32, call, (line(0, 1, "x"),))
     seen = Seen(ObjectModel((*model.functions, main), globals=model.globals))
@@ -167,11 +170,9 @@ def test_constants_are_const_volatile() -> None:
 
 def test_a_section_of_literals_has_no_variables() -> None:
     model = samples.global_data()
-    text = (samples.Reloc(0, "text", "global"),)
+    text = (Reloc(0, "text", "global"),)
     main = ObjectFunction("main_prog", "xdp", load_address(1) + samples.RETURN_0, context("xdp_md"), I32, text)
-    seen = Seen(
-        ObjectModel((main,), literals=(samples.Literal("text", b"abc\0"), samples.Literal("more", b"12345678", 8)))
-    )
+    seen = Seen(ObjectModel((main,), literals=(Literal("text", b"abc\0"), Literal("more", b"12345678", 8))))
     assert model.literals
     assert seen.sections[".rodata"].data() == b"abc\0\0\0\0\x0012345678"
     assert seen.sections[".rodata"]["sh_addralign"] == 8
@@ -275,7 +276,7 @@ def test_dump() -> None:
     data = GlobalSpec("total", U64, bytes(8), constant=False)
     flag = GlobalSpec("flag", U8, b"\1", constant=True)
     code = load_address(1) + samples.RETURN_0
-    reloc = (samples.Reloc(0, "total", "global"),)
+    reloc = (Reloc(0, "total", "global"),)
     main = ObjectFunction("main_prog", "xdp", code, context("xdp_md"), I32, reloc, (line(0, 1, "x"),))
     text = dump_elf(write_object(ObjectModel((main,), globals=(data, flag))))
     rows = [row.split() for row in text.splitlines()]
@@ -287,6 +288,13 @@ def test_dump() -> None:
     assert ["0", "xdp", "R_BPF_64_64", "total"] in rows
 
 
-def test_dump_refuses_what_is_no_object() -> None:
+def test_dump_of_types() -> None:
+    text = dump_types(write_object(samples.subprograms()))
+    assert "unsigned int length_of(struct xdp_md *ctx, unsigned int seed);\n" in text
+    assert "        24 probe.py:52:5: loop(3, each_round)\n" in text
+
+
+@pytest.mark.parametrize("dump", [dump_elf, dump_types])
+def test_dump_refuses_what_is_no_object(dump: Callable[[bytes], str]) -> None:
     with pytest.raises(ValueError, match="not a readable ELF file"):
-        dump_elf(b"not an object")
+        dump(b"not an object")

@@ -107,7 +107,6 @@ def _messages(lib: Any) -> Iterator[list[str]]:
     libc.vsnprintf.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p]
     messages: list[str] = []
 
-    @_PRINT
     def collect(level: int, format_: bytes, arguments: int) -> int:
         if level == 0:
             buffer = ctypes.create_string_buffer(1 << 16)
@@ -115,7 +114,8 @@ def _messages(lib: Any) -> Iterator[list[str]]:
             messages.append(buffer.value.decode(errors="replace").strip())
         return 0
 
-    lib.libbpf_set_print(collect)
+    callback = _PRINT(collect)
+    lib.libbpf_set_print(callback)
     try:
         yield messages
     finally:

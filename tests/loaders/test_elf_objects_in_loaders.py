@@ -6,17 +6,36 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pybpf.compiler.elf.model import ObjectFunction, ObjectModel, Param, Reloc
 from pybpf.compiler.elf.writer import write_object
-from pybpf.compiler.schema.specs import MapKind
-from pybpf.compiler.schema.types import I32, U32, U64, ArrayType, PtrType, Space, Type
+from pybpf.compiler.schema.specs import GlobalSpec, MapKind
+from pybpf.compiler.schema.types import (
+    BOOL,
+    I32,
+    U8,
+    U16,
+    U32,
+    U64,
+    ArrayType,
+    BytesType,
+    IntType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    Type,
+    layout,
+)
 from tests.elf import samples
 from tests.elf.samples import CALL, EVENT, EXIT, RETURN_0, SAMPLES, context, ins, line, map_spec, move
 from tests.loaders.harness import JUDGES, check_with, cilium_spec, gen_object, gen_skeleton, ip_xdp
 from tests.loaders.libbpf import LIBRARIES, load_with_libbpf, loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.kernel
@@ -36,18 +55,15 @@ def test_every_loader_takes_it(judge: str, sample: str, tmp_path: Path) -> None:
     check_with(judge, write_object(SAMPLES[sample]()), tmp_path)
 
 
-@pytest.mark.parametrize("judge", [judge for judge in JUDGES if not judge.startswith("cilium")])
-def test_wide_enumerations(judge: str, tmp_path: Path) -> None:
-    check_with(judge, write_object(samples.wide_enum()), tmp_path)
-
-
 # cilium/ebpf 0.9 knows no externs, and can't read the enumerations of a newer kernel's BTF for CO-RE
 LIBBPF = [judge for judge in JUDGES if not judge.startswith("cilium") and judge != "compile_skeleton"]
 
 
 @pytest.mark.parametrize("judge", LIBBPF)
-@pytest.mark.parametrize("make", [samples.externs, samples.kernel_function, samples.core_field])
-def test_what_libbpf_resolves(judge: str, make: type, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "make", [samples.externs, samples.kernel_function, samples.core_field, samples.core_enumerator]
+)
+def test_what_libbpf_resolves(judge: str, make: Callable[[], ObjectModel], tmp_path: Path) -> None:
     check_with(judge, write_object(make()), tmp_path)
 
 
@@ -108,7 +124,7 @@ def test_maps_and_globals_are_the_ones_named() -> None:
     with loaded(write_object(samples.data_sums())) as seen:
         # the second field of `limit`, `threshold`, `mode`; and what is in .bss
         assert seen.test_run("sum_data", PACKET) == 9 + 1000 + 1
-        start = (seen.lookup(".bss", bytes(4), 272) or b"")[8:16]
+        start = (seen.lookup(".bss", bytes(4), 16 + 2 * EVENT.size) or b"")[8:16]
         assert start == struct.pack("<Q", 1000)
 
 
@@ -121,6 +137,11 @@ def test_a_core_relocation_is_applied() -> None:
     missing = load_with_libbpf(write_object(samples.core_field("no_such_field")))
     assert not missing.ok
     assert any("task_struct___ours.no_such_field (0:1 @ offset 4)" in text for text in missing.warnings)
+
+
+def test_a_core_relocation_of_an_enumerator_is_applied() -> None:
+    with loaded(write_object(samples.core_enumerator())) as seen:
+        assert seen.test_run("enum_value", PACKET) == 27
 
 
 KINDS = [
@@ -158,16 +179,46 @@ def test_a_context_given_to_a_global_function(
     library: str, section: str, type_: Type | str, tags: tuple[str, ...]
 ) -> None:
     parameter = Param("ctx", type_, tags)
-    narrow, wide = 0x61, 0x79  # registers of a perf event are read whole
+    load = 0x79 if section == "perf_event" else 0x61  # registers of a perf event are read whole
     main = ObjectFunction(
         "main_prog", section, move(2, 1) + CALL + RETURN_0, (parameter,), I32,
         relocs=(Reloc(8, "read_it", "call"),), lines=(line(0, 1, "x = 1"),),
     )  # fmt: skip
     read = ObjectFunction(
-        "read_it", ".text", ins(wide if section == "perf_event" else narrow, 0, 1, off=16) + EXIT, (parameter, Param("n", U32)), U32,
+        "read_it", ".text", ins(load, 0, 1, off=16) + EXIT, (parameter, Param("n", U32)), U32,
         lines=(line(0, 9, "return ctx"),),
     )  # fmt: skip
     verdict = load_with_libbpf(write_object(ObjectModel((main, read))), 1, library)
+    assert verdict.clean, verdict
+
+
+# Any types ---------------------------------------------------------------------------------------------------------
+
+scalars = st.sampled_from(
+    [U8, U16, U32, U64, I32, BOOL, IntType(16, big=True), IntType(64, big=True), samples.ACTION, samples.TINY]
+)
+field_types = st.recursive(
+    scalars | st.builds(TextType, st.integers(1, 20)) | st.builds(BytesType, st.integers(1, 20)),
+    lambda inner: (
+        st.builds(ArrayType, inner, st.integers(1, 4))
+        | st.lists(inner, min_size=1, max_size=4).map(lambda types: struct_of(types, "Nested"))
+    ),
+    max_leaves=6,
+)
+
+
+def struct_of(types: list[Type], name: str) -> StructType:
+    return layout(name, [(f"m{index}", type_) for index, type_ in enumerate(types)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(field_types, min_size=1, max_size=6), st.booleans())
+def test_any_types_load(types: list[Type], constant: bool) -> None:
+    whole = struct_of(types, "Whole")
+    maps = (map_spec("by_whole", samples.HASH, whole, whole), map_spec("slots", samples.ARRAY, U32, whole))
+    data = GlobalSpec("here", whole, b"\1" * whole.size, constant)
+    model = ObjectModel(samples.minimal().functions, maps, (data,))
+    verdict = load_with_libbpf(write_object(model))
     assert verdict.clean, verdict
 
 
@@ -211,7 +262,7 @@ def test_two_objects_can_be_linked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [samples.subprograms, samples.data_sums])
-def test_iproute2_attaches_it(make: type, tmp_path: Path) -> None:
+def test_iproute2_attaches_it(make: Callable[[], ObjectModel], tmp_path: Path) -> None:
     verdict = ip_xdp(written(make(), tmp_path))
     assert verdict.clean, verdict
     assert "prog/xdp" in verdict.output
