@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -97,6 +98,9 @@ class LoadedObject:
         log_level: int,
         origin: Callable[[str, int], Origin | None] | None,
     ) -> None:
+        self._symbols = variables.symbols(elf)
+        self._codecs = variables.codecs(self._symbols, globals)
+        self.globals = variables.Globals({}, {}, {}, self._check)
         self.name = name
         self.programs: dict[str, LoadedProgram] = {}
         self.maps: dict[str, LoadedMap | LoadedRingBuffer] = {}
@@ -110,9 +114,6 @@ class LoadedObject:
         self._elf = elf  # libbpf may refer to it
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
-        self._symbols = variables.symbols(elf)
-        self._codecs = variables.codecs(self._symbols, globals)
-        self.globals = variables.Globals({}, {}, {}, self._check)
         try:
             logs = self._load(values, log_level, origin)
             self._collect(programs, logs)
@@ -365,8 +366,6 @@ class LoadedObject:
     def __del__(self) -> None:
         closed = getattr(self, "_closed", None)
         if closed is not None and not closed.is_set():
-            import warnings
-
             warnings.warn(f"object {self.name!r} was never closed", ResourceWarning, source=self, stacklevel=2)
             self.close()
 

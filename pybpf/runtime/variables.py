@@ -70,7 +70,7 @@ def symbols(elf: bytes) -> dict[str, Symbol]:
                 name, info, _, index, value, size = struct.unpack_from("<IBBHQQ", elf, at)
                 if info & 15 == 1 and index < count and is_data_section(sections[index]):  # STT_OBJECT
                     found[text(name)] = Symbol(sections[index], value, size)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise LoadError("the ELF object is cut short or damaged") from error
     return found
 
