@@ -99,9 +99,8 @@ if not TYPE_CHECKING:
         module = _HOME.get(name)
         if module is None:
             raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
-        from importlib import import_module
-
-        found = globals()[name] = getattr(import_module(f"pybpf.{module}"), name)
+        # Not importlib.import_module: that imports a package, and warnings with it.
+        found = globals()[name] = getattr(__import__(f"pybpf.{module}", fromlist=(name,)), name)
         return found
 
     def __dir__():

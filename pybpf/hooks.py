@@ -228,7 +228,7 @@ def kretprobe(function: str) -> _Probe:
 
 # Libraries whose file name is the same on every glibc system. The section has to name the file for other loaders; for
 # other libraries it says what the user said, and our runtime finds the file.
-_SONAMES = {"libc": "libc.so.6", "libm": "libm.so.6", "libpthread": "libpthread.so.0", "libdl": "libdl.so.2"}
+_SONAMES = {"c": "libc.so.6", "m": "libm.so.6", "pthread": "libpthread.so.0", "dl": "libdl.so.2"}
 
 
 def _user_probe(name: str, binary: str, symbol: str, offset: int, offsets: tuple[int, ...]) -> _Probe:
@@ -236,7 +236,7 @@ def _user_probe(name: str, binary: str, symbol: str, offset: int, offsets: tuple
 
     if not binary or not symbol:
         raise DeclarationValueError(f"@{name} takes a binary and a function", help=f'as in @{name}("libc", "malloc")')
-    file = _SONAMES.get(binary, binary)
+    file = _SONAMES.get(binary.removeprefix("lib"), binary)
     target = f"{file}:{symbol}" + (f"+{offset:#x}" if offset else "")
     attach = {"binary": file, "symbol": symbol, "offset": offset, "retprobe": name == "uretprobe"}
     return _ArgumentsHook(name, f"{name}+", target, attach, PtRegs, offsets)  # type: ignore[return-value]

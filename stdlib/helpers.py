@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Helper", "names", "spec_of"]
+__all__ = ["Helper", "names", "names_by_id", "spec_of"]
 
 _NUMBERS: dict[str, Type] = {
     "void": NONE, "i8": I8, "i16": I16, "i32": I32, "i64": I64, "u8": U8, "u16": U16, "u32": U32, "u64": U64,
@@ -84,6 +84,12 @@ def __dir__() -> list[str]:
 def names() -> list[str]:
     """All helpers, in the order of their ids."""
     return [line.partition("\t")[0] for line in _table().splitlines() if line.startswith("bpf_")]
+
+
+def names_by_id() -> dict[int, str]:
+    """Helper number -> kernel name, for disassembly."""
+    rows = [line.split("\t", 2) for line in _table().splitlines() if line.startswith("bpf_")]
+    return {int(number): name for name, number, _ in rows}
 
 
 def spec_of(name: str) -> HelperSpec | None:

@@ -21,16 +21,17 @@ from pybpf.compiler.schema.types import (
     TextType,
     size_of,
 )
-from pybpf.stdlib.maps import caller, check_symbol, symbol_of
+from pybpf.stdlib.naming import caller_globals, check_symbol, symbol_of
 from pybpf.stdlib.types import type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn, TypeVar
+    from enum import IntEnum
+    from typing import Any, NoReturn, Protocol, TypeVar, overload
 
     from pybpf.compiler.schema.types import Type
-
-    T = TypeVar("T")
+    from pybpf.stdlib.struct import Struct
+    from pybpf.stdlib.types import Array
 
 __all__ = ["Variable", "const", "var"]
 
@@ -45,7 +46,7 @@ class Variable:
         self.default = default
         self.constant = constant
         self._name = check_symbol(name, "global") if name else ""
-        self._home = caller().f_globals
+        self._home = caller_globals()
         self._spec: GlobalSpec | None = None
 
     @property
@@ -55,7 +56,7 @@ class Variable:
     def spec(self, fallback: str = "") -> GlobalSpec:
         """The spec; `fallback` is the symbol of a declaration that no module variable holds."""
         if self._spec is None:
-            name = self._name or check_symbol(symbol_of(self, self._home, "global", fallback), "global")
+            name = self._name or symbol_of(self, self._home, "global", fallback)
             self._spec = GlobalSpec(name, self.kind, encode(self.kind, self.default, name), self.constant)
         return self._spec
 
@@ -73,14 +74,43 @@ class Variable:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __and__ = __rand__ = __or__ = __ror__ = _use
 
 
-def const(kind: type[T], default: T, *, name: str = "") -> T:
+if TYPE_CHECKING:
+    E = TypeVar("E", bound=IntEnum)
+    S = TypeVar("S", bound=Struct)
+    A = TypeVar("A", bound=Array[Any, Any])
+
+    class _Make(Protocol):
+        """Types of const() and var(): overloads, since with one type variable a checker would take any default."""
+
+        @overload
+        def __call__(self, kind: type[bool], default: bool, *, name: str = "") -> bool: ...
+        @overload
+        def __call__(self, kind: type[E], default: E, *, name: str = "") -> E: ...
+        @overload
+        def __call__(self, kind: type[int], default: int, *, name: str = "") -> int: ...
+        @overload
+        def __call__(self, kind: type[S], default: S, *, name: str = "") -> S: ...
+        @overload
+        def __call__(self, kind: type[A], default: A, *, name: str = "") -> A: ...
+        @overload
+        def __call__(self, kind: type[str], default: str, *, name: str = "") -> str: ...
+        @overload
+        def __call__(self, kind: type[bytes], default: bytes, *, name: str = "") -> bytes: ...
+
+    const: _Make
     """A constant of the program, in .rodata: set with load(..., only_pid=7), fixed from then on."""
-    return _declare(kind, default, True, name)  # type: ignore[no-any-return]
-
-
-def var(kind: type[T], default: T, *, name: str = "") -> T:
+    var: _Make
     """A variable of the program, in .data or .bss: read and written by the program and through obj[...]."""
-    return _declare(kind, default, False, name)  # type: ignore[no-any-return]
+
+else:
+
+    def const(kind, default, *, name=""):
+        """A constant of the program, in .rodata: set with load(..., only_pid=7), fixed from then on."""
+        return _declare(kind, default, True, name)
+
+    def var(kind, default, *, name=""):
+        """A variable of the program, in .data or .bss: read and written by the program and through obj[...]."""
+        return _declare(kind, default, False, name)
 
 
 def _declare(annotation: Any, default: object, constant: bool, name: str) -> Any:
@@ -111,7 +141,7 @@ def encode(kind: Type, value: Any, where: str) -> bytes:
             if not isinstance(raw, (bytes, bytearray)):
                 raise DeclarationTypeError(f"{where}: {value!r} is no text or bytes, as {kind} needs")
             exact = isinstance(kind, BytesType)
-            if len(raw) > kind.size or exact and len(raw) != kind.size:
+            if len(raw) > kind.size or (exact and len(raw) != kind.size):
                 raise DeclarationValueError(f"{where}: {len(raw)} bytes do not fit {kind}")
             return bytes(raw).ljust(kind.size, b"\0")
         case ArrayType():

@@ -1,0 +1,107 @@
+"""Mistakes that a checker must find: exactly the lines that end in a comment with a number."""
+
+from pybpf import (
+    XDP,
+    HashMap,
+    L,
+    PtRegs,
+    RingBuffer,
+    Struct,
+    Text,
+    TracepointContext,
+    XdpContext,
+    comm,
+    const,
+    helpers,
+    pid,
+    printk,
+    tracepoint,
+    u32,
+    u64,
+    uprobe,
+    xdp,
+)
+from pybpf.net import ethhdr, iphdr
+
+
+class Event(Struct):
+    pid: u32
+    n: u64
+    comm: Text[L[16]]
+
+
+class Usage(Struct):
+    packets: u64
+
+
+class SysEnterOpenat(TracepointContext):
+    filename: u64
+
+
+counts = HashMap[u32, u64](max_entries=10)
+usage = HashMap[u32, Usage](max_entries=10)
+events = RingBuffer[Event](4096)
+limit = const(u32, "many")  # 1 default of another type
+
+
+@xdp
+def no_check(pkt: XdpContext) -> XDP:
+    eth = pkt.parse(ethhdr)
+    if eth.h_proto == 0x800:  # 2 no bounds check
+        return XDP.DROP
+    return XDP.PASS
+
+
+@xdp
+def no_return(pkt: XdpContext) -> XDP:  # 3 missing return
+    if pkt.parse(ethhdr) is None:
+        return XDP.PASS
+
+
+@tracepoint("syscalls:sys_enter_openat")
+def enter(ctx: TracepointContext) -> None:
+    a = counts.get(1) + 1  # 4 unchecked lookup
+    usage.get(1).packets += a  # 5 unchecked lookup of a struct
+    events.emit(Event(pid=1))  # 6 missing fields
+    events.emit(Event(pid=1, n=2, comm=comm(), z=3))  # 7 extra field
+    events.emit(Usage(packets=1))  # 8 another event
+    with events.reserve() as e:
+        e.pid = 1  # 9 unchecked reserve
+    counts["a"] = 1  # 10 wrong key
+    counts[1] = "x"  # 11 wrong value
+    printk(pid())  # 12 not a string
+    helpers.bpf_get_smp_processor_id(1)  # 13 too many arguments
+    helpers.bpf_no_such_helper()  # 14 no such helper
+
+
+@xdp  # 15 wrong context
+def wrong_context(regs: PtRegs) -> XDP:
+    return XDP.PASS
+
+
+@xdp  # 16 wrong return
+def wrong_return(pkt: XdpContext) -> int:
+    return 2
+
+
+@tracepoint("syscalls:sys_enter_openat")  # 17 wrong context
+def wrong_tracepoint(ctx: XdpContext) -> None: ...
+
+
+@uprobe("libc", "malloc")  # 18 wrong context
+def wrong_probe(ctx: XdpContext, size: u64) -> None: ...
+
+
+@xdp
+def fields(pkt: XdpContext) -> XDP:
+    ip = pkt.parse(iphdr)
+    if ip is not None and ip.sadr == 1:  # 19 misspelled field
+        return XDP.DORP  # 20 misspelled member
+    return XDP.PASS
+
+
+@tracepoint("syscalls:sys_enter_openat")
+def typed(ctx: SysEnterOpenat) -> None:
+    counts[1] = ctx.filename
+    with load_twice:  # 21 undefined name
+        pass
