@@ -19,7 +19,7 @@ EMIT = Option("--emit", metavar="STAGE", help="Print a stage instead: tree, ir, 
 
 
 def run(values: dict[str, Any]) -> int:
-    from pybpf.build import build, emit
+    from pybpf.building import build, emit
     from pybpf.cli.module import import_file, programs_of
 
     consts = settings(values["set"])

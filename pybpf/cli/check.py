@@ -14,7 +14,7 @@ __all__ = ["COMMAND"]
 
 
 def run(values: dict[str, Any]) -> int:
-    from pybpf.build import check
+    from pybpf.building import check
     from pybpf.cli.module import import_file, programs_of
     from pybpf.compiler.diagnostics.base import CompileError
 

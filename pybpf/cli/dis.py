@@ -1,9 +1,9 @@
-"""`pybpf dis x.py`: the source beside the bytecode that was made of it."""
+"""`pybpf dis x.py`, `pybpf dis x.bpf.o`: the source beside the bytecode that was made of it."""
 
 from __future__ import annotations
 
-from pybpf.cli.options import CPU, FILE, SET, TARGET, settings, target_of
-from pybpf.cli.table import Command
+from pybpf.cli.options import CPU, SET, TARGET, settings, target_of
+from pybpf.cli.table import Argument, Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,18 +13,30 @@ __all__ = ["COMMAND"]
 
 
 def run(values: dict[str, Any]) -> int:
-    from pybpf.build import build
-    from pybpf.cli.module import import_file, programs_of
+    from pybpf.listing import listings, side_by_side
+
+    print(side_by_side(listings(_object(values))))
+    return 0
+
+
+def _object(values: dict[str, Any]) -> bytes:
+    """The object of a Python file, or the file itself if it is one."""
+    from pybpf.cli.module import import_file, programs_of, read_file
+
+    data = read_file(values["file"])
+    if data[:4] == b"\x7fELF":
+        return data
+    from pybpf.building import build
 
     programs = programs_of(import_file(values["file"]))
-    print(build(*programs, target=target_of(values), **settings(values["set"])).disassemble())
-    return 0
+    return build(*programs, target=target_of(values), **settings(values["set"])).elf
 
 
 COMMAND = Command(
     "dis",
     run,
-    "Show the bytecode of a file's programs, each instruction under the source line it comes from.",
-    arguments=(FILE,),
+    "Show source and bytecode of a file side by side.\n\n"
+    "FILE is a Python file, or any BPF object.",
+    arguments=(Argument("file", "FILE"),),
     options=(TARGET, CPU, SET),
 )

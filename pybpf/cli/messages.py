@@ -34,7 +34,7 @@ def guarded(command: Command, values: dict[str, Any]) -> int:
     try:
         return command.run(values)
     except CompileError as error:
-        show_diagnostics(error.diagnostics)
+        show_diagnostics(error.diagnostics, values.get("format") or "text")
         return REFUSED
     except UserError as error:
         message(error.title, error.helps)

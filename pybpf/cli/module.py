@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.diagnostics.base import CompileError, Diagnostic
 
-__all__ = ["import_file", "programs_of"]
+__all__ = ["import_file", "programs_of", "read_file"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def import_file(path: str) -> ModuleType:
     """The module made from the file. Raises UserError: there is no such file; CompileError: it can't be imported."""
-    text = _read(path)
+    text = read_file(path)
     full = os.path.abspath(path)
     try:
         code = compile(text, full, "exec", dont_inherit=True)
@@ -69,7 +69,8 @@ def programs_of(module: ModuleType) -> list[Any]:
     return found
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """The bytes of a file that the user named. Raises UserError."""
     try:
         with open(path, "rb") as file:
             return file.read()

@@ -1,0 +1,151 @@
+"""`pybpf run x.py`: load and attach the programs of a file, and print what they say until Ctrl-C.
+
+Printed are events of ring buffers, a line each, and `printk` lines. What the file itself does under
+`if __name__ == "__main__":` is not run; for that there is `python x.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pybpf.cli.messages import UserError
+from pybpf.cli.options import FILE, SET, settings
+from pybpf.cli.table import Command, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybpf.runtime.object import LoadedObject
+    from pybpf.runtime.printk import Printk
+
+__all__ = ["COMMAND", "event_text"]
+
+ATTACH = Option(
+    "--attach", metavar="PROGRAM=TARGET", multiple=True, help="Where a program goes: --attach firewall=eth0."
+)
+SECONDS = Option("--seconds", metavar="N", help="Stop after that many seconds.")
+MAPS = Option("--maps", flag=True, help="At the end, print what the maps hold.")
+
+_PRINTERS = (6, 177)  # bpf_trace_printk, bpf_trace_vprintk
+_SHOWN = 20  # elements of a map
+
+
+def run(values: dict[str, Any]) -> int:
+    import contextlib
+
+    from pybpf.building import build
+    from pybpf.cli.module import import_file, programs_of
+    from pybpf.loading import load
+
+    seconds = _seconds(values["seconds"])
+    targets = _targets(values["attach"])
+    made = build(*programs_of(import_file(values["file"])))
+    with contextlib.ExitStack() as stack:
+        obj = stack.enter_context(load(made, **settings(values["set"])))
+        printk = stack.enter_context(_printk()) if _prints(made.elf) else None
+        obj.attach(**targets)
+        _say(f"{', '.join(obj.programs)}: running" + ("" if seconds else "; Ctrl-C ends"))
+        with contextlib.suppress(KeyboardInterrupt):
+            _watch(obj, printk, seconds)
+        obj.detach()
+        if values["maps"]:
+            _print_maps(obj)
+    return 0
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UserError(f"--seconds {text}: not a number of seconds")
+    return seconds
+
+
+def _targets(pairs: list[str]) -> dict[str, Any]:
+    targets: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, target = pair.partition("=")
+        if not equals or not name:
+            raise UserError(f"--attach {pair}: not PROGRAM=TARGET", "write it as --attach firewall=eth0")
+        targets[name] = int(target) if target.isdecimal() else target
+    return targets
+
+
+def _prints(elf: bytes) -> bool:
+    """True if a program of the object calls a printing helper."""
+    from pybpf.listing import listings
+
+    return any(row.text.endswith(tuple(f"printk#{n}" for n in _PRINTERS)) for each in listings(elf) for row in each.rows)
+
+
+def _printk() -> Printk:
+    from pybpf.runtime.printk import Printk
+
+    return Printk()
+
+
+def _watch(obj: LoadedObject, printk: Printk | None, seconds: float | None) -> None:
+    """Print events and lines as they come, until the time is over."""
+    import select
+    import time
+
+    from pybpf.runtime.ringbuf import LoadedRingBuffer
+
+    rings = [map for map in obj.maps.values() if isinstance(map, LoadedRingBuffer)]
+    poller = select.poll()
+    for source in [*rings, *([printk] if printk else [])]:
+        poller.register(source.fd, select.POLLIN)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        ready = poller.poll(None if left is None else left * 1000 + 1)
+        for ring in rings:
+            for event in ring.read():
+                print(event_text(event, ring.name if len(rings) > 1 else ""))
+        for line in printk.read() if printk else ():
+            print(f"{line.task}-{line.pid}: {line.text}")
+        sys.stdout.flush()
+        if not ready and left is not None:
+            return
+        if left == 0:
+            return
+
+
+def event_text(event: Any, name: str = "") -> str:
+    """An event as one line, `pid=12 comm='cat'`, with the ring buffer's name in front where there are several."""
+    fields = getattr(getattr(event, "__bpf__", None), "fields", None)
+    text = " ".join([f"{f.name}={getattr(event, f.name)!r}" for f in fields]) if fields else repr(event)
+    return f"{name}: {text}" if name else text
+
+
+def _print_maps(obj: LoadedObject) -> None:
+    from pybpf.runtime.maps import LoadedMap
+
+    for name, map in obj.maps.items():
+        if not isinstance(map, LoadedMap):
+            continue
+        items = list(map.items())
+        print(f"{name}: {len(items)} element{'s' * (len(items) != 1)}")
+        for key, value in items[:_SHOWN]:
+            print(f"  {event_text(key)}: {event_text(value)}")
+        if len(items) > _SHOWN:
+            print(f"  ... {len(items) - _SHOWN} more")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+COMMAND = Command(
+    "run",
+    run,
+    "Load and attach a file's programs, and print their events.\n\n"
+    "Ends with Ctrl-C. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.",
+    arguments=(FILE,),
+    options=(SET, ATTACH, SECONDS, MAPS),
+)
