@@ -1,7 +1,8 @@
 """The language's types -> BTF types, each one once.
 
 Integers are spelled as C does (`unsigned int`), so that a C skeleton shows them without a typedef; those in network
-byte order are a typedef of the kernel's name (`__be16`). Text is `char[]`, bytes are `unsigned char[]`.
+byte order are a typedef of the kernel's name (`__be16`), enumerations of other than 32 bits one of their integer.
+Text is `char[]`, bytes are `unsigned char[]`.
 """
 
 from __future__ import annotations
@@ -146,7 +147,6 @@ class TypeBuilder:
         if not number:
             return self.add(item)
         self.types[number] = item
-        self._ids[item] = number
         return number
 
 

@@ -1,6 +1,6 @@
 """The real loaders, as judges of an object file.
 
-Each judge takes a path (or the object's bytes) and returns a `Verdict`. It skips the test, saying why, when its tool
+Each judge takes the path of an object and returns a `Verdict`. It skips the test, saying why, when its tool
 or a privilege is missing. A verdict is clean when the tool took the object and had nothing to say about it:
 
     @pytest.mark.parametrize("judge", JUDGES)
@@ -49,7 +49,7 @@ def need_tool(*names: str) -> str:
 
 
 def run(command: list[str], **options: Any) -> Verdict:
-    """Run a tool. Everything on standard error, and every line with "warning" or "error" in it, is a warning."""
+    """Run a tool. Every line on standard error is a warning."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
     return Verdict(done.returncode == 0, done.stdout, [line for line in done.stderr.splitlines() if line.strip()])
 
