@@ -5,10 +5,9 @@ All is read from the object itself (symbols, `.BTF.ext` line records, relocation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
@@ -93,8 +92,9 @@ def _relocations(file: Any) -> dict[int, dict[int, str]]:
 def _rows(code: bytes, start: int, lines: dict[int, Any], relocations: dict[int, str]) -> Iterator[Row]:
     from pybpf.compiler.isa.disasm import disassemble
     from pybpf.compiler.isa.insn import decode
+    from pybpf.stdlib.helpers import names
 
-    helpers = _helper_names()
+    helpers = dict(enumerate(names(), 1))  # helpers are numbered from 1, without gaps
     slot, at = 0, None
     for insn in decode(code):
         offset = start + 8 * slot
@@ -104,12 +104,6 @@ def _rows(code: bytes, start: int, lines: dict[int, Any], relocations: dict[int,
             text += f"  ; {relocations[offset]}"
         yield Row(slot, text, at.file, at.line, at.text) if at else Row(slot, text, "", 0, "")
         slot += insn.slots
-
-
-def _helper_names() -> dict[int, str]:
-    from pybpf.stdlib.helpers import names_by_id
-
-    return names_by_id()
 
 
 def side_by_side(found: list[Listing]) -> str:

@@ -22,12 +22,12 @@ The frontend collects diagnostics in a `Report`, goes on where it can, and raise
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import ClassVar
 
     from pybpf.compiler.schema.span import Span
 

@@ -6,12 +6,11 @@ frames and other libraries', of which the user needs none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.diagnostics.reading import BadDeclaration, RaisedOnImport
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.span import Source, Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType

@@ -5,12 +5,12 @@ Lines and columns are 1-based and count characters; the end column is exclusive.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.diagnostics.base import Help, Label
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema.span import Span

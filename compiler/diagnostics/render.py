@@ -20,11 +20,10 @@ The build path imports this only when there is something to show, and it imports
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.diagnostics.base import Help, Label, Note
 from pybpf.compiler.diagnostics.screen import Ink, Paint, cells, shown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -59,7 +59,8 @@ def _kernel() -> list[tuple[str, str]]:
     jit = {"0": "off", "1": "on", "2": "on, with debug output"}
     found.append(("JIT", jit.get(_read("/proc/sys/net/core/bpf_jit_enable"), "not told to this user, or always on")))
     btf = "/sys/kernel/btf/vmlinux"
-    found.append(("BTF", btf if os.path.exists(btf) else "none: no CO-RE, no fentry, no tp_btf (CONFIG_DEBUG_INFO_BTF)"))
+    without = "none: no CO-RE, no fentry, no tp_btf (CONFIG_DEBUG_INFO_BTF)"
+    found.append(("BTF", btf if os.path.exists(btf) else without))
     lockdown = _read("/sys/kernel/security/lockdown")
     if "[" in lockdown:
         found.append(("lockdown", lockdown[lockdown.index("[") + 1 : lockdown.index("]")]))

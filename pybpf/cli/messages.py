@@ -29,13 +29,8 @@ class UserError(Exception):
 
 def guarded(command: Command, values: dict[str, Any]) -> int:
     """Run a command; every failure becomes a message and an exit code."""
-    from pybpf.compiler.diagnostics.base import CompileError
-
     try:
         return command.run(values)
-    except CompileError as error:
-        show_diagnostics(error.diagnostics, values.get("format") or "text")
-        return REFUSED
     except UserError as error:
         message(error.title, error.helps)
         return REFUSED
@@ -47,11 +42,20 @@ def guarded(command: Command, values: dict[str, Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return REFUSED
     except Exception as error:
-        return _other(error, command)
+        return _failed(error, command, values)
 
 
-def _other(error: Exception, command: Command) -> int:
-    """Errors of loading and attaching say what to do themselves; the rest is a bug."""
+def _failed(error: Exception, command: Command, values: dict[str, Any]) -> int:
+    """Errors in programs, of declarations, of loading and attaching tell what to do themselves; the rest is a bug."""
+    from pybpf.compiler.diagnostics.base import CompileError
+    from pybpf.compiler.schema.errors import DeclarationError
+
+    if isinstance(error, CompileError):
+        show_diagnostics(error.diagnostics, values.get("format") or "text")
+        return REFUSED
+    if isinstance(error, DeclarationError):
+        message(error.title, (error.help,) if error.help else ())
+        return REFUSED
     from pybpf.runtime.errors import PybpfError
 
     if isinstance(error, PybpfError):

@@ -80,7 +80,8 @@ def _prints(elf: bytes) -> bool:
     """True if a program of the object calls a printing helper."""
     from pybpf.listing import listings
 
-    return any(row.text.endswith(tuple(f"printk#{n}" for n in _PRINTERS)) for each in listings(elf) for row in each.rows)
+    calls = tuple(f"printk#{number}" for number in _PRINTERS)
+    return any(row.text.endswith(calls) for each in listings(elf) for row in each.rows)
 
 
 def _printk() -> Printk:
@@ -98,8 +99,10 @@ def _watch(obj: LoadedObject, printk: Printk | None, seconds: float | None) -> N
 
     rings = [map for map in obj.maps.values() if isinstance(map, LoadedRingBuffer)]
     poller = select.poll()
-    for source in [*rings, *([printk] if printk else [])]:
-        poller.register(source.fd, select.POLLIN)
+    for ring in rings:
+        poller.register(ring.fd, select.POLLIN)
+    if printk is not None:
+        poller.register(printk.fd, select.POLLIN)
     deadline = None if seconds is None else time.monotonic() + seconds
     while True:
         left = None if deadline is None else max(deadline - time.monotonic(), 0)

@@ -39,10 +39,10 @@ def object_html(made: Any) -> str:
     """A compiled object as HTML: its maps, and the source of its functions beside their bytecode."""
     from pybpf.listing import listings
 
-    rows = [
-        (name, spec.kind.name.lower(), "" if spec.key is None else f"{spec.key} → {spec.value}", f"{spec.max_entries:,}")
-        for name, spec in made.maps.items()
-    ]
+    rows = []
+    for name, spec in made.maps.items():
+        holds = " → ".join([str(kind) for kind in (spec.key, spec.value) if kind is not None])
+        rows.append((name, spec.kind.name.lower(), holds, f"{spec.max_entries:,}"))
     parts = [_table(("map", "kind", "holds", "max entries"), rows)] if rows else []
     return "".join([*parts, *[listing_html(listing) for listing in listings(made.elf)]])
 
@@ -59,16 +59,16 @@ def listing_html(listing: Listing) -> str:
         runs[-1][2].append(f"{row.slot:4}: {row.text}")
     count = len(listing.rows)
     files = ", ".join(sorted({row.file for row in listing.rows if row.file}))
-    heading = f"<b>{html.escape(listing.name)}</b> <span style='{_DIM}'>{html.escape(listing.section)}, {count} instructions"
-    if files:
-        heading += f", {html.escape(files)}"
-    return f"<div>{heading}</span></div>" + _table((), [(line, text, "\n".join(code)) for line, text, code in runs])
+    about = ", ".join(filter(None, [listing.section, f"{count} instruction{'s' * (count != 1)}", files]))
+    heading = f"<b>{html.escape(listing.name)}</b> <span style='{_DIM}'>{html.escape(about)}</span>"
+    return f"<div>{heading}</div>" + _table((), [(line, text, "\n".join(code)) for line, text, code in runs])
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     out = [f"<table style='{_TABLE}'>"]
     if heads:
-        out.append("<tr>" + "".join([f"<th style='{_CELL}; {_DIM}'>{html.escape(head)}</th>" for head in heads]) + "</tr>")
+        cells = [f"<th style='{_CELL}; {_DIM}'>{html.escape(head)}</th>" for head in heads]
+        out.append(f"<tr>{''.join(cells)}</tr>")
     for row in rows:
         cells = [f"<td style='{_CELL}'>{html.escape(cell)}</td>" for cell in row]
         out.append(f"<tr style='{_RULE}; background: none'>{''.join(cells)}</tr>")
