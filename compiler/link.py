@@ -1,0 +1,87 @@
+"""From machine code to the object's model: what each function looks like in BTF, its line table, its data.
+
+`link` gives the object writer all it needs; `finish` puts the written bytes together with what a user of the Object wants to know.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.elf.model import LineRecord, Literal, ObjectFunction, ObjectModel, Param, Reloc
+from pybpf.compiler.object import Object
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.types import I32
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybpf.compiler.frontend.tree import Typed
+    from pybpf.compiler.ir.function import Function, Module
+    from pybpf.compiler.object import Code
+    from pybpf.compiler.schema.specs import GlobalSpec, Target
+
+__all__ = ["finish", "link"]
+
+
+def link(
+    module: Module, typed: Typed, machine: Sequence[Code], initial: Callable[[GlobalSpec], bytes] | None
+) -> ObjectModel:
+    """The model of the object. Globals that the programs don't name are texts of our own: they get no symbol."""
+    declared, literals = [], []
+    for spec in module.globals:
+        if spec not in typed.globals:
+            literals.append(Literal(spec.name, spec.init))
+        else:
+            declared.append(spec if initial is None else replace(spec, init=initial(spec)))
+    functions = tuple([_function(function, code) for function, code in zip(module.functions, machine)])
+    return ObjectModel(
+        functions, tuple(module.maps), tuple(declared), tuple(literals), license=module.license
+    )
+
+
+def _function(function: Function, code: Code) -> ObjectFunction:
+    relocs = tuple([Reloc(8 * slot, symbol, kind) for slot, kind, symbol in code.relocs])
+    return ObjectFunction(
+        function.name,
+        function.section,
+        code.code,
+        _params(function),
+        I32 if function.program is not None or function.result is None else function.result,
+        relocs,
+        _lines(code),
+        linkage="static" if function.static else "global",
+    )
+
+
+def _params(function: Function) -> tuple[Param, ...]:
+    """A program takes its context, typed as the struct that the kernel passes; a subprogram what it declares."""
+    if function.program is not None:
+        return (Param(function.params[0].name or "ctx", function.program.context_struct),)
+    return tuple([Param(param.name, type) for param, type in zip(function.params, function.param_types)])
+
+
+def _lines(code: Code) -> tuple[LineRecord, ...]:
+    """One record for each run of instructions of the same source line, at the column of its first expression."""
+    found: list[LineRecord] = []
+    last = None
+    for slot, span in enumerate(code.spans):
+        if span is None:
+            continue
+        line = (span.source, span.line)
+        if line != last:
+            last = line
+            text = span.source.line(span.line).strip()
+            found.append(LineRecord(8 * slot, span.source.name, text, span.line, span.col + 1))
+    return tuple(found)
+
+
+def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[Code], target: Target) -> Object:
+    """The Object that the caller of the compiler gets."""
+    return Object(
+        name,
+        elf,
+        target,
+        {program.spec.name: program.spec for program in typed.programs},
+        {spec.name: spec for spec in typed.maps},
+        {spec.name: spec for spec in typed.globals},
+        {code.name: code for code in machine},
+    )

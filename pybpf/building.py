@@ -1,0 +1,121 @@
+"""`build`: programs -> an Object, without a kernel and without privilege. `check` and `emit` stop earlier."""
+
+from __future__ import annotations
+
+from pybpf.compiler.object import Object
+from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
+from pybpf.compiler.schema.specs import Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec
+    from pybpf.program import Program
+
+__all__ = ["STAGES", "Object", "build", "check", "emit"]
+
+STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:after-PASS, for each pass
+
+
+def build(
+    *programs: Program[..., Any], target: Target | None = None, name: str = "", **consts: Any
+) -> Object:
+    """Compile programs into one object, with exactly the maps and globals that they reach.
+
+    `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user needs
+    to see; DeclarationError (a TypeError or ValueError) for values that no global takes.
+    """
+    return _compile(programs, target, name, consts, None)
+
+
+def check(*programs: Program[..., Any], target: Target | None = None) -> list[Diagnostic]:
+    """Everything that is wrong with the programs, errors and warnings, in source order; empty if nothing is."""
+    from pybpf.compiler.diagnostics.base import CompileError
+
+    try:
+        return list(_compile(programs, target, "", {}, None).warnings)
+    except CompileError as error:
+        return error.diagnostics
+
+
+def emit(stage: str, *programs: Program[..., Any], target: Target | None = None, **consts: Any) -> str:
+    """The text of one stage of the compilation. Raises DeclarationValueError for a stage that there is not."""
+    seen: dict[str, str] = {}
+
+    def observe(name: str, value: Any) -> None:
+        if name == stage:
+            seen[name] = _print(name, value)
+
+    made = _compile(programs, target, "", consts, observe)
+    if stage == "btf":
+        from pybpf.compiler.elf.dump import dump_types
+
+        return dump_types(made.elf)
+    if stage == "elf":
+        from pybpf.compiler.elf.dump import dump_elf
+
+        return dump_elf(made.elf)
+    if stage not in seen:
+        from pybpf.compiler.passes import PASSES
+
+        known = [*STAGES, *(f"ir:after-{each}" for each in PASSES)]
+        raise DeclarationValueError(f"there is no stage {stage!r}", help=f"stages are: {', '.join(known)}")
+    return seen[stage]
+
+
+def _print(stage: str, value: Any) -> str:
+    if stage == "tree":
+        from pybpf.compiler.frontend.printer import print_tree
+
+        return print_tree(value)
+    if stage == "asm":
+        from pybpf.compiler.listing import listing
+
+        return "\n".join([listing(code) for code in value])
+    from pybpf.compiler.ir.printer import print_module
+
+    return print_module(value)
+
+
+def _compile(
+    programs: tuple[Program[..., Any], ...],
+    target: Target | None,
+    name: str,
+    consts: Mapping[str, Any],
+    observe: Callable[[str, Any], None] | None,
+) -> Object:
+    from pybpf.compiler import compile
+
+    specs = [_spec(program) for program in programs]
+    if not specs:
+        raise DeclarationTypeError("build() needs a program", help="pass decorated functions: build(enter, leave)")
+
+    def initial(spec: GlobalSpec) -> bytes:
+        if spec.name not in consts:
+            return spec.init
+        from pybpf.stdlib.variables import encode
+
+        return encode(spec.type, consts[spec.name], spec.name)
+
+    made = compile(specs, target or Target(), name=name, initial=initial if consts else None, observe=observe)
+    for given in consts:
+        if given not in made.globals:
+            known = ", ".join(made.globals) or "none"
+            raise DeclarationValueError(
+                f"the programs use no const() or var() named {given!r}", help=f"they use: {known}"
+            )
+    return made
+
+
+def _spec(program: Any) -> ProgramSpec:
+    from pybpf.program import Program
+
+    if isinstance(program, Program):
+        return program.__bpf__
+    name = getattr(program, "__name__", repr(program))
+    raise DeclarationTypeError(
+        f"{name} is not a BPF program", help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"
+    )

@@ -1,0 +1,67 @@
+"""`load`: programs -> running programs. `wait` lets them work."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybpf.building import Object
+    from pybpf.compiler.schema.specs import Target
+    from pybpf.program import Program
+    from pybpf.runtime.object import LoadedObject
+    from pybpf.runtime.verifier import Origin
+
+__all__ = ["load", "wait"]
+
+
+def load(
+    *programs: Program[..., Any] | Object, target: Target | None = None, log_level: int = 0, **consts: Any
+) -> LoadedObject:
+    """Compile programs (or take one compiled Object) and load them into this machine's kernel; use it as a `with` block.
+
+    `consts` set `const()`s and `var()`s, by name. `log_level` 1 or 2 keeps the verifier's log of programs that load.
+    Raises CompileError for a program that is refused here; VerifierError, with the Python line, for one that the kernel
+    refuses; NotPermitted or NoBpf, which say what would help.
+    """
+    from pybpf.building import Object, build
+    from pybpf.runtime.object import load_object
+
+    if len(programs) == 1 and isinstance(programs[0], Object):
+        made = programs[0]
+    else:
+        made = build(*programs, target=target)  # type: ignore[arg-type]
+
+    def origin(program: str, slot: int) -> Origin | None:
+        return _origin(made, program, slot)
+
+    return load_object(made, globals=consts, log_level=log_level, origin=origin)
+
+
+def _origin(made: Object, program: str, slot: int) -> Origin | None:
+    """Where instruction slot `slot` of a program, as the kernel counts, comes from; None where it comes from nowhere."""
+    from pybpf.runtime.verifier import Origin
+
+    code = made.functions.get(program)
+    if code is None or slot >= len(code.spans):
+        return None
+    span = code.spans[slot]
+    if span is None:
+        return None
+    end = span.end_col if span.end_line == span.line else 0
+    variables = {f"r{register}": name for register, name in code.variables[slot].items()}
+    return Origin(span.source.name, span.line, span.source.line(span.line), span.col, end, variables)
+
+
+def wait(seconds: float | None = None) -> None:
+    """Do nothing for some seconds, or until Ctrl-C, while the loaded programs work."""
+    import time
+
+    try:
+        if seconds is not None:
+            time.sleep(seconds)
+        else:
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
