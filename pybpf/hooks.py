@@ -16,9 +16,9 @@ from pybpf.stdlib.sections import SECTIONS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol, TypeVar, overload
+    from typing import Any, Concatenate, Protocol, TypeVar, overload
 
-    from typing_extensions import Concatenate, ParamSpec
+    from typing_extensions import ParamSpec
 
     from pybpf.compiler.schema.types import Type
     from pybpf.stdlib.actions import XDP
@@ -192,7 +192,8 @@ def tracepoint(name: str) -> _Tracepoint:
         raise DeclarationValueError(
             f"@tracepoint: {name!r} is not the name of a tracepoint", help='as in @tracepoint("sched:sched_switch")'
         )
-    return _TracepointHook("tracepoint", "tracepoint+", f"{category}/{event}", {"category": category, "event": event})  # type: ignore[return-value]
+    hook = _TracepointHook("tracepoint", "tracepoint+", f"{category}/{event}", {"category": category, "event": event})
+    return hook
 
 
 def raw_tp(name: str) -> _RawTracepoint:

@@ -7,7 +7,6 @@ testing and simulating it are done by the runtime and the simulator, which are i
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
-from pybpf.compiler.schema.specs import ProgramSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec
 
+    from pybpf.compiler.schema.specs import ProgramSpec
     from pybpf.hooks import Hook
     from pybpf.runtime.testing import TestResult
     from pybpf.simulator import Simulation

@@ -1,7 +1,7 @@
 """The annotations of a class body, as objects or as strings, and what the strings stand for.
 
-Strings come from `from __future__ import annotations`. They are looked up in the function around the class, as it was when
-the class was made, then in the class's module.
+Strings come from `from __future__ import annotations`. They are looked up in the function around the class, as it was
+when the class was made, then in the class's module.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ def annotated(namespace: Any) -> dict[str, Any]:
         annotate = namespace.get("__annotate_func__") or namespace.get("__annotate__")  # Python 3.14
         if annotate is None:
             return {}
-        import annotationlib  # type: ignore[import-not-found, unused-ignore]
-
+        annotationlib: Any = __import__("annotationlib")
         found = annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
-    return {name: kind for name, kind in found.items() if not _is_classvar(kind)}  # type: ignore[union-attr]
+    return {name: kind for name, kind in (found or {}).items() if not _is_classvar(kind)}
 
 
 def _is_classvar(annotation: object) -> bool:

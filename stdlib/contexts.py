@@ -103,7 +103,7 @@ class RawTracepointContext:
 class TracepointContext:
     """The record of a tracepoint; its fields are those that the tracepoint's format lists.
 
-    Any field may be read. A subclass with annotations names the fields for an editor, and is checked against the format:
+    Any field may be read. A subclass with annotations names fields for an editor, and is checked against the format:
 
         class SysEnterOpenat(TracepointContext):
             filename: u64
@@ -135,7 +135,10 @@ if not TYPE_CHECKING:
         XdpContext,
     )
     # The kernel's order, 8 bytes each, from offset 0 (arch/x86/include/asm/ptrace.h).
-    _REGISTERS = "r15 r14 r13 r12 bp bx r11 r10 r9 r8 ax cx dx si di orig_ax ip cs flags sp ss".split()
+    _REGISTERS = (
+        "r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di", "orig_ax", "ip",
+        "cs", "flags", "sp", "ss",
+    )  # fmt: skip
     PtRegs.__bpf__ = ContextSpec(
         "pt_regs", tuple(CtxField(name, U64, 8 * index, 8) for index, name in enumerate(_REGISTERS)), (), PtRegs
     )

@@ -1,4 +1,7 @@
-"""Functions that fill text or bytes by a helper, where the result is wanted, without a copy: `comm()`, `user_str(p)`."""
+"""Functions whose text or bytes a helper fills in where the result is wanted, without a copy: `comm()`, `user_str(p)`.
+
+`user_str(p)` takes its size from the field or variable that it is stored to.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,13 @@ class Fill:
     __slots__ = ("__doc__", "__name__", "_call", "_default", "_helper", "_params", "_spec")
 
     def __init__(
-        self, name: str, helper: str, call: tuple[str | int, ...], params: tuple[str, ...], doc: str, default: Type | None = None
+        self,
+        name: str,
+        helper: str,
+        call: tuple[str | int, ...],
+        params: tuple[str, ...],
+        doc: str,
+        default: Type | None = None,
     ) -> None:
         self.__name__ = name
         self.__doc__ = doc

@@ -1,7 +1,7 @@
 """Kernel helpers under their kernel names: `helpers.bpf_get_current_pid_tgid()`.
 
-The table is `data/helpers.tsv` (made by tools/make_helpers.py, which says what the columns are and where they come from); a
-helper's row is read when its name is first asked for. Signatures for checkers and editors are in helpers.pyi.
+The table is `data/helpers.tsv` (made by tools/make_helpers.py, which says what the columns are and where they come
+from); a helper's row is read when its name is first asked for. Signatures for checkers and editors are in helpers.pyi.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A declaration is a value like any other: `__bpf__` is its MapSpec, whose symbol 
 assigned to in its module, or `name=`. The kernel's map appears when a program that uses it is loaded, and is then
 `obj[paths]`; inside a simulation the declaration itself acts as the map. Anywhere else using one is a RuntimeError.
 
-To a type checker a map is a MutableMapping[K, V], in the program and in user space; what user space sees of a per-CPU map
-has a value for each CPU (PerCpuView).
+To a type checker a map is a MutableMapping[K, V], in the program and in user space; what user space sees of a per-CPU
+map has a value for each CPU (PerCpuView).
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Declaration:
     if not TYPE_CHECKING:  # to a checker the classes are generic ones
 
         def __class_getitem__(cls, given):
-            """The same class with its types; itself for the names of type variables, as in `class HashMap(Map["K", "V"])`."""
+            """The same class with its types; itself for names of type variables, as in `class A(Map["K", "V"])`."""
             types = given if isinstance(given, tuple) else (given,)
-            if all([isinstance(item, str) for item in types]):
+            if isinstance(types[-1], str):
                 return cls
             if cls._types:
                 raise DeclarationTypeError(f"{cls.__name__} has its types already")
@@ -209,7 +209,7 @@ class HashMap(Map["K", "V"]):
 
 
 class LruHash(Map["K", "V"]):
-    """`LruHash[K, V](max_entries=n)`: BPF_MAP_TYPE_LRU_HASH; the least recently used entry makes room for a new one."""
+    """`LruHash[K, V](max_entries=n)`: BPF_MAP_TYPE_LRU_HASH; the entry longest unused makes room for a new one."""
 
     kind = KINDS["LRU_HASH"]
 
@@ -249,7 +249,7 @@ class RingBuffer(_Events["V"], Declaration):
         if size < PAGE or size & (size - 1):
             below, above = 1 << (size.bit_length() - 1), 1 << size.bit_length()
             raise DeclarationValueError(
-                f"RingBuffer: a size of {size} bytes; it must be a power of two and a multiple of the page size, {PAGE}",
+                f"RingBuffer: a size of {size} bytes; it must be a power of two and a multiple of the page, {PAGE}",
                 help=f"the nearest good size is {PAGE}" if size < PAGE else f"the nearest are {below} and {above}",
             )
 

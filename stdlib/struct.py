@@ -4,10 +4,10 @@
         pid: u32
         comm: Text[L[16]]
 
-`Event.__bpf__` is its StructType, laid out by C's rules when first asked for (`class Event(Struct, packed=True)`: without
-padding). An instance is a plain mutable object with slots for the fields; it is made by keywords, all of them unless
-the class gives a default (`hits: u64 = 0`). Fields hold what they are given: a value that is too large for its field is
-an error when the struct is encoded, and is wrapped by the simulator, which uses `coercions()`.
+`Event.__bpf__` is its StructType, laid out by C's rules when first asked for (`class Event(Struct, packed=True)`:
+without padding). An instance is a plain mutable object with slots for the fields; it is made by keywords, all of them
+unless the class gives a default (`hits: u64 = 0`). Fields hold what they are given: a value that is too large for its
+field is an error when the struct is encoded, and is wrapped by the simulator, which uses `coercions()`.
 
 The layout needs the annotations only, never source text. Annotations that are strings, as with
 `from __future__ import annotations`, are looked up in the class's module and in the function around it.
@@ -129,7 +129,7 @@ else:
         def __eq__(self, other):
             if type(other) is not type(self):
                 return NotImplemented
-            return all([getattr(self, field) == getattr(other, field) for field in type(self)._annotations])
+            return all(getattr(self, field) == getattr(other, field) for field in type(self)._annotations)
 
         def __hash__(self):
             # Structs are map keys, so `dict(obj[flows])` has to work; as with any key, leave it alone once it is one.
@@ -161,8 +161,8 @@ def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:
         raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {extra[0]!r}")
     missing = [field for field in cls._annotations if field not in given and field not in cls._defaults]
     if missing:
-        names = " and ".join([", ".join(map(repr, missing[:-1])), repr(missing[-1])] if missing[1:] else [repr(missing[0])])
         plural = "s" if missing[1:] else ""
+        names = ", ".join(map(repr, missing))
         raise TypeError(f"{cls.__name__}() missing {len(missing)} required keyword argument{plural}: {names}")
     return {field: given[field] if field in given else fresh(cls._defaults[field]) for field in cls._annotations}
 

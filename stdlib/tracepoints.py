@@ -1,9 +1,9 @@
 """Tracepoints: which there are, and the fields of their records.
 
-`data/tracepoints/CATEGORY.tsv` holds the formats of one kernel's tracepoints (tools/make_tracepoints.py writes them), so
-that a program compiles without root, on any machine, to the same bytes. A tracepoint that the bundle lacks is looked up
-in the running kernel's tracefs. A shard's first line names the kernel; each other one is a tracepoint: its name, a tab, and
-its fields as `name type offset` separated by commas, or `=NAME` for the same fields as another. Types:
+`data/tracepoints/CATEGORY.tsv` holds the formats of one kernel's tracepoints (tools/make_tracepoints.py writes them),
+so that a program compiles without root, on any machine, to the same bytes. A tracepoint that the bundle lacks is looked
+up in the running kernel's tracefs. A shard's first line names the kernel; each other one is a tracepoint: its name, a
+tab, and its fields as `name type offset` separated by commas, or `=NAME` for the same fields as another. Types:
     u8 i8 ... u64 i64 bool   numbers; pointers are u64
     tN bN                    text or bytes of N bytes, in place
     a<number>xN              N numbers, in place
@@ -50,17 +50,17 @@ _NUMBERS: dict[str, Type] = {
     "bool": BOOL, "u8": U8, "u16": U16, "u32": U32, "u64": U64, "i8": I8, "i16": I16, "i32": I32, "i64": I64,
 }  # fmt: skip
 
-DYNAMIC = TextType(256)  # of a dynamic string that nothing gives a size; the kernel's own longest is MAX_FILTER_STR_VAL
+DYNAMIC = TextType(256)  # for a dynamic string whose size nothing else says
 
 # Types of syscall arguments that are narrower than their slot of 8 bytes in the record (include/linux/types.h).
 _NARROW = {
-    "int": "i32", "unsigned int": "u32", "unsigned": "u32", "uint": "u32", "pid_t": "i32", "uid_t": "u32", "gid_t": "u32",
-    "umode_t": "u16", "u32": "u32", "__u32": "u32", "s32": "i32", "__s32": "i32", "key_t": "i32", "key_serial_t": "i32",
-    "qid_t": "u32", "timer_t": "i32", "clockid_t": "i32", "mqd_t": "i32", "rwf_t": "i32", "short": "i16",
-    "unsigned short": "u16", "char": "i8", "unsigned char": "u8",
+    "int": "i32", "unsigned int": "u32", "unsigned": "u32", "uint": "u32", "pid_t": "i32", "uid_t": "u32",
+    "gid_t": "u32", "umode_t": "u16", "u32": "u32", "__u32": "u32", "s32": "i32", "__s32": "i32", "key_t": "i32",
+    "key_serial_t": "i32", "qid_t": "u32", "timer_t": "i32", "clockid_t": "i32", "mqd_t": "i32", "rwf_t": "i32",
+    "short": "i16", "unsigned short": "u16", "char": "i8", "unsigned char": "u8",
 }  # fmt: skip
 # ... and of those that fill it with a sign.
-_SIGNED = frozenset(("long", "ssize_t", "off_t", "loff_t", "long long", "s64", "__s64", "time_t", "__kernel_old_time_t"))
+_SIGNED = frozenset(("long", "ssize_t", "off_t", "loff_t", "long long", "s64", "__s64", "__kernel_old_time_t"))
 
 
 class UnknownTracepoint(DeclarationValueError):

@@ -31,10 +31,8 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Generic, TypeVar, Union
+    from typing import Any, Generic, TypeAlias, TypeVar
     from typing import Literal as L
-
-    from typing_extensions import TypeAlias
 
     u8: TypeAlias = int
     u16: TypeAlias = int
@@ -116,7 +114,8 @@ def _literal(value: object, what: str) -> int:
         value = args[0]
     if type(value) is not int:
         raise DeclarationTypeError(
-            f"{what}: the size must be a literal number, not {_spell(value)}", help="write it as L[n], as in Text[L[16]]"
+            f"{what}: the size must be a literal number, not {_spell(value)}",
+            help="write it as L[n], as in Text[L[16]]",
         )
     if not 0 < value <= _MAX_SIZE:
         raise DeclarationTypeError(f"{what}: the size must lie between 1 and {_MAX_SIZE}, not {value}")
@@ -138,8 +137,8 @@ if TYPE_CHECKING:
         """A `bytes` that came out of a `Bytes` of that size."""
 
     # Unions, so that plain strings may be assigned, passed and used as keys without a conversion.
-    Text: TypeAlias = Union[str, SizedText[N]]
-    Bytes: TypeAlias = Union[bytes, SizedBytes[N]]
+    Text: TypeAlias = str | SizedText[N]
+    Bytes: TypeAlias = bytes | SizedBytes[N]
 
     class Array(Generic[T, N]):
         """`Array[u8, L[6]]`: a fixed number of elements. `Array[u8, L[6]]()` is all zero."""

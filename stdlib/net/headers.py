@@ -118,7 +118,7 @@ class udphdr(Struct):
 
 
 class icmphdr(Struct):
-    """ICMP: include/uapi/linux/icmp.h. `rest` is the union that depends on the type; of an echo, the id and sequence."""
+    """ICMP: include/uapi/linux/icmp.h. `rest` is the union that depends on the type; for an echo, id and sequence."""
 
     type: u8
     code: u8

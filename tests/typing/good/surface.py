@@ -137,7 +137,14 @@ def leave(ctx: TracepointContext) -> None:
 
 def blank(path: u64) -> Open:
     return Open(
-        pid=pid(), ret=0, comm=comm(), path=user_str(path), mac=Array[u8, L[6]](), raw=b"", inner=Inner(a=1, b=2), seen=True
+        pid=pid(),
+        ret=0,
+        comm=comm(),
+        path=user_str(path),
+        mac=Array[u8, L[6]](),
+        raw=b"",
+        inner=Inner(a=1, b=2),
+        seen=True,
     )
 
 
