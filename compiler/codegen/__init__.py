@@ -1,0 +1,64 @@
+"""IR functions to machine code: `compile_function(function, level)` in one readable line of passes.
+
+machine.py    instructions, blocks and functions over virtual or physical registers
+isel.py       instruction selection (isel_arith.py, isel_compare.py, isel_memory.py: its rules)
+order.py      order of blocks, loops
+liveness.py, intervals.py   where each virtual register lives
+regalloc.py   linear scan: a register or memory for each part of each life
+rewrite.py    registers put in, with the moves that this takes (moves.py)
+checker.py    proof that an allocation is right, for tests
+peephole.py   moves that do nothing
+frame.py      the stack
+layout.py     jumps and branches in the order of blocks
+farjump.py    jumps over more than 32767 slots
+emit.py       bytes, relocations, line records
+names.py      which Python variable each register holds, for messages
+dump.py       text of all this
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.codegen.emit import emit
+from pybpf.compiler.codegen.frame import lay_out_frame
+from pybpf.compiler.codegen.intervals import build
+from pybpf.compiler.codegen.isel import select
+from pybpf.compiler.codegen.layout import lay_out_blocks
+from pybpf.compiler.codegen.liveness import live_masks
+from pybpf.compiler.codegen.peephole import drop_redundant_moves
+from pybpf.compiler.codegen.regalloc import allocate
+from pybpf.compiler.codegen.rewrite import rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.codegen.emit import MachineCode
+    from pybpf.compiler.codegen.machine import MFunction
+    from pybpf.compiler.ir.function import Function
+
+__all__ = ["allocate_registers", "compile_function"]
+
+
+def compile_function(
+    function: Function, level: int = 3, check: Callable[[MFunction, MFunction], None] | None = None
+) -> MachineCode:
+    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation.
+
+    Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
+    """
+    selected = select(function, level)
+    allocated = allocate_registers(selected)
+    if check is not None:
+        check(selected, allocated)
+    phis = frozenset([v for block in selected.blocks for v in block.params])
+    drop_redundant_moves(allocated, phis)
+    frame = lay_out_frame(allocated)
+    return emit(allocated, lay_out_blocks(allocated), frame, function.span)
+
+
+def allocate_registers(selected: MFunction) -> MFunction:
+    """The same function over physical registers."""
+    live_in, live_out = live_masks(selected)
+    live = build(selected, live_out)
+    return rewrite(selected, live, allocate(live), live_in)

@@ -1,0 +1,68 @@
+"""The stack frame: stack slots and spill slots in, their offsets from R10 out, or what takes too much room.
+
+The frame grows down from R10 (offsets are negative); the kernel gives a program 512 bytes for a whole chain of
+calls (kernel/bpf/verifier.c, MAX_BPF_STACK). Spill slots are 8 bytes, aligned, so that the verifier keeps track of what is in
+them; two virtual registers that are never in memory at once share one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.schema.record import Record
+
+if TYPE_CHECKING:
+    from pybpf.compiler.codegen.machine import MFunction
+    from pybpf.compiler.ir.function import Slot
+
+__all__ = ["MAX_STACK", "Frame", "StackOverflow", "lay_out_frame"]
+
+MAX_STACK = 512
+
+
+class Frame(Record, eq=False):
+    """`slots` and `spills` (by virtual register) map to offsets from R10; `size` is in bytes, a multiple of 8."""
+
+    slots: dict[Slot, int]
+    spills: dict[int, int]
+    size: int
+
+
+class StackOverflow(Exception):
+    """A function's frame alone is over the kernel's limit. `parts` are (what, bytes), the largest first."""
+
+    def __init__(self, function: str, size: int, parts: list[tuple[str, int]]) -> None:
+        self.function = function
+        self.size = size
+        self.parts = parts
+        taken = ", ".join(f"{name} {count}" for name, count in parts)
+        super().__init__(f"{function} needs {size} bytes of stack, the limit is {MAX_STACK}: {taken}")
+
+
+def lay_out_frame(fn: MFunction) -> Frame:
+    """Raises StackOverflow if the frame is larger than 512 bytes."""
+    slots: dict[Slot, int] = {}
+    used = 0
+    # Largest alignment first, so that only the end of a slot needs padding.
+    for slot in sorted(fn.slots, key=lambda s: -s.align):
+        used = (used + slot.size + slot.align - 1) // slot.align * slot.align
+        slots[slot] = -used
+    used = (used + 7) // 8 * 8
+    spills: dict[int, int] = {}
+    shared: list[tuple[int, int]] = []  # (end of the last user's life, offset)
+    for v, (start, end) in sorted(fn.spills.items(), key=lambda item: (item[1], item[0])):
+        for index, (over, offset) in enumerate(shared):
+            if over < start:
+                shared[index] = (end, offset)
+                spills[v] = offset
+                break
+        else:
+            used += 8
+            spills[v] = -used
+            shared.append((end, -used))
+    if used > MAX_STACK:
+        parts = [(slot.name or "a temporary", slot.size) for slot in fn.slots]
+        if shared:
+            parts.append(("values that did not fit into registers", 8 * len(shared)))
+        raise StackOverflow(fn.name, used, sorted(parts, key=lambda part: -part[1]))
+    return Frame(slots, spills, used)

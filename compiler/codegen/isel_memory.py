@@ -1,0 +1,73 @@
+"""Selection rules for memory: Load, Store, Atomic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.codegen.isel_arith import fits, shift_pair, signed_32
+from pybpf.compiler.codegen.machine import CMPXCHG, FETCH, LOAD, STORE_K, STORE_X
+from pybpf.compiler.ir import ops
+from pybpf.compiler.isa import opcodes as op
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.codegen.isel import Selector
+    from pybpf.compiler.ir.ops import Value
+
+__all__ = ["MEMORY"]
+
+ATOMIC_CODES = {"add": op.ADD, "and": op.AND, "or": op.OR, "xor": op.XOR, "xchg": op.XCHG}
+
+
+def _load(sel: Selector, load: ops.Load) -> None:
+    dst, size = sel.vregs[load], op.SIZE_CODE[load.bits // 8]
+    base, off, slot = sel.address(load.addr, load.offset)
+    if not load.signed or load.bits == 64:
+        sel.emit(LOAD, op.LDX | op.MEM | size, dst, (base,), off, 0, slot)
+    elif sel.level >= 4:
+        sel.emit(LOAD, op.LDX | op.MEMSX | size, dst, (base,), off, 0, slot)
+    else:
+        loaded = sel.temp()
+        sel.emit(LOAD, op.LDX | op.MEM | size, loaded, (base,), off, 0, slot)
+        shift_pair(sel, dst, loaded, load.bits, op.ARSH)
+
+
+def _store(sel: Selector, store: ops.Store) -> None:
+    size = op.SIZE_CODE[store.bits // 8]
+    base, off, slot = sel.address(store.addr, store.offset)
+    value = store.value
+    while type(value) is ops.Extend and value.bits >= store.bits:
+        value = value.value
+    imm = _immediate(value, store.bits)
+    if imm is not None:
+        sel.emit(STORE_K, op.ST | op.MEM | size, -1, (base,), off, imm, slot)
+    else:
+        sel.emit(STORE_X, op.STX | op.MEM | size, -1, (base, sel.vreg(value)), off, 0, slot)
+
+
+def _immediate(value: Value, bits: int) -> int | None:
+    """What a store instruction would hold of a constant; None for what is no constant, or doesn't fit."""
+    if type(value) is not ops.Const:
+        return None
+    if bits == 64:
+        return value.value if fits(value.value) else None
+    return signed_32(value.value) if bits == 32 else value.value & (1 << bits) - 1
+
+
+def _atomic(sel: Selector, atomic: ops.Atomic) -> None:
+    opcode = op.STX | op.ATOMIC | op.SIZE_CODE[atomic.bits // 8]
+    base, off, slot = sel.address(atomic.addr, atomic.offset)
+    dst = sel.vregs.get(atomic, -1)
+    value = sel.vreg(atomic.value)
+    if atomic.op == "cmpxchg":
+        assert atomic.expected is not None
+        sel.emit(CMPXCHG, opcode, dst, (sel.vreg(atomic.expected), base, value), off, op.CMPXCHG, slot)
+    elif atomic.op == "xchg" or dst >= 0:
+        imm = ATOMIC_CODES[atomic.op] | op.FETCH
+        sel.emit(FETCH, opcode, dst if dst >= 0 else sel.temp(), (value, base), off, imm, slot)
+    else:
+        sel.emit(STORE_X, opcode, -1, (base, value), off, ATOMIC_CODES[atomic.op], slot)
+
+
+MEMORY: dict[type, Callable[[Selector, Any], None]] = {ops.Load: _load, ops.Store: _store, ops.Atomic: _atomic}

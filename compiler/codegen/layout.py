@@ -1,0 +1,122 @@
+"""Block layout: an allocated function in, its instructions in a line, with each jump's target block, out.
+
+Jumps to a block that only jumps on go straight to the end of the chain; a jump to the block that follows is dropped; a branch to the
+block that follows is inverted, so that it falls through; a jump to a lone `exit` becomes one. Blocks keep the
+order that order.py gave them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.codegen.machine import (
+    BRANCH_K,
+    BRANCH_X,
+    EXIT,
+    FRAME,
+    JUMP,
+    LOAD_64,
+    SET_K,
+    SET_X,
+    MInsn,
+)
+from pybpf.compiler.isa import opcodes as op
+from pybpf.compiler.schema.record import Record
+
+if TYPE_CHECKING:
+    from pybpf.compiler.codegen.machine import MBlock, MFunction
+
+__all__ = ["Line", "inverted", "lay_out_blocks", "slots_of"]
+
+LESS = frozenset((op.JLT, op.JLE, op.JSLT, op.JSLE))  # from ISA level 2 on
+
+
+class Line(Record, eq=False):
+    """Consecutive instructions that only the first of is jumped to. `jumps` gives for the index of a jump its target."""
+
+    block: MBlock
+    insns: list[MInsn]
+    jumps: dict[int, MBlock]
+
+
+def lay_out_blocks(fn: MFunction) -> list[Line]:
+    """The blocks in order, jumps and branches settled."""
+    _thread_jumps(fn)
+    lines = []
+    following: list[MBlock | None] = [*fn.blocks[1:], None]
+    for block, after in zip(fn.blocks, following, strict=True):
+        insns = list(block.insns)
+        last = insns[-1]
+        jumps: dict[int, MBlock] = {}
+        if last.form is JUMP:
+            [target] = block.succs
+            if target is after:
+                insns.pop()
+            elif target.insns[0].form is EXIT:
+                insns[-1] = target.insns[0]
+            else:
+                jumps[len(insns) - 1] = target
+        elif last.form is BRANCH_K or last.form is BRANCH_X:
+            taken, other = block.succs
+            flipped = inverted(last, fn.level) if taken is after else None
+            if taken is other:
+                insns.pop()
+                if taken is not after:
+                    insns.append(MInsn(JUMP, op.GOTO, span=last.span))
+                    jumps[len(insns) - 1] = taken
+            elif flipped is not None:
+                insns[-1] = flipped
+                jumps[len(insns) - 1] = other
+            else:
+                jumps[len(insns) - 1] = taken
+                if other is not after:
+                    insns.append(MInsn(JUMP, op.GOTO, span=last.span))
+                    jumps[len(insns) - 1] = other
+        lines.append(Line(block, insns, jumps))
+    return lines
+
+
+def slots_of(insn: MInsn) -> int:
+    """Eight-byte slots that the instruction is encoded in."""
+    form = insn.form
+    if form is LOAD_64 or form is FRAME:
+        return 2
+    return 3 if form is SET_K or form is SET_X else 1
+
+
+def inverted(branch: MInsn, level: int) -> MInsn | None:
+    """The branch that is taken exactly when `branch` isn't; None if the ISA level has none."""
+    code = branch.op & 0xF0
+    negated = op.NEGATED.get(code)
+    if negated is None:
+        return None
+    srcs = branch.srcs
+    if level < 2 and negated in LESS:
+        if branch.form is BRANCH_K:
+            return None
+        negated, srcs = op.SWAPPED[negated], srcs[::-1]
+    opcode = branch.op & 0x0F | negated
+    return MInsn(branch.form, opcode, -1, srcs, 0, branch.imm, None, branch.span, -1, branch.origin)
+
+
+def _thread_jumps(fn: MFunction) -> None:
+    """Let edges skip blocks that only jump, and drop the blocks that this leaves unreached."""
+
+    def final(block: MBlock) -> MBlock:
+        seen = {block}
+        while len(block.insns) == 1 and block.insns[0].form is JUMP and block.succs[0] not in seen:
+            block = block.succs[0]
+            seen.add(block)
+        return block
+
+    for block in fn.blocks:
+        for which, target in enumerate(block.succs):
+            block.succs[which] = final(target)
+    reached = {fn.blocks[0]}
+    work = [fn.blocks[0]]
+    while work:
+        for target in work.pop().succs:
+            if target not in reached:
+                reached.add(target)
+                work.append(target)
+    fn.blocks = [block for block in fn.blocks if block in reached]
