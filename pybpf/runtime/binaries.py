@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from typing import TYPE_CHECKING, Any
 
+from pybpf.compiler.schema.record import Record
 from pybpf.runtime.errors import AttachError
 
 if TYPE_CHECKING:
@@ -74,10 +76,19 @@ def _linker_cache() -> Iterator[tuple[str, str]]:
             yield soname.partition(" ")[0], path
 
 
+class _Function(Record):
+    """A function in a symbol table. `hidden`: an old version, which new programs are not linked with."""
+
+    name: str
+    address: int
+    resolver: bool
+    hidden: bool
+
+
 def symbol_offset(path: str, symbol: str) -> int:
     """The offset in the file of a function's first byte, which is what uprobes are placed by.
 
-    Looks in .dynsym (by its hash table), then .symtab. AttachError names close matches.
+    Looks in .symtab and .dynsym, and takes the default one of several versions. AttachError names close matches.
     """
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
@@ -85,19 +96,19 @@ def symbol_offset(path: str, symbol: str) -> int:
     try:
         with open(path, "rb") as file:
             elf: Any = ELFFile(file)
-            found = _find(elf, symbol)
-            if found is None:
+            found = list(_functions(elf, symbol))
+            if not found:
                 raise AttachError(f"{path} has no function {symbol!r}", _close(elf, symbol))
-            address: int = found["st_value"]
-            if found["st_info"]["type"] in ("STT_GNU_IFUNC", "STT_LOOS"):
+            function = min(found, key=lambda function: function.hidden)
+            if function.resolver:
                 raise AttachError(
                     f"{symbol!r} in {path} is picked when the program starts (IFUNC): the symbol is what picks it",
                     "probe the implementation that is picked, by its own name",
                 )
             for segment in elf.iter_segments():
-                start = segment["p_vaddr"]
-                if segment["p_type"] == "PT_LOAD" and start <= address < start + segment["p_memsz"]:
-                    return int(address - start + segment["p_offset"])
+                into = function.address - segment["p_vaddr"]
+                if segment["p_type"] == "PT_LOAD" and 0 <= into < segment["p_filesz"]:
+                    return int(into + segment["p_offset"])
     except ELFError:
         raise AttachError(f"{path} is not an ELF file") from None
     except OSError as error:
@@ -105,37 +116,48 @@ def symbol_offset(path: str, symbol: str) -> int:
     raise AttachError(f"{symbol!r} is in no loaded segment of {path}")
 
 
-def _functions(table: Any) -> Iterator[Any]:
-    for entry in table.iter_symbols():
-        if entry["st_value"] and entry["st_info"]["type"] in ("STT_FUNC", "STT_GNU_IFUNC", "STT_LOOS"):
-            yield entry
+_FUNCTION, _RESOLVER = 2, 10  # STT_FUNC, STT_GNU_IFUNC
 
 
-def _find(elf: Any, symbol: str) -> Any:
-    hashes = elf.get_section_by_name(".gnu.hash")
-    if hashes is not None:
-        entry = hashes.get_symbol(symbol)
-        if entry is not None and entry["st_value"]:
-            return entry
+def _functions(elf: Any, symbol: str | None) -> Iterator[_Function]:
+    """The defined functions of that name, or all of them. Reads the tables as they lie: a C library has thousands."""
+    order = "<" if elf.little_endian else ">"
+    entry = struct.Struct(order + ("IBBHQQ" if elf.elfclass == 64 else "IIIBBH"))
     for name in (".symtab", ".dynsym"):
         table = elf.get_section_by_name(name)
-        if table is not None and hasattr(table, "iter_symbols"):
-            for entry in _functions(table):
-                if entry.name == symbol:
-                    return entry
-    return None
+        if table is None or table["sh_type"] == "SHT_NOBITS":
+            continue
+        strings: bytes = elf.get_section(table["sh_link"]).data()
+        versions = elf.get_section_by_name(".gnu.version") if name == ".dynsym" else None
+        bits = versions.data() if versions is not None else b""
+        places = _places(strings, symbol) if symbol is not None else None
+        for index, fields in enumerate(entry.iter_unpack(table.data())):
+            at = fields[0]
+            if places is not None and at not in places:
+                continue
+            info, section, value = [fields[place] for place in ((1, 3, 4) if elf.elfclass == 64 else (3, 5, 1))]
+            if section and value and info & 15 in (_FUNCTION, _RESOLVER):
+                hidden = bool(bits) and struct.unpack_from(order + "H", bits, 2 * index)[0] >> 15 == 1
+                text = strings[at : strings.index(b"\0", at)].decode(errors="replace")
+                yield _Function(text, value, info & 15 == _RESOLVER, hidden)
+
+
+def _places(strings: bytes, symbol: str) -> set[int]:
+    """Where a name stands in a string table: also at the end of longer names, which share it."""
+    wanted = symbol.encode() + b"\0"
+    places = set()
+    at = strings.find(wanted)
+    while at >= 0:
+        places.add(at)
+        at = strings.find(wanted, at + 1)
+    return places
 
 
 def _close(elf: Any, symbol: str) -> str:
     import difflib
 
-    names = {
-        entry.name
-        for section in (".dynsym", ".symtab")
-        if (table := elf.get_section_by_name(section)) is not None and hasattr(table, "iter_symbols")
-        for entry in _functions(table)
-    }
-    close = difflib.get_close_matches(symbol, sorted(names), 3)
+    names = sorted({function.name for function in _functions(elf, None)})
+    close = difflib.get_close_matches(symbol, names, 3)
     if close:
         return f"did you mean {' or '.join(close)}?"
     return "" if names else "the file is stripped: probe an offset instead"

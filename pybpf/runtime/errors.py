@@ -100,7 +100,7 @@ _CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39
 def missing_capabilities() -> list[str]:
     """What this process lacks of CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; CAP_SYS_ADMIN stands for the first two."""
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
             line = next(line for line in status if line.startswith("CapEff:"))
     except (OSError, StopIteration):
         return []

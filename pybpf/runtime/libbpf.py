@@ -33,7 +33,7 @@ class OpenOpts(ctypes.Structure):
         ("object_name", c_char_p),
         ("relaxed_maps", ctypes.c_bool),
         ("pin_root_path", c_char_p),
-        ("attach_prog_fd", c_uint32),
+        ("attach_prog_fd", c_uint32),  # gone since libbpf 1.0; its place is kept
         ("kconfig", c_char_p),
         ("btf_custom_path", c_char_p),
     ]

@@ -65,8 +65,8 @@ def load_object(
 ) -> LoadedObject:
     """Load a compiled object into the kernel.
 
-    `globals` sets variables, constants too, before the load. `log_level` 1 or 2 keeps the verifier's log of programs
-    that load (`obj.programs[name].log`). `origin` tells (program, instruction) -> Python line and variables, for
+    `globals` sets variables, constants too, before the load. `log_level` keeps the verifier's log of programs
+    that load as well (`obj.programs[name].log`): 1 its summary, 2 every step. `origin` tells (program, instruction) -> Python line and variables, for
     rejections.
     Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
     """

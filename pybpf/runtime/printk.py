@@ -20,7 +20,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.record import Record, replace
 from pybpf.runtime.errors import ObjectClosed, PybpfError, errno_name, not_permitted
 from pybpf.runtime.tracefs import open_tracefs
 
@@ -35,6 +35,7 @@ _LINE = re.compile(
     r"^\s*(.+)-(\d+)\s+(?:\(\s*[-\d]+\)\s+)?\[(\d+)\]\s+(?:(\S{4,5})\s+)?([\d.]+): bpf_trace_printk: (.*)$", re.DOTALL
 )
 _PREFIX = "pybpf-"
+_UNNAMED = "<...>"  # what the kernel writes for tasks whose name it did not note
 
 
 class PrintkLine(Record):
@@ -56,6 +57,14 @@ def parse_line(line: str) -> PrintkLine | None:
     if match is None:
         return None
     return PrintkLine(match[1].strip(), int(match[2]), int(match[3]), float(match[5]), match[6])
+
+
+def _task_name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return _UNNAMED
 
 
 class Printk:
@@ -136,7 +145,7 @@ class Printk:
             for raw in whole:
                 line = parse_line(raw.decode("utf-8", "surrogateescape"))
                 if line is not None and (self._pid is None or line.pid == self._pid):
-                    lines.append(line)
+                    lines.append(line if line.task != _UNNAMED else replace(line, task=_task_name(line.pid)))
 
     def poll(self, timeout: float | None = None) -> list[PrintkLine]:
         """Wait for a line, for at most `timeout` seconds; then all that are there. Empty when the time is over."""

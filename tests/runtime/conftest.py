@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from pybpf.compiler.schema.record import Record, factory
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import I32, U32, U64, TextType, layout

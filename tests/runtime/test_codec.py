@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pybpf.compiler.schema.types import (
     BOOL,
     I8,
@@ -93,7 +94,7 @@ def test_struct_comes_back_as_its_class() -> None:
     made = codec(kind, WHAT)
     raw = made.encode(outer())
     assert len(raw) == size_of(kind)
-    assert raw[:24] == bytes.fromhex("09000000" "ff000000" "7f000001" "00000000" "0000000000000080")  # padding is zero
+    assert raw[:24] == bytes.fromhex("09000000ff0000007f000001000000000000000000000080")  # padding is zero
     back = made.decode(raw, 0)
     assert type(back) is Outer and type(back.inner) is Inner
     assert back == outer()

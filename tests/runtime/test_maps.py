@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from pybpf.runtime import LoadError, MapFull, ObjectClosed, load_object, mapops, maps
 from pybpf.runtime.maps import PerCpu
 from pybpf.runtime.structs import class_for
@@ -151,7 +152,7 @@ def test_concurrent_changes(obj: LoadedObject, listing: str) -> None:
     """Keys that stay are seen in every pass, once, while another thread inserts and deletes others."""
     table = obj["hash"]
     kept = set(range(10))
-    table.update({key: 1 for key in kept})
+    table.update(dict.fromkeys(kept, 1))
     stop = threading.Event()
 
     def churn() -> None:

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from pybpf.runtime import LoadError, PybpfError, load_object, open_elf
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def test_libbpf_prints_nothing(build_c: Callable[[str], bytes], capfd: pytest.Ca
 
 
 def test_logs_of_accepted_programs(kit: Any) -> None:
-    with load_object(kit, log_level=1) as obj:
+    with load_object(kit, log_level=2) as obj:
         assert "processed" in obj.programs["enter"].log and "kit.bpf.c" in obj.programs["enter"].log
     with load_object(kit) as obj:
         assert obj.programs["enter"].log == ""
