@@ -1,7 +1,7 @@
 """Structs, arrays, text and bytes: building new ones where they are wanted, and the address of those there are.
 
-A new aggregate is built in place: in the ring-buffer record, the map's value, or the stack slot that it is made for. Its
-padding and the fields that are not given are cleared, with the widest stores, so that every byte of it is written.
+A new aggregate is built in place: in the ring-buffer record, the map's value, or the stack slot that it is made for.
+Its padding and the fields that are not given are cleared, with the widest stores, so that every byte is written.
 
 Building in place may write memory that an operand still has to read (`e.pos = Pos(x=e.pos.y, y=e.pos.x)`). Where the
 destination is not fresh and operands follow references, numbers are computed before the first store; if there are
@@ -20,8 +20,18 @@ from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.memory import (
-    Address, clear, copy, field_at, pointer, probe_text, is_direct, reference_at, slot_at, store, store_bits, write_bytes,
-)  # fmt: skip
+    Address,
+    clear,
+    copy,
+    field_at,
+    is_direct,
+    pointer,
+    probe_text,
+    slot_at,
+    store,
+    store_bits,
+    write_bytes,
+)
 from pybpf.compiler.irbuild.walk import has_effect, refers
 from pybpf.compiler.schema.types import PtrType, Space, TextType, Type, is_aggregate, size_of
 
@@ -79,19 +89,18 @@ def construct(b: Builder, to: Address, node: tree.Expr, *, fresh: bool) -> None:
     `fresh`: no reference leads to the memory at `to` yet.
     """
     before, b.span = b.span, node.span
-    kind = type(node)
-    if kind is tree.Zero:
+    if isinstance(node, tree.Zero):
         clear(b, to, size_of(pointee(node)))
-    elif kind is tree.TextConst:
+    elif isinstance(node, tree.TextConst):
         write_bytes(b, to, node.value)
-    elif kind is tree.Fill:
+    elif isinstance(node, tree.Fill):
         _fill(b, to, node)
-    elif kind is tree.New:
+    elif isinstance(node, tree.New):
         _new(b, to, node, fresh)
-    elif kind is tree.Let:
+    elif isinstance(node, tree.Let):
         b.write(b.cells(node.var), b.lower(node.value))
         construct(b, to, node.body, fresh=fresh)
-    elif kind is tree.IfExp:
+    elif isinstance(node, tree.IfExp):
         then, other, done = b.new_block("then"), b.new_block("else"), b.new_block("ifexp")
         b.branch(node.test, then, other)
         for block, side in ((then, node.then), (other, node.other)):

@@ -21,13 +21,14 @@ from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, TypeAlias
+    from typing import TypeAlias, TypeVar
 
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec, Target
 
+    OpT = TypeVar("OpT", bound=ops.Op)
     # What an expression lowers to: a number or an address, (present, value) of an Optional number, or no value.
     Lowered: TypeAlias = "Value | tuple[Value, Value] | None"
 
@@ -183,7 +184,7 @@ class Builder:
         if self.reachable:
             self.function.blocks.append(block)
 
-    def emit(self, op: Any) -> Any:
+    def emit(self, op: OpT) -> OpT:
         self.block.ops.append(op)
         return op
 
@@ -236,7 +237,7 @@ class Builder:
         for cell, value in zip(cells, values):
             assert value is not None
             if cell.name and not value.name and type(value) is not Const:
-                value.name = cell.name  # type: ignore[misc]
+                value.name = cell.name
             self.variables.write(self.block, cell, value)
 
     def read(self, cells: tuple[Cell, ...]) -> Lowered:

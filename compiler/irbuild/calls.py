@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -16,6 +15,7 @@ from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, size_of
 
 if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 

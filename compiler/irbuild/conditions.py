@@ -9,7 +9,7 @@ from pybpf.compiler.ir.arith import MASK64, compare
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.arithmetic import int_type, swap
 from pybpf.compiler.irbuild.builder import is_pair
-from pybpf.compiler.schema.types import IntType, OptionalType, PtrType
+from pybpf.compiler.schema.types import OptionalType, PtrType
 
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
@@ -179,5 +179,3 @@ def let(b: Builder, node: tree.Let) -> Lowered:
 def branch_let(b: Builder, node: tree.Let, then: Block, other: Block) -> None:
     b.write(b.cells(node.var), b.lower(node.value))
     b.branch(node.body, then, other)
-
-

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.ops import Const
 from pybpf.compiler.irbuild import (
-    aggregates, arithmetic, calls, conditions, maps, places, ringbuf, statements, texts,
-)  # fmt: skip
+    aggregates,
+    arithmetic,
+    calls,
+    conditions,
+    maps,
+    places,
+    ringbuf,
+    statements,
+    texts,
+)
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
 from pybpf.compiler.schema.types import NoneType
 

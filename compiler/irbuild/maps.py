@@ -1,7 +1,7 @@
 """Maps: lookups as Optionals, updates, deletion.
 
-A key is put into a stack slot of the key's exact size, or used where it lies. A number is loaded from the map as soon as
-it is found, since Python's ints are copies; a reference stays the address that the lookup gave, or null.
+A key is put into a stack slot of the key's exact size, or used where it lies. A number is loaded from the map as soon
+as it is found, since Python's ints are copies; a reference stays the address that the lookup gave, or null.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pybpf.compiler.schema.types import Space, is_aggregate, size_of
 
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
+    from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
     from pybpf.compiler.schema.specs import MapSpec
 
@@ -75,7 +76,7 @@ def contains(b: Builder, node: tree.MapContains) -> Value:
     return b.emit(ops.Cmp("ne", found, Const(0), 64, "", b.span))
 
 
-def branch_contains(b: Builder, node: tree.MapContains, then, other) -> None:  # type: ignore[no-untyped-def]
+def branch_contains(b: Builder, node: tree.MapContains, then: Block, other: Block) -> None:
     b.test("ne", look_up(b, node.map, node.key), Const(0), then, other)
 
 
@@ -88,25 +89,25 @@ def set_item(b: Builder, node: tree.MapSet) -> None:
 
 
 def update(b: Builder, node: tree.MapUpdate) -> None:
-    """Look up; where there is nothing insert zero, but only if nobody else has done so meanwhile; then update in place."""
+    """Look up; where there is nothing insert zero, unless somebody else has done so meanwhile; then update in place."""
     spec = node.map
     assert spec.value is not None
     key = key_pointer(b, spec, node.key)
     value = b.value(node.value)
     found = _look_up(b, spec, key)
-    start, there, missing, done = b.block, b.new_block("there"), b.new_block("missing"), b.new_block("updated")
+    there, done = b.new_block("there"), b.new_block("updated")
+    incoming = [(b.block, found)]
     if spec.kind.indexed:
         b.test("ne", found, Const(0), there, done)
     else:
+        missing = b.new_block("missing")
         b.test("ne", found, Const(0), there, missing)
         b.start(missing)
         again = _insert_zero(b, spec, key)
-        end = b.block
+        incoming.append((b.block, again))
         b.test("ne", again, Const(0), there, done)
     b.start(there)
-    if not spec.kind.indexed:
-        found = b.phi([(start, found), (end, again)], "ptr")
-    at = _value_at(b, spec, found)
+    at = _value_at(b, spec, b.phi(incoming, "ptr"))
     update_memory(b, at, spec.value, node.op, node.value.type, value, atomic=not spec.kind.percpu)
     b.jump(done)
     b.start(done)

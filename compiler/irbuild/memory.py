@@ -29,7 +29,7 @@ __all__ = [
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
 _STRAIGHT = 256
-# Unaligned access is cheap here and the verifier allows it, except to the stack (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS).
+# Unaligned access is cheap here, and the verifier allows it but on the stack (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS).
 _UNALIGNED = ("x86_64", "aarch64", "arm64", "s390x", "ppc64le")
 
 
@@ -57,7 +57,7 @@ def field_at(at: Address, offset: int) -> Address:
 
 
 def is_direct(b: Builder, at: Address) -> bool:
-    """Whether the program may load from there. Of the context only fixed offsets can be; kernel and user memory never."""
+    """Whether the program may load from there: from fixed offsets of its context, never from kernel and user memory."""
     if at.space == Space.CTX:
         return at.base is b.context
     return at.space not in (Space.KERNEL, Space.USER)
@@ -87,19 +87,19 @@ def pieces(b: Builder, size: int, *places: Address) -> list[tuple[int, int]]:
 # --- scalars
 
 
-def load(b: Builder, at: Address, type: Type, *, constant: bool = False) -> Value:
-    """The scalar of `type` at an address, in host byte order, extended to 64 bits."""
-    size = size_of(type)
+def load(b: Builder, at: Address, kind: Type, *, constant: bool = False) -> Value:
+    """The scalar of `kind` at an address, in host byte order, extended to 64 bits."""
+    size = size_of(kind)
     if not is_direct(b, at):
         at = probe(b, at, size, "scalar")
-    if isinstance(type, PtrType):
-        is_object = at.space == Space.TRUSTED and type.space not in (Space.KERNEL, Space.USER)
+    if isinstance(kind, PtrType):
+        is_object = at.space == Space.TRUSTED and kind.space not in (Space.KERNEL, Space.USER)
         return b.emit(ops.Load(at.base, at.offset, 64, False, "ptr" if is_object else "int", constant, "", b.span))
-    kind = int_type(type)
-    if kind.big and size > 1:
-        value = swap(b, _raw(b, at, size, False, constant), kind.bits)
-        return extend(b, value, kind.bits, True) if kind.signed else value
-    return _raw(b, at, size, kind.signed, constant)
+    number = int_type(kind)
+    if number.big and size > 1:
+        value = swap(b, _raw(b, at, size, False, constant), number.bits)
+        return extend(b, value, number.bits, True) if number.signed else value
+    return _raw(b, at, size, number.signed, constant)
 
 
 def _raw(b: Builder, at: Address, size: int, signed: bool, constant: bool) -> Value:
@@ -116,15 +116,17 @@ def _raw(b: Builder, at: Address, size: int, signed: bool, constant: bool) -> Va
     return result
 
 
-def store(b: Builder, at: Address, type: Type, value: Value) -> None:
-    """Store a scalar at the width and in the byte order of `type`."""
-    size = size_of(type)
-    if not isinstance(type, PtrType):
-        kind = int_type(type)
-        if kind.big and size > 1:
+def store(b: Builder, at: Address, kind: Type, value: Value) -> None:
+    """Store a scalar at the width and in the byte order of `kind`."""
+    size = size_of(kind)
+    if not isinstance(kind, PtrType):
+        number = int_type(kind)
+        if number.big and size > 1:
             # what was just read from network order goes back as it was
-            back = type(value) is ops.Swap and value.bits == kind.bits
-            value = value.value if back else swap(b, value, kind.bits)  # type: ignore[attr-defined]
+            if type(value) is ops.Swap and value.bits == number.bits:
+                value = value.value
+            else:
+                value = swap(b, value, number.bits)
     for offset, width in pieces(b, size, at):
         part = value
         if offset:
@@ -261,12 +263,12 @@ def probe_text(b: Builder, to: Address, source: Address, size: int) -> None:
     b.call(reader, pointer(b, to), Const(size), pointer(b, source))
 
 
-def readable(b: Builder, at: Address, type: Type) -> Address:
+def readable(b: Builder, at: Address, kind: Type) -> Address:
     """`at`, or a copy on the stack of the aggregate there if the program can't load from it."""
     if is_direct(b, at):
         return at
-    size = size_of(type)
-    if not isinstance(type, TextType):
+    size = size_of(kind)
+    if not isinstance(kind, TextType):
         return probe(b, at, size, "copy")
     to = slot_at(b, "text", size, temporary=True)
     clear(b, to, size)
@@ -274,12 +276,12 @@ def readable(b: Builder, at: Address, type: Type) -> Address:
     return to
 
 
-def reference_at(b: Builder, value: Value, type: PtrType) -> Address:
+def reference_at(b: Builder, value: Value, kind: PtrType) -> Address:
     """The address that a reference value stands for."""
-    if type.pointee is None:
+    if kind.pointee is None:
         align = 1
     elif type(value) is ops.SlotAddr:
         align = 8
     else:
-        align = align_of(type.pointee)
-    return Address(value, 0, type.space, align)
+        align = align_of(kind.pointee)
+    return Address(value, 0, kind.space, align)

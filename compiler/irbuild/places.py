@@ -1,4 +1,4 @@
-"""Places: fields, elements, globals, context fields, slots of array maps. Reading, storing, updating, referring to them."""
+"""Places: fields, elements, globals, context fields, slots of array maps. Reading, storing, updating them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
 from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
 from pybpf.compiler.irbuild.memory import (
-    Address, copy, field_at, load, load_bits, pointer, reference_at, slot_at, store, store_bits,
-)  # fmt: skip
+    Address,
+    copy,
+    field_at,
+    load,
+    load_bits,
+    pointer,
+    reference_at,
+    slot_at,
+    store,
+    store_bits,
+)
 from pybpf.compiler.irbuild.walk import has_effect
 from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
 
@@ -32,20 +41,19 @@ _ATOMIC = {"+": "add", "-": "add", "&": "and", "|": "or", "^": "xor"}
 def address_of(b: Builder, node: tree.Expr) -> Address:
     """The address of a place, or of the aggregate that a reference expression refers to."""
     before, b.span = b.span, node.span
-    kind = type(node)
-    if kind is tree.Field:
+    if isinstance(node, tree.Field):
         at = field_at(address_of(b, node.base), 0 if node.field.bits else node.field.offset)
-    elif kind is tree.Index:
+    elif isinstance(node, tree.Index):
         at = _element(b, node)
-    elif kind is tree.Global:
+    elif isinstance(node, tree.Global):
         at = Address(b.emit(ops.GlobalAddr(node.spec.name, span=b.span)), 0, Space.GLOBAL)
-    elif kind is tree.MapIndex:
+    elif isinstance(node, tree.MapIndex):
         at = Address(slot_of(b, node), 0, Space.PERCPU if node.map.kind.percpu else Space.MAP)
-    elif kind is tree.CtxLoad and node.field.role in ("", "array"):
+    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array"):
         at = Address(b.context, node.field.offset, Space.CTX)
-    elif kind is tree.Cast and isinstance(node.value.type, PtrType):
+    elif isinstance(node, tree.Cast) and isinstance(node.value.type, PtrType):
         at = _cast(b, node)
-    elif kind in MAKERS:
+    elif isinstance(node, MAKERS):
         at = Address(make(b, node), 0, Space.STACK)
     else:
         assert isinstance(node.type, PtrType), node
@@ -95,26 +103,23 @@ def bounded(b: Builder, index: Value, length: int) -> Value:
     start, outside, inside = b.block, b.new_block("index.outside"), b.new_block("index.inside")
     b.test("ult", index, Const(length), inside, outside)
     b.start(outside)
-    incoming: list[tuple[object, Value]] = [(start, index), (b.block, Const(0))]
+    incoming = [(start, index), (b.block, Const(0))]
     b.jump(inside)
     b.start(inside)
-    return b.phi(incoming)  # type: ignore[arg-type]
+    return b.phi(incoming)
 
 
 def _is_followed(value: Value, depth: int) -> bool:
     """Whether the verifier follows the arithmetic from which the index comes (comparisons it always follows)."""
     if depth > 8:
         return False
-    kind = type(value)
-    if kind is ops.Binary:
+    if type(value) is ops.Binary:
         if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
             return True
         if value.op == "umod" and type(value.rhs) is Const and value.rhs.value & value.rhs.value - 1 == 0:
             return True
         return value.op not in _LOST and _is_followed(value.lhs, depth + 1) and _is_followed(value.rhs, depth + 1)
-    if kind is ops.Swap:
-        return False
-    return True
+    return type(value) is not ops.Swap
 
 
 def slot_of(b: Builder, node: tree.MapIndex) -> Value:
@@ -135,18 +140,17 @@ def slot_of(b: Builder, node: tree.MapIndex) -> Value:
 
 def _place_type(node: tree.Expr) -> Type:
     """The type of what is in memory at a place, in its byte order."""
-    kind = type(node)
-    if kind is tree.Field:
+    if isinstance(node, tree.Field):
         return node.field.type
-    if kind is tree.Index:
+    if isinstance(node, tree.Index):
         assert isinstance(node.base.type, PtrType)
         inner = node.base.type.pointee
         return inner.element if isinstance(inner, ArrayType) else U8
-    if kind is tree.Global:
+    if isinstance(node, tree.Global):
         return node.spec.type
-    if kind is tree.CtxLoad:
+    if isinstance(node, tree.CtxLoad):
         return node.field.type
-    assert kind is tree.MapIndex and node.map.value is not None
+    assert isinstance(node, tree.MapIndex) and node.map.value is not None
     return node.map.value
 
 
@@ -202,7 +206,7 @@ def _plain_ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
             return load(b, Address(b.context, field.offset, Space.CTX), kind, constant=not field.writable)
         value = b.load(b.context, field.offset, 8 * field.size, number.signed, not field.writable)
     if not value.name:
-        value.name = field.name  # type: ignore[misc]
+        value.name = field.name
     return value
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -21,6 +20,7 @@ from pybpf.compiler.irbuild.walk import has_effect
 from pybpf.compiler.schema.types import Space, size_of
 
 if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.schema.specs import MapSpec
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.ir.function import Block
 from pybpf.compiler.ir.ops import Const, Phi, Value
 from pybpf.compiler.schema.record import Record
 
 if TYPE_CHECKING:
-    from pybpf.compiler.ir.function import Function
+    from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.schema.span import Span
 
 __all__ = ["Cell", "Variables"]
@@ -131,9 +130,7 @@ class Variables:
             value = self._resolve(operand)
             if value is phi or same is value:
                 continue
-            if same is not None and not (
-                type(same) is Const and type(value) is Const and same.value == value.value
-            ):
+            if same is not None and not (type(same) is Const and type(value) is Const and same.value == value.value):
                 return False
             same = value
         if same is None:

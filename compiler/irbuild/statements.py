@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.arithmetic import is_signed
@@ -14,6 +13,7 @@ from pybpf.compiler.irbuild.ringbuf import release_to
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
 

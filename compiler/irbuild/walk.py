@@ -35,12 +35,11 @@ def children(node: tree.Expr) -> Iterator[tree.Expr]:
 
 def has_effect(node: tree.Expr) -> bool:
     """Whether evaluating it may change anything, or may end the program. A helper without arguments only asks."""
-    kind = type(node)
-    if kind in _EFFECTS:
+    if type(node) in _EFFECTS:
         return True
-    if kind is tree.HelperCall and node.args:
+    if isinstance(node, tree.HelperCall) and node.args:
         return True
-    if kind is tree.FuncCall and _body_has_effect(node.function.body):
+    if isinstance(node, tree.FuncCall) and _body_has_effect(node.function.body):
         return True
     return any(has_effect(child) for child in children(node))
 
@@ -64,7 +63,7 @@ def refers(node: tree.Expr) -> bool:
         return True
     if isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType):
         return True
-    if type(node) is tree.FuncCall and _body_has_effect(node.function.body):
+    if isinstance(node, tree.FuncCall) and _body_has_effect(node.function.body):
         return True
     return any(refers(child) for child in children(node))
 
