@@ -7,6 +7,7 @@ option, shell completion) goes to click, which is built from the same tables and
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -46,15 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """The console script: a process that lives for one command, so memory is not collected and not torn down."""
+    """The console script: a process that lives for one command, so memory is neither collected nor torn down."""
     import gc
-    import os
 
     gc.disable()
+    from pybpf.cli.image import install
+
+    image = install()
     code = main()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:  # the reader of a pipe went away
         code = code or 1
+    if code == 0 and sys.argv[1:2] == ["build"]:
+        image.save_if_incomplete()
     os._exit(code)
