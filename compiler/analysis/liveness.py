@@ -1,8 +1,8 @@
 """Which values are needed later: a Function in, the values live into and out of each block out.
 
 A phi's result is born at the top of its block, and is not live into it; a phi's operand is live out of the predecessor
-it comes from, and is not live into the phi's block by that use. Constants are never live, and nothing is in blocks that the
-entry does not reach.
+it comes from, and is not live into the phi's block by that use. Constants are never live, and nothing is in blocks that
+the entry does not reach.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value
 
-__all__ = ["blocks_of", "uses"]
+__all__ = ["blocks_of", "count_uses", "uses"]
 
 
 def uses(function: Function) -> dict[Value, list[Op]]:
@@ -27,3 +27,14 @@ def uses(function: Function) -> dict[Value, list[Op]]:
 def blocks_of(function: Function) -> dict[Op, Block]:
     """The block that each operation stands in."""
     return {op: block for block in function.blocks for op in block.ops}
+
+
+def count_uses(function: Function) -> dict[Value, int]:
+    """How many uses each value has; 0 for results that nobody uses."""
+    count: dict[Value, int] = dict.fromkeys(function.params, 0)
+    for block in function.blocks:
+        for op in block.ops:
+            count.setdefault(op, 0)
+            for value in op.args():
+                count[value] = count.get(value, 0) + 1
+    return count

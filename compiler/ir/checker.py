@@ -10,7 +10,9 @@ The rules, with what depends on them:
     ranges      widths and sizes that the ISA has; 16-bit offsets; 64-bit constants; at most five arguments
     references  slots belong to the function; maps, globals and functions to the module
 
-Unreachable blocks are allowed; passes make and remove them. A problem is a bug of the compiler, never the user's.
+Unreachable blocks are allowed; passes make and remove them. The constant 0 is null wherever a pointer belongs (an
+access through it can't be reached, and simplify.py ends the block there). A problem is a bug of the compiler, never
+the user's.
 """
 
 from __future__ import annotations
@@ -194,7 +196,7 @@ def _int(*values: Value) -> list[str]:
 
 
 def _ptr(*values: Value) -> list[str]:
-    return ["an int where a pointer belongs" for v in values if v.kind != "ptr"]
+    return ["an int where a pointer belongs" for v in values if v.kind != "ptr" and not _is_null(v)]
 
 
 def _one_of(what: str, value: object, choices: tuple[object, ...]) -> list[str]:
@@ -210,7 +212,7 @@ def _phi(_: _Checker, op: ops.Phi) -> list[str]:
     for value in op.args():
         if op.kind == "int":
             found += _int(value)
-        elif not _is_null(value):
+        else:
             found += _ptr(value)
     return found
 

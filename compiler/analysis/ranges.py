@@ -1,0 +1,203 @@
+"""What is known of an integer: its smallest and largest value, and the bits that may be set.
+
+`Ranges(function).of(value)` gives `(low, high, mask)` about the 64-bit pattern as an unsigned number. It deliberately
+knows no more than the verifier does (kernel/bpf/verifier.c, adjust_scalar_min_max_vals): nothing of quotients,
+remainders, swapped bytes or results of calls, on any kernel we support. So a mask or an extension that is redundant by
+this analysis is redundant to the verifier too, and may go without losing a bound that a memory access needs.
+
+A guard knows what the branches above it say of its value. Phis know what all their operands know; nothing is known of
+values that go around a loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.arith import MASK64, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.ir.function import Block, Function
+    from pybpf.compiler.ir.ops import Value
+
+__all__ = ["TOP", "Known", "Ranges"]
+
+Known = tuple[int, int, int]
+TOP: Known = (0, MASK64, MASK64)
+MASK32 = (1 << 32) - 1
+DEPTH = 10  # how far back operands are followed
+BRANCHES = 4  # how many branches above a guard are looked at
+
+
+class Ranges:
+    """Answers for one function, computed on demand; to be made anew when the function has changed."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self._known: dict[Value, Known] = {}
+        self._above: dict[Block, list[Block]] | None = None
+        self._block: dict[Value, Block] = {}
+
+    def of(self, value: Value, depth: int = DEPTH) -> Known:
+        """(low, high, mask) of the value."""
+        if type(value) is ops.Const:
+            n = value.value & MASK64
+            return n, n, n
+        if value in self._known:
+            return self._known[value]
+        rule = _RULES.get(type(value))
+        if rule is None or depth == 0:
+            return TOP
+        self._known[value] = TOP  # what a value that goes around a loop sees of itself
+        found = rule(self, value, depth - 1)
+        self._known[value] = found
+        return found
+
+    def not_null(self, value: Value) -> bool:
+        """The pointer is known not to be null."""
+        return type(value) in (ops.SlotAddr, ops.MapAddr, ops.GlobalAddr, ops.FuncAddr, ops.PtrAdd) or (
+            type(value) is ops.Guard and value.kind == "ptr" and type(value.value) is not ops.Const
+        )
+
+    def decides(self, pred: str, lhs: Value, rhs: Value, width: int) -> bool | None:
+        """Whether lhs `pred` rhs, where that is known."""
+        if lhs.kind == "ptr" or rhs.kind == "ptr":
+            null = type(rhs) is ops.Const and rhs.value == 0
+            return {"eq": False, "ne": True}.get(pred) if null and self.not_null(lhs) else None
+        if type(lhs) is ops.Const and type(rhs) is ops.Const:
+            return compare(pred, lhs.value & MASK64, rhs.value & MASK64, width)
+        (al, ah, am), (bl, bh, bm) = _low(self.of(lhs), width), _low(self.of(rhs), width)
+        if pred == "set":
+            return False if am & bm == 0 else None
+        half = 1 << width - 1
+        if pred[0] == "s":
+            if ah >= half or bh >= half:
+                return None
+            pred = "u" + pred[1:]
+        if pred in ("eq", "ne"):
+            if ah < bl or bh < al or al & ~bm or (bl & ~am and al == ah):
+                return pred == "ne"
+            return None
+        if pred in ("ugt", "uge"):
+            pred = ops.SWAPPED[pred]
+            al, ah, bl, bh = bl, bh, al, ah
+        if pred == "ult":
+            return True if ah < bl else False if al >= bh else None
+        return True if ah <= bl else False if al > bh else None
+
+    def block(self, op: Value) -> Block | None:
+        self._index()
+        return self._block.get(op)
+
+    def _index(self) -> dict[Block, list[Block]]:
+        if self._above is None:
+            self._above = self.function.predecessors()
+            self._block = {op: block for block in self.function.blocks for op in block.ops if type(op) is ops.Guard}
+        return self._above
+
+    def checked(self, value: Value, block: Block | None, known: Known) -> Known:
+        """What the branches that lead to the block add to what is known of the value."""
+        above = self._index()
+        for _ in range(BRANCHES):
+            if block is None or len(above[block]) != 1:
+                break
+            last = above[block][0].ops[-1]
+            if type(last) is ops.Branch and last.lhs is value and type(last.rhs) is ops.Const and last.width == 64:
+                pred = last.pred if last.then is block else ops.NEGATED.get(last.pred, "")
+                known = _narrowed(known, pred, last.rhs.value & MASK64)
+            block = above[block][0]
+        return known
+
+
+def _narrowed(known: Known, pred: str, bound: int) -> Known:
+    low, high, mask = known
+    match pred:
+        case "eq":
+            low = high = bound
+        case "ult" if bound:
+            high = min(high, bound - 1)
+        case "ule":
+            high = min(high, bound)
+        case "ugt" if bound < MASK64:
+            low = max(low, bound + 1)
+        case "uge":
+            low = max(low, bound)
+    return known if low > high else _made(low, high, mask)
+
+
+def _made(low: int, high: int, mask: int) -> Known:
+    high = min(high, mask)
+    mask &= (1 << high.bit_length()) - 1
+    return (low, high, mask) if low <= high else (0, high, mask)
+
+
+def _low(known: Known, width: int) -> Known:
+    """What is known of the low `width` bits."""
+    _, high, mask = known
+    top = (1 << width) - 1
+    return known if high <= top else (0, mask & top, mask & top)
+
+
+def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
+    width = op.width
+    top = (1 << width) - 1
+    al, ah, am = _low(self.of(op.lhs, depth), width)
+    bl, bh, bm = _low(self.of(op.rhs, depth), width)
+    match op.op:
+        case "and":
+            return _made(0, min(ah, bh), am & bm)
+        case "or":
+            return _made(max(al, bl), am | bm, am | bm)
+        case "xor":
+            return _made(0, am | bm, am | bm)
+        case "add" if ah + bh <= top:
+            return _made(al + bl, ah + bh, top)
+        case "sub" if al >= bh:
+            return _made(al - bh, ah - bl, top)
+        case "mul" if ah <= MASK32 and bh <= MASK32 and ah * bh <= top:
+            return _made(al * bl, ah * bh, top)
+        case "shl" if bl == bh < width and ah << bl <= top:
+            return _made(al << bl, ah << bl, am << bl)
+        case "lshr" if bl == bh < width:
+            return _made(al >> bl, ah >> bl, am >> bl)
+        case "ashr" if bl == bh < width and ah <= top >> 1:
+            return _made(al >> bl, ah >> bl, am >> bl)
+    return 0, top, top
+
+
+def _extend(self: Ranges, op: ops.Extend, depth: int) -> Known:
+    known = _low(self.of(op.value, depth), op.bits)
+    return known if not op.signed or known[1] < 1 << op.bits - 1 else TOP
+
+
+def _load(self: Ranges, op: ops.Load, depth: int) -> Known:
+    top = (1 << op.bits) - 1
+    return TOP if op.signed or op.kind == "ptr" else (0, top, top)
+
+
+def _phi(self: Ranges, op: ops.Phi, depth: int) -> Known:
+    if op.kind == "ptr":
+        return TOP
+    low, high, mask = MASK64, 0, 0
+    for value in op.args():
+        a, b, c = self.of(value, depth)
+        low, high, mask = min(low, a), max(high, b), mask | c
+        if mask == MASK64 and high == MASK64:
+            return TOP
+    return low, high, mask
+
+
+def _guard(self: Ranges, op: ops.Guard, depth: int) -> Known:
+    return self.checked(op.value, self.block(op), self.of(op.value, depth)) if op.kind == "int" else TOP
+
+
+_RULES: dict[type, Callable[[Ranges, Any, int], Known]] = {
+    ops.Binary: _binary,
+    ops.Extend: _extend,
+    ops.Load: _load,
+    ops.Phi: _phi,
+    ops.Guard: _guard,
+    ops.Cmp: lambda self, op, depth: (0, 1, 1),
+}

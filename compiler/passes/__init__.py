@@ -1,0 +1,63 @@
+"""Optimisations: each pass takes a well-formed function, changes it in place, and says whether it did.
+
+    changed = optimise(module, skip=("gvn",), observe=lambda name, function: print(name))
+
+ORDER is the schedule of one round; rounds are repeated until one changes nothing. Each pass's docstring starts with an
+example of what it does. A pass may rely on no other having run.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from pybpf.compiler.ir.function import Function, Module
+
+__all__ = ["ORDER", "PASSES", "ROUNDS", "optimise", "optimise_function", "pass_named"]
+
+# name (of the module too), what it is about
+PASSES = (
+    ("simplify", "constants, identities, cheaper operations"),
+    ("copies", "phis that name one value"),
+    ("threading", "tests whose outcome the way there tells"),
+    ("cfg", "unreachable, empty and straight-line blocks"),
+    ("slots", "stack slots that registers can hold"),
+    ("gvn", "what is computed twice"),
+    ("dce", "what nothing needs"),
+)  # fmt: skip
+ORDER = ("simplify", "slots", "simplify", "copies", "cfg", "threading", "copies", "cfg", "gvn", "dce")
+ROUNDS = 6  # a round that still changes something after so many is the last
+
+
+def pass_named(name: str) -> Callable[[Function], bool]:
+    """The pass's `run`. Unknown names are a KeyError."""
+    if not any(name == known for known, _ in PASSES):
+        raise KeyError(name)
+    run: Callable[[Function], bool] = import_module(f"pybpf.compiler.passes.{name}").run
+    return run
+
+
+def optimise(
+    module: Module, skip: Collection[str] = (), observe: Callable[[str, Function], None] | None = None
+) -> None:
+    """Run all passes but `skip` over each function; `observe` is called after each run of a pass."""
+    for function in module.functions:
+        optimise_function(function, skip, observe)
+
+
+def optimise_function(
+    function: Function, skip: Collection[str] = (), observe: Callable[[str, Function], None] | None = None
+) -> None:
+    """Run the rounds over one function."""
+    schedule = [(name, pass_named(name)) for name in ORDER if name not in skip]
+    for _ in range(ROUNDS):
+        changed = False
+        for name, run in schedule:
+            changed |= run(function)
+            if observe is not None:
+                observe(name, function)
+        if not changed:
+            return

@@ -1,0 +1,171 @@
+"""Leads control past tests whose outcome the way already tells.
+
+    @a:                                          @a:
+      jump @d                                      jump @none
+    @b:                                          @b:
+      jump @d                                      jump @some
+    @d:                                   =>     @none:
+      %3 = phi @a: 0, @b: 1                        ret 0
+      %4 = phi @a: 0, @b: %1                     @some:
+      br ne %3, 0, @some, @none                    ret %1
+    @none:
+      ret 0
+    @some:
+      ret %4
+
+A block of phis, a few pure operations and a branch is skipped by each predecessor for which the branch is decided by
+the phis' values of that way: Optional ints are pairs (present, value), and the second test of `present` goes away here.
+The pure operations are copied onto the way; what later blocks used of the skipped block gets phis of its own. Headers
+of loops are left alone, so that loops keep a single entry.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.analysis.dominators import dominators
+from pybpf.compiler.analysis.ranges import Ranges
+from pybpf.compiler.ir.function import Block
+from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
+from pybpf.compiler.passes.ssa import Reaching
+from pybpf.compiler.schema.record import replace
+
+if TYPE_CHECKING:
+    from pybpf.compiler.ir.function import Function
+    from pybpf.compiler.ir.ops import Op, Value
+
+__all__ = ["run"]
+
+COPIED = 4  # at most so many operations are copied onto a way
+ROUNDS = 8  # each may open a way for the next
+
+
+def run(function: Function) -> bool:
+    """Thread all branches that can be, then those that this opened."""
+    for n in range(ROUNDS):
+        ways = _find(function)
+        if not ways:
+            return n > 0
+        _repair(function, _thread(function, ways))
+    return True
+
+
+def _find(function: Function) -> list[tuple[Block, Block, Block]]:
+    """(predecessor, block, target): ways through `block` that can only go to `target`."""
+    found = []
+    tree = dominators(function)
+    ranges = Ranges(function)
+    for block in tree.order[1:]:
+        last = block.ops[-1]
+        if type(last) is not Branch or type(block.ops[0]) is not Phi:
+            continue
+        count = len(block.phis())
+        pure = block.ops[count:-1]
+        if len(pure) > COPIED or not all(op.pure for op in pure):
+            continue
+        if any(tree.dominates(block, p) for p in tree.predecessors[block] if p in tree.first):
+            continue
+        for source in tree.predecessors[block]:
+            if source not in tree.first:
+                continue
+            values = {phi: _incoming(phi, source) for phi in block.phis()}
+            lhs, rhs = (_on_way(v, values, set(pure)) for v in (last.lhs, last.rhs))
+            known = None if lhs is None or rhs is None else ranges.decides(last.pred, lhs, rhs, last.width)
+            if known is not None:
+                found.append((source, block, last.then if known else last.other))
+    return found
+
+
+def _incoming(phi: Op, source: Block) -> Value:
+    assert type(phi) is Phi
+    return next(v for b, v in phi.incoming if b is source)
+
+
+def _on_way(value: Value, values: dict[Phi, Value], pure: set[Op]) -> Value | None:
+    """The value of a branch's operand on the way; None if it is not known without computing."""
+    if type(value) is Phi:
+        return values.get(value, value)
+    return None if value in pure else value
+
+
+def _thread(function: Function, ways: list[tuple[Block, Block, Block]]) -> dict[Value, dict[Block, Value]]:
+    """Make a block for each way. Returns the values that now have several definitions: block -> value at its end."""
+    labels = {block.label for block in function.blocks}
+    variables: dict[Value, dict[Block, Value]] = {}
+    for source, block, target in ways:
+        count = len(block.phis())
+        here: dict[Value, Value] = {}
+        ops: list[Op] = []
+        for phi in block.phis():
+            ops.append(Phi([(source, _incoming(phi, source))], phi.kind, phi.name, phi.span))
+            here[phi] = ops[-1]
+            phi.incoming = [(b, v) for b, v in phi.incoming if b is not source]
+        for op in block.ops[count:-1]:
+            copy = replace(op)
+            _rename(copy, here)
+            ops.append(copy)
+            here[op] = copy
+        way = Block(_label(block.label, labels), [*ops, Jump(target, block.ops[-1].span)])
+        function.blocks.insert(function.blocks.index(block) + 1, way)
+        _retarget(source, block, way)
+        for phi in target.phis():
+            value = _incoming(phi, block)
+            phi.incoming.append((way, here.get(value, value)))
+        for value, copied in here.items():
+            variables.setdefault(value, {block: value})[way] = copied
+    return variables
+
+
+def _rename(op: Op, new: dict[Value, Value]) -> None:
+    op.map_args(lambda value: new.get(value, value))
+
+
+def _label(label: str, taken: set[str]) -> str:
+    n = 0
+    while f"{label}.t{n}" in taken:
+        n += 1
+    taken.add(f"{label}.t{n}")
+    return f"{label}.t{n}"
+
+
+def _retarget(source: Block, old: Block, new: Block) -> None:
+    last = source.ops[-1]
+    if type(last) is Jump:
+        last.target = new
+    elif type(last) is Branch:
+        last.then = new if last.then is old else last.then
+        last.other = new if last.other is old else last.other
+
+
+def _repair(function: Function, variables: dict[Value, dict[Block, Value]]) -> None:
+    """Let each use of a value with several definitions see the one that reaches it."""
+    tree = dominators(function)
+    frontiers = tree.frontiers()
+    cut = [block for block in function.blocks if block not in tree.first]
+    if cut:
+        function.blocks = [block for block in function.blocks if block in tree.first]
+        for block in function.blocks:
+            for phi in block.phis():
+                phi.incoming = [(b, v) for b, v in phi.incoming if b in tree.first]
+    for block in tree.order:
+        tree.predecessors[block] = [p for p in tree.predecessors[block] if p in tree.first]
+    reaching: dict[Value, Reaching] = {}
+
+    def read(value: Value, at: Block, end: bool) -> Value:
+        definitions = variables.get(value)
+        if definitions is None or (at in definitions and definitions[at] is value):
+            return value
+        if value not in reaching:
+            alive = {b: v for b, v in definitions.items() if b in tree.first}
+            reaching[value] = Reaching(tree, frontiers, alive, value.kind, value.name, Const(0))
+        return reaching[value].at_end(at) if end else reaching[value].at_start(at)
+
+    for block in list(function.blocks):
+        for op in list(block.ops):
+            if type(op) is Phi:
+                op.incoming = [(b, read(v, b, True)) for b, v in op.incoming]
+            else:
+                op.map_args(partial(read, at=block, end=False))
+    for value in reaching.values():
+        value.finish()
