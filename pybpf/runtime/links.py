@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pybpf.runtime.program import LoadedProgram
 
-__all__ = ["Link", "attach", "attachable"]
+__all__ = ["Link", "attach", "attachable", "options"]
 
 
 class Link:
@@ -76,6 +76,12 @@ class Link:
 def attachable(section: str) -> bool:
     """Whether attaching all programs includes one of this section: not those that are only run or given to a socket."""
     return section.lstrip("?").partition("/")[0] not in ("syscall", "socket")
+
+
+def options(section: str) -> tuple[str, ...]:
+    """The options that attaching a program of that section takes."""
+    head = section.lstrip("?").partition("/")[0]
+    return _ATTACHERS[head][1] if head in _ATTACHERS else ()
 
 
 def attach(program: LoadedProgram, options: dict[str, Any]) -> Link:

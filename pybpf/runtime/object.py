@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
 from pybpf.compiler.schema.types import BytesType, size_of
-from pybpf.runtime import variables
+from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
 from pybpf.runtime.kinds import READABLE, map_kind
 from pybpf.runtime.libbpf import OpenOpts, library, messages
@@ -66,8 +66,9 @@ def load_object(
     """Load a compiled object into the kernel.
 
     `globals` sets variables, constants too, before the load. `log_level` keeps the verifier's log of programs
-    that load as well (`obj.programs[name].log`): 1 its summary, 2 every step. `origin` tells (program, instruction) -> Python line and variables, for
-    rejections.
+    that load as well (`obj.programs[name].log`): 1 its summary, 2 every step. `origin` tells, for rejections,
+    (program, instruction) -> Python line and variables.
+
     Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
     """
     return LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
@@ -280,14 +281,12 @@ class LoadedObject:
         """Attach all programs, each where its section says; `firewall="eth0"` gives a program's target.
 
         A target is an interface name or index, a process id for uprobes, a dict of options (see `links`), or None to
-        leave that program alone. Everything that this call attached is detached if one of them fails. Use it as a
-        `with` block to detach at its end.
+        leave that program alone. `pid=`, `mode=` and `netns=` (unless a program is called so) are options for all
+        programs that take them. Everything that this call attached is detached if one of them fails. Use it as a `with`
+        block to detach at its end.
         """
         self._check()
-        for name in targets:
-            if name not in self.programs:
-                raise PybpfError(f"there is no program {name!r} to attach", variables.close_match(name, self.programs)
-                                 or f"the object has {', '.join(self.programs)}")  # fmt: skip
+        shared = self._shared_options(targets)
         made: list[Link] = []
         try:
             for name, program in self.programs.items():
@@ -295,13 +294,26 @@ class LoadedObject:
                 if (name in targets and target is None) or (name not in targets and not program.attachable):
                     continue
                 options = target if isinstance(target, Mapping) else {} if target is None else {"target": target}
-                made.append(program.attach(**options))
+                taken = links.options(program.section)
+                made.append(program.attach(**{k: v for k, v in shared.items() if k in taken}, **options))
         except BaseException:
             for link in reversed(made):
                 link.detach()
             raise
         self._fresh += made
         return self
+
+    def _shared_options(self, targets: dict[str, Any]) -> dict[str, Any]:
+        """What was given to `attach` and names no program: options of all that take them."""
+        shared = {}
+        for name, value in targets.items():
+            if name in self.programs:
+                continue
+            if not any(name in links.options(program.section) for program in self.programs.values()):
+                help = variables.close_match(name, self.programs) or f"the object has {', '.join(self.programs)}"
+                raise PybpfError(f"there is no program {name!r} to attach, and no option of that name", help)
+            shared[name] = value
+        return shared
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Printk", "PrintkLine", "parse_line"]
+__all__ = ["Printk", "PrintkLine", "parse_line", "trace_pipe"]
 
 _LINE = re.compile(
     r"^\s*(.+)-(\d+)\s+(?:\(\s*[-\d]+\)\s+)?\[(\d+)\]\s+(?:(\S{4,5})\s+)?([\d.]+): bpf_trace_printk: (.*)$", re.DOTALL
@@ -65,6 +65,11 @@ def _task_name(pid: int) -> str:
             return file.read().rstrip("\n")
     except OSError:
         return _UNNAMED
+
+
+def trace_pipe(pid: int | None = None) -> Printk:
+    """Lines printed from now on, of all programs: `for line in trace_pipe(): print(line)`."""
+    return Printk(pid)
 
 
 class Printk:
@@ -158,9 +163,16 @@ class Printk:
             select.select([self.fd], [], [], left)
 
     def __iter__(self) -> Iterator[PrintkLine]:
-        """Lines as they come, until the reader is closed."""
+        return self.poll_for(None)
+
+    def poll_for(self, seconds: float | None) -> Iterator[PrintkLine]:
+        """Lines as they come, for some seconds (None: for ever), or until the reader is closed."""
+        deadline = None if seconds is None else time.monotonic() + seconds
         while self._pipe >= 0:
-            yield from self.poll(0.5)
+            left = 0.5 if deadline is None else min(0.5, deadline - time.monotonic())
+            if left < 0:
+                return
+            yield from self.poll(left)
 
     def close(self) -> None:
         """Stop reading and remove the trace instance. May be called twice."""

@@ -2,6 +2,7 @@
 
     for event in obj[opens]: ...            blocks until there is one; ends when the object is closed
     async for event in obj[opens]: ...      the same in asyncio, without threads
+    for event in obj[opens].poll_for(5): ...    for five seconds
     obj[opens].poll(0.1)                    events as a list: waits for the first, takes all that are there
     obj[opens].read()                       takes what is there, waits for nothing
 
@@ -99,11 +100,21 @@ class LoadedRingBuffer:
                 return events
 
     def __iter__(self) -> Iterator[Any]:
+        return self.poll_for(None)
+
+    def poll_for(self, seconds: float | None) -> Iterator[Any]:
+        """Events as they come, for some seconds (None: for ever), or until the object is closed."""
         self._check()
+        deadline = None if seconds is None else time.monotonic() + seconds
+        return self._until(deadline)
+
+    def _until(self, deadline: float | None) -> Iterator[Any]:
         while True:
             yield from self._take_pending()
+            if deadline is not None and time.monotonic() > deadline:
+                return
             self._pending.extend(self._consume(_BATCH))
-            if not self._pending and not self._wait(None):
+            if not self._pending and not self._wait(deadline):
                 return
 
     async def __aiter__(self) -> AsyncIterator[Any]:

@@ -40,7 +40,12 @@ def test_each_library_passes_the_tests_of_objects(path: str) -> None:
 
 
 def test_pylibbpf_is_not_imported() -> None:
-    code = "import sys; from pybpf.runtime import libbpf; libbpf.library(); print('pylibbpf' in sys.modules, 'llvmlite' in sys.modules)"
+    code = """if True:
+        import sys
+        from pybpf.runtime import libbpf
+        libbpf.library()
+        print("pylibbpf" in sys.modules, "llvmlite" in sys.modules)
+    """
     run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
 

@@ -51,7 +51,7 @@ def test_tracepoint_sees_all_cpus(obj: LoadedObject) -> None:
 def test_unknown_tracepoint(obj: LoadedObject) -> None:
     with pytest.raises(AttachError, match=r"no tracepoint syscalls:sys_enter_getpid2\n.*syscalls:sys_enter_getpid"):
         obj.programs["enter"].attach("syscalls:sys_enter_getpid2")
-    with pytest.raises(AttachError, match="no category 'syscall'; did you mean .*syscalls"):
+    with pytest.raises(AttachError, match=r"no category 'syscall'; did you mean .*syscalls"):
         obj.programs["enter"].attach("syscall:sys_enter_getppid")
     with pytest.raises(AttachError, match="which tracepoint"):
         obj.programs["enter"].attach("getppid")
@@ -114,7 +114,7 @@ def test_uprobe_targets(obj: LoadedObject) -> None:
         with program.attach(**options):
             libc.labs(77)
         assert obj["hash"][2] == 77, options
-    with pytest.raises(AttachError, match="no function 'lab'\nhelp: did you mean .*labs"):
+    with pytest.raises(AttachError, match=r"no function 'lab'\nhelp: did you mean .*labs"):
         program.attach(function="lab")
     with pytest.raises(AttachError, match="no library or program 'nonesuch'"):
         program.attach(file="nonesuch")
@@ -157,11 +157,11 @@ def test_entering_a_namespace_leaves_this_thread_where_it_is(obj: LoadedObject, 
 
 def test_xdp_errors(obj: LoadedObject, network: Any) -> None:
     program = obj.programs["ingress"]
-    with pytest.raises(AttachError, match='to which interface.\nhelp: name it: obj.attach.ingress="eth0"'):
+    with pytest.raises(AttachError, match=r'to which interface.\nhelp: name it: obj.attach.ingress="eth0"'):
         program.attach()
-    with pytest.raises(AttachError, match="no interface nonesuch\nhelp: there are: lo"):
+    with pytest.raises(AttachError, match=r"no interface nonesuch\nhelp: there are: lo"):
         program.attach("nonesuch")
-    with pytest.raises(AttachError, match="no interface nonesuch of network namespace .*\nhelp: .*left"):
+    with pytest.raises(AttachError, match=r"no interface nonesuch of network namespace .*\nhelp: .*left"):
         program.attach("nonesuch", netns=network.name)
     with pytest.raises(AttachError, match="network namespace 'nonesuch'"):
         program.attach("left", netns="nonesuch")
@@ -175,9 +175,12 @@ def test_attaching_all_or_nothing(obj: LoadedObject) -> None:
     with pytest.raises(AttachError, match="'ingress': to which interface"):
         obj.attach()
     assert not obj.links
-    with pytest.raises(PybpfError, match="no program 'ingres' to attach\nhelp: did you mean 'ingress'"):
+    with pytest.raises(PybpfError, match="no program 'ingres' to attach, and no option of that name\nhelp: did you mean 'ingress'"):
         obj.attach(ingres="lo")
-    obj.attach(ingress=None, on_labs={"pid": os.getpid()})
+    with pytest.raises(AttachError, match="no process 999999999"):
+        obj.attach(ingress=None, pid=999_999_999)
+    assert not obj.links
+    obj.attach(ingress=None, on_labs={"offset": 0}, pid=os.getpid())
     assert [link.program.name for link in obj.links] == ["enter", "raw", "on_labs", "on_labs_return"]
     obj.detach()
     assert not obj.links

@@ -89,7 +89,7 @@ def test_array(obj: LoadedObject, listing: str) -> None:
     array[7] = -5
     assert array[7] == -5 and dict(array.items())[7] == -5
     for index in (8, -1, 1 << 40):
-        with pytest.raises(KeyError, match="map 'array' has no index .*; it has 0 to 7"):
+        with pytest.raises(KeyError, match=r"map 'array' has no index .*; it has 0 to 7"):
             array[index]
         with pytest.raises(KeyError):
             array[index] = 1
@@ -141,7 +141,7 @@ def test_deleting_while_iterating(obj: LoadedObject, listing: str) -> None:
     assert sorted(seen) == list(range(50)) and not table
     table.update({key: key for key in range(50)})
     seen = []
-    for key, _ in table.items():
+    for key, _ in table.items():  # noqa: PERF102
         seen.append(key)
         if key % 2:
             table.clear()
@@ -192,8 +192,8 @@ def test_after_close(kit: Any) -> None:
         lambda: table[1], lambda: table.__setitem__(1, 1), lambda: table.__delitem__(1), lambda: list(table),
         lambda: len(table), lambda: 1 in table, lambda: table.clear(), lambda: table.pop(1, None), lambda: table.fd,
         lambda: list(array), lambda: array[0], lambda: len(array), lambda: ring.read(), lambda: ring.poll(0),
-        lambda: list(ring), lambda: obj["hash"], lambda: obj.globals["total"], lambda: obj.attach(), lambda: next(items),
-        lambda: obj.__enter__(),
+        lambda: list(ring), lambda: obj["hash"], lambda: obj.globals["total"], lambda: obj.attach(),
+        lambda: next(items), lambda: obj.__enter__(),
     ]  # fmt: skip
     for use in uses:
         with pytest.raises(ObjectClosed, match="is closed"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pybpf.runtime import ObjectClosed, open_elf
-from pybpf.runtime.printk import Printk, PrintkLine, parse_line
+from pybpf.runtime.printk import Printk, PrintkLine, parse_line, trace_pipe
 from pybpf.runtime.tracefs import tracefs
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def test_waiting(printing: LoadedObject) -> None:
     with Printk(pid=os.getpid()) as lines:
         start = time.monotonic()
         assert lines.poll(0.05) == [] and 0.04 < time.monotonic() - start < 5
+        assert list(lines.poll_for(0.05)) == []
         stop = threading.Event()
 
         def fire() -> None:
@@ -75,7 +76,7 @@ def test_waiting(printing: LoadedObject) -> None:
         thread.start()
         pid = thread.native_id
         try:
-            with Printk() as everything:
+            with trace_pipe() as everything:
                 line = next(line for line in everything if line.text.startswith(f"hello from {os.getpid()}"))
                 assert line.pid == pid and lines.read() == []
         finally:
@@ -86,8 +87,8 @@ def test_waiting(printing: LoadedObject) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("           <...>-2910    [001] b..21    99.5: bpf_trace_printk: hi", PrintkLine("<...>", 2910, 1, 99.5, "hi")),
-        ("  my-task (x)-12 [000] d...1 1.000001: bpf_trace_printk: a: b ", PrintkLine("my-task (x)", 12, 0, 1.000001, "a: b ")),
+        ("       <...>-2910    [001] b..21    99.5: bpf_trace_printk: hi", PrintkLine("<...>", 2910, 1, 99.5, "hi")),
+        ("  my-task (x)-12 [000] d...1 1.25: bpf_trace_printk: a: b ", PrintkLine("my-task (x)", 12, 0, 1.25, "a: b ")),
         ("  sh-7 (   7) [003] ...21 2.5: bpf_trace_printk: ", PrintkLine("sh", 7, 3, 2.5, "")),
     ],
 )  # fmt: skip

@@ -69,13 +69,17 @@ def test_poll_waits_and_gives_up(ring: Any) -> None:
     assert ring.poll(0.05) == []
     assert 0.04 < time.monotonic() - start < 5
     assert ring.poll(0) == []
+    start = time.monotonic()
+    fire(3)
+    assert [event.number for event in ring.poll_for(0.05)] == [0, 1, 2]
+    assert 0.04 < time.monotonic() - start < 5
     timer = threading.Timer(0.05, fire, [3])
     timer.start()
     events = []
     while len(events) < 3:
         events += ring.poll(5)
     timer.join()
-    assert [event.number for event in events] == [0, 1, 2]
+    assert [event.number for event in events] == [3, 4, 5]
 
 
 def test_break_loses_nothing(ring: Any) -> None:
@@ -125,24 +129,22 @@ def test_ctrl_c_gets_out(ring: Any) -> None:
 
 
 def test_events_fired_by_another_thread_all_arrive(ring: Any) -> None:
-    """Reader and writers race; with the reader fast enough nothing may be lost, doubled or out of order."""
+    """Reader and writer race; as long as the buffer is never full nothing may be lost, doubled or out of order."""
     total = 20_000
-    done = threading.Event()
+    seen: list[int] = []
 
     def writer() -> None:
-        for start in range(0, total, 500):
-            fire(500)
-            time.sleep(0.001)
-            assert start >= 0
-        done.set()
+        for fired in range(0, total, 50):
+            while (seen and fired - seen[-1] > 1200) or (not seen and fired > 1200):
+                time.sleep(0.0005)
+            fire(50)
 
     thread = threading.Thread(target=writer)
     thread.start()
-    seen: list[int] = []
     last = kept(total)[-1]
     while not seen or seen[-1] != last:
-        events = ring.poll(5)
-        assert events or not done.is_set()
+        events = ring.poll(20)
+        assert events
         seen += [event.number for event in events]
     thread.join()
     assert seen == kept(total)

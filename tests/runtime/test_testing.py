@@ -35,14 +35,14 @@ def test_raw_tracepoint(obj: LoadedObject) -> None:
     program = obj.programs["raw"]
     result = program.test(context=b"".join(value.to_bytes(8, "little") for value in (0, 110)))
     assert result.retval == 0 and obj["hash"][1] == 1
-    with pytest.raises(RunError, match="EINVAL.*\nhelp: check the context's size"):
+    with pytest.raises(RunError, match=r"EINVAL.*\nhelp: check the context's size"):
         program.test(context=bytes(8))
 
 
 def test_errors(obj: LoadedObject) -> None:
     with pytest.raises(RunError, match="needs a packet"):
         obj.programs["ingress"].test()
-    with pytest.raises(RunError, match="13 bytes is too short\nhelp: it starts with an Ethernet header"):
+    with pytest.raises(RunError, match=r"13 bytes is too short\nhelp: it starts with an Ethernet header"):
         obj.programs["ingress"].test(bytes(13))
     with pytest.raises(RunError, match="repeat must be at least 1"):
         obj.programs["ingress"].test(bytes(64), repeat=0)
