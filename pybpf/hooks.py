@@ -8,7 +8,7 @@ them, are the arguments of the probed function or tracepoint as numbers of 64 bi
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
-from pybpf.compiler.schema.specs import ContextSpec, ProgramSpec
+from pybpf.compiler.schema.specs import ProgramSpec
 from pybpf.compiler.schema.types import I32, NONE
 from pybpf.program import Program, annotation_of
 from pybpf.stdlib.sections import SECTIONS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec
 
+    from pybpf.compiler.schema.specs import ContextSpec
     from pybpf.compiler.schema.types import Type
     from pybpf.stdlib.actions import XDP
     from pybpf.stdlib.contexts import PtRegs, RawTracepointContext, TracepointContext, XdpContext
@@ -147,10 +148,12 @@ class _ArgumentsHook(Hook):
         self.offsets = offsets
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
+        from pybpf.stdlib.contexts import Context
+
         spec: ContextSpec = self.wanted.__bpf__
         _, said = self.first(function)
         has_context = isinstance(said, type) and issubclass(said, self.wanted)
-        if isinstance(said, type) and not has_context and isinstance(getattr(said, "__bpf__", None), ContextSpec):
+        if isinstance(said, type) and not has_context and issubclass(said, Context):
             raise self.wrong_context(function, said, self.wanted.__name__)
         count = function.__code__.co_argcount - has_context
         if count > len(self.offsets):

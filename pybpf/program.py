@@ -105,7 +105,8 @@ def annotation_of(function: Any, name: str) -> Any:
     code, cells = function.__code__, function.__closure__ or ()
     closed = {free: cell.cell_contents for free, cell in zip(code.co_freevars, cells) if _filled(cell)}
     try:
-        return eval(found, names, closed)
+        made = eval(found, names, closed)
+        return eval(made, names, closed) if isinstance(made, str) else made  # quoted, under the future import too
     except DeclarationError:
         raise
     except Exception as error:

@@ -54,7 +54,7 @@ def evaluated(cls: Any, field: str, annotation: Any) -> Any:
     """What an annotation stands for. Raises DeclarationTypeError, which names the class and the field."""
     if not isinstance(annotation, str):
         return annotation
-    scope: dict[str, Any] = cls.__dict__.get("_scope") or {}
+    scope: dict[str, Any] = cls.__dict__.get("__bpf_scope__") or {}
     module = sys.modules.get(cls.__module__)
     names = module.__dict__ if module is not None else {}
     if annotation in scope:
@@ -63,7 +63,8 @@ def evaluated(cls: Any, field: str, annotation: Any) -> Any:
         return names[annotation]
     where = f"{cls.__name__}.{field}"
     try:
-        return eval(annotation, names, scope)
+        made = eval(annotation, names, scope)
+        return eval(made, names, scope) if isinstance(made, str) else made  # quoted, under the future import too
     except DeclarationTypeError as error:
         raise DeclarationTypeError(f"{where}: {error.title}", help=error.help) from None
     except NameError as error:

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
     H = TypeVar("H", bound=Struct)
 
-__all__ = ["Packet", "PtRegs", "RawTracepointContext", "TracepointContext", "XdpContext"]
+__all__ = ["Context", "Packet", "PtRegs", "RawTracepointContext", "TracepointContext", "XdpContext"]
 
 _PACKET = PtrType(None, Space.PACKET)
 _PACKET_END = PtrType(None, Space.PACKET_END)
 
 
-class Packet:
+class Context:
+    """Base of all context classes."""
+
+
+class Packet(Context):
     """A packet that can be read in place. `cursor` is the address of what `parse` and `skip` come to next."""
 
     if TYPE_CHECKING:
@@ -66,7 +70,7 @@ class XdpContext(Packet):
         egress_ifindex: int
 
 
-class PtRegs:
+class PtRegs(Context):
     """The registers of a probed function, x86-64: `struct pt_regs`, names as in the user ABI."""
 
     if TYPE_CHECKING:
@@ -93,14 +97,14 @@ class PtRegs:
         ss: int
 
 
-class RawTracepointContext:
+class RawTracepointContext(Context):
     """The arguments of a raw tracepoint, as numbers: `struct bpf_raw_tracepoint_args`."""
 
     if TYPE_CHECKING:
         args: Array[int, L[12]]
 
 
-class TracepointContext:
+class TracepointContext(Context):
     """The record of a tracepoint; its fields are those that the tracepoint's format lists.
 
     Any field may be read. A subclass with annotations names fields for an editor, and is checked against the format:
@@ -111,9 +115,9 @@ class TracepointContext:
     """
 
     def __init_subclass__(cls) -> None:
-        cls._scope = scope_of(sys._getframe(1))
+        cls.__bpf_scope__ = scope_of(sys._getframe(1))
 
-    _scope: ClassVar[dict[str, Any] | None] = None
+    __bpf_scope__: ClassVar[dict[str, Any] | None] = None
 
     if TYPE_CHECKING:
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.types import BoolType, EnumType, IntType, StructType, layout
+from pybpf.compiler.schema.types import BoolType, EnumType, IntType, StructType, Type, layout
 from pybpf.stdlib.annotations import annotated, evaluated, scope_of
 from pybpf.stdlib.types import type_of, why_not
 
@@ -46,8 +46,8 @@ class _StructMeta(type):
         fallback: dict[str, Any] = {}
         for base in reversed(bases):
             if isinstance(base, _StructMeta):
-                annotations.update(base.__dict__.get("_annotations", {}))
-                fallback.update(base.__dict__.get("_defaults", {}))
+                annotations.update(base.__dict__.get("__bpf_fields__", {}))
+                fallback.update(base.__dict__.get("__bpf_defaults__", {}))
         for field in own:
             if field in annotations:
                 raise DeclarationTypeError(f"{name}.{field} is declared in a base class already")
@@ -57,11 +57,11 @@ class _StructMeta(type):
                 fallback[field] = namespace.pop(field)
         annotations.update(own)
         namespace["__slots__"] = tuple(own)
-        namespace["_annotations"] = annotations
-        namespace["_defaults"] = fallback
-        namespace["_packed"] = packed
+        namespace["__bpf_fields__"] = annotations
+        namespace["__bpf_defaults__"] = fallback
+        namespace["__bpf_packed__"] = packed
         # Names of the function around the class, for annotations that are strings.
-        namespace["_scope"] = scope_of(sys._getframe(1))
+        namespace["__bpf_scope__"] = scope_of(sys._getframe(1))
         namespace["__match_args__"] = ()
         return super().__new__(mcls, name, bases, namespace)
 
@@ -71,23 +71,31 @@ class _StructMeta(type):
     @property
     def __bpf__(cls) -> StructType:
         """The layout. Raises DeclarationTypeError, which names the struct and the field."""
-        made: StructType | None = cls.__dict__.get("_layout")
+        made: StructType | None = cls.__dict__.get("__bpf_layout__")
         if made is None:
-            if "_annotations" not in cls.__dict__:
+            if "__bpf_fields__" not in cls.__dict__:
                 raise AttributeError("__bpf__")
             made = _lay_out(cls)
             made.owner = cls
-            cls._layout = made
-            cls._scope = None
+            cls.__bpf_layout__ = made
+            cls.__bpf_scope__ = None
         return made
 
 
 def _lay_out(cls: Any) -> StructType:
     name: str = cls.__name__
-    if not cls._annotations:
+    if not cls.__bpf_fields__:
         raise DeclarationTypeError(f"struct {name} has no fields", help="annotate at least one: `count: u64`")
+    # Annotations of a base mean what they mean in its own module, so its fields come with their types.
+    inherited: dict[str, Type] = {}
+    for base in cls.__bases__:
+        if "__bpf_fields__" in base.__dict__:
+            inherited.update({field.name: field.type for field in base.__bpf__.fields})
     members = []
-    for field, annotation in cls._annotations.items():
+    for field, annotation in cls.__bpf_fields__.items():
+        if field in inherited:
+            members.append((field, inherited[field]))
+            continue
         annotation = evaluated(cls, field, annotation)
         try:
             kind = type_of(annotation)
@@ -96,7 +104,7 @@ def _lay_out(cls: Any) -> StructType:
         if kind is None:
             raise DeclarationTypeError(f"{name}.{field}: {why_not(annotation)}")
         members.append((field, kind))
-    return layout(name, members, packed=cls._packed)
+    return layout(name, members, packed=cls.__bpf_packed__)
 
 
 if TYPE_CHECKING:
@@ -121,7 +129,7 @@ else:
 
         def __init__(self, **values):
             cls = type(self)
-            if len(values) != len(cls._annotations) or values.keys() != cls._annotations.keys():
+            if len(values) != len(cls.__bpf_fields__) or values.keys() != cls.__bpf_fields__.keys():
                 values = _complete(cls, values)
             for field, value in values.items():
                 setattr(self, field, value)
@@ -129,19 +137,19 @@ else:
         def __eq__(self, other):
             if type(other) is not type(self):
                 return NotImplemented
-            return all(getattr(self, field) == getattr(other, field) for field in type(self)._annotations)
+            return all(getattr(self, field) == getattr(other, field) for field in type(self).__bpf_fields__)
 
         def __hash__(self):
             # Structs are map keys, so `dict(obj[flows])` has to work; as with any key, leave it alone once it is one.
-            return hash((type(self).__name__, *[_hashable(getattr(self, field)) for field in type(self)._annotations]))
+            return hash((type(self).__name__, *[_hashable(getattr(self, field)) for field in type(self).__bpf_fields__]))
 
         def __repr__(self):
-            inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self)._annotations])
+            inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self).__bpf_fields__])
             return f"{type(self).__name__}({inner})"
 
         def __copy__(self):
             made = object.__new__(type(self))
-            for field in type(self)._annotations:
+            for field in type(self).__bpf_fields__:
                 setattr(made, field, getattr(self, field))
             return made
 
@@ -156,15 +164,15 @@ def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The values of all fields, with defaults filled in; TypeError as a dataclass raises it."""
     from pybpf.stdlib.types import fresh
 
-    extra = [field for field in given if field not in cls._annotations]
+    extra = [field for field in given if field not in cls.__bpf_fields__]
     if extra:
         raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {extra[0]!r}")
-    missing = [field for field in cls._annotations if field not in given and field not in cls._defaults]
+    missing = [field for field in cls.__bpf_fields__ if field not in given and field not in cls.__bpf_defaults__]
     if missing:
         plural = "s" if missing[1:] else ""
         names = ", ".join(map(repr, missing))
         raise TypeError(f"{cls.__name__}() missing {len(missing)} required keyword argument{plural}: {names}")
-    return {field: given[field] if field in given else fresh(cls._defaults[field]) for field in cls._annotations}
+    return {field: given[field] if field in given else fresh(cls.__bpf_defaults__[field]) for field in cls.__bpf_fields__}
 
 
 def _hashable(value: Any) -> Any:
@@ -173,7 +181,7 @@ def _hashable(value: Any) -> Any:
 
 def defaults(cls: type[Struct]) -> dict[str, Any]:
     """Default values of the fields that have one."""
-    found: dict[str, Any] = cls._defaults  # type: ignore[attr-defined]
+    found: dict[str, Any] = cls.__bpf_defaults__  # type: ignore[attr-defined]
     return found
 
 
