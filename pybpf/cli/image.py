@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
+    from typing import Any
 
     # source file, whether it is a package, its time of change in ns, its size in bytes, its code
     Entry = tuple[str, bool, int, int, CodeType]
@@ -112,7 +113,8 @@ def _entry(module: ModuleType) -> Entry | None:
     source = _source(module)
     try:
         status = os.stat(source)
-        code = module.__spec__.loader.get_code(module.__name__)  # type: ignore[union-attr]
+        loader: Any = module.__spec__.loader if module.__spec__ else None
+        code = loader.get_code(module.__name__)
     except (OSError, AttributeError, ImportError):
         return None
     return source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, code

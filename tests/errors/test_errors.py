@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pybpf.build import check
+from pybpf.building import check
 from pybpf.cli.module import import_file, programs_of
 from pybpf.compiler.diagnostics.base import CompileError
 from pybpf.compiler.diagnostics.catalogue import catalogue, explanation
@@ -55,7 +55,8 @@ def test_text(path: Path, update: bool) -> None:
         return
     expected = golden.read_text() if golden.exists() else ""
     if text != expected:
-        diff = difflib.unified_diff(expected.splitlines(), text.splitlines(), "expected", "produced", lineterm="", n=100)
+        old, new = expected.splitlines(), text.splitlines()
+        diff = difflib.unified_diff(old, new, "expected", "produced", lineterm="", n=100)
         pytest.fail("\n".join([f"{path.relative_to(HERE)} (pytest --update accepts it)", *diff]), pytrace=False)
 
 

@@ -1,4 +1,4 @@
-"""What `pip install` gives: a wheel and an sdist with all of our files, as real files, that work on every Python found."""
+"""What `pip install` gives: a wheel and an sdist with all of our files, as real ones, that work on every Python found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"pybpf": "pybpf", "compiler": "pybpf/compiler", "stdlib": "pybpf/stdlib"}  # folder -> where it is imported from
+PARTS = {"pybpf": "pybpf", "compiler": "pybpf/compiler", "stdlib": "pybpf/stdlib"}  # folder -> its place
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
@@ -107,7 +107,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     here = tmp_path_factory.mktemp("expected")
     (here / "hello.py").write_text(HELLO)
     command = [sys.executable, "-m", "pybpf.cli", "build", "hello.py", "-o", "-"]
-    made = subprocess.run(command, cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    made = subprocess.run(command, cwd=here, env=environment, check=True, capture_output=True)
     return made.stdout
 
 
@@ -129,7 +130,8 @@ def test_wheel_works_in_a_fresh_environment(
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
     assert (tmp_path / "hello.bpf.o").read_bytes() == expected
     origin = "import pybpf.compiler, pybpf.stdlib, sys; print(pybpf.compiler.__file__, pybpf.stdlib.__file__)"
-    where = subprocess.run([venv / "bin" / "python", "-c", origin], cwd=tmp_path, env=clean, capture_output=True, text=True)
+    command = [venv / "bin" / "python", "-c", origin]
+    where = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
     assert all(path.startswith(str(venv)) for path in where.stdout.split()), where
 
 

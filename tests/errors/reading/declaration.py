@@ -1,3 +1,5 @@
-from pybpf import HashMap, u32
+from pybpf import Array, L, Struct, u8
 
-names = HashMap[u32, str](max_entries=8)
+
+class Packet(Struct):
+    data: Array[u8, L[0]]

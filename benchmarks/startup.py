@@ -1,0 +1,85 @@
+"""How long a cold `pybpf build` takes, as a whole process, beside clang on the same program in C.
+
+    .venv/bin/python benchmarks/startup.py [--rounds 40] [--write]
+
+Both are run in turns, so that whatever else the machine does hits both alike; each round gives a pair. Shown are the
+median, the fastest, and how often pybpf was the faster of a pair. "cold" is a process with nothing in memory; files
+are in the page cache and Python's `.pyc` files (and pybpf's image of them) exist, as after any first run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+RESULTS = HERE / "startup.txt"
+
+
+def commands(out: str) -> dict[str, list[str]]:
+    """What is run, by the name it has in the table."""
+    triplet = f"{platform.machine()}-linux-gnu"
+    c = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I/usr/include/{triplet}", "-c", str(HERE / "hello.c"), "-o"]
+    pybpf = str(Path(sys.executable).with_name("pybpf"))
+    found = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "pybpf build hello.py": [pybpf, "build", str(EXAMPLES / "hello.py"), "-o", f"{out}/hello.bpf.o"],
+        "pybpf build opensnoop.py": [pybpf, "build", str(EXAMPLES / "opensnoop.py"), "-o", f"{out}/opensnoop.bpf.o"],
+        "pybpf build xdp_count.py": [pybpf, "build", str(EXAMPLES / "xdp_count.py"), "-o", f"{out}/xdp_count.bpf.o"],
+    }
+    if shutil.which("clang-19"):
+        found["clang-19 -O2 -g hello.c"] = ["clang-19", *c, f"{out}/hello.o"]
+    return found
+
+
+def measure(rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each command in each round; the two first rounds only warm up."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryDirectory() as out:
+        todo = commands(out)
+        times: dict[str, list[float]] = {name: [] for name in todo}
+        for index in range(rounds + 2):
+            for name, command in todo.items():
+                start = time.perf_counter()
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+                if index >= 2:
+                    times[name].append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def table(times: dict[str, list[float]]) -> str:
+    rows = [f"{'ms':28} {'median':>8} {'fastest':>8}"]
+    for name, values in times.items():
+        rows.append(f"{name:28} {statistics.median(values):8.1f} {min(values):8.1f}")
+    clang = times.get("clang-19 -O2 -g hello.c")
+    if clang:
+        ours = times["pybpf build hello.py"]
+        wins = sum(a <= b for a, b in zip(ours, clang))
+        ratio = statistics.median([a / b for a, b in zip(ours, clang)])
+        rows.append(f"\nhello: pybpf was faster in {wins} of {len(ours)} pairs; median of pybpf / clang: {ratio:.2f}")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
+    options = parser.parse_args()
+    text = table(measure(options.rounds))
+    print(text)
+    if options.write:
+        system = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
+        RESULTS.write_text(f"benchmarks/startup.py --rounds {options.rounds}\n{system}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

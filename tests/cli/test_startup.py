@@ -1,0 +1,108 @@
+"""A cold `pybpf build` is fast because of what it does not import, and because of the image of its modules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Each of these takes one to forty milliseconds to import.
+HEAVY = {
+    "argparse", "ast", "asyncio", "click", "collections", "contextlib", "copy", "ctypes", "dataclasses", "elftools",
+    "enum", "functools", "importlib.metadata", "importlib.util", "inspect", "json", "lark", "linecache", "logging",
+    "pathlib", "re", "rich", "shutil", "string", "subprocess", "tempfile", "textwrap", "threading", "tokenize",
+    "traceback", "typing", "typing_extensions", "warnings",
+}  # fmt: skip
+
+SCRIPT = """
+import sys
+before = set(sys.modules)
+from pybpf.cli import main
+code = main(["build", {file!r}, "-o", {out!r}])
+print(code, *sorted(set(sys.modules) - before))
+"""
+
+
+def clean() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**environment, "PYTHONPATH": str(ROOT)}
+
+
+def test_nothing_heavy_is_imported_to_build(tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(
+        "from pybpf import TracepointContext, comm, pid, printk, tracepoint\n\n\n"
+        '@tracepoint("syscalls:sys_enter_openat")\n'
+        "def hello(ctx: TracepointContext) -> None:\n"
+        '    printk(f"{comm()} [{pid()}] opens a file")\n'
+    )
+    script = SCRIPT.format(file=str(tmp_path / "probe.py"), out=str(tmp_path / "probe.o"))
+    done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, env=clean())
+    code, *modules = done.stdout.split()
+    assert (code, done.stderr) == ("0", "")
+    assert HEAVY.isdisjoint(modules), sorted(HEAVY & set(modules))
+    assert not [name for name in modules if name.startswith("pybpf.runtime")]
+
+
+PROBE = """
+import os, sys
+sys.path.insert(0, {root!r})
+import pybpf.cli.image as image
+image.path_of_image = lambda: {path!r}
+found = image.install()
+import pybpf.compiler.schema.types as types, pybpf.compiler.schema as package
+found.save_if_incomplete()
+print(sorted(found.used))
+print(types.__file__, package.__path__, types.U32, types.__spec__.origin, types.__package__)
+"""
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    return tmp_path / "modules.image"
+
+
+def probe(image: Path, root: Path = ROOT) -> tuple[str, str]:
+    """(names of modules that came from the image, what those modules look like)."""
+    script = PROBE.format(root=str(root), path=str(image))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=clean(), check=True)
+    used, looks = done.stdout.strip().split("\n")
+    return used, looks
+
+
+def test_modules_from_the_image_are_as_if_imported(image: Path) -> None:
+    used, looks = probe(image)
+    assert used == "[]"
+    again, same = probe(image)
+    assert "pybpf.compiler.schema.types" in again
+    assert same == looks
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"N", b"(\x02\x00\x00\x00"])
+def test_a_broken_image_does_no_harm(image: Path, content: bytes) -> None:
+    image.write_bytes(content)
+    assert probe(image)[0] == "[]"
+    assert "schema.types" in probe(image)[0]
+
+
+def test_a_changed_source_is_not_taken_from_the_image(image: Path, tmp_path: Path) -> None:
+    import shutil
+
+    for folder in ("pybpf", "compiler", "stdlib"):
+        shutil.copytree(ROOT / folder, tmp_path / "tree" / folder, symlinks=True)
+    tree = tmp_path / "tree"
+    probe(image, tree)
+    source = tree / "compiler" / "schema" / "types.py"
+    source.write_text(source.read_text() + "\n\nU32 = IntType(16)\n")
+    used, looks = probe(image, tree)
+    assert "schema.types'" not in used and "schema.record" in used
+    assert " u16 " in looks
+    assert "schema.types'" in probe(image, tree)[0], "the new one is kept in its place"
+
+
+def test_an_image_that_can_not_be_written_is_done_without(tmp_path: Path) -> None:
+    assert probe(tmp_path / "no" / "such" / "modules.image")[0] == "[]"
