@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import ItemsView, MutableMapping, ValuesView
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybpf.runtime import mapops
 from pybpf.runtime.codec import Codec, codec
@@ -25,22 +25,25 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedMap", "PerCpu"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 _UNSET: Any = object()
 _BATCHED = {"HASH", "ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "LRU_HASH", "LRU_PERCPU_HASH"}
 
 
-class PerCpu(list[Any]):
-    """One value per CPU, in the order of the CPUs. `sum()`, `max()` and `min()` over them."""
+class PerCpu(list[V]):
+    """One value per CPU, in the order of the CPUs. `sum()`, `max()` and `min()` over them, where they are numbers."""
 
-    def sum(self) -> Any:
+    def sum(self: PerCpu[int]) -> int:
         """The total over all CPUs."""
         return sum(self)
 
-    def max(self) -> Any:
+    def max(self: PerCpu[int]) -> int:
         """The largest of them."""
         return max(self)
 
-    def min(self) -> Any:
+    def min(self: PerCpu[int]) -> int:
         """The smallest of them."""
         return min(self)
 
@@ -54,11 +57,11 @@ class _PerCpuCodec:
         self.stride = (one.size + 7) // 8 * 8
         self.size = self.stride * cpus
 
-    def decode(self, buffer: Any, at: int) -> PerCpu:
+    def decode(self, buffer: Any, at: int) -> PerCpu[Any]:
         one, stride = self.one.decode, self.stride
         return PerCpu([one(buffer, at + cpu * stride) for cpu in range(self.cpus)])
 
-    def decode_many(self, buffer: Any, count: int, stride: int) -> list[PerCpu]:
+    def decode_many(self, buffer: Any, count: int, stride: int) -> list[PerCpu[Any]]:
         return [self.decode(buffer, at) for at in range(0, count * stride, stride)]
 
     def encode(self, value: Any) -> bytes:
@@ -69,7 +72,7 @@ class _PerCpuCodec:
         return b"".join([self.one.encode(item).ljust(self.stride, b"\0") for item in value])
 
 
-class LoadedMap(MutableMapping[Any, Any]):
+class LoadedMap(MutableMapping[K, V]):
     """A map in the kernel. It lives as long as its object is open; after that every use raises `ObjectClosed`."""
 
     def __init__(self, fd: int, spec: MapSpec, max_entries: int, check: Callable[[], None]) -> None:
@@ -83,7 +86,7 @@ class LoadedMap(MutableMapping[Any, Any]):
         self._indexed = spec.kind.indexed
         self._key = codec(spec.key, f"key of map {spec.name!r}")
         value = codec(spec.value, f"value of map {spec.name!r}")
-        self._value = _PerCpuCodec(value, mapops.possible_cpus()) if spec.kind.percpu else value
+        self._value: Any = _PerCpuCodec(value, mapops.possible_cpus()) if spec.kind.percpu else value
 
     @property
     def fd(self) -> int:
@@ -94,7 +97,7 @@ class LoadedMap(MutableMapping[Any, Any]):
     @property
     def cpus(self) -> int:
         """Values a key has: the number of possible CPUs for a per-CPU map, else 1."""
-        return self._value.cpus if isinstance(self._value, _PerCpuCodec) else 1
+        return mapops.possible_cpus() if self.spec.kind.percpu else 1
 
     # ---------------------------------------------------------------------- elements
 
@@ -109,8 +112,8 @@ class LoadedMap(MutableMapping[Any, Any]):
             return KeyError(f"map {self.name!r} has no index {key!r}; it has 0 to {self.max_entries - 1}")
         return KeyError(key)
 
-    def __getitem__(self, key: Any) -> Any:
-        found = self.get(key, _UNSET)
+    def __getitem__(self, key: K) -> V:
+        found: V = self.get(key, _UNSET)
         if found is _UNSET:
             raise self._missing(key)
         return found
@@ -133,7 +136,7 @@ class LoadedMap(MutableMapping[Any, Any]):
         except OSError as error:
             raise self._failed("reading", error) from error
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: K, value: V) -> None:
         raw = self._encode_key(key)
         if raw is None:
             raise self._missing(key)
@@ -144,7 +147,7 @@ class LoadedMap(MutableMapping[Any, Any]):
         except OSError as error:
             raise self._failed("writing", error) from error
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: K) -> None:
         self._refuse_deletion()
         raw = self._key.encode(key)
         self._check()
@@ -169,7 +172,7 @@ class LoadedMap(MutableMapping[Any, Any]):
             raise self._missing(key)
         return default
 
-    def popitem(self) -> tuple[Any, Any]:
+    def popitem(self) -> tuple[K, V]:
         """Remove some element and give it; KeyError when there is none."""
         self._refuse_deletion()
         for key in self:
@@ -218,17 +221,17 @@ class LoadedMap(MutableMapping[Any, Any]):
         except OSError as error:
             raise self._failed("listing", error) from error
 
-    def _pairs(self) -> Iterator[tuple[Any, Any]]:
+    def _pairs(self) -> Iterator[tuple[K, V]]:
         for count, keys, values in self._batches():
             yield from zip(
                 self._key.decode_many(keys, count, self._key.size),
                 self._value.decode_many(values, count, self._value.size),
             )
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[K]:
         if self._indexed:
             self._check()
-            yield from range(self.max_entries)
+            yield from range(self.max_entries)  # type: ignore[misc]
             return
         for count, keys, _ in self._batches():
             yield from self._key.decode_many(keys, count, self._key.size)
@@ -242,10 +245,10 @@ class LoadedMap(MutableMapping[Any, Any]):
     def __bool__(self) -> bool:
         return self._indexed or next(self._batches(), None) is not None
 
-    def items(self) -> ItemsView[Any, Any]:
+    def items(self) -> ItemsView[K, V]:
         return _Items(self)
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> ValuesView[V]:
         return _Values(self)
 
     def __repr__(self) -> str:
@@ -276,22 +279,22 @@ class LoadedMap(MutableMapping[Any, Any]):
         return PybpfError(f"{doing} map {self.name!r}: {errno_name(error.errno or 0)}")
 
 
-class _Items(ItemsView[Any, Any]):
+class _Items(ItemsView[K, V]):
     """Pairs read batch by batch, instead of a lookup for each key."""
 
-    def __init__(self, source: LoadedMap) -> None:
+    def __init__(self, source: LoadedMap[K, V]) -> None:
         super().__init__(source)
         self._source = source
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[K, V]]:
         return self._source._pairs()
 
 
-class _Values(ValuesView[Any]):
-    def __init__(self, source: LoadedMap) -> None:
+class _Values(ValuesView[V]):
+    def __init__(self, source: LoadedMap[Any, V]) -> None:
         super().__init__(source)
         self._source = source
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[V]:
         for _, value in self._source._pairs():
             yield value

@@ -15,7 +15,7 @@ import ctypes
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
 from pybpf.compiler.schema.types import BytesType, size_of
@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pybpf.runtime.links import Link
+    from pybpf.runtime.maps import PerCpu
     from pybpf.runtime.verifier import Origin
+    from pybpf.stdlib.maps import Map, PerCpuArray, PerCpuHash, RingBuffer
 
 __all__ = ["CompiledObject", "LoadedObject", "load_object", "open_elf"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _LOG_SIZES = (16 << 20, 256 << 20)  # bytes of address space; only what the kernel writes takes memory
 
@@ -104,7 +109,7 @@ class LoadedObject:
         self.globals = variables.Globals({}, {}, {}, self._check)
         self.name = name
         self.programs: dict[str, LoadedProgram] = {}
-        self.maps: dict[str, LoadedMap | LoadedRingBuffer] = {}
+        self.maps: dict[str, Any] = {}  # LoadedMap, LoadedRingBuffer, UntypedMap
         self.messages: tuple[str, ...] = ()  # libbpf's warnings
         self._handle: int | None = None
         self._links: list[Link] = []
@@ -241,6 +246,19 @@ class LoadedObject:
     def _check(self) -> None:
         if self._closed.is_set():
             raise ObjectClosed(f"object {self.name!r}")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, what: RingBuffer[V]) -> LoadedRingBuffer[V]: ...
+        @overload
+        def __getitem__(self, what: PerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, what: PerCpuArray[V]) -> LoadedMap[int, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, what: Map[K, V]) -> LoadedMap[K, V]: ...
+        @overload
+        def __getitem__(self, what: Any) -> Any: ...
 
     def __getitem__(self, what: Any) -> Any:
         """The map, or the global's value, of a declaration or a name."""

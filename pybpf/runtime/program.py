@@ -79,11 +79,12 @@ class LoadedProgram:
 
         Raises `AttachError` or `NotPermitted`. The link lives until it is detached or the object closed.
         """
-        self.owner._check()
         if target is not None:
             options["target"] = target
-        link = links.attach(self, options)
-        self.owner._add_link(link)
+        with self.owner._lock:  # nobody closes the object meanwhile
+            self.owner._check()
+            link = links.attach(self, options)
+            self.owner._add_link(link)
         return link
 
     def test(

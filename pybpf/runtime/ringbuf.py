@@ -26,7 +26,7 @@ import select
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pybpf.runtime.codec import Codec, codec
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
@@ -39,11 +39,13 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedRingBuffer"]
 
+V = TypeVar("V")
+
 _BUSY, _DISCARD, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
 _BATCH = 1024  # records decoded at once while iterating: keeps the first event's delay short
 
 
-class LoadedRingBuffer:
+class LoadedRingBuffer(Generic[V]):
     """A ring buffer in the kernel; events come as values of the declared type, or as bytes where none is known.
 
     One consumer per buffer: several threads may read it, but each event goes to one of them.
@@ -59,7 +61,7 @@ class LoadedRingBuffer:
         self._codec: Codec | None = codec(spec.value, f"event of {spec.name!r}") if spec.value is not None else None
         # Taken to consume and to close, never while waiting. Reentrant: a signal handler may close the object.
         self._lock = threading.RLock()
-        self._pending: deque[Any] = deque()
+        self._pending: deque[V] = deque()
         self._closed = False
         self._waiting = 0
         self._wake = -1
@@ -74,12 +76,12 @@ class LoadedRingBuffer:
 
     # ---------------------------------------------------------------------- taking events
 
-    def read(self) -> list[Any]:
+    def read(self) -> list[V]:
         """All events that are there now, oldest first."""
         self._check()
         return self._drain()
 
-    def _drain(self) -> list[Any]:
+    def _drain(self) -> list[V]:
         events = list(self._take_pending())
         while True:
             batch = self._consume(_BATCH)
@@ -87,7 +89,7 @@ class LoadedRingBuffer:
             if len(batch) < _BATCH:
                 return events
 
-    def poll(self, timeout: float | None = None) -> list[Any]:
+    def poll(self, timeout: float | None = None) -> list[V]:
         """Wait for an event for at most `timeout` seconds (None: for ever); then all events that are there.
 
         Empty when the time is over, or when the object is closed meanwhile.
@@ -99,16 +101,16 @@ class LoadedRingBuffer:
             if events or not self._wait(deadline):
                 return events
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[V]:
         return self.poll_for(None)
 
-    def poll_for(self, seconds: float | None) -> Iterator[Any]:
+    def poll_for(self, seconds: float | None) -> Iterator[V]:
         """Events as they come, for some seconds (None: for ever), or until the object is closed."""
         self._check()
         deadline = None if seconds is None else time.monotonic() + seconds
         return self._until(deadline)
 
-    def _until(self, deadline: float | None) -> Iterator[Any]:
+    def _until(self, deadline: float | None) -> Iterator[V]:
         while True:
             yield from self._take_pending()
             if deadline is not None and time.monotonic() > deadline:
@@ -117,7 +119,7 @@ class LoadedRingBuffer:
             if not self._pending and not self._wait(deadline):
                 return
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def __aiter__(self) -> AsyncIterator[V]:
         self._check()
         import asyncio
 
@@ -147,7 +149,7 @@ class LoadedRingBuffer:
                 os.close(fd)
             self._leave_wait()
 
-    def _take_pending(self) -> Iterator[Any]:
+    def _take_pending(self) -> Iterator[V]:
         """Events decoded before and not yet given out: what a loop left behind by `break`."""
         pending = self._pending
         while pending:
@@ -176,7 +178,7 @@ class LoadedRingBuffer:
         self._mask = size - 1
         self._position: int = self._consumer[0]
 
-    def _consume(self, limit: int) -> list[Any]:
+    def _consume(self, limit: int) -> list[V]:
         """Decode up to `limit` records and give their space back; fewer means that there are no more."""
         with self._lock:
             if self._closed:
@@ -190,10 +192,10 @@ class LoadedRingBuffer:
                     return []
                 raise
 
-    def _consume_mapped(self, limit: int) -> list[Any]:
+    def _consume_mapped(self, limit: int) -> list[V]:
         end: int = self._producer[0]
         fence()
-        events: list[Any] = []
+        events: list[V] = []
         position = self._position
         while position < end and len(events) < limit:
             batch, position, busy = self._records(position, end, limit - len(events))
@@ -205,7 +207,7 @@ class LoadedRingBuffer:
             self._consumer[0] = self._position = position
         return events
 
-    def _records(self, position: int, end: int, limit: int) -> tuple[list[Any], int, bool]:
+    def _records(self, position: int, end: int, limit: int) -> tuple[list[V], int, bool]:
         """The run of like records at a position: (events, position after them, whether the next one is BUSY)."""
         start = position & self._mask
         header: int = self._words[start >> 2]
@@ -224,7 +226,7 @@ class LoadedRingBuffer:
         first = start + 8
         data = self._data
         if self._codec is None:
-            events = [bytes(data[at : at + length]) for at in range(first, first + count * step, step)]
+            events: list[Any] = [bytes(data[at : at + length]) for at in range(first, first + count * step, step)]
         elif length < self._codec.size:
             raise PybpfError(
                 f"ring buffer {self.name!r}: a record of {length} bytes, but {self._codec.type} has {self._codec.size}",

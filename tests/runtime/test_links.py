@@ -175,7 +175,7 @@ def test_attaching_all_or_nothing(obj: LoadedObject) -> None:
     with pytest.raises(AttachError, match="'ingress': to which interface"):
         obj.attach()
     assert not obj.links
-    with pytest.raises(PybpfError, match="no program 'ingres' to attach, and no option of that name\nhelp: did you mean 'ingress'"):
+    with pytest.raises(PybpfError, match=r"no program 'ingres' to attach.*\nhelp: did you mean 'ingress'"):
         obj.attach(ingres="lo")
     with pytest.raises(AttachError, match="no process 999999999"):
         obj.attach(ingress=None, pid=999_999_999)
