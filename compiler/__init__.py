@@ -42,7 +42,7 @@ def compile(
     of the declared ones. `observe` is called with the name and the value of every stage, before the next one begins; the
     value may change afterwards. Raises CompileError with everything that is wrong.
     """
-    from pybpf.compiler.codegen import generate
+    from pybpf.compiler.codegen import compile_function
     from pybpf.compiler.elf.writer import write_object
     from pybpf.compiler.frontend import check, parse
     from pybpf.compiler.irbuild import build
@@ -56,9 +56,9 @@ def compile(
     see("tree", typed)
     module = build(typed, target)  # SSA, as the program says it
     see("ir:before", module)
-    optimise(module, target, see)  # SSA, as it should run
+    optimise(module, observe=lambda name, function: see(f"ir:after-{name}", function))  # SSA, as it should run
     see("ir", module)
-    machine = [generate(function, target) for function in module.functions]  # instructions, registers allocated
+    machine = [compile_function(function, target.cpu) for function in module.functions]  # instructions, registers allocated
     see("asm", machine)
     model = link(module, typed, machine, initial)  # everything that goes into the object
     see("model", model)

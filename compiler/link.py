@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pybpf.compiler.elf.model import LineRecord, Literal, ObjectFunction, ObjectModel, Param, Reloc
+from pybpf.compiler.elf.model import Literal, ObjectFunction, ObjectModel, Param
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import I32
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.frontend.tree import Typed
     from pybpf.compiler.ir.function import Function, Module
-    from pybpf.compiler.object import Code
+    from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.schema.specs import GlobalSpec, Target
 
 __all__ = ["finish", "link"]
 
 
 def link(
-    module: Module, typed: Typed, machine: Sequence[Code], initial: Callable[[GlobalSpec], bytes] | None
+    module: Module, typed: Typed, machine: Sequence[MachineCode], initial: Callable[[GlobalSpec], bytes] | None
 ) -> ObjectModel:
     """The model of the object. Globals that the programs don't name are texts of our own: they get no symbol."""
     declared, literals = [], []
@@ -38,16 +38,15 @@ def link(
     )
 
 
-def _function(function: Function, code: Code) -> ObjectFunction:
-    relocs = tuple([Reloc(8 * slot, symbol, kind) for slot, kind, symbol in code.relocs])
+def _function(function: Function, code: MachineCode) -> ObjectFunction:
     return ObjectFunction(
         function.name,
         function.section,
         code.code,
         _params(function),
         I32 if function.program is not None or function.result is None else function.result,
-        relocs,
-        _lines(code),
+        code.relocs,
+        code.lines,
         linkage="static" if function.static else "global",
     )
 
@@ -59,22 +58,7 @@ def _params(function: Function) -> tuple[Param, ...]:
     return tuple([Param(param.name, type) for param, type in zip(function.params, function.param_types)])
 
 
-def _lines(code: Code) -> tuple[LineRecord, ...]:
-    """One record for each run of instructions of the same source line, at the column of its first expression."""
-    found: list[LineRecord] = []
-    last = None
-    for slot, span in enumerate(code.spans):
-        if span is None:
-            continue
-        line = (span.source, span.line)
-        if line != last:
-            last = line
-            text = span.source.line(span.line).strip()
-            found.append(LineRecord(8 * slot, span.source.name, text, span.line, span.col + 1))
-    return tuple(found)
-
-
-def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[Code], target: Target) -> Object:
+def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[MachineCode], target: Target) -> Object:
     """The Object that the caller of the compiler gets."""
     return Object(
         name,

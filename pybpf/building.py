@@ -43,11 +43,11 @@ def check(*programs: Program[..., Any], target: Target | None = None) -> list[Di
 
 def emit(stage: str, *programs: Program[..., Any], target: Target | None = None, **consts: Any) -> str:
     """The text of one stage of the compilation. Raises DeclarationValueError for a stage that there is not."""
-    seen: dict[str, str] = {}
+    seen: dict[str, str] = {}  # by function, for what is observed function by function
 
     def observe(name: str, value: Any) -> None:
         if name == stage:
-            seen[name] = _print(name, value)
+            seen[getattr(value, "name", "")] = _print(name, value)
 
     made = _compile(programs, target, "", consts, observe)
     if stage == "btf":
@@ -58,12 +58,12 @@ def emit(stage: str, *programs: Program[..., Any], target: Target | None = None,
         from pybpf.compiler.elf.dump import dump_elf
 
         return dump_elf(made.elf)
-    if stage not in seen:
+    if not seen:
         from pybpf.compiler.passes import PASSES
 
-        known = [*STAGES, *(f"ir:after-{each}" for each in PASSES)]
+        known = [*STAGES, *(f"ir:after-{each}" for each, _ in PASSES)]
         raise DeclarationValueError(f"there is no stage {stage!r}", help=f"stages are: {', '.join(known)}")
-    return seen[stage]
+    return "\n".join(seen.values())
 
 
 def _print(stage: str, value: Any) -> str:
@@ -72,12 +72,12 @@ def _print(stage: str, value: Any) -> str:
 
         return print_tree(value)
     if stage == "asm":
-        from pybpf.compiler.listing import listing
+        from pybpf.compiler.codegen.dump import dump_code
 
-        return "\n".join([listing(code) for code in value])
-    from pybpf.compiler.ir.printer import print_module
+        return "\n".join([dump_code(code) for code in value])
+    from pybpf.compiler.ir.printer import print_function, print_module
 
-    return print_module(value)
+    return print_function(value) if stage.startswith("ir:after-") else print_module(value)
 
 
 def _compile(

@@ -42,14 +42,20 @@ def _origin(made: Object, program: str, slot: int) -> Origin | None:
     """Where instruction slot `slot` of a program, as the kernel counts, comes from; None where it comes from nowhere."""
     from pybpf.runtime.verifier import Origin
 
+    from pybpf.compiler.codegen.names import variables_at
+
     code = made.functions.get(program)
-    if code is None or slot >= len(code.spans):
+    if code is None:
         return None
-    span = code.spans[slot]
+    span = None
+    for at, insn in code.insns:
+        if at > slot:
+            break
+        span = insn.span or span
     if span is None:
         return None
     end = span.end_col if span.end_line == span.line else 0
-    variables = {f"r{register}": name for register, name in code.variables[slot].items()}
+    variables = {place.lower(): name for place, name in variables_at(code, slot).items()}
     return Origin(span.source.name, span.line, span.source.line(span.line), span.col, end, variables)
 
 
