@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen.emit import emit
+from pybpf.compiler.codegen.farjump import bring_into_reach
 from pybpf.compiler.codegen.frame import lay_out_frame
 from pybpf.compiler.codegen.intervals import build
 from pybpf.compiler.codegen.isel import select
@@ -54,7 +55,8 @@ def compile_function(
     phis = frozenset([v for block in selected.blocks for v in block.params])
     drop_redundant_moves(allocated, phis)
     frame = lay_out_frame(allocated)
-    return emit(allocated, lay_out_blocks(allocated), frame, function.span)
+    lines = bring_into_reach(allocated, lay_out_blocks(allocated))
+    return emit(allocated, lines, frame, function.span)
 
 
 def allocate_registers(selected: MFunction) -> MFunction:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.codegen.frame import Frame
     from pybpf.compiler.codegen.layout import Line
-    from pybpf.compiler.codegen.machine import MFunction, MInsn
+    from pybpf.compiler.codegen.machine import MBlock, MFunction, MInsn
     from pybpf.compiler.schema.span import Span
 
 __all__ = ["MachineCode", "emit"]
@@ -26,15 +26,17 @@ __all__ = ["MachineCode", "emit"]
 class MachineCode(Record, eq=False):
     """A compiled function: what the object writer wants of it, and what explains it.
 
-    `insns` are (number of the first slot, instruction), in order; `function` is the allocated function that they are from.
+    `insns` are (number of the first slot, instruction), in order; `starts` says at which slot which block starts.
+    `function` is the allocated function that they are from.
     """
 
     name: str
     code: bytes
     relocs: tuple[Reloc, ...]
     lines: tuple[LineRecord, ...]
-    stack: int
+    frame: Frame
     insns: list[tuple[int, MInsn]]
+    starts: list[tuple[int, MBlock]]
     function: MFunction
 
 
@@ -67,7 +69,8 @@ def emit(fn: MFunction, lines: list[Line], frame: Frame, span: Span | None = Non
             else:
                 code += _ENCODE[insn.form.name](insn, frame)
     data = b"".join([_PACK(*slot) for slot in code])
-    return MachineCode(fn.name, data, tuple(relocs), _lines(placed, span), frame.size, placed, fn)
+    begins = [(at, block) for block, at in starts.items()]
+    return MachineCode(fn.name, data, tuple(relocs), _lines(placed, span), frame, placed, begins, fn)
 
 
 def _lines(placed: list[tuple[int, MInsn]], span: Span | None) -> tuple[LineRecord, ...]:

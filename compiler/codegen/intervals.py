@@ -17,7 +17,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen.liveness import bits
-from pybpf.compiler.codegen.machine import ALU_X, FIRST_VREG, MOV_X
+from pybpf.compiler.codegen.machine import ALU_X, CALLER_SAVED, FIRST_VREG, MOV_X
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record, factory
 
@@ -59,7 +59,8 @@ class Intervals(Record, eq=False):
     """What allocation works on.
 
     `starts[b]` is the position of block b's start (one more at the end). `clobbers` are (position, mask of registers), ascending. `hints[v]` is
-    the register that v's users want it in; `related[v]` are virtual registers that would best share v's.
+    the register that v's users want it in; `related[v]` are virtual registers that would best share v's. `kept` are those that end
+    in a copy to one that outlives a call: they had better be in a register that calls leave alone.
     """
 
     all: list[Interval]
@@ -68,6 +69,7 @@ class Intervals(Record, eq=False):
     clobbers: list[tuple[int, int]]
     hints: dict[int, int] = factory(dict)
     related: dict[int, list[int]] = factory(dict)
+    kept: set[int] = factory(set)
 
 
 def build(fn: MFunction, live_out: list[int]) -> Intervals:
@@ -84,6 +86,7 @@ class _Builder:
         self.clobbers: list[tuple[int, int]] = []
         self.hints: dict[int, int] = {}
         self.related: dict[int, list[int]] = {}
+        self.copies: list[tuple[int, int]] = []  # (destination, source that ends there), from the end
 
     def run(self, live_out: list[int]) -> Intervals:
         fn = self.fn
@@ -109,7 +112,22 @@ class _Builder:
             uses.reverse()
             found.append(Interval(v, ranges, uses))
         found += self._recipe_intervals(starts)
-        return Intervals(found, starts, [b.depth for b in fn.blocks], self.clobbers, self.hints, self.related)
+        depths = [block.depth for block in fn.blocks]
+        return Intervals(found, starts, depths, self.clobbers, self.hints, self.related, self._kept())
+
+    def _kept(self) -> set[int]:
+        """Sources of copies, and of copies of copies, whose destination is live across a call."""
+        calls = [at for at, mask in self.clobbers if mask == CALLER_SAVED]
+        found: set[int] = set()
+        if not calls:
+            return found
+        for dst, src in self.copies:
+            if src not in found and (
+                dst in found
+                or any(bisect_right(calls, start) < bisect_right(calls, end - 1) for start, end in self.ranges.get(dst, ()))
+            ):
+                found.add(src)
+        return found
 
     def _edges(self, number: int, end: int) -> None:
         block = self.fn.blocks[number]
@@ -119,6 +137,9 @@ class _Builder:
                     self.uses.setdefault(arg, []).append((end - 1, False))
                     self._relate(param, arg)
                     self._relate(arg, param)
+                    self.copies.append((param, arg))
+                    if param in self.hints:
+                        self.hints.setdefault(arg, self.hints[param])
 
     def _relate(self, a: int, b: int) -> None:
         self.related.setdefault(a, []).append(b)
@@ -179,6 +200,7 @@ class _Builder:
         """`dst` would best be where `src` is; and if that dies here, what is wanted of `dst` holds for it."""
         if src >= FIRST_VREG and not live >> src & 1 and src not in self.fn.recipes:
             self._relate(dst, src)
+            self.copies.append((dst, src))
             if dst in self.hints:
                 self.hints.setdefault(src, self.hints[dst])
 

@@ -114,7 +114,8 @@ class MInsn(Record, eq=False):
 class MBlock(Record, eq=False):
     """A basic block. Its last instruction is a JUMP (one successor), a BRANCH (taken if true, else the second) or EXIT.
 
-    `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block.
+    `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
+    allocation there are no parameters; `arrivals` says where each came, as (register, or ~v for the slot; virtual register).
     """
 
     label: str
@@ -125,6 +126,7 @@ class MBlock(Record, eq=False):
     preds: list[MBlock] = factory(list)
     depth: int = 0
     number: int = -1
+    arrivals: list[tuple[int, int]] = factory(list)
 
     def __repr__(self) -> str:
         return f"MBlock({self.label})"

@@ -30,6 +30,7 @@ __all__ = ["allocate"]
 NEVER = 1 << 40
 # Where to look first. Those that calls and results want come last among the caller-saved registers.
 CALLER_FIRST = (5, 4, 3, 2, 1, 0, 6, 7, 8, 9)
+CALLEE_FIRST = (6, 7, 8, 9, 5, 4, 3, 2, 1, 0)
 CHEAP = 60  # positions that a recipe's next use counts as farther away, since it costs no load
 
 
@@ -137,7 +138,7 @@ class _Scan:
             if free[reg] >= end:
                 current.reg = reg
                 return True
-        for reg in CALLER_FIRST:
+        for reg in CALLEE_FIRST if current.vreg in self.live.kept else CALLER_FIRST:
             if free[reg] >= end:
                 current.reg = reg
                 return True

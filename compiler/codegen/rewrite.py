@@ -246,6 +246,7 @@ class _Rewriter:
     def _block(self, block: MBlock, new: MBlock, gaps: dict[int, Moves], at_definition: set[int]) -> None:
         out = new.insns
         at = self.live.starts[block.number]
+        new.arrivals = [(self._place(v, at), v) for v in block.params if v in self.parts]
         if block.number == 0:
             arrived = [
                 (self._place(v, 0), index + 1)
