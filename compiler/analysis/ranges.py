@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Value
 
-__all__ = ["TOP", "Known", "Ranges"]
+__all__ = ["TOP", "Known", "Ranges", "decide", "narrowed"]
 
 Known = tuple[int, int, int]
 TOP: Known = (0, MASK64, MASK64)
@@ -68,24 +68,7 @@ class Ranges:
             return {"eq": False, "ne": True}.get(pred) if null and self.not_null(lhs) else None
         if type(lhs) is ops.Const and type(rhs) is ops.Const:
             return compare(pred, lhs.value & MASK64, rhs.value & MASK64, width)
-        (al, ah, am), (bl, bh, bm) = _low(self.of(lhs), width), _low(self.of(rhs), width)
-        if pred == "set":
-            return False if am & bm == 0 else None
-        half = 1 << width - 1
-        if pred[0] == "s":
-            if ah >= half or bh >= half:
-                return None
-            pred = "u" + pred[1:]
-        if pred in ("eq", "ne"):
-            if ah < bl or bh < al or al & ~bm or (bl & ~am and al == ah):
-                return pred == "ne"
-            return None
-        if pred in ("ugt", "uge"):
-            pred = ops.SWAPPED[pred]
-            al, ah, bl, bh = bl, bh, al, ah
-        if pred == "ult":
-            return True if ah < bl else False if al >= bh else None
-        return True if ah <= bl else False if al > bh else None
+        return decide(pred, self.of(lhs), self.of(rhs), width)
 
     def block(self, op: Value) -> Block | None:
         self._index()
@@ -106,12 +89,35 @@ class Ranges:
             last = above[block][0].ops[-1]
             if type(last) is ops.Branch and last.lhs is value and type(last.rhs) is ops.Const and last.width == 64:
                 pred = last.pred if last.then is block else ops.NEGATED.get(last.pred, "")
-                known = _narrowed(known, pred, last.rhs.value & MASK64)
+                known = narrowed(known, pred, last.rhs.value & MASK64)
             block = above[block][0]
         return known
 
 
-def _narrowed(known: Known, pred: str, bound: int) -> Known:
+def decide(pred: str, lhs: Known, rhs: Known, width: int) -> bool | None:
+    """Whether lhs `pred` rhs for all values in the ranges; None if that is open."""
+    (al, ah, am), (bl, bh, bm) = _low(lhs, width), _low(rhs, width)
+    if pred == "set":
+        return False if am & bm == 0 else None
+    half = 1 << width - 1
+    if pred[0] == "s":
+        if ah >= half or bh >= half:
+            return None
+        pred = "u" + pred[1:]
+    if pred in ("eq", "ne"):
+        if ah < bl or bh < al or al & ~bm or (bl & ~am and al == ah):
+            return pred == "ne"
+        return None
+    if pred in ("ugt", "uge"):
+        pred = ops.SWAPPED[pred]
+        al, ah, bl, bh = bl, bh, al, ah
+    if pred == "ult":
+        return True if ah < bl else False if al >= bh else None
+    return True if ah <= bl else False if al > bh else None
+
+
+def narrowed(known: Known, pred: str, bound: int) -> Known:
+    """What is known of a value that also satisfies value `pred` bound, at 64 bits."""
     low, high, mask = known
     match pred:
         case "eq":

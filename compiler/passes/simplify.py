@@ -65,31 +65,36 @@ class _Simplify:
                 self.unreachable(block)
                 made.append(ops.Unreachable(op.span))
                 break
-            rule = _RULES.get(type(op))
-            if rule is not None:
-                value = rule(self, op)
-                while value is not None:  # a new operation may simplify further
-                    self.changed = True
-                    if type(value) is Const or not isinstance(value, ops.Op) or value in self.count:
-                        break
-                    self.count[value] = self.count.get(op, 0)
-                    for used in value.args():
-                        self.count[used] = self.count.get(used, 0) + 1
-                    again = _RULES.get(type(value))
-                    further = again(self, value) if again is not None else None
-                    if further is None:
-                        made.append(value)
-                        break
-                    value = further
-                if value is not None:
-                    new[op] = value
-                    self.count[value] = self.count.get(value, 0) + self.count.get(op, 0)
-                    continue
+            value = self.simplified(op, made)
+            if value is not None:
+                new[op] = value
+                continue
             made.append(op)
         last = made[-1]
         if type(last) is Branch:
             made[-1] = self.branch(last, block)
         block.ops = made
+
+    def simplified(self, op: Op, made: list[Op]) -> Value | None:
+        """What to use instead of the operation; new operations for it are added to `made`."""
+        rule = _RULES.get(type(op))
+        value = rule(self, op) if rule is not None else None
+        if value is None:
+            return None
+        self.changed = True
+        for used in op.args():
+            self.count[used] = self.count.get(used, 0) - 1
+        if isinstance(value, ops.Op) and value not in self.count:
+            self.count[value] = 0
+            for used in value.args():
+                self.use(used)
+            further = self.simplified(value, made)
+            if further is None:
+                made.append(value)
+            else:
+                value = further
+        self.count[value] = self.count.get(value, 0) + self.count[op]
+        return value
 
     def unreachable(self, block: Block) -> None:
         """Control never gets to an access through null: cut the ways from here."""
@@ -286,6 +291,8 @@ def _and(state: _Simplify, op: Binary, c: int) -> Value | None:
         return _same(state, op)
     if inner := _inner(state, op, "and"):
         return Binary("and", inner.lhs, Const(_bits(inner.rhs) & c), op.width, op.name, op.span)
+    if type(op.lhs) is Extend and c < 1 << op.lhs.bits and state.once(op.lhs):
+        return Binary("and", op.lhs.value, Const(c), op.width, op.name, op.span)
     if op.width == 64 and c in (0xFF, 0xFFFF, MASK32):
         return Extend(op.lhs, c.bit_length(), False, op.name, op.span)
     return None

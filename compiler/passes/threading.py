@@ -13,10 +13,11 @@
     @some:
       ret %4
 
-A block of phis, a few pure operations and a branch is skipped by each predecessor for which the branch is decided by
-the phis' values of that way: Optional ints are pairs (present, value), and the second test of `present` goes away here.
-The pure operations are copied onto the way; what later blocks used of the skipped block gets phis of its own. Headers
-of loops are left alone, so that loops keep a single entry.
+A block of phis, a few pure operations and a branch is skipped by each predecessor for which the branch is decided, by
+the phis' values of that way or by branches above: Optional ints are pairs (present, value), and the second test of
+`present` goes away here. The pure operations are copied onto the way; what later blocks used of the skipped block gets
+phis of its own. Headers of loops are left alone, so that loops keep a single entry. A branch that those above it decide
+becomes a jump, whatever stands before it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.analysis.dominators import dominators
+from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.function import Block
 from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
@@ -43,12 +45,33 @@ ROUNDS = 8  # each may open a way for the next
 
 def run(function: Function) -> bool:
     """Thread all branches that can be, then those that this opened."""
-    for n in range(ROUNDS):
+    changed = _fold(function)
+    for _ in range(ROUNDS):
         ways = _find(function)
         if not ways:
-            return n > 0
+            break
         _repair(function, _thread(function, ways))
-    return True
+        changed = True
+    return changed
+
+
+def _fold(function: Function) -> bool:
+    """Make jumps of the branches that are decided whichever way control comes."""
+    tree = dominators(function)
+    facts = Facts(tree, Ranges(function))
+    changed = False
+    for block in tree.order[1:]:
+        last = block.ops[-1]
+        if type(last) is not Branch:
+            continue
+        known = facts.decides((last.pred, last.lhs, last.rhs, last.width), block)
+        if known is not None:
+            kept, lost = (last.then, last.other) if known else (last.other, last.then)
+            block.ops[-1] = Jump(kept, last.span)
+            for phi in lost.phis():
+                phi.incoming = [(b, v) for b, v in phi.incoming if b is not block]
+            changed = True
+    return changed
 
 
 def _find(function: Function) -> list[tuple[Block, Block, Block]]:
@@ -56,9 +79,10 @@ def _find(function: Function) -> list[tuple[Block, Block, Block]]:
     found = []
     tree = dominators(function)
     ranges = Ranges(function)
+    facts = Facts(tree, ranges)
     for block in tree.order[1:]:
         last = block.ops[-1]
-        if type(last) is not Branch or type(block.ops[0]) is not Phi:
+        if type(last) is not Branch:
             continue
         count = len(block.phis())
         pure = block.ops[count:-1]
@@ -71,7 +95,11 @@ def _find(function: Function) -> list[tuple[Block, Block, Block]]:
                 continue
             values = {phi: _incoming(phi, source) for phi in block.phis()}
             lhs, rhs = (_on_way(v, values, set(pure)) for v in (last.lhs, last.rhs))
-            known = None if lhs is None or rhs is None else ranges.decides(last.pred, lhs, rhs, last.width)
+            if lhs is None or rhs is None:
+                continue
+            known = ranges.decides(last.pred, lhs, rhs, last.width)
+            if known is None:
+                known = facts.decides((last.pred, lhs, rhs, last.width), source, block)
             if known is not None:
                 found.append((source, block, last.then if known else last.other))
     return found
