@@ -6,10 +6,9 @@ iteration over reverse postorder. Blocks that the entry doesn't reach are in non
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
 

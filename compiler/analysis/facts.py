@@ -10,12 +10,11 @@ combined; other comparisons must be the same, or the opposite, of what the branc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.analysis.ranges import TOP, decide, narrowed
 from pybpf.compiler.ir.arith import MASK64
 from pybpf.compiler.ir.ops import NEGATED, SWAPPED, Branch, Const
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.analysis.dominators import Dominators
     from pybpf.compiler.analysis.ranges import Ranges

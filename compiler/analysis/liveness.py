@@ -7,11 +7,10 @@ the entry does not reach.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir.ops import Const, Phi
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Value

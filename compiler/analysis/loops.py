@@ -7,11 +7,10 @@ Python) are not found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.analysis.dominators import Dominators
     from pybpf.compiler.ir.function import Block, Function

@@ -11,13 +11,13 @@ values that go around a loop.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import MASK64, compare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Value

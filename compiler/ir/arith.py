@@ -6,8 +6,7 @@ the result's upper half is zero. Source: RFC 9669 sections 4.1 to 4.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -17,14 +17,14 @@ the user's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.printer import Names, print_op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.ir.function import Block, Function, Module
     from pybpf.compiler.ir.ops import Op, Value

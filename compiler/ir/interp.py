@@ -13,13 +13,14 @@ patterns as unsigned ints.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.ir import arith, ops
 from pybpf.compiler.schema.record import Record, factory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from pybpf.compiler.ir.function import Block, Function, Module, Slot
 

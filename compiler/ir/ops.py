@@ -18,12 +18,12 @@ x % 0 is x, shift counts are taken modulo the width, sdiv and smod truncate. ari
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import ClassVar
 
     from pybpf.compiler.ir.function import Block, Slot
     from pybpf.compiler.schema.span import Span

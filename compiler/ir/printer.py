@@ -28,8 +28,6 @@ asked for), `Function.program`, `Function.span` and `MapKind.since`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.ir.ops import (
     Atomic,
     Binary,
@@ -55,8 +53,10 @@ from pybpf.compiler.ir.ops import (
 )
 from pybpf.compiler.schema import types
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.ir.function import Function, Module, Slot
     from pybpf.compiler.ir.ops import Op, Value

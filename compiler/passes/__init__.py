@@ -8,9 +8,7 @@ example of what it does. A pass may rely on no other having run.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
@@ -34,10 +32,17 @@ ROUNDS = 6  # a round that still changes something after so many is the last
 
 def pass_named(name: str) -> Callable[[Function], bool]:
     """The pass's `run`. Unknown names are a KeyError."""
-    if not any(name == known for known, _ in PASSES):
-        raise KeyError(name)
-    run: Callable[[Function], bool] = import_module(f"pybpf.compiler.passes.{name}").run
-    return run
+    from pybpf.compiler.passes import cfg, copies, dce, gvn, simplify, slots, threading
+
+    return {
+        "simplify": simplify.run,
+        "copies": copies.run,
+        "threading": threading.run,
+        "cfg": cfg.run,
+        "slots": slots.run,
+        "gvn": gvn.run,
+        "dce": dce.run,
+    }[name]
 
 
 def optimise(

@@ -16,10 +16,9 @@ joined with the only block that follows it and that it alone leads to; blocks of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir.ops import Branch, Const, Jump, Unreachable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Phi, Value

@@ -13,10 +13,9 @@ A phi of one value (and itself) is that value; of two phis of a block with the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir.ops import Const, Phi
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value

@@ -11,10 +11,9 @@ it. Slots whose address nobody takes go too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir.ops import Atomic, SlotAddr
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Value

@@ -14,14 +14,14 @@ shared only within a block and up to the next call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value

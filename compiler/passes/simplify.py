@@ -16,15 +16,15 @@ when it has no other use, so that no branch can have tested it, and never throug
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.analysis.uses import count_uses
 from pybpf.compiler.ir import arith, ops
 from pybpf.compiler.ir.ops import Binary, Branch, Cmp, Const, Extend, PtrAdd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value

@@ -18,12 +18,11 @@ reads or writes just that part. Stores to slots that nobody reads go away. What 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.ir.ops import Const, Extend, Load, SlotAddr, Store
 from pybpf.compiler.passes.ssa import Reaching
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function, Slot
     from pybpf.compiler.ir.ops import Op, Value

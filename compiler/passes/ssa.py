@@ -10,10 +10,9 @@ Phis are placed only where a question leads, on the iterated dominance frontier 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir.ops import Phi
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.analysis.dominators import Dominators
     from pybpf.compiler.ir.function import Block

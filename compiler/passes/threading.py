@@ -22,9 +22,6 @@ becomes a jump, whatever stands before it.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import Ranges
@@ -33,6 +30,7 @@ from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
 from pybpf.compiler.passes.ssa import Reaching
 from pybpf.compiler.schema.record import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Op, Value
@@ -189,11 +187,14 @@ def _repair(function: Function, variables: dict[Value, dict[Block, Value]]) -> N
             reaching[value] = Reaching(tree, frontiers, alive, value.kind, value.name, Const(0))
         return reaching[value].at_end(at) if end else reaching[value].at_start(at)
 
+    def rename(op: Op, block: Block) -> None:
+        op.map_args(lambda value: read(value, block, False))
+
     for block in list(function.blocks):
         for op in list(block.ops):
             if type(op) is Phi:
                 op.incoming = [(b, read(v, b, True)) for b, v in op.incoming]
             else:
-                op.map_args(partial(read, at=block, end=False))
+                rename(op, block)
     for value in reaching.values():
         value.finish()
