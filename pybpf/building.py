@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.object import Object
-from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import Target
 
 TYPE_CHECKING = False
@@ -114,7 +114,13 @@ def _spec(program: Any) -> ProgramSpec:
     from pybpf.program import Program
 
     if isinstance(program, Program):
-        return program.__bpf__
+        try:
+            return program.__bpf__
+        except DeclarationError as error:
+            from pybpf.compiler.diagnostics.base import CompileError
+            from pybpf.compiler.diagnostics.blame import decorated
+
+            raise CompileError([decorated(error, program.function)]) from None
     name = getattr(program, "__name__", repr(program))
     raise DeclarationTypeError(
         f"{name} is not a BPF program", help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"

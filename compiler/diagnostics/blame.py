@@ -14,10 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
 
-__all__ = ["blame", "declared_at", "user_spans"]
+__all__ = ["blame", "declared_at", "decorated", "user_spans"]
 
 
 def user_spans(error: BaseException, users: Callable[[str, str], bool]) -> tuple[list[Span], str]:
@@ -62,6 +63,21 @@ def declared_at(error: DeclarationError) -> Diagnostic | None:
     """The diagnostic for a mistake in a declaration, at the innermost line that is not pybpf's; None: there is none."""
     spans, _ = user_spans(error, lambda filename, module: module != "pybpf" and not module.startswith("pybpf."))
     return BadDeclaration(spans[-1], error.title, error.label, error.help) if spans else None
+
+
+def decorated(error: DeclarationError, function: Any) -> Diagnostic:
+    """The diagnostic for a mistake in a hook or in a program's parameters: at the decorator."""
+    from pybpf.compiler.frontend.source import Sources
+
+    code = function.__code__
+    found = Sources().function(code)
+    if found is None:
+        name = code.co_filename.replace("\\", "/").rpartition("/")[2]
+        span = Span(Source(name, code.co_filename, []), code.co_firstlineno, 0, code.co_firstlineno, 0)
+    else:
+        module, node = found
+        span = module.span(node.decorator_list[0] if node.decorator_list else node)
+    return BadDeclaration(span, error.title, error.label, error.help)
 
 
 def _span(step: TracebackType, source: Source) -> Span:
