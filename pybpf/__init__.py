@@ -8,8 +8,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf import helpers as helpers
+    from pybpf import net as net
     from pybpf.building import Object as Object
     from pybpf.building import build as build
+    from pybpf.building import check as check
+    from pybpf.compiler.diagnostics.base import CompileError as CompileError
+    from pybpf.compiler.schema.errors import DeclarationError as DeclarationError
+    from pybpf.compiler.schema.specs import Target as Target
     from pybpf.hooks import kprobe as kprobe
     from pybpf.hooks import kretprobe as kretprobe
     from pybpf.hooks import raw_tp as raw_tp
@@ -20,6 +26,13 @@ if TYPE_CHECKING:
     from pybpf.loading import load as load
     from pybpf.loading import wait as wait
     from pybpf.program import Program as Program
+    from pybpf.runtime.errors import AttachError as AttachError
+    from pybpf.runtime.errors import LoadError as LoadError
+    from pybpf.runtime.errors import NoBpf as NoBpf
+    from pybpf.runtime.errors import NotPermitted as NotPermitted
+    from pybpf.runtime.errors import PybpfError as PybpfError
+    from pybpf.runtime.errors import VerifierError as VerifierError
+    from pybpf.runtime.printk import trace_pipe as trace_pipe
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import sizeof as sizeof
@@ -68,10 +81,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _SURFACE = {
-    "building": "Object build",
+    "building": "Object build check",
+    "compiler.diagnostics.base": "CompileError",
+    "compiler.schema.errors": "DeclarationError",
+    "compiler.schema.specs": "Target",
     "hooks": "kprobe kretprobe raw_tp tracepoint uprobe uretprobe xdp",
     "loading": "load wait",
     "program": "Program",
+    "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
+    "runtime.printk": "trace_pipe",
     "stdlib.actions": "XDP",
     "stdlib.builtins": "printk sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
@@ -85,21 +103,25 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "XDP", "Array", "ArrayMap", "Bytes", "HashMap", "L", "LruHash", "Object", "PerCpuArray", "PerCpuHash", "Program",
-    "PtRegs", "RawTracepointContext", "RingBuffer", "Struct", "Text", "TracepointContext", "XdpContext", "be16", "be32",
-    "be64", "build", "comm", "const", "cpu", "gid", "i16", "i32", "i64", "i8", "kernel_bytes", "kernel_str", "kprobe",
-    "kretprobe", "ktime", "load", "pid", "printk", "random", "raw_tp", "sizeof", "task", "tid", "tracepoint", "u16",
-    "u32", "u64", "u8", "uid", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "wait", "xdp",
+    "Array", "ArrayMap", "AttachError", "be16", "be32", "be64", "build", "Bytes", "check", "comm", "CompileError",
+    "const", "cpu", "DeclarationError", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "kernel_bytes",
+    "kernel_str", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
+    "NotPermitted", "Object", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs", "PybpfError",
+    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "sizeof", "Struct", "Target", "task", "Text", "tid",
+    "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe", "uretprobe",
+    "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 
 if not TYPE_CHECKING:
 
     def __getattr__(name):
+        # Not importlib.import_module: that imports a package, and warnings with it.
+        if name in ("helpers", "net"):
+            return __import__(f"pybpf.{name}", fromlist=("*",))
         module = _HOME.get(name)
         if module is None:
             raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
-        # Not importlib.import_module: that imports a package, and warnings with it.
         found = globals()[name] = getattr(__import__(f"pybpf.{module}", fromlist=(name,)), name)
         return found
 

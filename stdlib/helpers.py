@@ -127,7 +127,7 @@ def _parse(row: str) -> HelperSpec:
 
 
 def _arg(text: str) -> ArgSpec:
-    """`name:kind:type`, where the kind may end in `0` for "may be zero"."""
+    """`name:kind:type`, where the kind may end in `0`: the size may be zero, or the pointer NULL."""
     name, kind, type = text.split(":")
     return ArgSpec(name, kind.rstrip("0"), _type(type, Space.STACK), kind.endswith("0"))
 

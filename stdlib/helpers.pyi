@@ -1635,7 +1635,7 @@ def bpf_sys_bpf(cmd: int, attr: Memory, attr_size: int, /) -> int:
 
     long bpf_sys_bpf(u32 cmd, void *attr, u32 attr_size)
 
-    Since Linux 5.14. May sleep: for sleepable programs only.
+    Since Linux 5.14.
     Programs: syscall.
     """
 
@@ -1644,7 +1644,7 @@ def bpf_btf_find_by_name_kind(name: Memory, name_sz: int, kind: int, flags: int,
 
     long bpf_btf_find_by_name_kind(char *name, int name_sz, u32 kind, int flags)
 
-    Since Linux 5.14. May sleep: for sleepable programs only.
+    Since Linux 5.14.
     Programs: syscall.
     """
 
@@ -1653,7 +1653,7 @@ def bpf_sys_close(fd: int, /) -> int:
 
     long bpf_sys_close(u32 fd)
 
-    Since Linux 5.14. May sleep: for sleepable programs only.
+    Since Linux 5.14.
     Programs: syscall.
     """
 
@@ -1767,7 +1767,7 @@ def bpf_kallsyms_lookup_name(name: Memory, name_sz: int, flags: int, res: Memory
 
     long bpf_kallsyms_lookup_name(const char *name, int name_sz, int flags, u64 *res)
 
-    Since Linux 5.16. May sleep: for sleepable programs only.
+    Since Linux 5.16.
     Programs: syscall.
     """
 

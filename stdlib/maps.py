@@ -4,8 +4,7 @@ A declaration is a value like any other: `__bpf__` is its MapSpec, whose symbol 
 assigned to in its module, or `name=`. The kernel's map appears when a program that uses it is loaded, and is then
 `obj[paths]`; inside a simulation the declaration itself acts as the map. Anywhere else using one is a RuntimeError.
 
-To a type checker a map is a MutableMapping[K, V], in the program and in user space; what user space sees of a per-CPU
-map has a value for each CPU (PerCpuView).
+To a type checker a map is a MutableMapping[K, V].
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pybpf.stdlib.types import type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, MutableMapping
+    from collections.abc import Iterator, MutableMapping
     from contextlib import AbstractContextManager
     from typing import Any, Generic, TypeVar
 
@@ -133,16 +132,6 @@ if TYPE_CHECKING:
         def setdefault(self, key: K, default: V, /) -> V | None:  # type: ignore[override]
             """The entry, made from `default` if it is new; None where the map is full."""
 
-    class PerCpuValues(list[V]):
-        """A value for each possible CPU."""
-
-        def sum(self) -> V: ...
-        def max(self) -> V: ...
-        def min(self) -> V: ...
-
-    class PerCpuView(MutableMapping[K, PerCpuValues[V]]):
-        """A per-CPU map as user space sees it, `obj[counts]`."""
-
     class _Events(Generic[V]):
         """The type variable of RingBuffer."""
 
@@ -237,7 +226,7 @@ class PerCpuArray(Map["int", "V"]):
 
 
 class RingBuffer(_Events["V"], Declaration):
-    """`RingBuffer[Event](bytes)`: BPF_MAP_TYPE_RINGBUF, read in user space in the order of submission."""
+    """`RingBuffer[Event](bytes)`: BPF_MAP_TYPE_RINGBUF; `obj[...]` has the events in the order of submission."""
 
     kind = KINDS["RINGBUF"]
     _parameters = ("value",)
@@ -265,22 +254,3 @@ class RingBuffer(_Events["V"], Declaration):
         """In the program: `with events.reserve() as e:` gives a record to fill in, None where the buffer is full."""
         record: AbstractContextManager[V | None] = self._live().reserve()
         return record
-
-    def __iter__(self) -> Iterator[V]:
-        """In user space: the events, for ever, in the order of submission."""
-        return iter(self._live())
-
-    def __aiter__(self) -> AsyncIterator[V]:
-        """In user space: the same, for `async for`."""
-        events: AsyncIterator[V] = self._live().__aiter__()
-        return events
-
-    def read(self) -> list[V]:
-        """In user space: the events that are there now."""
-        events: list[V] = self._live().read()
-        return events
-
-    def poll(self, timeout: float | None = None) -> list[V]:
-        """In user space: the events that are there, waiting up to `timeout` seconds for the first."""
-        events: list[V] = self._live().poll(timeout)
-        return events

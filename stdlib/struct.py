@@ -141,7 +141,8 @@ else:
 
         def __hash__(self):
             # Structs are map keys, so `dict(obj[flows])` has to work; as with any key, leave it alone once it is one.
-            return hash((type(self).__name__, *[_hashable(getattr(self, field)) for field in type(self).__bpf_fields__]))
+            cls = type(self)
+            return hash((cls.__name__, *[_hashable(getattr(self, field)) for field in cls.__bpf_fields__]))
 
         def __repr__(self):
             inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self).__bpf_fields__])
@@ -172,7 +173,8 @@ def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:
         plural = "s" if missing[1:] else ""
         names = ", ".join(map(repr, missing))
         raise TypeError(f"{cls.__name__}() missing {len(missing)} required keyword argument{plural}: {names}")
-    return {field: given[field] if field in given else fresh(cls.__bpf_defaults__[field]) for field in cls.__bpf_fields__}
+    made = {field: fresh(value) for field, value in cls.__bpf_defaults__.items()} | given
+    return {field: made[field] for field in cls.__bpf_fields__}
 
 
 def _hashable(value: Any) -> Any:

@@ -11,7 +11,8 @@ Sources, and what is taken from each:
 The running kernel's BTF (`enum bpf_func_id`) is the judge of the ids: tests/stdlib/test_helpers.py compares.
 
 Columns: name, id, since, flags (g: GPL only, s: may sleep), group of program types ("-": all), result ("?": may be
-NULL), arguments as name:kind:type (kinds as in ArgSpec, "0" added where a size may be zero), C prototype, description.
+NULL), arguments as name:kind:type (kinds as in ArgSpec, "0" added where a size may be zero or a pointer NULL),
+C prototype, description. Kernels since 6.16 let more program types call some helpers than the table says.
 """
 
 from __future__ import annotations
@@ -27,11 +28,8 @@ import yaml
 ROOT = Path(__file__).parent.parent
 
 # Helpers that sleep: `.might_sleep = true` since 6.3; before, an `aux->sleepable` test in the callers' get_func_proto.
-# kernel/bpf/helpers.c, kernel/bpf/bpf_lsm.c, kernel/bpf/syscall.c
-SLEEPABLE = {
-    "bpf_copy_from_user", "bpf_copy_from_user_task", "bpf_ima_inode_hash", "bpf_ima_file_hash", "bpf_sys_bpf",
-    "bpf_btf_find_by_name_kind", "bpf_sys_close", "bpf_kallsyms_lookup_name",
-}  # fmt: skip
+# kernel/bpf/helpers.c, kernel/bpf/bpf_lsm.c
+SLEEPABLE = {"bpf_copy_from_user", "bpf_copy_from_user_task", "bpf_ima_inode_hash", "bpf_ima_file_hash"}
 
 # Where ebpf-docs is mistaken: the helper's own commit is 03e69b508b6f, in the same release as its neighbours.
 SINCE = {"bpf_get_prandom_u32": "4.1"}
@@ -168,7 +166,8 @@ def arguments(declared: dict[str, Any], proto: dict[str, str]) -> str:
         type = c_type(kind)
         if words[0].startswith("ARG_PTR_TO_ALLOC_MEM") or words[0].startswith("ARG_PTR_TO_RINGBUF_MEM"):
             type = "ringbuf"
-        made.append(f"{name}:{role}:{type}")
+        null = "0" if words[0].endswith("_OR_NULL") or "PTR_MAYBE_NULL" in words else ""
+        made.append(f"{name}:{role}{null}:{type}")
     return " ".join(made)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,6 @@ from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
 from pybpf.compiler.schema.types import I32, NONE, TextType
 from pybpf.stdlib.sections import SECTIONS
 from pybpf.stdlib.tracepoints import UnknownTracepoint
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class SysEnterOpenat(TracepointContext):
@@ -117,20 +115,24 @@ def test_a_program_is_still_a_function() -> None:
     assert drop.function.__name__ == "drop"
 
 
+def c_numbers(tmp_path: Path, header: str, lines: list[str]) -> list[int]:
+    """The numbers that lines of C print."""
+    file = tmp_path / "probe.c"
+    head = [f"#include <{name}>" for name in ("stdio.h", "stddef.h", header)]
+    file.write_text("\n".join([*head, "int main(void) {", *lines, "}"]))
+    subprocess.run(["gcc", "-o", tmp_path / "probe", file], check=True)
+    done = subprocess.run([tmp_path / "probe"], capture_output=True, text=True, check=True)
+    return [int(word) for word in done.stdout.split()]
+
+
 def test_registers_are_where_the_kernel_keeps_them(tmp_path: Path) -> None:
     """struct pt_regs as user space sees it (arch/x86/include/uapi/asm/ptrace.h), with its r- names."""
     spec: Any = PtRegs.__bpf__  # type: ignore[attr-defined]
-    names = {"flags": "eflags"}
-    fields = [names.get(f.name, f.name if f.name[0] == "r" or f.name in ("cs", "ss", "eflags") else "r" + f.name) for f in spec.fields]
-    fields = [name.replace("rorig_ax", "orig_rax") for name in fields]
-    file = tmp_path / "regs.c"
+    other = {"flags": "eflags", "orig_ax": "orig_rax"}
+    plain = [field.name for field in spec.fields]
+    fields = [other.get(name) or (name if name[0] == "r" or name[1] == "s" else "r" + name) for name in plain]
     lines = [f'printf("%zu\\n", offsetof(struct pt_regs, {name}));' for name in fields]
-    file.write_text(
-        "\n".join(["#include <stdio.h>", "#include <stddef.h>", "#include <asm/ptrace.h>", "int main(void) {", *lines, "}"])
-    )
-    subprocess.run(["gcc", "-o", tmp_path / "regs", file], check=True)
-    done = subprocess.run([tmp_path / "regs"], capture_output=True, text=True, check=True)
-    assert [int(line) for line in done.stdout.split()] == [field.offset for field in spec.fields]
+    assert c_numbers(tmp_path, "asm/ptrace.h", lines) == [field.offset for field in spec.fields]
     by_name = {field.name: field.offset for field in spec.fields}
     assert on_malloc.__bpf__.arg_offsets == tuple(by_name[name] for name in ("di", "si", "dx", "cx", "r8", "r9"))
     assert by_name["ax"] == 80
@@ -138,15 +140,9 @@ def test_registers_are_where_the_kernel_keeps_them(tmp_path: Path) -> None:
 
 def test_xdp_context_is_the_kernels(tmp_path: Path) -> None:
     spec: Any = XdpContext.__bpf__  # type: ignore[attr-defined]
-    file = tmp_path / "md.c"
     lines = [f'printf("%zu\\n", offsetof(struct xdp_md, {field.name}));' for field in spec.fields]
     lines += [f'printf("%d\\n", XDP_{member.name});' for member in XDP]
-    file.write_text(
-        "\n".join(["#include <stdio.h>", "#include <stddef.h>", "#include <linux/bpf.h>", "int main(void) {", *lines, "}"])
-    )
-    subprocess.run(["gcc", "-o", tmp_path / "md", file], check=True)
-    done = subprocess.run([tmp_path / "md"], capture_output=True, text=True, check=True)
-    assert [int(line) for line in done.stdout.split()] == [f.offset for f in spec.fields] + [int(m) for m in XDP]
+    assert c_numbers(tmp_path, "linux/bpf.h", lines) == [f.offset for f in spec.fields] + [int(m) for m in XDP]
 
 
 def libbpf() -> ctypes.CDLL:
@@ -158,29 +154,22 @@ def libbpf() -> ctypes.CDLL:
     pytest.skip("the system has no libbpf (apt install libbpf1)")
 
 
-def number(prefix: str, name: str) -> str:
-    return name if name == "0" else name if name.startswith("BPF_") else f"{prefix}{name}"
-
-
 def test_sections_are_libbpfs(tmp_path: Path) -> None:
     """libbpf_prog_type_by_name() gives the program type and attach type of every section that this libbpf knows."""
     library = libbpf()
     quiet = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: 0)
     library.libbpf_set_print(quiet)
-    header = open("/usr/include/linux/bpf.h").read()
+    header = Path("/usr/include/linux/bpf.h").read_text()
     known = {pattern: row for pattern, row in SECTIONS.items()
              if f"BPF_PROG_TYPE_{row[0]}" in header and (row[1] == "0" or row[1] in header)}  # fmt: skip
     lines = [f'printf("%d %d\\n", BPF_PROG_TYPE_{kind}, {attach});' for kind, attach, _ in known.values()]
-    file = tmp_path / "types.c"
-    file.write_text("\n".join(["#include <stdio.h>", "#include <linux/bpf.h>", "int main(void) {", *lines, "}"]))
-    subprocess.run(["gcc", "-o", tmp_path / "types", file], check=True)
-    done = subprocess.run([tmp_path / "types"], capture_output=True, text=True, check=True)
+    numbers = c_numbers(tmp_path, "linux/bpf.h", lines)
     seen = 0
-    for pattern, line in zip(known, done.stdout.splitlines()):
+    for pattern, *wanted in zip(known, numbers[::2], numbers[1::2]):
         section = pattern.replace("+", "/x")
         kind, attach = ctypes.c_int(-1), ctypes.c_int(-1)
         if library.libbpf_prog_type_by_name(section.encode(), ctypes.byref(kind), ctypes.byref(attach)) == 0:
-            assert f"{kind.value} {attach.value}" == line, pattern
+            assert [kind.value, attach.value] == wanted, pattern
             seen += 1
     assert seen > 75
 
@@ -224,7 +213,7 @@ def unknown(ctx: "Nothing") -> None: ...  # type: ignore[name-defined]  # noqa: 
 @pytest.mark.parametrize(
     ("hook", "function", "says"),
     [
-        (tracepoint("sched:sched_switch"), untyped, "untyped() must take `ctx: TracepointContext`, not `ctx` without an"),
+        (tracepoint("sched:sched_switch"), untyped, "untyped() must take `ctx: TracepointContext`, not `ctx` with"),
         (tracepoint("sched:sched_switch"), no_parameter, "must take `ctx: TracepointContext`, not no parameter"),
         (tracepoint("sched:sched_switch"), packet, "must take `pkt: TracepointContext`, not `pkt: XdpContext`"),
         (tracepoint("sched:sched_switch"), two, "must take `ctx: TracepointContext`"),
@@ -233,7 +222,7 @@ def unknown(ctx: "Nothing") -> None: ...  # type: ignore[name-defined]  # noqa: 
         (uprobe("c", "f"), packet, "must take `pkt: PtRegs`, not `pkt: XdpContext`"),
         (uprobe("c", "f"), seven, "takes 7 values, but the hook gives at most 6"),
         (uretprobe("c", "f"), two, "must take `ctx: PtRegs`"),
-        (uprobe("c", "f"), unknown, "the annotation `Nothing` of `ctx` can't be evaluated"),
+        (uprobe("c", "f"), unknown, "of `ctx` can't be evaluated: name 'Nothing' is not"),
     ],
 )
 def test_wrong_parameters(hook: Any, function: Any, says: str) -> None:
@@ -276,13 +265,13 @@ def test_declared_fields_are_checked_against_the_format() -> None:
 
     sized = spec_for("sched:sched_process_exec", context(filename=type_of_text(64)))
     assert sized.context.field("filename").type == TextType(64)
-    for annotations, says in (
+    for declared, says in (
         ({"filname": u64}, "Declared.filname: the tracepoint syscalls:sys_enter_openat has no such field"),
         ({"filename": u32}, "Declared.filename: declared as u32, but the tracepoint syscalls:sys_enter_openat has u64"),
         ({"flags": str}, "str has no size"),
     ):
         with pytest.raises(DeclarationTypeError) as caught:
-            spec_for("syscalls:sys_enter_openat", context(**annotations))
+            spec_for("syscalls:sys_enter_openat", context(**declared))
         assert says in caught.value.title
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from pybpf import Array, Bytes, L, Struct, Text, be32, i8, i16, i32, i64, u8, u16, u32, u64
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.types import StructType
 from pybpf.stdlib.struct import coercions, defaults
 from pybpf.stdlib.types import class_of, zero
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pybpf.compiler.schema.types import StructType
 
 
 class Inner(Struct):
@@ -68,7 +69,8 @@ def test_layout_by_example() -> None:
 
 SCALARS: dict[str, tuple[Any, str]] = {
     "u8": (u8, "uint8_t"), "u16": (u16, "uint16_t"), "u32": (u32, "uint32_t"), "u64": (u64, "uint64_t"),
-    "i8": (i8, "int8_t"), "i16": (i16, "int16_t"), "i32": (i32, "int32_t"), "i64": (i64, "int64_t"), "bool": (bool, "_Bool"),
+    "i8": (i8, "int8_t"), "i16": (i16, "int16_t"), "i32": (i32, "int32_t"), "i64": (i64, "int64_t"),
+    "bool": (bool, "_Bool"),
 }  # fmt: skip
 
 
@@ -97,7 +99,8 @@ def test_layout_is_the_c_compilers(tmp_path: Path) -> None:
             annotations[f"f{index}"] = kind
             members.append(f"{text} f{index}{suffix};")
         packed = rng.random() < 0.2
-        struct: Any = type(Struct)(name, (Struct,), {"__annotations__": annotations, "__module__": __name__}, packed=packed)
+        body_of_class = {"__annotations__": annotations, "__module__": __name__}
+        struct: Any = type(Struct)(name, (Struct,), body_of_class, packed=packed)
         earlier.append(struct)
         source.append(f"struct {name} {{ {' '.join(members)} }} {'__attribute__((packed))' if packed else ''};")
         for field in annotations:
