@@ -1,0 +1,37 @@
+"""The catalogue of diagnostics, a module a theme: `from pybpf.compiler import diagnostics as errors`, `errors.MaybeNone(...)`.
+
+A theme is imported when one of its diagnostics is first made, so that compiling a correct program pays for none of them.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pybpf.compiler.diagnostics.calls import *
+    from pybpf.compiler.diagnostics.flow import *
+    from pybpf.compiler.diagnostics.hooks import *
+    from pybpf.compiler.diagnostics.loops import *
+    from pybpf.compiler.diagnostics.maps import *
+    from pybpf.compiler.diagnostics.names import *
+    from pybpf.compiler.diagnostics.printing import *
+    from pybpf.compiler.diagnostics.structs import *
+    from pybpf.compiler.diagnostics.syntax import *
+    from pybpf.compiler.diagnostics.texts import *
+    from pybpf.compiler.diagnostics.types import *
+    from pybpf.compiler.diagnostics.values import *
+    from pybpf.compiler.diagnostics.warnings import *
+
+_THEMES = (
+    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "structs", "syntax", "texts", "types", "values", "warnings",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """A diagnostic by its class name."""
+    if name[:1].isupper():
+        from importlib import import_module
+
+        for theme in _THEMES:
+            module = import_module(f"{__name__}.{theme}")
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pybpf.compiler.schema.record import Record, factory
 
 if TYPE_CHECKING:
+    from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema import types
     from pybpf.compiler.schema.span import Source, Span
     from pybpf.compiler.schema.specs import CtxField, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec
@@ -488,9 +489,9 @@ class Program(Record, eq=False):
 
 
 class Typed(Record, eq=False):
-    """All programs of one object, and the maps and globals that they reach, in order of first use."""
+    """All programs of one object, the maps and globals that they reach in order of first use, and what to warn of."""
 
     programs: list[Program]
     maps: list[MapSpec] = factory(list)
     globals: list[GlobalSpec] = factory(list)
-
+    warnings: list[Diagnostic] = factory(list)

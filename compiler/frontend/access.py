@@ -1,0 +1,272 @@
+"""Attributes and subscripts: fields of structs and contexts, elements of arrays, members of modules and enums.
+
+`attribute` and `subscript` read; `place` gives the node that a statement stores to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import constant, maybe_none, number
+from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+from pybpf.compiler.schema.types import (
+    U8,
+    U64,
+    ArrayType,
+    BytesType,
+    OptionalType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    is_aggregate,
+)
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import ContextSpec
+    from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+
+__all__ = [
+    "attribute", "check_writable", "context_field", "element", "field", "index", "member_of", "outer", "place", "reference",
+    "state_variable", "subscript",
+]  # fmt: skip
+
+
+def outer(checker: Checker, value: Any, span: Span) -> Value:
+    """An object of the user's module: a global of the program is read, anything else is known at compile time."""
+    known = Known(value, span)
+    schema = checker.schema(known)
+    if isinstance(schema, GlobalSpec):
+        return tree.Global(reference(schema.type, Space.GLOBAL), span, schema)
+    return known
+
+
+def reference(kind: Type, space: str) -> Type:
+    """The type of an expression that reads memory holding `kind`: the number, or a reference to the object."""
+    return PtrType(kind, space) if is_aggregate(kind) else kinds.host(kind)
+
+
+def attribute(checker: Checker, node: ast.Attribute, want: Type | None) -> Value:
+    """`value.name`, read."""
+    span = checker.span(node)
+    base = checker.expr(node.value)
+    if isinstance(base, Known):
+        return _known_attribute(checker, base, node.attr, span)
+    if isinstance(base, ContextRef):
+        return context_field(checker, base, node.attr, span)
+    found = field(checker, base, node.attr, span)
+    if found is not None:
+        return found
+    struct = kinds.aggregate(base.type)
+    if isinstance(struct, StructType):
+        member = member_of(struct.owner, node.attr)
+        if isinstance(member, property) and member.fget is not None:
+            from pybpf.compiler.frontend.inline import inline
+
+            return inline(checker, member.fget, [base], {}, span)
+        if callable(member):
+            checker.fail(errors.MethodNotCalled(span, node.attr, str(struct)))
+        if member is not None and not hasattr(type(member), "__get__"):
+            return Known(member, span)
+        names = [f.name for f in struct.fields]
+        checker.fail(errors.NoField(span, node.attr, str(struct), tuple(names), closest(node.attr, names)))
+    checker.fail(errors.NoAttribute(span, node.attr, kinds.spell(base.type)))
+
+
+def member_of(owner: Any, name: str) -> Any:
+    """What a class's body, or a base class's, holds under a name, as it stands there; None for nothing."""
+    for cls in getattr(owner, "__mro__", ()):
+        if name in vars(cls):
+            found = vars(cls)[name]
+            return found.__func__ if isinstance(found, staticmethod) else found
+    return None
+
+
+def _known_attribute(checker: Checker, base: Known, name: str, span: Span) -> Value:
+    value = base.value
+    if isinstance(checker.schema(base), MapSpec):
+        from pybpf.compiler.frontend.methods import check_map_method
+
+        check_map_method(checker, base, name, span)
+        checker.fail(errors.MethodNotCalled(span, name, describe(value)))
+    try:
+        found = getattr(value, name)
+    except AttributeError:
+        candidates = [n for n in dir(value) if not n.startswith("_")]
+        checker.fail(errors.UnknownAttribute(span, describe(value), name, closest(name, candidates)))
+    return outer(checker, found, span)
+
+
+def field(checker: Checker, base: tree.Expr, name: str, span: Span) -> tree.Expr | None:
+    """A field of a struct; None where the value is no struct, or has no such field."""
+    if isinstance(base.type, OptionalType):
+        maybe_none(checker, base)
+    struct = kinds.aggregate(base.type)
+    found = struct.field(name) if isinstance(struct, StructType) else None
+    if found is None:
+        return None
+    assert isinstance(base.type, PtrType)
+    checker.check_readable(base, span)
+    made = tree.Field(reference(found.type, base.type.space), span, base, found)
+    range_of(checker, made)
+    return made
+
+
+# --- the context
+
+
+def context_field(checker: Checker, base: ContextRef, name: str, span: Span) -> Value:
+    """A field of the program's context, or a variable kept on it."""
+    spec = base.spec
+    found = spec.field(name)
+    if found is not None:
+        return tree.CtxLoad(reference(found.type, Space.CTX), span, found)
+    state = state_variable(checker, spec, name)
+    if state is not None:
+        return checker.local(state, span)
+    member = member_of(spec.owner, name)
+    if callable(member):
+        checker.fail(errors.MethodNotCalled(span, name, spec.struct))
+    return no_context_field(checker, spec, name, span)
+
+
+def no_context_field(checker: Checker, spec: ContextSpec, name: str, span: Span) -> Value:
+    names = [f.name for f in spec.fields] + [s.name for s in spec.state]
+    checker.fail(errors.NoContextField(span, name, spec.struct, tuple(names), closest(name, names)))
+
+
+def state_variable(checker: Checker, spec: ContextSpec, name: str) -> tree.Var | None:
+    """The variable of a StateSpec: one for the whole program, whichever inlined function uses it."""
+    for state in spec.state:
+        if state.name == name:
+            var = checker.session.state.get(name)
+            if var is None:
+                initial = spec.field(state.init)
+                assert initial is not None
+                var = checker.session.state[name] = tree.Var(f"ctx.{name}", initial.type)
+            return var
+    return None
+
+
+# --- elements
+
+
+def subscript(checker: Checker, node: ast.Subscript, want: Type | None) -> Value:
+    """`value[index]`, read."""
+    span = checker.span(node)
+    if isinstance(node.slice, ast.Slice):
+        checker.fail(errors.NoSlice(span))
+    base = checker.expr(node.value)
+    if isinstance(base, Known):
+        if isinstance(checker.schema(base), MapSpec):
+            from pybpf.compiler.frontend import maps
+
+            return maps.read(checker, base, node, span)
+        return _known_element(checker, base, checker.expr(node.slice), span)
+    if isinstance(base, ContextRef):
+        checker.fail(errors.NoSubscript(span, "the context"))
+    return element(checker, base, node, span)
+
+
+def _known_element(checker: Checker, base: Known, index: Value, span: Span) -> Value:
+    value = base.value
+    if isinstance(index, Known):
+        try:
+            return outer(checker, value[index.value], span)
+        except Exception as error:  # whatever the user's object raises
+            checker.fail(errors.ConstantLookup(span, describe(value), f"{type(error).__name__}: {error}"))
+    if isinstance(value, (tuple, list, dict)):
+        checker.fail(errors.RuntimeIndexOfConstant(span, type(value).__name__))
+    checker.fail(errors.NoSubscript(span, describe(value)))
+
+
+def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) -> tree.Expr:
+    """An element of an array, or a byte of a bytes object: the index must be shown to be in bounds."""
+    if isinstance(base.type, OptionalType):
+        maybe_none(checker, base)
+    kind = kinds.aggregate(base.type)
+    if isinstance(kind, TextType):
+        checker.fail(errors.TextIndex(span))
+    if not isinstance(kind, (ArrayType, BytesType)):
+        checker.fail(errors.NoSubscript(span, kinds.spell(base.type)))
+    assert isinstance(base.type, PtrType)
+    length = kind.length if isinstance(kind, ArrayType) else kind.size
+    inner = kind.element if isinstance(kind, ArrayType) else U8
+    at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
+    checker.check_readable(base, span)
+    return tree.Index(reference(inner, base.type.space), span, base, at)
+
+
+def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:
+    """An index below `length`, as u64. A negative constant counts from the end, as in Python."""
+    at = number(checker, value)
+    if isinstance(at, int):
+        if not -length <= at < length:
+            checker.fail(errors.IndexConstant(value.span, at, what, length))
+        return constant(checker, at + length if at < 0 else at, U64, value.span)
+    lo, hi = range_of(checker, at)
+    if lo < 0 or hi >= length:
+        checker.fail(errors.IndexUnproven(value.span, checker.text(value.span), what, length, lo, hi))
+    return to_type(checker, at, U64, value.span)
+
+
+# --- places to store to
+
+
+def place(checker: Checker, node: Any) -> tree.Expr:
+    """What an attribute or a subscript names as the target of an assignment. Maps are dealt with by their own statements."""
+    span = checker.span(node)
+    base = checker.expr(node.value)
+    if isinstance(node, ast.Subscript):
+        if isinstance(node.slice, ast.Slice):
+            checker.fail(errors.NoSlice(span))
+        if isinstance(base, tree.Expr):
+            target: tree.Expr = element(checker, base, node, span)
+        else:
+            what = describe(base.value) if isinstance(base, Known) else "the context"
+            checker.fail(errors.NotAssignable(span, what))
+    elif isinstance(base, ContextRef):
+        loaded = context_field(checker, base, node.attr, span)
+        if isinstance(loaded, tree.CtxLoad) and not loaded.field.writable:
+            writable = tuple([f.name for f in base.spec.fields if f.writable])
+            checker.fail(errors.ReadOnlyField(span, node.attr, base.spec.struct, writable))
+        assert isinstance(loaded, tree.Expr)
+        return loaded
+    elif isinstance(base, Known):
+        checker.fail(errors.NotAssignable(span, describe(base.value)))
+    else:
+        found = field(checker, base, node.attr, span)
+        if found is None:
+            struct = kinds.aggregate(base.type)
+            if not isinstance(struct, StructType):
+                checker.fail(errors.NoAttribute(span, node.attr, kinds.spell(base.type)))
+            names = [f.name for f in struct.fields]
+            checker.fail(errors.NoField(span, node.attr, str(struct), tuple(names), closest(node.attr, names)))
+        target = found
+    check_writable(checker, target, span)
+    return target
+
+
+def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
+    """Refuse to store to a constant, or to memory the kernel lends for reading only."""
+    root = target
+    while isinstance(root, (tree.Field, tree.Index)):
+        root = root.base
+    if isinstance(root, tree.Global) and root.spec.constant:
+        checker.fail(errors.ConstAssigned(span, root.spec.name))
+    kind = root.type
+    if isinstance(kind, PtrType) and kind.space in (Space.CTX, Space.TRUSTED, Space.KERNEL, Space.USER):
+        checker.fail(errors.ReadOnlyMemory(span, kind.space))

@@ -1,0 +1,283 @@
+"""Assignments: to names, fields, elements, map entries and globals; augmented ones; `del`.
+
+In: a syntax node. Out: Assign, Store, Update, or map operations as statements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import access, kinds, maps, tree
+from pybpf.compiler.frontend.convert import stored, type_of
+from pybpf.compiler.frontend.hoist import hoisted
+from pybpf.compiler.frontend.known import Known, Refused, describe
+from pybpf.compiler.frontend.measure import is_simple
+from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+from pybpf.compiler.schema.types import PtrType, Space, is_aggregate, size_of
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+
+__all__ = ["annotated", "assign", "assign_to", "augmented", "delete"]
+
+
+def assign(checker: Checker, node: ast.Assign) -> list[tree.Stmt]:
+    """`a = b = value`, with tuples taken apart where both sides are written out."""
+    if len(node.targets) == 1 and isinstance(node.targets[0], (ast.Tuple, ast.List)):
+        return _unpack(checker, node.targets[0], node.value, checker.span(node))
+    made = hoisted(checker, node.value)
+    value = checker.expr(node.value, _wanted(checker, node.targets[0]))
+    if len(node.targets) > 1 and isinstance(value, tree.Expr) and not is_simple(value):
+        var = checker.temporary(value.type, value)
+        made.append(tree.Assign(value.span, var, value))
+        value = checker.local(var, value.span)
+    for target in node.targets:
+        made += assign_to(checker, target, value, checker.span(node))
+    return made
+
+
+def _wanted(checker: Checker, target: Any) -> Type | None:
+    """The type that a target's place has, as far as it is known before the value: it shapes literals and new objects."""
+    if isinstance(target, ast.Name) and target.id in checker.slots:
+        slot = checker.slots[target.id]
+        return slot.declared or slot.preset or (slot.var.type if slot.var is not None else None)
+    if isinstance(target, ast.Attribute):
+        return _field_type(checker, target)
+    return None
+
+
+def _field_type(checker: Checker, target: ast.Attribute) -> Type | None:
+    """The type of `name.field` where the name is a local variable; nothing is evaluated."""
+    path = [target.attr]
+    base: Any = target.value
+    while isinstance(base, ast.Attribute):
+        path.append(base.attr)
+        base = base.value
+    if not isinstance(base, ast.Name):
+        return None
+    slot = checker.slots.get(base.id)
+    if slot is not None:
+        kind = slot.var.type if slot.var is not None else None
+    else:
+        outer = checker.names.find(base.id)
+        schema = checker.schema(outer) if outer is not None else None
+        kind = schema.type if isinstance(schema, GlobalSpec) else None
+    for name in reversed(path):
+        kind = getattr(kind, "inner", kind)
+        kind = getattr(kind, "pointee", kind)
+        found = kind.field(name) if hasattr(kind, "field") else None  # type: ignore[union-attr]
+        if found is None:
+            return None
+        kind = found.type
+    return kind
+
+
+def assign_to(checker: Checker, target: Any, value: Value, span: Span) -> list[tree.Stmt]:
+    """Give one target a value that has been evaluated."""
+    if isinstance(target, ast.Name):
+        if target.id in checker.slots:
+            return checker.assign(target.id, value, checker.span(target) if isinstance(value, Known) else span)
+        return _assign_global(checker, target.id, value, checker.span(target), span)
+    if isinstance(target, ast.Subscript):
+        spec = _map_of(checker, target)
+        if spec is not None:
+            return maps.assign(checker, spec, target, value, span)
+    if isinstance(target, (ast.Attribute, ast.Subscript)):
+        return [store(checker, access.place(checker, target), value, span, checker.text(checker.span(target)))]
+    if isinstance(target, ast.Starred):
+        checker.fail(errors.NoStar(checker.span(target)))
+    checker.fail(errors.NestedUnpacking(checker.span(target)))
+
+
+def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: str) -> tree.Stmt:
+    """`place = value`. A variable kept on the context is assigned instead of stored."""
+    kind = place_type(place)
+    if isinstance(place, tree.Local):
+        return tree.Assign(span, place.var, stored(checker, value, place.type, f"`{what}`"))
+    made = stored(checker, value, kind, f"`{what}`")
+    return tree.Store(span, place, made)
+
+
+def place_type(place: tree.Expr) -> Type:
+    """The type in memory of a place: its width and byte order are the field's, not the loaded value's."""
+    if isinstance(place, tree.Field):
+        return place.field.type
+    if isinstance(place, tree.Global):
+        return place.spec.type
+    if isinstance(place, tree.MapIndex):
+        assert place.map.value is not None
+        return place.map.value
+    if isinstance(place, tree.CtxLoad):
+        return place.field.type
+    kind = place.type
+    return kind.pointee if isinstance(kind, PtrType) and kind.pointee is not None else kind
+
+
+def _assign_global(checker: Checker, name: str, value: Value, where: Span, span: Span) -> list[tree.Stmt]:
+    return [store(checker, _global(checker, name, where), value, span, name)]
+
+
+def _global(checker: Checker, name: str, where: Span) -> tree.Expr:
+    """A module variable that is assigned under `global`."""
+    found = checker.names.find(name)
+    if found is None:
+        checker.fail(errors.Unknown(where, name, ""))
+    schema = checker.schema(replace(found, span=where))
+    if not isinstance(schema, GlobalSpec):
+        checker.fail(errors.GlobalNotVar(where, name, describe(found.value)))
+    place = tree.Global(access.reference(schema.type, Space.GLOBAL), where, schema)
+    access.check_writable(checker, place, where)
+    return place
+
+
+def _map_of(checker: Checker, node: Any) -> MapSpec | None:
+    """The map that a subscript's value names, if it is one."""
+    if not isinstance(node.value, (ast.Name, ast.Attribute)):
+        return None
+    if isinstance(node.value, ast.Attribute):
+        root = node.value
+        while isinstance(root, ast.Attribute):
+            root = root.value  # type: ignore[assignment]
+        if not isinstance(root, ast.Name) or root.id in checker.slots and checker.slots[root.id].alias is None:
+            return None
+    elif node.value.id in checker.slots and checker.slots[node.value.id].alias is None:
+        return None
+    value = checker.expr(node.value)
+    schema = checker.schema(value) if isinstance(value, Known) else None
+    return schema if isinstance(schema, MapSpec) else None
+
+
+def _unpack(checker: Checker, target: Any, source: Any, span: Span) -> list[tree.Stmt]:
+    """`a, b = x, y`: all values first, then the targets from left to right."""
+    if any(isinstance(t, ast.Starred) for t in target.elts):
+        checker.fail(errors.NoStar(checker.span(target)))
+    if isinstance(source, (ast.Tuple, ast.List)):
+        if any(isinstance(s, ast.Starred) for s in source.elts):
+            checker.fail(errors.NoStar(checker.span(source)))
+        values = [checker.expr(s, _wanted(checker, t)) for s, t in zip(source.elts, target.elts)]
+        count = len(source.elts)
+    else:
+        value = checker.expr(source)
+        if not (isinstance(value, Known) and isinstance(value.value, (tuple, list))):
+            checker.fail(errors.NoUnpacking(checker.span(source), kinds.spell(type_of(value))))
+        values = [access.outer(checker, item, value.span) for item in value.value]
+        count = len(values)
+    if count != len(target.elts):
+        checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), count))
+    made: list[tree.Stmt] = []
+    held: list[Value] = []
+    for item in values:
+        if isinstance(item, tree.Expr) and not isinstance(item, tree.Const):
+            var = checker.temporary(item.type, item)
+            made.append(tree.Assign(item.span, var, item))
+            item = checker.local(var, item.span)
+        held.append(item)
+    for t, item in zip(target.elts, held):
+        made += assign_to(checker, t, item, span)
+    return made
+
+
+def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
+    """`x: u32 = 0`; the annotation was read before the body (function.py)."""
+    if not isinstance(node.target, ast.Name):
+        checker.fail(errors.AnnotatedPlace(checker.span(node.target)))
+    slot = checker.slots.get(node.target.id)
+    if slot is None:
+        checker.fail(errors.AnnotatedGlobal(checker.span(node), node.target.id))
+    if slot.broken:
+        raise Refused
+    first = checker.locals.annotations.get(node.target.id)
+    if first is not None and first is not node.annotation:
+        again = checker.annotation(node.annotation)
+        if slot.declared is not None and not kinds.same(again, slot.declared):
+            checker.fail(
+                errors.AnnotatedTwice(
+                    checker.span(node.annotation), node.target.id, str(slot.declared), kinds.spell(again), checker.span(first)
+                )
+            )
+    if slot.declared is not None and slot.span is None:
+        slot.span = checker.span(node.target)
+    if node.value is None:
+        return []
+    made = hoisted(checker, node.value)
+    value = checker.expr(node.value, slot.declared)
+    return made + checker.assign(node.target.id, value, checker.span(node))
+
+
+# --- augmented assignment
+
+
+def augmented(checker: Checker, node: ast.AugAssign) -> list[tree.Stmt]:
+    """`target op= value`: an update in place for memory, an assignment for a variable."""
+    span = checker.span(node)
+    op = SYMBOLS[type(node.op)]
+    target = node.target
+    if isinstance(target, ast.Name) and target.id in checker.slots:
+        old = checker.read(target.id, checker.span(target))
+        value = arithmetic(checker, op, old, checker.expr(node.value), span)
+        return checker.assign(target.id, value, span)
+    if isinstance(target, ast.Name):
+        place = _global(checker, target.id, checker.span(target))
+        return [update(checker, place, op, checker.expr(node.value), span)]
+    if isinstance(target, ast.Subscript):
+        spec = _map_of(checker, target)
+        if spec is not None:
+            return maps.augment(checker, spec, target, op, checker.expr(node.value), span)
+    place = access.place(checker, target)
+    return [update(checker, place, op, checker.expr(node.value), span)]
+
+
+def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span) -> tree.Stmt:
+    """`place op= value` for memory: atomic where other CPUs may do the same and the machine can."""
+    kind = place_type(place)
+    if isinstance(place, tree.Local):  # a variable kept on the context
+        moved = arithmetic(checker, op, place, value, span)
+        return tree.Assign(span, place.var, stored(checker, moved, place.type, "the address"))
+    if is_aggregate(kind) or not kinds.is_int(kind):
+        checker.fail(errors.UpdateOfObject(span, op, kinds.spell(kind)))
+    # checks the operands and gives the operand its type; the node itself is made anew
+    made = arithmetic(checker, op, place, value, span)
+    assert isinstance(made, tree.Binary)
+    return tree.Update(span, place, op, made.rhs, is_shared(place) and is_atomic(kind, op))
+
+
+def is_atomic(kind: Type, op: str) -> bool:
+    """Whether BPF has an atomic instruction for it (32 and 64 bits, host order: RFC 9669 section 5.3)."""
+    base = kinds.int_base(kind)
+    return base is not None and not base.big and size_of(kind) in (4, 8) and op in ("+", "-", "&", "|", "^")
+
+
+def is_shared(place: tree.Expr) -> bool:
+    """Whether other CPUs see the memory."""
+    while isinstance(place, (tree.Field, tree.Index)):
+        if isinstance(place, tree.Field) and place.field.bits:
+            return False
+        place = place.base
+    if isinstance(place, tree.Global):
+        return True
+    if isinstance(place, tree.MapIndex):
+        return not place.map.kind.percpu
+    return isinstance(place.type, PtrType) and place.type.space in (Space.MAP, Space.GLOBAL)
+
+
+def delete(checker: Checker, node: ast.Delete) -> list[tree.Stmt]:
+    """`del m[k]`."""
+    made: list[tree.Stmt] = []
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            checker.fail(errors.DelName(checker.span(target), target.id))
+        spec = _map_of(checker, target) if isinstance(target, ast.Subscript) else None
+        if spec is None or not isinstance(target, ast.Subscript):
+            checker.fail(errors.DelPlace(checker.span(target)))
+        made.append(maps.delete(checker, spec, target, checker.span(node)))
+    return made

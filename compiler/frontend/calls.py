@@ -1,0 +1,265 @@
+"""Calls: what is called decides. In: an `ast.Call`. Out: a typed node, or a compile-time value.
+
+    u32(x)                 a conversion            Event(pid=1)          a new struct
+    helper(...), comm()    a kernel helper         f(x)                  a plain function, inlined
+    m.get(k)               a map's method          record.method()       a function of the struct's class, inlined
+    printk(...), min(...)  what the compiler itself knows (functions.py)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.access import member_of
+from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
+from pybpf.compiler.frontend.convert import convert, materialize, maybe_none
+from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
+from pybpf.compiler.frontend.helpers import fill, helper
+from pybpf.compiler.frontend.inline import inline
+from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.methods import map_method
+from pybpf.compiler.frontend.refusals import REFUSED_BUILTINS
+from pybpf.compiler.frontend.reservation import discard
+from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.specs import (
+    BuiltinSpec,
+    ContextSpec,
+    FillSpec,
+    GlobalSpec,
+    HelperSpec,
+    MapSpec,
+    ProgramSpec,
+)
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    BoolType,
+    BytesType,
+    EnumType,
+    IntType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    Type,
+)
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = ["call"]
+
+
+def call(checker: Checker, node: ast.Call, want: Type | None) -> Value:
+    """An `ast.Call`."""
+    span = checker.span(node)
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            checker.fail(errors.NoStar(checker.span(argument)))
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            checker.fail(errors.NoStar(checker.span(keyword)))
+    if isinstance(node.func, ast.Attribute):
+        return _method(checker, node, node.func, span, want)
+    callee = checker.expr(node.func)
+    if not isinstance(callee, Known):
+        what = "the context" if isinstance(callee, ContextRef) else kinds.spell(callee.type)
+        checker.fail(errors.NotCallable(checker.span(node.func), what))
+    return _known(checker, callee, node, span, want)
+
+
+def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, want: Type | None) -> Value:
+    """`receiver.name(...)`."""
+    receiver = checker.expr(func.value)
+    name = func.attr
+    where = checker.span(func)
+    if isinstance(receiver, Known):
+        schema = checker.schema(receiver)
+        if isinstance(schema, MapSpec):
+            return map_method(checker, receiver, schema, node, where, span, want)
+        if isinstance(schema, StructType) and name == "at" and isinstance(receiver.value, type):
+            return _at(checker, schema, node, span)
+        if isinstance(receiver.value, (str, bytes)):
+            checker.fail(errors.NoTextMethod(where, name))
+        from pybpf.compiler.frontend.access import outer
+
+        try:
+            found = getattr(receiver.value, name)
+        except AttributeError:
+            names = [n for n in dir(receiver.value) if not n.startswith("_")]
+            checker.fail(errors.UnknownAttribute(where, describe(receiver.value), name, closest(name, names)))
+        callee = outer(checker, found, where)
+        if not isinstance(callee, Known):
+            checker.fail(errors.NotCallable(where, kinds.spell(materialize(checker, callee).type)))
+        return _known(checker, callee, node, span, want)
+    if isinstance(receiver, ContextRef):
+        return _own_method(checker, receiver, receiver.spec.owner, receiver.spec.struct, node, func.attr, span)
+    if isinstance(receiver.type, OptionalType):
+        maybe_none(checker, receiver)
+    kind = kinds.aggregate(receiver.type)
+    if isinstance(receiver.type, PtrType) and receiver.type.space == Space.RINGBUF and name == "discard":
+        if node.args or node.keywords:
+            checker.fail(errors.CallArguments(span, "discard()", "takes no arguments"))
+        return discard(checker, receiver, span)
+    if isinstance(kind, StructType):
+        return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
+    if isinstance(kind, (TextType, BytesType)):
+        checker.fail(errors.NoTextMethod(where, name))
+    checker.fail(errors.NoMethod(where, name, kinds.spell(receiver.type), ""))
+
+
+def _own_method(
+    checker: Checker, receiver: Value, owner: Any, what: str, node: ast.Call, name: str, span: Span
+) -> Value:
+    """A method that the class of a struct or of the context defines: a plain function of the language."""
+    where = checker.span(node.func)
+    member = member_of(owner, name)
+    if member is None:
+        names = [n for cls in getattr(owner, "__mro__", ()) for n, m in vars(cls).items() if callable(m) and n[0] != "_"]
+        checker.fail(errors.NoMethod(where, name, what, closest(name, names)))
+    if type(member).__name__ != "function":
+        checker.fail(errors.NoMethod(where, name, what, ""))
+    raw = next(vars(cls)[name] for cls in owner.__mro__ if name in vars(cls))
+    first = [] if isinstance(raw, staticmethod) else [receiver]
+    return inline(checker, member, [*first, *_positional(checker, node)], _keywords(checker, node), span)
+
+
+def _at(checker: Checker, struct: StructType, node: ast.Call, span: Span) -> Value:
+    """`header.at(address)`: the struct at a packet address."""
+    if len(node.args) != 1 or node.keywords:
+        checker.fail(errors.CallArguments(span, f"{struct.name}.at()", "takes one packet address"))
+    address = materialize(checker, checker.expr(node.args[0]))
+    if isinstance(address.type, OptionalType):
+        maybe_none(checker, address)
+    if not isinstance(address.type, PtrType) or address.type.pointee is not None or address.type.space != Space.PACKET:
+        checker.fail(errors.WrongType(address.span, kinds.spell(address.type), "packet address", f"{struct.name}.at()"))
+    return tree.Cast(PtrType(struct, address.type.space), span, address)
+
+
+def _positional(checker: Checker, node: ast.Call) -> list[Value]:
+    return [checker.expr(argument) for argument in node.args]
+
+
+def _keywords(checker: Checker, node: ast.Call) -> dict[str, Value]:
+    return {k.arg: checker.expr(k.value) for k in node.keywords if k.arg is not None}
+
+
+def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """A call of a compile-time object."""
+    value = callee.value
+    schema = checker.schema(callee)
+    if schema is not None:
+        rule = _BY_SCHEMA.get(type(schema))
+        if rule is not None:
+            return rule(checker, schema, value, node, span, want)
+    try:
+        builtin = BUILTINS.get(value)
+        refused = REFUSED_BUILTINS.get(value)
+    except TypeError:  # unhashable
+        builtin = refused = None
+    if builtin is not None:
+        return builtin(checker, node, span, want)
+    if refused is not None:
+        checker.fail(errors.NoBuiltin(span, value.__name__, refused))
+    kind = type(value).__name__
+    if kind == "function":
+        return inline(checker, value, _positional(checker, node), _keywords(checker, node), span)
+    if kind == "method" and type(value.__func__).__name__ == "function":
+        own = Known(value.__self__, callee.span)
+        return inline(checker, value.__func__, [own, *_positional(checker, node)], _keywords(checker, node), span)
+    if isinstance(value, type) and issubclass(value, int):
+        return _enum_member(checker, value, node, span)
+    checker.fail(errors.UnknownCall(span, describe(value), getattr(value, "__module__", "") or ""))
+
+
+def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Value:
+    """`Colour(2)` of a plain IntEnum: a constant."""
+    value = checker.expr(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+    if isinstance(value, Known):
+        try:
+            return Known(cls(value.value), span)
+        except Exception as error:  # the user's class
+            checker.fail(errors.ConstantLookup(span, describe(cls), str(error)))
+    checker.fail(errors.UnknownCall(span, describe(cls), ""))
+
+
+# --- by what __bpf__ says
+
+
+def _int(checker: Checker, schema: IntType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return conversion(checker, schema, node, span)
+
+
+def _struct(checker: Checker, schema: StructType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return new_struct(checker, schema, node, span)
+
+
+def _array(checker: Checker, schema: ArrayType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return new_array(checker, schema, node, span)
+
+
+def _text(
+    checker: Checker, schema: TextType | BytesType, value: Any, node: ast.Call, span: Span, want: Type | None
+) -> Value:
+    return new_text(checker, schema, node, span)
+
+
+def _enum(checker: Checker, schema: EnumType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    if not isinstance(value, type) or len(node.args) != 1 or node.keywords:
+        checker.fail(errors.CallArguments(span, f"{schema.name}()", "takes one number"))
+    given = checker.expr(node.args[0])
+    if isinstance(given, Known):
+        return _enum_member(checker, value, node, span)
+    return convert(checker, given, schema, f"{schema.name}()")
+
+
+def _helper(checker: Checker, schema: HelperSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return helper(checker, schema, node, span)
+
+
+def _fill(checker: Checker, schema: FillSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return fill(checker, schema, node, span, want)
+
+
+def _compiler(checker: Checker, schema: BuiltinSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    rule = COMPILER_FUNCTIONS.get(schema.name)
+    if rule is None:
+        checker.fail(errors.UnknownCall(span, f"the function {schema.name}", ""))
+    return rule(checker, node, span, want)
+
+
+def _program(checker: Checker, schema: ProgramSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    checker.fail(errors.ProgramCalled(span, schema.name))
+
+
+def _other(checker: Checker, schema: Any, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    checker.fail(errors.NotCallable(checker.span(node.func), describe(value)))
+
+
+_BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None], Value]] = {
+    IntType: _int,
+    StructType: _struct,
+    ArrayType: _array,
+    TextType: _text,
+    BytesType: _text,
+    EnumType: _enum,
+    HelperSpec: _helper,
+    FillSpec: _fill,
+    BuiltinSpec: _compiler,
+    ProgramSpec: _program,
+    MapSpec: _other,
+    GlobalSpec: _other,
+    ContextSpec: _other,
+    BoolType: _other,
+    NoneType: _other,
+}

@@ -1,0 +1,133 @@
+"""The frontend's second half: from parsed programs to the typed tree, or to a CompileError with all diagnostics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.diagnostics.base import Report
+from pybpf.compiler.frontend import cost, kinds, ranges, tree
+from pybpf.compiler.frontend.function import Checker
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.reach import reach
+from pybpf.compiler.frontend.scope import Parameter, annotation_of
+from pybpf.compiler.frontend.session import Session
+from pybpf.compiler.schema.specs import ContextSpec
+from pybpf.compiler.schema.types import U64, Type
+
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend.parse import Parsed, ParsedProgram
+    from pybpf.compiler.schema.specs import Target
+
+__all__ = ["check"]
+
+
+def check(parsed: Parsed, target: Target) -> tree.Typed:
+    """Type-check all programs. Raises CompileError with every diagnostic found, warnings too, if there is an error.
+
+    Warnings of programs that pass are in `Typed.warnings`.
+    """
+    report = Report()
+    programs: list[tree.Program] = []
+    for parsed_program in parsed.programs:
+        session = Session(parsed.sources, target, parsed_program.spec)
+        program, diagnostics = _program(session, parsed_program)
+        for diagnostic in diagnostics:
+            report.add(diagnostic)
+        if program is not None:
+            programs.append(program)
+    report.raise_if_failed()
+    maps, globals = reach(programs)
+    return tree.Typed(programs, maps, globals, list(report.diagnostics))
+
+
+def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | None, list[Any]]:
+    checker = Checker(session, parsed.module, parsed.node, parsed.spec.function)
+    checker.is_program = True
+    try:
+        parameters, offsets = _parameters(checker, parsed)
+    except Refused:
+        return None, checker.diagnostics
+    checker.set_parameters(parameters, None)
+    session.active.append((parsed.spec.function, None))
+    instance = checker.check()
+    diagnostics = list(instance.diagnostics)
+    function = instance.function
+    if function is None:
+        return None, diagnostics
+    function.result = parsed.spec.returns
+    function.body[:0] = _initial_state(session, checker)
+    too_long = cost.check(session, function)
+    if too_long:
+        return None, diagnostics + too_long
+    return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets))), diagnostics
+
+
+def _initial_state(session: Session, checker: Checker) -> list[tree.Stmt]:
+    """Assignments of the variables that are kept on the context, for those that the program uses."""
+    context = session.program.context
+    made: list[tree.Stmt] = []
+    span = checker.end_span()
+    for state in context.state if context is not None else ():
+        var = session.state.get(state.name)
+        initial = context.field(state.init) if context is not None else None
+        if var is not None and initial is not None:
+            made.append(tree.Assign(span, var, tree.CtxLoad(var.type, span, initial)))
+    return made
+
+
+def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter], list[int]]:
+    """The parameters of a program's function, and the offsets in the context that its arguments are read from."""
+    spec, node, module = parsed.spec, parsed.node, parsed.module
+    arguments = node.args
+    star = arguments.vararg or arguments.kwarg
+    if star is not None:
+        checker.fail(errors.StarParameters(module.span(star), spec.name))
+    if arguments.kwonlyargs or arguments.defaults:
+        odd: Any = arguments.kwonlyargs[0] if arguments.kwonlyargs else arguments.defaults[0]
+        checker.fail(errors.OddParameter(module.span(odd), spec.name))
+    plain = [*arguments.posonlyargs, *arguments.args]
+    made: list[Parameter] = []
+    if spec.context is not None:
+        if not plain:
+            checker.fail(errors.NoContextParameter(checker.end_span(), spec.name, spec.section))
+        first = plain.pop(0)
+        span = module.span(first)
+        _check_context(checker, first, spec.context)
+        made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
+    if len(plain) > len(spec.arg_offsets):
+        checker.fail(
+            errors.TooManyParameters(module.span(plain[len(spec.arg_offsets)]), spec.name, spec.section, len(spec.arg_offsets))
+        )
+    for parameter in plain:
+        span = module.span(parameter)
+        kind = _argument_type(checker, parameter)
+        made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind), annotated=True))
+    return made, list(spec.arg_offsets[: len(plain)])
+
+
+def _argument_type(checker: Checker, parameter: Any) -> Type:
+    """The type that an argument of the hook is read as: u64 unless it is annotated with a number's type."""
+    if parameter.annotation is None:
+        return U64
+    found = annotation_of(checker, parameter.annotation)
+    if found is int:
+        return U64
+    if not isinstance(found, Type) or not kinds.is_int(found):
+        spelled = kinds.spell(found) if isinstance(found, Type) else checker.text(checker.span(parameter.annotation))
+        checker.fail(errors.ArgumentNotNumber(checker.span(parameter.annotation), parameter.arg, spelled))
+    return kinds.host(found)
+
+
+def _check_context(checker: Checker, parameter: Any, context: ContextSpec) -> None:
+    """The annotation of the first parameter is the hook's context class, or one without a spec of its own."""
+    if parameter.annotation is None:
+        return
+    found = annotation_of(checker, parameter.annotation)
+    schema = checker.schema(Known(found, checker.span(parameter.annotation))) if not isinstance(found, Type) else found
+    if schema is None and isinstance(found, type):
+        return  # a class whose fields come from the hook itself
+    if schema is not context and not (isinstance(schema, ContextSpec) and schema.struct == context.struct):
+        expected = getattr(context.owner, "__name__", context.struct)
+        text = checker.text(checker.span(parameter.annotation))
+        checker.fail(errors.WrongContext(checker.span(parameter.annotation), text, expected, checker.session.program.section))

@@ -1,0 +1,370 @@
+"""Conditions: comparisons, `and`, `or`, `not`, truth. In: an expression. Out: a BOOL node, and what holds if it is true or false.
+
+`condition()` leaves the checker's state alone and returns two: the one in which the expression was true, and the one in which
+it was false; `None` for the one that can't be, which happens only where a compile-time constant decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import flow, kinds, ranges, tree
+from pybpf.compiler.frontend.convert import materialize, number, type_of
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
+from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.types import (
+    BOOL,
+    U8,
+    U64,
+    BoolType,
+    BytesType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    TextType,
+)
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.flow import State
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+
+__all__ = ["Outcome", "comparison", "condition", "condition_value", "truth"]
+
+Outcome = tuple  # (tree.Expr of type BOOL, state if true, state if false)
+
+_SYMBOLS: dict[type, str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
+}  # fmt: skip
+_FLIPPED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_EVALUATE = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def condition(checker: Checker, node: Any) -> tuple[tree.Expr, State | None, State | None]:
+    """Any expression as a condition."""
+    if isinstance(node, ast.BoolOp):
+        return _and_or(checker, node)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        expr, true, false = condition(checker, node.operand)
+        return negation(expr, checker.span(node)), false, true
+    if isinstance(node, ast.Compare):
+        return comparison(checker, node)
+    value = checker.expr(node)
+    return truth(checker, value, checker.span(node))
+
+
+def negation(expr: tree.Expr, span: Span) -> tree.Expr:
+    if isinstance(expr, tree.Const):
+        return tree.Const(BOOL, span, 1 - expr.value)
+    return tree.Not(BOOL, span, expr)
+
+
+def condition_value(checker: Checker, node: Any, want: Type | None) -> Value:
+    """A condition used as a value: a BOOL, or a constant."""
+    expr, true, false = condition(checker, node)
+    checker.state = flow.join(true, false)
+    if isinstance(expr, tree.Const):
+        return Known(bool(expr.value), expr.span)
+    return expr
+
+
+def _constant(checker: Checker, value: bool, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+    state = checker.state
+    return tree.Const(BOOL, span, int(value)), state if value else None, None if value else state
+
+
+def _and_or(checker: Checker, node: ast.BoolOp) -> tuple[tree.Expr, State | None, State | None]:
+    is_and = isinstance(node.op, ast.And)
+    expr, true, false = condition(checker, node.values[0])
+    span = checker.span(node)
+    entry = checker.state
+    for operand in node.values[1:]:
+        go_on, done = (true, false) if is_and else (false, true)
+        if go_on is None:  # decided by a constant: the rest is never evaluated
+            break
+        checker.state = dict(go_on)
+        rhs, rhs_true, rhs_false = condition(checker, operand)
+        if isinstance(expr, tree.Const):
+            expr = rhs
+        elif isinstance(rhs, tree.Const) and bool(rhs.value) == is_and:
+            pass
+        else:
+            expr = (tree.And if is_and else tree.Or)(BOOL, span, expr, rhs)
+        if is_and:
+            true, false = rhs_true, flow.join(done, rhs_false)
+        else:
+            true, false = flow.join(done, rhs_true), rhs_false
+    checker.state = entry
+    return expr, true, false
+
+
+# --- truth
+
+
+def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+    """bool(value)."""
+    if isinstance(value, Known):
+        known = value.value
+        if known is None or isinstance(known, (int, str, bytes, tuple)):
+            return _constant(checker, bool(known), span)
+    expr = materialize(checker, value)
+    state = checker.state
+    assert state is not None
+    kind = expr.type
+    if isinstance(kind, BoolType):
+        return expr, *_split(checker, expr, "!=", 0)
+    if kinds.is_int(kind):
+        return tree.Truth(BOOL, span, expr), *_split(checker, expr, "!=", 0)
+    if isinstance(kind, OptionalType):
+        return _optional_truth(checker, expr, span)
+    if isinstance(kind, NoneType):
+        checker.fail(errors.NothingReturned(span))
+    if isinstance(kind, PtrType) and isinstance(kind.pointee, TextType):
+        first = tree.Index(U8, span, expr, tree.Const(U64, span, 0))
+        return tree.Truth(BOOL, span, first), state, state
+    return tree.Truth(BOOL, span, expr), state, state
+
+
+def _optional_truth(checker: Checker, expr: tree.Expr, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+    """Of an Optional number: present and not zero. Of an Optional reference: present."""
+    assert isinstance(expr.type, OptionalType) and checker.state is not None
+    is_number = kinds.is_int(expr.type.inner)
+    var = underlying(checker, expr)
+    if var is None or var.name not in checker.state:
+        return tree.Truth(BOOL, span, expr), checker.state, checker.state
+    fact = checker.state[var.name]
+    present = ranges.narrow("!=", fact.range, (0, 0)) or fact.range if is_number else fact.range
+    true = {**checker.state, var.name: replace(fact, presence=flow.PRESENT, range=present)}
+    false = checker.state
+    if not is_number and fact.presence != flow.PRESENT:
+        false = {**checker.state, var.name: replace(fact, presence=flow.ABSENT)}
+    return tree.Truth(BOOL, span, expr), true, false
+
+
+def _split(checker: Checker, expr: tree.Expr, op: str, other: int) -> tuple[State | None, State | None]:
+    """The states in which `expr op other` is true, and false."""
+    bound = (other, other)
+    return _narrowed(checker, expr, op, bound), _narrowed(checker, expr, _NEGATED[op], bound)
+
+
+def _narrowed(checker: Checker, expr: tree.Expr, op: str, bound: ranges.Interval, base: State | None = None) -> State | None:
+    """`base` (the current state) with the variable that `expr` reads narrowed by `expr op bound`."""
+    state = base if base is not None else checker.state
+    assert state is not None
+    var = underlying(checker, expr)
+    fact = state.get(var.name) if var is not None else None
+    if var is None or fact is None:
+        return state
+    narrowed = ranges.narrow(op, fact.range, bound)
+    if narrowed is None or narrowed == fact.range:  # never true here: still checked, with what is known
+        return state
+    return {**state, var.name: replace(fact, range=narrowed)}
+
+
+# --- comparisons
+
+
+def comparison(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None, State | None]:
+    """A comparison or a chain of them: `a < b < c` evaluates b once."""
+    if len(node.ops) == 1:
+        return _compare(checker, node, node.ops[0], checker.expr(node.left), node.comparators[0], checker.span(node))
+    return _chain(checker, node)
+
+
+def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None, State | None]:
+    entry = checker.state
+    lets: list[tuple[tree.Var, tree.Expr]] = []
+    lhs = _hold(checker, checker.expr(node.left), lets)
+    whole: tree.Expr | None = None
+    true: State | None = entry
+    false: State | None = None
+    last = len(node.ops) - 1
+    spot = checker.span(node)
+    pending: list[tuple[tree.Expr, list[tuple[tree.Var, tree.Expr]]]] = []
+    for i, (op, right) in enumerate(zip(node.ops, node.comparators)):
+        assert true is not None
+        checker.state = dict(true)
+        if i < last:
+            own: list[tuple[tree.Var, tree.Expr]] = []
+            rhs: Any = _hold(checker, checker.expr(right), own)
+        else:
+            own, rhs = [], right
+        expr, step_true, step_false = _compare(checker, node, op, lhs, rhs, spot)
+        pending.append((expr, own))
+        true, false = step_true, flow.join(false, step_false)
+        lhs = rhs if i < last else lhs
+        if true is None:
+            break
+    for expr, own in reversed(pending):
+        whole = expr if whole is None else tree.And(BOOL, spot, expr, whole)
+        for var, value in reversed(own):
+            whole = tree.Let(BOOL, spot, var, value, whole)
+    assert whole is not None
+    for var, value in reversed(lets):
+        whole = tree.Let(BOOL, spot, var, value, whole)
+    checker.state = entry
+    return whole, true, false
+
+
+def _hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]]) -> Value:
+    """A value that may be used several times: a variable of ours where it is not simple."""
+    if not isinstance(value, tree.Expr) or is_simple(value):
+        return value
+    var = checker.temporary(value.type, value)
+    lets.append((var, value))
+    return checker.local(var, value.span)
+
+
+def _compare(
+    checker: Checker, node: Any, op_node: Any, lhs: Value, rhs_node: Any, span: Span
+) -> tuple[tree.Expr, State | None, State | None]:
+    """One comparison; `rhs_node` is a syntax node, or a value already checked."""
+    op = _SYMBOLS[type(op_node)]
+    checked = isinstance(rhs_node, (tree.Expr, Known))
+    if op in ("in", "not in"):
+        from pybpf.compiler.frontend.membership import contains
+
+        expr, true, false = contains(checker, lhs, rhs_node, span)
+        return (expr, true, false) if op == "in" else (negation(expr, span), false, true)
+    rhs: Value = rhs_node if checked else checker.expr(rhs_node)
+    if op in ("is", "is not"):
+        expr, true, false = _identity(checker, lhs, rhs, span, op)
+        return (expr, true, false) if op == "is" else (negation(expr, span), false, true)
+    return ordered(checker, op, lhs, rhs, span)
+
+
+def _identity(
+    checker: Checker, lhs: Value, rhs: Value, span: Span, op: str
+) -> tuple[tree.Expr, State | None, State | None]:
+    """`x is None`; on compile-time objects `is` is decided at once; on numbers it is a mistake."""
+    if isinstance(lhs, Known) and lhs.value is None:
+        lhs, rhs = rhs, lhs
+    if not (isinstance(rhs, Known) and rhs.value is None):
+        if isinstance(lhs, Known) and isinstance(rhs, Known) and not isinstance(lhs.value, (int, str, bytes, tuple)):
+            return _constant(checker, lhs.value is rhs.value, span)
+        checker.fail(errors.IsOnValues(span, op))
+    if not isinstance(lhs, tree.Expr):
+        return _constant(checker, isinstance(lhs, Known) and lhs.value is None, span)
+    expr = lhs
+    if isinstance(expr, tree.Unwrap) and isinstance(expr.value, tree.Local):
+        # known to be present: still a comparison, which the optimiser removes; nothing new is learnt
+        return tree.IsNone(BOOL, span, expr.value), checker.state, checker.state
+    if not isinstance(expr.type, OptionalType):
+        return _constant(checker, isinstance(expr.type, NoneType), span)
+    state = checker.state
+    assert state is not None
+    test = tree.IsNone(BOOL, span, expr)
+    var = underlying(checker, expr)
+    fact = state.get(var.name) if var is not None else None
+    if var is None or fact is None:
+        return test, state, state
+    absent = {**state, var.name: replace(fact, presence=flow.ABSENT)} if fact.presence != flow.PRESENT else state
+    present = {**state, var.name: replace(fact, presence=flow.PRESENT)} if fact.presence != flow.ABSENT else state
+    return test, absent, present
+
+
+def ordered(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+    """== != < <= > >= of numbers, texts or packet addresses."""
+    if isinstance(lhs, Known) and isinstance(rhs, Known):
+        return _known(checker, op, lhs, rhs, span)
+    texts = [v for v in (lhs, rhs) if _is_text(v)]
+    if texts:
+        return _texts(checker, op, lhs, rhs, span), checker.state, checker.state
+    for a, b in ((lhs, rhs), (rhs, lhs)):
+        if isinstance(a, Known) and a.value is None:
+            checker.fail(errors.CompareNone(span, op, checker.text(b.span)))
+        kind = type_of(a)
+        if isinstance(kind, PtrType) and kind.space in (Space.PACKET, Space.PACKET_END) and kind.pointee is None:
+            return _addresses(checker, op, lhs, rhs, span), checker.state, checker.state
+        if isinstance(kind, PtrType) and kind.pointee is not None:
+            checker.fail(errors.CompareObjects(span, op, kinds.spell(kind)))
+    a, b = number(checker, lhs), number(checker, rhs)
+    kind = common_type(checker, a, b, op)
+    check_sign(checker, kind, a, lhs.span, b, op)
+    check_sign(checker, kind, b, rhs.span, a, op)
+    left, right = to_type(checker, a, kind, lhs.span), to_type(checker, b, kind, rhs.span)
+    first, second = range_of(checker, left), range_of(checker, right)
+    if (isinstance(a, int) or isinstance(b, int)) and not checker.in_library:
+        outcome = ranges.compare(op, _limits(a), _limits(b))
+        if outcome is not None:
+            typed = next(kinds.spell(x.type) for x in (a, b) if not isinstance(x, int))
+            checker.report(errors.AlwaysDecided(span, checker.text(span), "true" if outcome else "false", typed))
+    true = _narrowed(checker, left, op, second)
+    true = _narrowed(checker, right, _FLIPPED[op], first, true)
+    negated = _NEGATED[op]
+    false = _narrowed(checker, left, negated, second)
+    false = _narrowed(checker, right, _FLIPPED[negated], first, false)
+    return tree.Compare(BOOL, span, op, left, right), true, false
+
+
+def _limits(value: tree.Expr | int) -> ranges.Interval:
+    return (value, value) if isinstance(value, int) else ranges.of_type(value.type)
+
+
+def _known(checker: Checker, op: str, lhs: Known, rhs: Known, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+    try:
+        return _constant(checker, bool(_EVALUATE[op](lhs.value, rhs.value)), span)
+    except Exception:  # the objects are the user's: their comparison may raise anything
+        checker.fail(errors.CompareObjects(span, op, "these objects"))
+
+
+def _is_text(value: Value) -> bool:
+    if isinstance(value, Known):
+        return isinstance(value.value, (str, bytes))
+    kind = type_of(value)
+    return isinstance(kind, PtrType) and isinstance(kind.pointee, (TextType, BytesType))
+
+
+def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    """A text or bytes object and another, or a literal."""
+    if op not in ("==", "!="):
+        checker.fail(errors.TextOrder(span, op))
+    if isinstance(lhs, Known):
+        lhs, rhs = rhs, lhs
+    left = materialize(checker, lhs)
+    if isinstance(left.type, OptionalType):
+        from pybpf.compiler.frontend.convert import maybe_none
+
+        maybe_none(checker, left)
+    kind = kinds.aggregate(left.type)
+    if not isinstance(kind, (TextType, BytesType)):
+        checker.fail(errors.WrongType(left.span, kinds.spell(left.type), "text or bytes", "this comparison"))
+    if isinstance(rhs, Known):
+        expected = str if isinstance(kind, TextType) else bytes
+        if not isinstance(rhs.value, expected):
+            checker.fail(errors.WrongType(rhs.span, type(rhs.value).__name__, str(kind), "this comparison"))
+        raw = rhs.value.encode() if isinstance(rhs.value, str) else rhs.value
+        if len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size):
+            checker.fail(errors.TextTooLong(rhs.span, len(raw), str(kind), kind.size))
+    right = materialize(checker, rhs, None)
+    other = kinds.aggregate(right.type)
+    if type(other) is not type(kind):
+        checker.fail(errors.WrongType(right.span, kinds.spell(right.type), str(kind), "this comparison"))
+    return tree.TextCompare(BOOL, span, left, right, op == "==")
+
+
+def _addresses(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    left, right = materialize(checker, lhs), materialize(checker, rhs)
+    for side in (left, right):
+        if not (isinstance(side.type, PtrType) and side.type.pointee is None):
+            checker.fail(errors.WrongType(side.span, kinds.spell(side.type), "packet address", "this comparison"))
+    return tree.Compare(BOOL, span, op, left, right)

@@ -1,0 +1,104 @@
+"""New values by calling their type: `u32(x)`, `Event(pid=1)`, `Array[u8, L[6]]()`, `Text[L[16]]("x")`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import materialize, number, stored, widened
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import origins
+from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.types import IntType, PtrType, Space
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import ArrayType, BytesType, StructType, TextType
+
+__all__ = ["conversion", "new_array", "new_struct", "new_text"]
+
+
+def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) -> Value:
+    """`u32(x)`: wraps x to the width. A constant is wrapped at once."""
+    name = str(schema)
+    if node.keywords or len(node.args) > 1:
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes one number"))
+    if not node.args:
+        return tree.Const(kinds.host(schema), span, 0)
+    value = number(checker, checker.expr(node.args[0]))
+    kind = IntType(schema.bits, schema.signed)
+    if isinstance(value, int):
+        wrapped = value & (1 << kind.bits) - 1
+        return tree.Const(kind, span, wrapped - (1 << kind.bits) if wrapped > kind.max else wrapped)
+    made = widened(checker, value, kind)
+    return made
+
+
+def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span) -> tree.Expr:
+    """`Event(pid=1, ...)`: all fields by keyword, except those for which the class has a default."""
+    names = [f.name for f in schema.fields]
+    if node.args:
+        checker.fail(errors.PositionalField(checker.span(node.args[0]), schema.name, tuple(names)))
+    values: list[tuple[Any, tree.Expr]] = []
+    given: set[str] = set()
+    for keyword in node.keywords:
+        name = keyword.arg
+        field = schema.field(name) if name is not None else None
+        if field is None or name is None:
+            near = closest(name or "", [n for n in names if n not in given])
+            checker.fail(errors.UnknownField(_keyword_span(checker, keyword), name or "**", schema.name, tuple(names), near))
+        given.add(name)
+        what = f"{schema.name}.{name}"
+        values.append((field, stored(checker, checker.expr(keyword.value, field.type), field.type, f"`{what}`")))
+    defaults: dict[str, Any] = getattr(schema.owner, "_defaults", {})
+    missing = [f for f in schema.fields if f.name not in given]
+    absent = tuple([f.name for f in missing if f.name not in defaults])
+    if absent:
+        checker.fail(errors.MissingFields(span, schema.name, absent))
+    for field in missing:
+        value = Known(defaults[field.name], span)
+        values.append((field, stored(checker, value, field.type, f"`{schema.name}.{field.name}`")))
+    made = tree.New(PtrType(schema, Space.STACK), span, tuple(values))
+    for _, value in values:
+        if span in origins(checker, value):
+            checker.fail(errors.Stale(value.span, checker.text(value.span), "the object is made anew here", span))
+    checker.made(made)
+    return made
+
+
+def _keyword_span(checker: Checker, keyword: Any) -> Span:
+    """The region of `name` in `name=value`."""
+    from pybpf.compiler.schema.span import Span
+
+    span = checker.span(keyword)
+    return Span(span.source, span.line, span.col, span.line, span.col + len(keyword.arg or "**"))
+
+
+def new_array(checker: Checker, schema: ArrayType, node: ast.Call, span: Span) -> tree.Expr:
+    """`Array[u8, L[6]]()`: all zero."""
+    if node.args or node.keywords:
+        checker.fail(errors.ArrayItems(span, str(schema)))
+    made = tree.Zero(PtrType(schema, Space.STACK), span)
+    checker.made(made)
+    return made
+
+
+def new_text(checker: Checker, schema: TextType | BytesType, node: ast.Call, span: Span) -> tree.Expr:
+    """`Text[L[16]]("x")`, `Bytes[L[4]](b"abcd")`; without an argument, empty."""
+    if node.keywords or len(node.args) > 1:
+        checker.fail(errors.CallArguments(span, f"{schema}()", "takes one text"))
+    kind = PtrType(schema, Space.STACK)
+    if not node.args:
+        made: tree.Expr = tree.Zero(kind, span)
+    else:
+        value = checker.expr(node.args[0], schema)
+        made = materialize(checker, value, schema)
+        if not kinds.same(made.type, kind):
+            made = stored(checker, made, schema, f"{schema}()")
+    checker.made(made)
+    return made

@@ -1,0 +1,243 @@
+"""Turns a value into one of a wanted type, or says why it can't be. Whatever is converted becomes an explicit tree node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.schema.types import (
+    BOOL,
+    I64,
+    NONE,
+    U64,
+    ArrayType,
+    BoolType,
+    BytesType,
+    EnumType,
+    IntType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    TextType,
+    is_aggregate,
+)
+
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["constant", "convert", "enum_of", "into", "materialize", "maybe_none", "number", "stored", "type_of", "widened"]
+
+
+def type_of(value: Value) -> Type:
+    """The type that a variable would get from this value."""
+    if isinstance(value, tree.Expr):
+        return value.type
+    if isinstance(value, ContextRef):
+        return kinds.KnownType(value.spec)
+    known = value.value
+    if known is None:
+        return NONE
+    if isinstance(known, bool):
+        return BOOL
+    if isinstance(known, int):
+        return enum_of(known) or kinds.AnyInt(int(known), int(known))
+    return kinds.KnownType(known)
+
+
+def enum_of(value: int) -> EnumType | None:
+    """The declared enumeration that a constant belongs to."""
+    schema = getattr(type(value), "__bpf__", None)
+    return schema if isinstance(schema, EnumType) else None
+
+
+def constant(checker: Checker, value: int, type: Type, span: Span) -> tree.Expr:
+    """A constant of an int, bool or enum type that must be able to hold it."""
+    base = kinds.int_base(type)
+    assert base is not None
+    if not base.min <= value <= base.max:
+        checker.fail(errors.DoesNotFit(span, int(value), str(type), base.min, base.max))
+    return tree.Const(kinds.host(type), span, int(value))
+
+
+def number(checker: Checker, value: Value) -> tree.Expr | int:
+    """A number: an int for a constant, which takes whatever type its surroundings want, else an expression.
+
+    Refuses what is no number, and an Optional that may be None.
+    """
+    if isinstance(value, Known) and isinstance(value.value, int):
+        return int(value.value)
+    if isinstance(value, tree.Expr) and kinds.is_int(value.type):
+        return value
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    if not kinds.is_int(expr.type):
+        checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type)))
+    return expr
+
+
+def materialize(checker: Checker, value: Value, want: Type | None = None) -> tree.Expr:
+    """The expression of a value; refuses maps, functions, types and the like, which are no values at run time."""
+    if isinstance(value, tree.Expr):
+        return value
+    if isinstance(value, ContextRef):
+        return tree.Context(PtrType(None, Space.CTX), value.span)
+    known, span = value.value, value.span
+    if known is None:
+        return tree.NoneValue(NONE, span)
+    if isinstance(known, bool):
+        return tree.Const(BOOL, span, int(known))
+    if isinstance(known, int):
+        return constant(checker, known, enum_of(known) or (I64 if known <= I64.max else U64), span)
+    if isinstance(known, (str, bytes)):
+        raw = known.encode() if isinstance(known, str) else known
+        wanted = want.pointee if isinstance(want, PtrType) else want
+        if isinstance(wanted, (TextType, BytesType)):
+            return _text(checker, known, raw, wanted, span)
+        kind = TextType(len(raw) + 1) if isinstance(known, str) else BytesType(max(len(raw), 1))
+        return tree.TextConst(PtrType(kind, Space.STACK), span, raw.ljust(kind.size, b"\0"))
+    if isinstance(known, float):
+        checker.fail(errors.NoFloat(span, repr(known)))
+    if isinstance(known, (tuple, list, dict, set, frozenset)):
+        checker.fail(errors.NoContainer(span, type(known).__name__))
+    checker.fail(errors.NotAValue(span, describe(known)))
+
+
+def _text(checker: Checker, known: str | bytes, raw: bytes, kind: TextType | BytesType, span: Span) -> tree.Expr:
+    """A literal as a text or bytes object of a given size."""
+    if isinstance(known, str) != isinstance(kind, TextType):
+        checker.fail(errors.WrongType(span, "str" if isinstance(known, str) else "bytes", str(kind), "this place"))
+    if len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size):
+        checker.fail(errors.TextTooLong(span, len(raw), str(kind), kind.size))
+    if isinstance(kind, TextType) and b"\0" in raw.rstrip(b"\0"):
+        checker.fail(errors.TextWithNul(span))
+    return tree.TextConst(PtrType(kind, Space.STACK), span, raw.ljust(kind.size, b"\0"))
+
+
+def maybe_none(checker: Checker, expr: tree.Expr) -> None:
+    """Refuse an Optional that is used without a check."""
+    source = None
+    name = ""
+    if isinstance(expr, tree.Local) and checker.state is not None:
+        name = expr.var.name
+        fact = checker.state.get(name)
+        source = fact.source if fact is not None else None
+    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+    what = kinds.aggregate(kind)
+    checker.fail(errors.MaybeNone(expr.span, name, checker.text(expr.span), source, what is None, checker.returns_value))
+
+
+def widened(checker: Checker, value: tree.Expr, to: IntType) -> tree.Expr:
+    """A number as another int type; nothing is added where it has that type already."""
+    if isinstance(value.type, IntType) and value.type == to:
+        return value
+    if isinstance(value, tree.Const) and to.min <= value.value <= to.max:
+        return tree.Const(to, value.span, value.value)
+    made = tree.Convert(to, value.span, value)
+    range_of(checker, made)
+    return made
+
+
+def convert(checker: Checker, value: Value, to: Type, what: str, where: Span | None = None) -> tree.Expr:
+    """`value` as a value of type `to`, wrapped at its width. `what` is being given the value, declared at `where`."""
+    to = kinds.host(to)
+    if isinstance(to, OptionalType):
+        return _to_optional(checker, value, to, what, where)
+    if isinstance(value, Known) and isinstance(value.value, int) and not isinstance(value.value, bool):
+        base = to if isinstance(to, (IntType, EnumType)) else None
+        if base is not None:
+            return constant(checker, value.value, base, value.span)
+    if isinstance(to, PtrType) and to.pointee is not None:
+        return into(checker, value, to, what, where)
+    expr = materialize(checker, value)
+    if kinds.same(expr.type, to):
+        return expr
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    base = kinds.int_base(to)
+    if base is not None and kinds.is_int(expr.type):
+        if isinstance(to, BoolType):
+            checker.fail(errors.IntToBool(expr.span, what, kinds.spell(expr.type), checker.text(expr.span)))
+        if isinstance(to, EnumType):
+            made: tree.Expr = tree.Convert(to, expr.span, expr)
+            range_of(checker, made)
+            return made
+        return widened(checker, expr, base)
+    return _mismatch(checker, expr, to, what, where)
+
+
+def _mismatch(checker: Checker, expr: tree.Expr, to: Type, what: str, where: Span | None) -> tree.Expr:
+    if isinstance(expr.type, NoneType):
+        checker.fail(errors.NoneGiven(expr.span, what, kinds.spell(to), where))
+    checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), kinds.spell(to), what, where))
+
+
+def _to_optional(checker: Checker, value: Value, to: OptionalType, what: str, where: Span | None) -> tree.Expr:
+    if isinstance(value, Known) and value.value is None:
+        return tree.NoneValue(to, value.span)
+    if isinstance(value, tree.Expr) and isinstance(value.type, OptionalType):
+        if kinds.same(value.type, to):
+            return value
+        var = checker.temporary(value.type, value)
+        local = tree.Local(value.type, value.span, var)
+        inner = tree.Unwrap(value.type.inner, value.span, local)
+        checker.ranges[inner] = checker.ranges[local] = range_of(checker, value)
+        present = tree.Wrap(to, value.span, convert(checker, inner, to.inner, what, where))
+        choice = tree.IfExp(
+            to, value.span, tree.IsNone(BOOL, value.span, local), tree.NoneValue(to, value.span), present
+        )
+        return tree.Let(to, value.span, var, value, choice)
+    if isinstance(value, tree.Expr) and isinstance(value.type, NoneType):
+        return tree.NoneValue(to, value.span)
+    inner_value = convert(checker, value, to.inner, what, where)
+    made = tree.Wrap(to, inner_value.span, inner_value)
+    range_of(checker, made)
+    return made
+
+
+def into(checker: Checker, value: Value, to: PtrType, what: str, where: Span | None = None) -> tree.Expr:
+    """An object as a reference of type `to`: the same aggregate, in a space that a variable may share with it."""
+    expr = materialize(checker, value, to)
+    if kinds.same(expr.type, to):
+        return expr
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    joined = kinds.join(to, expr.type)
+    if joined is not None and kinds.same(joined, to):
+        return tree.Cast(to, expr.span, expr)
+    if isinstance(expr.type, PtrType) and expr.type.pointee is not None and kinds.same(expr.type.pointee, to.pointee or NONE):
+        checker.fail(errors.OtherSpace(expr.span, what, str(to.pointee), expr.type.space, to.space, where))
+    return _mismatch(checker, expr, to, what, where)
+
+
+def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | None = None) -> tree.Expr:
+    """What a place of type `to` in memory is given: a number of its width, or an object to build or copy there."""
+    if not is_aggregate(to):
+        return convert(checker, value, to, what, where)
+    expr = materialize(checker, value, to)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    given = kinds.aggregate(expr.type)
+    if given is not None and (kinds.same(given, to) or _text_fits(expr, given, to)):
+        return expr
+    if isinstance(given, TextType) and isinstance(to, TextType):
+        checker.fail(errors.TextCut(expr.span, str(given), str(to), what))
+    if isinstance(given, ArrayType) and isinstance(to, ArrayType):
+        checker.fail(errors.WrongType(expr.span, str(given), str(to), what, where))
+    return _mismatch(checker, expr, to, what, where)
+
+
+def _text_fits(expr: tree.Expr, given: Type, to: Type) -> bool:
+    """A text may go into a larger one (the rest is NUL); a tracepoint's string is cut, as probe reads of strings are."""
+    if not (isinstance(given, TextType) and isinstance(to, TextType)):
+        return False
+    if isinstance(expr, tree.CtxLoad) and expr.field.role == "data_loc":
+        return True
+    return given.size <= to.size

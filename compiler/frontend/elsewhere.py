@@ -1,0 +1,58 @@
+"""Diagnostics of inlined functions. Those of library code are shown at the user's call, which is what the user can change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.diagnostics.base import Diagnostic, Label, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybpf.compiler.diagnostics.base import Help
+    from pybpf.compiler.schema.span import Span
+
+__all__ = ["Elsewhere", "in_library", "relocate"]
+
+
+def in_library(function: Any) -> bool:
+    """Whether a function is ours rather than the user's."""
+    return str(function.__module__).partition(".")[0] == "pybpf"
+
+
+class Elsewhere(Diagnostic):
+    """A diagnostic of an inlined function, seen from a call of it."""
+
+    inner: Diagnostic
+    function: str
+    library: bool
+
+    @property
+    def code(self) -> str:  # type: ignore[override]
+        return self.inner.code
+
+    @property
+    def severity(self) -> str:  # type: ignore[override]
+        return self.inner.severity
+
+    def texts(self) -> tuple[str, str]:
+        title, label = self.inner.texts()
+        return title, f"in this call of {self.function}()" if self.library else label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        for item in self.inner.more():
+            if not (self.library and isinstance(item, Label)):
+                yield item
+        if self.library:
+            where = self.inner.span
+            yield Note(f"{where}: {where.source.line(where.line).strip()}")
+
+    def __str__(self) -> str:
+        return f"{self.severity}[{self.code}]: {self.texts()[0]} ({self.span})"
+
+
+def relocate(diagnostics: list[Diagnostic], function: Any, call: Span) -> list[Diagnostic]:
+    """The diagnostics of an inlined function as its caller reports them. A library's warnings are no concern of the user."""
+    if not in_library(function):
+        return diagnostics
+    return [Elsewhere(call, d, function.__name__, True) for d in diagnostics if d.severity == "error"]

@@ -1,0 +1,189 @@
+"""What each kind of expression node means. In: a syntax node. Out: a typed node, or a compile-time value.
+
+`EXPRESSIONS` maps node classes to functions (checker, node, wanted type) -> value; a class that is not in it is not part of the
+language, and `unsupported` says which way out there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import access, calls, flow, kinds, operators, tree
+from pybpf.compiler.frontend.conditions import condition, condition_value, truth
+from pybpf.compiler.frontend.convert import convert, materialize, type_of
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import is_simple, range_of
+from pybpf.compiler.frontend.refusals import EXPRESSION_REFUSALS
+from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.types import BOOL, BoolType, OptionalType
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+
+__all__ = ["EXPRESSIONS", "unify", "unsupported"]
+
+
+def _constant(checker: Checker, node: ast.Constant, want: Type | None) -> Value:
+    return Known(node.value, checker.span(node))
+
+
+def _name(checker: Checker, node: ast.Name, want: Type | None) -> Value:
+    span = checker.span(node)
+    if node.id in checker.slots:
+        return checker.read(node.id, span)
+    found = checker.names.find(node.id)
+    if found is None:
+        near = closest(node.id, [*checker.slots, *checker.names.candidates()])
+        checker.fail(errors.Unknown(span, node.id, near))
+    return access.outer(checker, found.value, span)
+
+
+def _tuple(checker: Checker, node: ast.Tuple, want: Type | None) -> Value:
+    """A tuple of constants; any other is taken apart by the statement around it or refused."""
+    items = [checker.expr(element) for element in node.elts]
+    if all(isinstance(item, Known) for item in items):
+        return Known(tuple(item.value for item in items if isinstance(item, Known)), checker.span(node))
+    checker.fail(errors.NoTuple(checker.span(node)))
+
+
+def _choice(checker: Checker, node: ast.IfExp, want: Type | None) -> Value:
+    """`then if test else other`; a constant test leaves one side."""
+    span = checker.span(node)
+    test, true, false = condition(checker, node.test)
+    if true is None or false is None:
+        checker.state = true if false is None else false
+        return checker.expr(node.body if false is None else node.orelse, want)
+    checker.state = dict(true)
+    then, after_then = checker.expr(node.body, want), checker.state
+    checker.state = dict(false)
+    other, after_other = checker.expr(node.orelse, want), checker.state
+    kind = unify(checker, then, other, want)
+    checker.state = after_then
+    first = convert(checker, then, kind, "this value")
+    checker.state = after_other
+    second = convert(checker, other, kind, "this value")
+    checker.state = flow.join(after_then, after_other)
+    made = tree.IfExp(kind, span, test, first, second)
+    range_of(checker, made)
+    return made
+
+
+def unify(checker: Checker, a: Value, b: Value, want: Type | None) -> Type:
+    """The type of an expression that is one of two values. Literals take the type that is wanted, if it is one."""
+    first, second = type_of(a), type_of(b)
+    joined = kinds.join(first, second)
+    if isinstance(joined, kinds.AnyInt) and want is not None and kinds.is_int(want):
+        base = kinds.int_base(want)
+        if base is not None and base.min <= joined.lo and joined.hi <= base.max:
+            return want
+    if joined is None or isinstance(joined, kinds.KnownType):
+        first = _as_object(checker, a, want, first)
+        second = _as_object(checker, b, want, second)
+        joined = kinds.join(first, second)
+    if joined is None:
+        checker.fail(errors.ChoiceDisagrees(b.span, kinds.spell(first), kinds.spell(second), a.span))
+    return kinds.settle(joined)
+
+
+def _as_object(checker: Checker, value: Value, want: Type | None, kind: Type) -> Type:
+    """The type of a value that is about to exist at run time: a str becomes a text."""
+    return materialize(checker, value, want).type if isinstance(kind, kinds.KnownType) else kind
+
+
+def _and_or(checker: Checker, node: ast.BoolOp, want: Type | None) -> Value:
+    """`and`/`or` as values: the operand that decided."""
+    if all(_is_boolean(operand) for operand in node.values):
+        return condition_value(checker, node, want)
+    return _decide(checker, node, node.values, want)
+
+
+def _is_boolean(node: Any) -> bool:
+    """Whether an expression is a bool by its form."""
+    if isinstance(node, ast.BoolOp):
+        return all(_is_boolean(operand) for operand in node.values)
+    return isinstance(node, ast.Compare) or isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+
+
+def _decide(checker: Checker, node: ast.BoolOp, operands: list[Any], want: Type | None) -> Value:
+    if len(operands) == 1:
+        return checker.expr(operands[0], want)
+    span = checker.span(node)
+    is_and = isinstance(node.op, ast.And)
+    held = None
+    if _is_boolean(operands[0]):
+        test, true, false = condition(checker, operands[0])
+        lhs: Value = test
+    else:
+        lhs = checker.expr(operands[0], want)
+        if isinstance(lhs, tree.Expr) and not is_simple(lhs):
+            held = (checker.temporary(lhs.type, lhs), lhs)
+            lhs = checker.local(held[0], lhs.span)
+        test, true, false = truth(checker, lhs, span)
+    go_on, done = (true, false) if is_and else (false, true)
+    if go_on is None:  # a constant decides; the rest is never evaluated
+        return lhs
+    if done is None:
+        checker.state = go_on
+        return _decide(checker, node, operands[1:], want)
+    checker.state = dict(go_on)
+    rhs = _decide(checker, node, operands[1:], want)
+    after = checker.state
+    if isinstance(type_of(lhs), BoolType) and isinstance(type_of(rhs), BoolType):
+        made: tree.Expr = (tree.And if is_and else tree.Or)(BOOL, span, test, materialize(checker, rhs))
+        checker.state = flow.join(done, after)
+    else:
+        checker.state = done
+        if isinstance(lhs, tree.Expr) and isinstance(lhs.type, OptionalType) and not is_and:
+            unwrapped = tree.Unwrap(lhs.type.inner, lhs.span, lhs)  # `x or y`: x is present where it is the answer
+            checker.ranges[unwrapped] = range_of(checker, lhs)
+            lhs = unwrapped
+        kind = unify(checker, lhs, rhs, want)
+        decided = convert(checker, lhs, kind, "this value")
+        checker.state = after
+        rest = convert(checker, rhs, kind, "this value")
+        checker.state = flow.join(done, after)
+        made = tree.IfExp(kind, span, test, rest, decided) if is_and else tree.IfExp(kind, span, test, decided, rest)
+        range_of(checker, made)
+    if held is not None:
+        made = tree.Let(made.type, span, held[0], held[1], made)
+        range_of(checker, made)
+    return made
+
+
+def _walrus(checker: Checker, node: ast.NamedExpr, want: Type | None) -> Value:
+    """`(name := value)`; the assignment has been made before the statement (hoist.py)."""
+    if node not in checker.hoisted or node.target.id not in checker.slots:
+        target, value = checker.text(checker.span(node.target)), checker.text(checker.span(node.value))
+        checker.fail(errors.NoWalrus(checker.span(node), target, value))
+    return checker.read(node.target.id, checker.span(node))
+
+
+def unsupported(checker: Checker, node: Any, want: Type | None) -> Value:
+    """Whatever else Python has."""
+    span = checker.span(node)
+    refusal = EXPRESSION_REFUSALS.get(type(node))
+    checker.fail(refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__))
+
+
+EXPRESSIONS: dict[type, Callable[[Checker, Any, Type | None], Value]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: access.attribute,
+    ast.Subscript: access.subscript,
+    ast.BinOp: operators.binary,
+    ast.UnaryOp: operators.unary,
+    ast.Compare: condition_value,
+    ast.BoolOp: _and_or,
+    ast.IfExp: _choice,
+    ast.Call: calls.call,
+    ast.Tuple: _tuple,
+    ast.NamedExpr: _walrus,
+}

@@ -1,0 +1,100 @@
+"""What is known of each variable at one place of a function, and how it changes where paths split and meet.
+
+A `State` maps names of variables to `Fact`s; `None` in place of a State means that the place can't be reached. Facts are
+never changed, only replaced, so a copy of a State is a copy of its dict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import ranges
+from pybpf.compiler.schema.record import Record, replace
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.schema.span import Span
+
+    State: TypeAlias = "dict[str, Fact]"
+
+__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "covers", "join", "stale"]
+
+# Whether an Optional variable holds a value.
+MAYBE, PRESENT, ABSENT = 0, 1, 2
+
+
+class Fact(Record):
+    """What is known of one variable.
+
+    `assigned`: on every path (False: on some). `range`: of an int, or of the value in an Optional int. `presence`: of an
+    Optional. `source`: where the Optional came from. `origins`: the syntax nodes that made the object which a reference
+    may refer to. `stale`: why the object is gone (None: it is not), with the place where that happened. `poisoned`: an error
+    was reported where it got its value, so nothing more is said about it.
+    """
+
+    assigned: bool = True
+    range: Interval = ranges.EVERYTHING
+    presence: int = MAYBE
+    source: Span | None = None
+    origins: frozenset[Any] = frozenset()
+    stale: tuple[str, Span] | None = None
+    poisoned: bool = False
+
+
+def _join(a: Fact, b: Fact) -> Fact:
+    if a is b:
+        return a
+    return Fact(
+        a.assigned and b.assigned,
+        ranges.join(a.range, b.range),
+        a.presence if a.presence == b.presence else MAYBE,
+        a.source or b.source,
+        a.origins if a.origins == b.origins else a.origins | b.origins,
+        a.stale or b.stale,
+        a.poisoned or b.poisoned,
+    )
+
+
+def join(a: State | None, b: State | None) -> State | None:
+    """What is known where two paths meet."""
+    if a is None:
+        return b
+    if b is None or a is b:
+        return a
+    merged = {}
+    for name, fact in a.items():
+        other = b.get(name)
+        merged[name] = _join(fact, other) if other is not None else replace(fact, assigned=False)
+    for name, fact in b.items():
+        if name not in a:
+            merged[name] = replace(fact, assigned=False)
+    return merged
+
+
+def covers(assumed: State, seen: State | None) -> bool:
+    """Whether what was assumed at a loop's head holds for the path that comes back to it too."""
+    if seen is None:
+        return True
+    for name, fact in assumed.items():
+        other = seen.get(name)
+        if other is None or other is fact:
+            continue
+        if (
+            fact.assigned and not other.assigned
+            or not (fact.range[0] <= other.range[0] and other.range[1] <= fact.range[1])
+            or fact.presence != MAYBE and fact.presence != other.presence
+            or not other.origins <= fact.origins
+            or other.stale is not None and fact.stale is None
+            or other.poisoned and not fact.poisoned
+        ):
+            return False
+    return True
+
+
+def stale(state: State, origin: Any, why: str, where: Span) -> None:
+    """Mark the variables that may refer to the object made at `origin` as no longer usable."""
+    for name, fact in state.items():
+        if origin in fact.origins and fact.stale is None:
+            state[name] = replace(fact, stale=(why, where))

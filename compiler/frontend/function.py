@@ -1,0 +1,344 @@
+"""Checks one Python function for one set of argument types. In: its syntax tree and what its parameters are. Out: Instance.
+
+A local variable has one type, found from all its assignments: the body is checked again with the types that the last
+pass found until none changes (one pass is enough unless a later assignment widens a type). Only the diagnostics of the
+last pass are kept. Within a pass the checker walks the statements once, carrying the facts that hold at each place
+(flow.py). What to do for each kind of syntax node is in the tables of statements.py and expressions.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import expressions, flow, kinds, ranges, scope, statements, tree
+from pybpf.compiler.frontend.convert import convert, type_of
+from pybpf.compiler.frontend.elsewhere import in_library
+from pybpf.compiler.frontend.flow import Fact
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.measure import origins, range_of
+from pybpf.compiler.frontend.session import Instance
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.errors import DeclarationError
+from pybpf.compiler.schema.span import Span
+from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space
+
+if TYPE_CHECKING:
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.flow import State
+    from pybpf.compiler.frontend.loops import Loop
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.frontend.scope import Slot
+    from pybpf.compiler.frontend.session import Session
+    from pybpf.compiler.frontend.source import Module
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["Checker"]
+
+_PASSES = 12  # a type can widen only a few times; this only keeps a mistake of ours from looping
+
+
+class Checker:
+    """One function being checked."""
+
+    def __init__(self, session: Session, module: Module, node: Any, function: Any) -> None:
+        self.session = session
+        self.module = module
+        self.node = node
+        self.function = function
+        self.in_library = in_library(function)
+        self.names = scope.Names(function)
+        arguments = node.args
+        self.locals = scope.find_locals(
+            node, [p.arg for p in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+        )
+        self.parameters: list[scope.Parameter] = []
+        self.declared_result: Type | None = None  # from the annotation; None: infer it
+        self.is_program = False
+        self.diagnostics: list[Diagnostic] = []
+        self.changed = False
+        self._start()
+
+    def set_parameters(self, parameters: list[scope.Parameter], result: Type | None) -> None:
+        """What the function is checked for."""
+        self.parameters = parameters
+        self.declared_result = result
+
+    def _start(self) -> None:
+        """Forget what a pass found."""
+        self.diagnostics = []
+        self.changed = False
+        self.state: State | None = {}
+        self.loops: list[Loop] = []
+        self.ranges: dict[tree.Expr, Interval] = {}
+        self.hoisted: set[Any] = set()  # assignment expressions that were made before their statement
+        self.reserved: set[Span] = set()  # where ring-buffer records were reserved
+        self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
+        self.slots: dict[str, Slot] = {}
+        self.result_slot = scope.Slot("return")
+        self.result_range: Interval | None = None
+        self._temporaries = 0
+
+    def enter(self, module: Module, node: Any, function: Any) -> Checker:
+        """A checker of a function that this one calls."""
+        return Checker(self.session, module, node, function)
+
+    def refused(self) -> Instance:
+        """What stands for a function whose checking was given up."""
+        return Instance(None, NONE, diagnostics=self.diagnostics)
+
+    # --- the whole function
+
+    def check(self) -> Instance:
+        """Passes over the body until the types of all variables stay as they are."""
+        presets: dict[str, Type] = {}
+        result: Type | None = None
+        for _ in range(_PASSES):
+            instance = self._pass(presets, result)
+            if not self.changed:
+                return instance
+            presets = {name: slot.var.type for name, slot in self.slots.items() if slot.var is not None}
+            result = self.result_slot.last
+        raise AssertionError(f"the types of {self.node.name} do not settle")
+
+    def _pass(self, presets: dict[str, Type], result: Type | None) -> Instance:
+        self._start()
+        self.slots = {name: scope.Slot(name, preset=presets.get(name)) for name in self.locals.names}
+        self.result_slot = scope.Slot("return", declared=self.declared_result, preset=result)
+        for name, annotation in self.locals.annotations.items():
+            try:
+                self.slots[name].declared = scope.annotated_type(self, annotation)
+            except Refused:
+                self.slots[name].broken = True
+        params = [self._enter(p) for p in self.parameters]
+        body = self.block(self.node.body)
+        if self.state is not None:
+            body += statements.fall_off(self)
+        slot = self.result_slot
+        kind = slot.declared or (kinds.settle(slot.joined) if _is_type(slot.joined) else NONE)
+        failed = any(d.severity == "error" for d in self.diagnostics)
+        function = None
+        if not failed:
+            variables = tuple([v for v in params if v is not None])
+            function = tree.Function(
+                self.node.name, variables, kind, body, self.module.span(self.node), self.module.source
+            )
+        known = slot.alias if slot.alias is not None and not failed else None
+        return Instance(function, kind, self.result_range or ranges.EVERYTHING, known, self.diagnostics)
+
+    def _enter(self, parameter: scope.Parameter) -> tree.Var | None:
+        """The variable of a parameter; None for one that is known at compile time."""
+        slot = self.slots[parameter.name]
+        assert self.state is not None
+        if parameter.known is not None:
+            slot.alias, slot.joined = parameter.known, kinds.KnownType(_identity(parameter.known))
+            self.state[slot.name] = Fact()
+            return None
+        assert parameter.type is not None
+        span = parameter.span
+        if parameter.annotated:
+            slot.declared = parameter.type
+        else:
+            slot.joined = kinds.join(slot.joined, parameter.type)
+        slot.span = span
+        kind = slot.declared or kinds.settle(kinds.join(slot.preset, parameter.type) or parameter.type)
+        slot.var = tree.Var(slot.name, kind, span)
+        self.state[slot.name] = Fact(range=parameter.range, origins=frozenset([span]))
+        return slot.var
+
+    # --- diagnostics
+
+    def span(self, node: Any) -> Span:
+        return self.module.span(node)
+
+    def text(self, span: Span) -> str:
+        """The source text of a region, up to the end of its first line."""
+        line = span.source.line(span.line)
+        return line[span.col : span.end_col] if span.line == span.end_line else line[span.col :]
+
+    def end_span(self) -> Span:
+        """The line that holds the function's name: where something is missing at its end."""
+        span = self.span(self.node)
+        line = span.source.line(span.line)
+        return Span(span.source, span.line, span.col, span.line, len(line.rstrip()))
+
+    def annotation(self, node: Any) -> Type:
+        return scope.annotated_type(self, node)
+
+    @property
+    def returns_value(self) -> bool:
+        """Whether a bare `return` would not do here."""
+        if self.is_program:
+            return not isinstance(self.session.program.returns, NoneType)
+        return self.declared_result is not None and not isinstance(self.declared_result, NoneType)
+
+    def schema(self, known: Value) -> Any:
+        """What an object's `__bpf__` says; None where it has none. A faulty declaration is refused where it is used."""
+        if not isinstance(known, Known) or isinstance(known.value, int):
+            return None
+        try:
+            return getattr(known.value, "__bpf__", None)
+        except DeclarationError as error:
+            self.fail(errors.Declaration(known.span, error.title, error.label, error.help))
+
+    def check_readable(self, base: tree.Expr, span: Span) -> None:
+        """Memory of a kernel or user address can't be loaded directly."""
+        kind = base.type
+        if isinstance(kind, PtrType) and kind.space in (Space.KERNEL, Space.USER):
+            self.fail(errors.NotReadable(span, kind.space))
+
+    def made(self, expr: tree.Expr) -> None:
+        """A new object was made: what was made at the same place before, by an earlier iteration, is gone."""
+        kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+        if self.loops and self.state is not None and isinstance(kind, PtrType):
+            flow.stale(self.state, expr.span, "the object was made anew by a later iteration", expr.span)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Say it and go on."""
+        self.diagnostics.append(diagnostic)
+
+    def fail(self, diagnostic: Diagnostic) -> NoReturn:
+        """Say it and give up on this statement."""
+        self.diagnostics.append(diagnostic)
+        raise Refused
+
+    # --- statements
+
+    def block(self, nodes: list[Any]) -> list[tree.Stmt]:
+        """Check statements one after the other from the current state, which is None afterwards if they never end."""
+        made: list[tree.Stmt] = []
+        for node in nodes:
+            if self.state is None:
+                self.report(errors.Unreachable(self.span(node)))
+                break
+            try:
+                handler = statements.STATEMENTS.get(type(node), statements.unsupported)
+                made += handler(self, node)
+            except Refused:
+                self.poison(scope.assigned_names(node))
+        return made
+
+    def poison(self, names: list[str]) -> None:
+        """Say nothing more about these variables: what they hold is unknown because of an error already reported."""
+        if self.state is not None:
+            for name in names:
+                if name in self.slots:
+                    self.state[name] = Fact(poisoned=True)
+
+    # --- variables
+
+    def temporary(self, type: Type, value: tree.Expr) -> tree.Var:
+        """A variable of ours that holds `value`."""
+        self._temporaries += 1
+        var = tree.Var(f"%{self._temporaries}", type, value.span)
+        if self.state is not None:
+            self.state[var.name] = self.fact(value)
+        return var
+
+    def local(self, var: tree.Var, span: Span) -> tree.Expr:
+        """Read a variable of ours, or of the context; an Optional that is known to be present is unwrapped."""
+        read: tree.Expr = tree.Local(var.type, span, var)
+        fact = self.state.get(var.name) if self.state is not None else None
+        if fact is not None:
+            self.ranges[read] = fact.range
+            if fact.presence == flow.PRESENT and isinstance(var.type, OptionalType):
+                read = tree.Unwrap(var.type.inner, span, read)
+                self.ranges[read] = fact.range
+        return read
+
+    def read(self, name: str, span: Span) -> Value:
+        """The value of a local variable by its name."""
+        slot = self.slots[name]
+        assert self.state is not None
+        fact = self.state.get(name)
+        if slot.broken or (fact is not None and fact.poisoned):
+            raise Refused
+        if fact is None or not fact.assigned:
+            outer = self.names.find(name)
+            self.fail(errors.Unassigned(span, name, fact is not None, _global_kind(outer)))
+        if fact.stale is not None:
+            why, where = fact.stale
+            self.fail(errors.Stale(span, name, why, where))
+        if slot.alias is not None:
+            return replace(slot.alias, span=span)
+        if slot.var is None:
+            raise Refused
+        return self.local(slot.var, span)
+
+    def assign(self, name: str, value: Value, span: Span) -> list[tree.Stmt]:
+        """`name = value`: widens the variable's type if need be, converts the value, and notes what is now known."""
+        slot = self.slots[name]
+        if slot.broken:
+            raise Refused
+        if name in self.reserved_names:
+            self.fail(errors.ReserveName(span, name))
+        assert self.state is not None
+        annotation = slot.declared
+        if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
+            value = convert(self, value, annotation, f"`{name}`", slot.span)
+        if annotation is None or kinds.is_reference(annotation):
+            seen = type_of(value)
+            joined = kinds.join(slot.joined, seen)
+            if joined is None:
+                assert slot.joined is not None
+                self.fail(errors.Disagree(span, name, kinds.spell(slot.joined), kinds.spell(seen), slot.span))
+            slot.joined = joined
+            slot.span = slot.span or span
+            if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
+                slot.alias = value
+                self.state[name] = Fact()
+                return []
+            wanted = kinds.settle(kinds.join(slot.preset, joined) or joined)
+            if annotation is not None:
+                if not kinds.fits_annotation(annotation, wanted):
+                    convert(self, value, annotation, f"`{name}`", slot.span)  # says what is wrong
+                wanted = kinds.annotated(annotation, wanted)
+        else:
+            wanted = annotation
+            slot.span = slot.span or span
+        if slot.var is None:
+            slot.var = tree.Var(name, wanted, slot.span)
+        elif not kinds.same(slot.var.type, wanted):
+            slot.var.type = wanted
+            self.changed = True
+        converted = convert(self, value, slot.var.type, f"`{name}`", slot.span if slot.declared is not None else None)
+        self.state[name] = self.fact(converted)
+        return [tree.Assign(span, slot.var, converted)]
+
+    def fact(self, value: tree.Expr) -> Fact:
+        """What is known of a variable that was just given `value`."""
+        presence, source = flow.MAYBE, None
+        if isinstance(value.type, OptionalType):
+            source = value.span
+            if isinstance(value, tree.Wrap):
+                presence = flow.PRESENT
+            elif isinstance(value, tree.NoneValue):
+                presence = flow.ABSENT
+            elif isinstance(value, tree.Local) and self.state is not None and value.var.name in self.state:
+                other = self.state[value.var.name]
+                presence, source = other.presence, other.source
+        return Fact(range=range_of(self, value), presence=presence, source=source, origins=origins(self, value))
+
+    # --- expressions
+
+    def expr(self, node: Any, want: Type | None = None) -> Value:
+        """The value of an expression. `want` is the type that its place would like: it shapes literals and new objects."""
+        return expressions.EXPRESSIONS.get(type(node), expressions.unsupported)(self, node, want)
+
+
+def _is_type(joined: Type | None) -> bool:
+    return joined is not None and not isinstance(joined, kinds.KnownType)
+
+
+def _identity(value: Value) -> Any:
+    return value.value if isinstance(value, Known) else value
+
+
+def _global_kind(outer: Known | None) -> str:
+    """What a module-level name of the same spelling is: decides what help to give."""
+    from pybpf.compiler.schema.specs import GlobalSpec
+
+    if outer is None:
+        return ""
+    return "var" if isinstance(getattr(outer.value, "__bpf__", None), GlobalSpec) else "other"

@@ -1,0 +1,210 @@
+"""Functions that the compiler itself knows: Python's builtins that make sense in a program, `printk` and `sizeof`.
+
+`BUILTINS` maps the builtin to a function (checker, call, span, wanted type) -> value; `COMPILER_FUNCTIONS` does so by the name of a
+BuiltinSpec.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
+from pybpf.compiler.frontend.known import Known, describe
+from pybpf.compiler.frontend.measure import is_simple, range_of
+from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
+from pybpf.compiler.frontend.printk import printk
+from pybpf.compiler.schema.specs import MapSpec
+from pybpf.compiler.schema.types import (
+    BOOL,
+    I64,
+    ArrayType,
+    BytesType,
+    IntType,
+    OptionalType,
+    TextType,
+    Type,
+    is_aggregate,
+    size_of,
+)
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+
+    Rule = Callable[[Checker, ast.Call, Span, Type | None], Value]
+
+__all__ = ["BUILTINS", "COMPILER_FUNCTIONS"]
+
+
+def _arguments(checker: Checker, node: ast.Call, span: Span, name: str, count: int) -> list[Value]:
+    if node.keywords or len(node.args) != count:
+        plural = "" if count == 1 else "s"
+        checker.fail(errors.CallArguments(span, f"{name}()", f"takes {count} argument{plural} by position"))
+    return [checker.expr(argument) for argument in node.args]
+
+
+def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) -> Value:
+    """`min(a, b, ...)`, `max(...)`: comparisons of each argument evaluated once."""
+    name = "min" if op == "<" else "max"
+    if node.keywords or not node.args:
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position"))
+    values = [checker.expr(argument) for argument in node.args]
+    if len(values) == 1:
+        known = values[0]
+        if isinstance(known, Known) and isinstance(known.value, (tuple, list, range)) and known.value:
+            return Known(min(known.value) if op == "<" else max(known.value), span)
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position"))
+    if all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
+        plain = [v.value for v in values if isinstance(v, Known)]
+        return Known(min(plain) if op == "<" else max(plain), span)
+    lets: list[tuple[tree.Var, tree.Expr]] = []
+    held: list[tuple[Value, Span]] = []
+    for value in values:
+        item = number(checker, value)
+        if isinstance(item, int):
+            held.append((value, value.span))
+            continue
+        if not is_simple(item):
+            var = checker.temporary(item.type, item)
+            lets.append((var, item))
+            item = checker.local(var, item.span)
+        held.append((item, value.span))
+    result, where = held[0]
+    for other, spot in held[1:]:
+        result = _pick(checker, result, where, other, spot, op, span)
+    made = materialize(checker, result)
+    bounds = range_of(checker, made)
+    for var, value in reversed(lets):
+        made = tree.Let(made.type, span, var, value, made)
+        checker.ranges[made] = bounds
+    return made
+
+
+def _pick(checker: Checker, a: Value, at: Span, b: Value, bt: Span, op: str, span: Span) -> tree.Expr:
+    x, y = number(checker, a), number(checker, b)
+    name = "min" if op == "<" else "max"
+    kind = common_type(checker, x, y, name)
+    check_sign(checker, kind, x, at, y, name)
+    check_sign(checker, kind, y, bt, x, name)
+    left, right = to_type(checker, x, kind, at), to_type(checker, y, kind, bt)
+    (a_lo, a_hi), (b_lo, b_hi) = range_of(checker, left), range_of(checker, right)
+    made = tree.IfExp(kind, span, tree.Compare(BOOL, span, "<=" if op == "<" else ">=", left, right), left, right)
+    best = min if op == "<" else max
+    checker.ranges[made] = (best(a_lo, b_lo), best(a_hi, b_hi))
+    return made
+
+
+def _min(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return _smallest_or_largest(checker, node, span, "<")
+
+
+def _max(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return _smallest_or_largest(checker, node, span, ">")
+
+
+def _abs(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    value = number(checker, _arguments(checker, node, span, "abs", 1)[0])
+    if isinstance(value, int):
+        return Known(abs(value), span)
+    lo, hi = range_of(checker, value)
+    if lo >= 0:
+        return value
+    wide = widened(checker, value, I64)
+    let = None
+    if not is_simple(wide):
+        let = (checker.temporary(I64, wide), wide)
+        wide = checker.local(let[0], span)
+    negative = tree.Compare(BOOL, span, "<", wide, tree.Const(I64, span, 0))
+    made: tree.Expr = tree.IfExp(I64, span, negative, tree.Unary(I64, span, "-", wide), wide)
+    bounds = (0, max(-lo, hi)) if lo > I64.min else (I64.min, I64.max)  # abs of the lowest wraps to itself
+    checker.ranges[made] = bounds
+    if let is not None:
+        made = tree.Let(I64, span, let[0], let[1], made)
+        checker.ranges[made] = bounds
+    return made
+
+
+def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    value = _arguments(checker, node, span, "len", 1)[0]
+    if isinstance(value, Known):
+        if isinstance(checker.schema(value), MapSpec):
+            checker.fail(errors.NoLen(span, describe(value.value)))
+        try:
+            return Known(len(value.value), span)
+        except TypeError:
+            checker.fail(errors.NoLen(span, describe(value.value)))
+    kind = kinds.aggregate(type_of(value))
+    if isinstance(kind, ArrayType):
+        return Known(kind.length, span)
+    if isinstance(kind, BytesType):
+        return Known(kind.size, span)
+    if isinstance(kind, TextType):
+        checker.fail(errors.NoTextMethod(span, "len()"))
+    checker.fail(errors.NoLen(span, kinds.spell(type_of(value))))
+
+
+def _int(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    value = _arguments(checker, node, span, "int", 1)[0]
+    if isinstance(value, Known) and isinstance(value.value, str):
+        try:
+            return Known(int(value.value), span)
+        except ValueError as error:
+            checker.fail(errors.ConstantLookup(span, "int()", str(error)))
+    made = number(checker, value)
+    return Known(made, span) if isinstance(made, int) else made
+
+
+def _bool(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.conditions import truth
+
+    value = _arguments(checker, node, span, "bool", 1)[0]
+    expr, _, _ = truth(checker, value, span)
+    return Known(bool(expr.value), span) if isinstance(expr, tree.Const) else expr
+
+
+def _ord(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    value = _arguments(checker, node, span, "ord", 1)[0]
+    if isinstance(value, Known) and isinstance(value.value, (str, bytes)) and len(value.value) == 1:
+        return Known(ord(value.value), span)
+    checker.fail(errors.CallArguments(span, "ord()", "takes one literal character"))
+
+
+def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`range(...)` of constants, for `in` and `for`; any other is refused outside a `for`."""
+    values = [checker.expr(argument) for argument in node.args]
+    if not node.keywords and 1 <= len(values) <= 3 and all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
+        plain = [v.value for v in values if isinstance(v, Known)]
+        if len(plain) < 3 or plain[2] != 0:
+            return Known(range(*plain), span)
+    checker.fail(errors.RangeElsewhere(span))
+
+
+def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`sizeof(Event)`, `sizeof(event)`: bytes in memory."""
+    value = _arguments(checker, node, span, "sizeof", 1)[0]
+    if isinstance(value, Known):
+        schema = checker.schema(value)
+        if value.value is bool:
+            return Known(1, span)
+        if isinstance(schema, Type):
+            return Known(size_of(schema), span)
+        checker.fail(errors.NoSize(span, describe(value.value)))
+    kind = type_of(value)
+    pointee = kinds.aggregate(kind)
+    if pointee is not None and is_aggregate(pointee):
+        return Known(size_of(pointee), span)
+    if isinstance(kind, IntType) or kinds.is_int(kind):
+        return Known(size_of(kind), span)
+    checker.fail(errors.NoSize(span, "an Optional" if isinstance(kind, OptionalType) else kinds.spell(kind)))
+
+
+BUILTINS: dict[Any, Rule] = {
+    min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
+}  # fmt: skip
+COMPILER_FUNCTIONS: dict[str, Rule] = {"printk": printk, "sizeof": _sizeof}

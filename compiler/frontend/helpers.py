@@ -1,0 +1,150 @@
+"""Calls of kernel helpers, and of functions that a helper fills memory for (`comm()`).
+
+In: a HelperSpec or FillSpec and the call. Out: HelperCall or Fill, each argument checked against the helper's own table row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.access import check_writable, reference
+from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, stored, type_of
+from pybpf.compiler.frontend.known import ContextRef
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec
+from pybpf.compiler.schema.types import (
+    U64,
+    BytesType,
+    IntType,
+    OptionalType,
+    PtrType,
+    Space,
+    TextType,
+    Type,
+    is_aggregate,
+    size_of,
+)
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import ArgSpec
+
+__all__ = ["fill", "helper"]
+
+_GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")  # linux/license.h
+
+
+def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
+    """Whether this program may call the helper: its type, its licence, whether it may sleep."""
+    program = checker.session.program
+    if spec.programs and program.prog_type not in spec.programs:
+        checker.fail(errors.HelperNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
+    if spec.gpl and checker.session.target.license not in _GPL:
+        checker.fail(errors.HelperNeedsGpl(span, spec.name, checker.session.target.license))
+    if spec.sleepable and not program.sleepable:
+        checker.fail(errors.HelperSleeps(span, spec.name, program.name))
+
+
+def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Value:
+    """`bpf_...(...)`."""
+    check_allowed(checker, spec, span)
+    names = [a.name for a in spec.args]
+    if node.keywords or len(node.args) != len(names):
+        checker.fail(errors.HelperArguments(span, spec.name, tuple(names), len(node.args), spec.signature))
+    arguments: list[Any] = []
+    for i, (argument, given) in enumerate(zip(spec.args, node.args)):
+        arguments.append(_argument(checker, spec, argument, given, arguments, i))
+    result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
+    return tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
+
+
+def _argument(checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int) -> Any:
+    """One argument, by the kind that the helper's row gives."""
+    value = checker.expr(node, argument.type)
+    what = f"`{argument.name}` of {spec.name}()"
+    match argument.kind:
+        case "ctx":
+            if not isinstance(value, ContextRef):
+                checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "the context", what))
+            return materialize(checker, value)
+        case "map":
+            schema = checker.schema(value)
+            if not isinstance(schema, MapSpec):
+                checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "a map", what))
+            return schema
+        case "key" | "value":
+            spec_map = next((a for a in reversed(before) if isinstance(a, MapSpec)), None)
+            kind = None if spec_map is None else spec_map.key if argument.kind == "key" else spec_map.value
+            if kind is None:
+                checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
+            return stored(checker, value, kind, what)
+        case "mem" | "out":
+            return _memory(checker, value, argument, what)
+        case "size":
+            return _size(checker, value, argument, before[position - 1] if position else None, what)
+        case "ptr":
+            expr = materialize(checker, value)
+            if isinstance(expr.type, OptionalType):
+                maybe_none(checker, expr)
+            if not isinstance(expr.type, PtrType):
+                checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
+            return expr
+        case "scalar" | "address":
+            wanted = kinds.host(argument.type) if isinstance(argument.type, IntType) else U64
+            return convert(checker, value, wanted, what)
+    checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
+
+
+def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tree.Expr:
+    """A reference to an object; for "out" one that may be written."""
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    if kinds.aggregate(expr.type) is None:
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
+    if argument.kind == "out":
+        check_writable(checker, expr, expr.span)
+    fixed = argument.type.pointee if isinstance(argument.type, PtrType) else None
+    given = kinds.aggregate(expr.type)
+    if fixed is not None and given is not None and is_aggregate(fixed) and size_of(fixed) and size_of(given) < size_of(fixed):
+        checker.fail(errors.WrongType(expr.span, str(given), str(fixed), what))
+    return expr
+
+
+def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: str) -> tree.Expr:
+    """The byte count of the memory before it: not more than there is."""
+    size = number(checker, value)
+    pointee = kinds.aggregate(memory.type) if isinstance(memory, tree.Expr) else None
+    most = size_of(pointee) if pointee is not None else 0
+    lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
+    if lo < (0 if argument.zero else 1) or hi > most:
+        checker.fail(errors.SizeOutOfRange(value.span, checker.text(value.span), what, 0 if argument.zero else 1, most, lo, hi))
+    return to_type(checker, size, U64, value.span)
+
+
+def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`comm()`, `user_str(address)`: as large as where it is kept."""
+    check_allowed(checker, spec.helper, span)
+    if node.keywords or len(node.args) != len(spec.params):
+        shown = ", ".join(spec.params)
+        checker.fail(errors.CallArguments(span, f"{spec.name}()", f"takes ({shown})" if shown else "takes no arguments"))
+    arguments = []
+    for name, given in zip(spec.params, node.args):
+        arguments.append(convert(checker, checker.expr(given), U64, f"`{name}` of {spec.name}()"))
+    wanted = want.inner if isinstance(want, OptionalType) else want
+    wanted = wanted.pointee if isinstance(wanted, PtrType) else wanted
+    kind = wanted if isinstance(wanted, (TextType, BytesType)) else spec.default
+    if kind is None:
+        checker.fail(errors.FillNeedsSize(span, spec.name))
+    made = tree.Fill(PtrType(kind, Space.STACK), span, spec, tuple(arguments))
+    checker.made(made)
+    return made
+
+

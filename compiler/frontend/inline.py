@@ -1,0 +1,191 @@
+"""Plain Python functions: bound to their arguments, checked for those types, and inlined at the call.
+
+In: a function object and argument values. Out: a FuncCall, or what the function returns where that is known at compile time.
+One Instance serves all calls with the same types, intervals and compile-time arguments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import convert, materialize, type_of
+from pybpf.compiler.frontend.elsewhere import relocate
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.scope import Parameter, annotation_of, find_locals
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.specs import ContextSpec
+from pybpf.compiler.schema.types import NoneType, Type
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.source import Module
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = ["inline"]
+
+_MISSING = object()
+
+
+def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[str, Value], span: Span) -> Value:
+    """A call of a Python function."""
+    session = checker.session
+    found = session.sources.function(function.__code__)
+    if found is None:
+        checker.fail(errors.NoSourceOf(span, function.__name__))
+    module, node = found
+    if isinstance(node, ast.AsyncFunctionDef):
+        checker.fail(errors.NoAsync(span, f"{function.__name__}() is a coroutine"))
+    for active, _ in session.active:
+        if active.__code__ is function.__code__:
+            names = [f.__name__ for f, _ in session.active] + [function.__name__]
+            checker.fail(errors.Recursion(span, function.__name__, tuple(names)))
+    values = _bind(checker, function, node, args, keywords, span)
+    inner = checker.enter(module, node, function)
+    try:
+        parameters = [_parameter(checker, inner, module, p, v, node) for p, v in values]
+    except Refused:
+        checker.diagnostics += relocate(inner.diagnostics, function, span)
+        raise
+    key = (function, *[_key(p) for p in parameters])
+    instance = session.instances.get(key)
+    if instance is None:
+        session.active.append((function, span))
+        try:
+            inner.set_parameters(parameters, _result(inner, function, node))
+            instance = inner.check()
+        except Refused:
+            instance = inner.refused()
+        finally:
+            session.active.pop()
+        session.instances[key] = instance
+        session.kept.append(parameters)
+    checker.diagnostics += relocate(instance.diagnostics, function, span)
+    if instance.function is None:
+        raise Refused
+    if instance.known is not None:
+        if len(instance.function.body) > 1:
+            checker.fail(errors.ReturnsObject(span, function.__name__, kinds.spell(type_of(instance.known))))
+        return replace(instance.known, span=span)
+    runtime = [v for (_, v), p in zip(values, parameters) if p.known is None]
+    given = tuple([convert(checker, v, var.type, f"`{var.name}`") for v, var in zip(runtime, instance.function.params)])
+    made = tree.FuncCall(instance.result, span, instance.function, given)
+    checker.ranges[made] = instance.range
+    checker.made(made)
+    return made
+
+
+def _bind(
+    checker: Checker, function: Any, node: Any, args: list[Value], keywords: dict[str, Value], span: Span
+) -> list[tuple[Any, Value]]:
+    """Parameters and the values given for them, by Python's rules."""
+    spec = node.args
+    name = function.__name__
+    if spec.vararg is not None or spec.kwarg is not None:
+        checker.fail(errors.StarParameters(span, name))
+    plain = [*spec.posonlyargs, *spec.args]
+    if len(args) > len(plain):
+        checker.fail(errors.ArgumentCount(span, name, len(plain), len(args)))
+    bound: dict[str, Value] = {p.arg: v for p, v in zip(plain, args)}
+    names = [p.arg for p in [*spec.args, *spec.kwonlyargs]]
+    for keyword, value in keywords.items():
+        if keyword not in names:
+            checker.fail(errors.UnknownArgument(value.span, name, keyword, tuple(names)))
+        if keyword in bound:
+            checker.fail(errors.ArgumentTwice(value.span, name, keyword))
+        bound[keyword] = value
+    defaults = dict(zip([p.arg for p in plain][len(plain) - len(function.__defaults__ or ()) :], function.__defaults__ or ()))
+    defaults.update(function.__kwdefaults__ or {})
+    missing = [p.arg for p in [*plain, *spec.kwonlyargs] if p.arg not in bound and p.arg not in defaults]
+    if missing:
+        checker.fail(errors.MissingArguments(span, name, tuple(missing)))
+    made = []
+    for parameter in [*plain, *spec.kwonlyargs]:
+        if parameter.arg in bound:
+            made.append((parameter, bound[parameter.arg]))
+        else:
+            made.append((parameter, Known(defaults[parameter.arg], span)))
+    return made
+
+
+def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any, value: Value, node: Any) -> Parameter:
+    """What a parameter is for this call: known at compile time, or a variable of a type."""
+    name, span = parameter.arg, module.span(parameter)
+    what = f"the parameter `{name}` of {node.name}()"
+    wanted = _annotation(inner, parameter)
+    if isinstance(wanted, Type) and not isinstance(wanted, NoneType):
+        known_number = isinstance(value, Known) and isinstance(value.value, int)
+        if not known_number or not kinds.is_int(wanted):
+            if kinds.is_reference(wanted) and isinstance(value, tree.Expr):
+                if not kinds.fits_annotation(wanted, value.type):
+                    convert(checker, value, wanted, what, span)
+                value = value if isinstance(value.type, type(wanted)) else convert(checker, value, kinds.annotated(wanted, value.type), what)
+            else:
+                value = convert(checker, value, wanted, what, span)
+        else:
+            materialize(checker, convert(checker, value, wanted, what, span))
+    elif isinstance(wanted, type) and isinstance(getattr(wanted, "__bpf__", None), ContextSpec):
+        if not isinstance(value, ContextRef):
+            checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "the context", what, span))
+    if isinstance(value, ContextRef):
+        return Parameter(name, span, known=value)
+    if isinstance(value, Known):
+        if name not in _assigned(node):
+            return Parameter(name, span, known=value)
+        value = materialize(checker, value, wanted if isinstance(wanted, Type) else None)
+    if isinstance(value.type, NoneType):
+        checker.fail(errors.NothingReturned(value.span))
+    annotated = isinstance(wanted, Type) and not kinds.is_reference(wanted)
+    return Parameter(name, span, type=value.type, range=range_of(checker, value), annotated=annotated)
+
+
+def _annotation(inner: Checker, parameter: Any) -> Any:
+    """The type that a parameter is annotated with; anything else (`int`, `type[H]`, nothing) leaves it to the argument."""
+    if parameter.annotation is None:
+        return None
+    evaluated = inner.function.__annotations__.get(parameter.arg, _MISSING)
+    if evaluated is _MISSING or isinstance(evaluated, str):
+        try:
+            evaluated = inner.names.evaluate(parameter.annotation)
+        except Exception:  # names that only a type checker sees (`if TYPE_CHECKING:`) say nothing here
+            return None
+    found = annotation_of(inner, parameter.annotation, evaluated)
+    return kinds.host(found) if isinstance(found, Type) else found
+
+
+def _result(inner: Checker, function: Any, node: Any) -> Type | None:
+    """The annotated type of the result; None to infer it."""
+    if node.returns is None:
+        return None
+    evaluated = function.__annotations__.get("return", _MISSING)
+    if evaluated is _MISSING or isinstance(evaluated, str):
+        try:
+            evaluated = inner.names.evaluate(node.returns)
+        except Exception:
+            return None
+    found = annotation_of(inner, node.returns, evaluated)
+    return kinds.host(found) if isinstance(found, Type) else None
+
+
+def _assigned(node: Any) -> list[str]:
+    """Names that a function's body assigns; its parameters are variables then, not constants."""
+    made = find_locals(node, [])
+    return made.names
+
+
+def _key(parameter: Parameter) -> Any:
+    if parameter.known is None:
+        return parameter.type, parameter.range
+    if isinstance(parameter.known, ContextRef):
+        return "context"
+    value = parameter.known.value
+    if value is None or isinstance(value, (int, str, bytes)):
+        return type(value), value
+    return "object", id(value)  # kept alive by session.kept

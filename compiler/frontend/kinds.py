@@ -1,0 +1,199 @@
+"""Rules about types: which one holds the values of two others, and which numbers they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import (
+    I64,
+    NONE,
+    U64,
+    BoolType,
+    EnumType,
+    IntType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    Type,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_int", "is_signed", "is_wide", "join", "same", "settle", "spell",
+]  # fmt: skip
+
+
+class AnyInt(Type):
+    """The type of a variable that only literals were assigned to so far: it takes the type of what else comes."""
+
+    lo: int
+    hi: int
+
+    def __str__(self) -> str:
+        return "int"
+
+
+class KnownType(Type, eq=False):
+    """The type of a local name for a compile-time object: `table = my_map`."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        from pybpf.compiler.frontend.known import describe
+
+        return describe(self.value)
+
+
+def aggregate(type: Type) -> Type | None:
+    """The struct, array, text or bytes that a reference refers to; None for anything else."""
+    return type.pointee if isinstance(type, PtrType) else None
+
+
+def int_base(type: Type) -> IntType | None:
+    """The int type of a number (a bool counts as an unsigned byte); None where the type is no number."""
+    if isinstance(type, IntType):
+        return type
+    if isinstance(type, EnumType):
+        return type.base
+    if isinstance(type, BoolType):
+        return IntType(8)
+    return None
+
+
+def is_int(type: Type) -> bool:
+    return isinstance(type, (IntType, EnumType, BoolType))
+
+
+def is_signed(type: Type) -> bool:
+    base = int_base(type)
+    return base is not None and base.signed
+
+
+def is_wide(type: Type) -> bool:
+    """Whether it is u64: where one takes part, arithmetic is unsigned and wraps."""
+    base = int_base(type)
+    return base is not None and base.bits == 64 and not base.signed
+
+
+def host(type: Type) -> Type:
+    """The type of a value once loaded: network order is a matter of memory."""
+    return IntType(type.bits, type.signed) if isinstance(type, IntType) and type.big else type
+
+
+# Spaces whose memory is loaded and stored alike, so that one variable may refer to either.
+_PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)
+
+
+_PLAIN_VALUES = (str, bytes, float)
+
+
+def same(a: Type, b: Type) -> bool:
+    """Whether two types are the same. Structs are the same only if they are one object."""
+    if isinstance(a, KnownType) and isinstance(b, KnownType):
+        return a.value is b.value or (type(a.value) is type(b.value) and type(a.value) in _PLAIN_VALUES and a.value == b.value)
+    return a is b or a == b
+
+
+def join(a: Type | None, b: Type) -> Type | None:
+    """The type of a variable that holds values of both types; None where there is no such type.
+
+    `a` is None for a variable that nothing was assigned to yet.
+    """
+    if a is None or same(a, b):
+        return b
+    if isinstance(a, AnyInt) and isinstance(b, AnyInt):
+        return AnyInt(min(a.lo, b.lo), max(a.hi, b.hi))
+    if isinstance(a, AnyInt):
+        return _join_literal(a, b)
+    if isinstance(b, AnyInt):
+        return _join_literal(b, a)
+    if isinstance(a, NoneType):
+        return b if isinstance(b, OptionalType) else OptionalType(settle(b))
+    if isinstance(b, NoneType):
+        return a if isinstance(a, OptionalType) else OptionalType(settle(a))
+    if isinstance(a, OptionalType) or isinstance(b, OptionalType):
+        inner = join(a.inner if isinstance(a, OptionalType) else a, b.inner if isinstance(b, OptionalType) else b)
+        return None if inner is None else OptionalType(settle(inner))
+    if isinstance(a, PtrType) and isinstance(b, PtrType):
+        if a.pointee is not None and same(a.pointee, b.pointee or NONE) and a.space in _PLAIN and b.space in _PLAIN:
+            return PtrType(a.pointee, Space.MAP)
+        return None
+    return _join_ints(a, b)
+
+
+def _join_literal(literal: AnyInt, other: Type) -> Type | None:
+    if isinstance(other, OptionalType):
+        inner = _join_literal(literal, other.inner)
+        return None if inner is None else OptionalType(inner)
+    if isinstance(other, NoneType):
+        return OptionalType(settle(literal))
+    base = int_base(other)
+    if base is None:
+        return None
+    if isinstance(other, EnumType) and any(literal.lo == literal.hi == value for _, value in other.members):
+        return other
+    if isinstance(other, BoolType):
+        return settle(literal)
+    if base.min <= literal.lo and literal.hi <= base.max:
+        return host(base)
+    return _holding(min(literal.lo, base.min), max(literal.hi, base.max))
+
+
+def _join_ints(a: Type, b: Type) -> Type | None:
+    x, y = int_base(a), int_base(b)
+    if x is None or y is None:
+        return None
+    return _holding(min(x.min, y.min), max(x.max, y.max))
+
+
+def _holding(lo: int, hi: int) -> Type | None:
+    """The narrowest int type that holds lo and hi."""
+    for bits in (8, 16, 32, 64):
+        for signed in (False, True):
+            kind = IntType(bits, signed)
+            if kind.min <= lo and hi <= kind.max:
+                return kind
+    return None
+
+
+def settle(type: Type) -> Type:
+    """The type that a variable gets: one of only literals is i64, as Python's ints may go below zero."""
+    if isinstance(type, AnyInt):
+        return I64 if type.hi <= I64.max else U64
+    return host(type)
+
+
+def spell(type: Type) -> str:
+    """How a diagnostic calls a type."""
+    if isinstance(type, OptionalType):
+        return f"{spell(type.inner)} | None"
+    if isinstance(type, PtrType) and type.pointee is None:
+        if type.space in (Space.PACKET, Space.PACKET_END):
+            return "packet address"
+        return "context" if type.space == Space.CTX else "address"
+    return str(type)
+
+
+def is_reference(type: Type) -> bool:
+    """Whether it is a reference to an object, or an Optional one."""
+    inner = type.inner if isinstance(type, OptionalType) else type
+    return isinstance(inner, PtrType) and inner.pointee is not None
+
+
+def fits_annotation(declared: Type, found: Type) -> bool:
+    """Whether an object of type `found` is what an annotation says. Annotations don't name a space."""
+    if isinstance(declared, OptionalType):
+        inner = found.inner if isinstance(found, OptionalType) else found
+        return isinstance(found, NoneType) or fits_annotation(declared.inner, inner)
+    return isinstance(declared, PtrType) and isinstance(found, PtrType) and same(declared.pointee or NONE, found.pointee or NONE)
+
+
+def annotated(declared: Type, found: Type) -> Type:
+    """The type of a variable annotated `declared` that holds `found`: the space comes from what it holds."""
+    if isinstance(declared, OptionalType) and not isinstance(found, (OptionalType, NoneType)):
+        return OptionalType(found)
+    return found

@@ -1,0 +1,75 @@
+"""Values that exist at compile time only: what a name in the user's module stands for.
+
+The value of an expression is a `tree.Expr`, or one of these. A `Known` number becomes a constant of the type that its
+surroundings want; a `Known` map, type or function is used where a call, subscript or attribute names it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.span import Span
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pybpf.compiler.schema.specs import ContextSpec
+
+    Value: TypeAlias = "tree.Expr | Known | ContextRef"
+
+__all__ = ["ContextRef", "Known", "Refused", "describe", "is_int"]
+
+
+class Known(Record, eq=False):
+    """A Python object of the user's module: a number, str, map, class, function, helper, module, None ..."""
+
+    value: Any
+    span: Span
+
+
+class ContextRef(Record, eq=False):
+    """The program's context."""
+
+    spec: ContextSpec
+    span: Span
+
+
+class Refused(Exception):
+    """The statement in hand can't be checked any further; its diagnostic has been reported."""
+
+
+def is_int(value: object) -> bool:
+    """True for ints, bools and enum members that are ints, but not for the width classes' own instances' types."""
+    return isinstance(value, int)
+
+
+def describe(value: object) -> str:
+    """What a diagnostic calls a Python object: `a map`, `the module time`, `the class Event`."""
+    from pybpf.compiler.schema import specs, types
+
+    schema = getattr(value, "__bpf__", None)
+    if isinstance(schema, specs.MapSpec):
+        return f"the map {schema.name}"
+    if isinstance(schema, specs.GlobalSpec):
+        return f"the global {schema.name}"
+    if isinstance(schema, (specs.HelperSpec, specs.FillSpec, specs.BuiltinSpec)):
+        return f"the function {schema.name}"
+    if isinstance(schema, specs.ContextSpec):
+        return "a context class"
+    if isinstance(schema, specs.ProgramSpec):
+        return f"the program {schema.name}"
+    if isinstance(schema, types.Type) and isinstance(value, type):
+        return f"the type {value.__name__}"
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = getattr(value, "__name__", None)
+    if type(value).__name__ == "module":
+        return f"the module {name}"
+    if callable(value) and name:
+        return f"the function {name}"
+    article = "an" if type(value).__name__[0] in "aeiou" else "a"
+    return f"{article} {type(value).__name__}"

@@ -1,0 +1,298 @@
+"""Loops: `while`, `for ... in range(...)`, `for` over constants and arrays; `break`, `continue`.
+
+What holds at a loop's head must hold on every way back to it. The body is checked with what held before the loop, numbers
+that it assigns being allowed to grow; if a way back then contradicts that, it is checked again with less assumed.
+The verifier follows a loop iteration by iteration, so each needs a bound that it can see (bounds.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import access, bounds, flow, kinds, ranges, tree
+from pybpf.compiler.frontend.conditions import condition
+from pybpf.compiler.frontend.convert import number, type_of
+from pybpf.compiler.frontend.known import Known, Refused, describe
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.specs import MapSpec
+from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, OptionalType, PtrType
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.flow import State
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = ["for_loop", "go_on", "leave", "while_loop"]
+
+_ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keeps a mistake of ours from looping
+
+
+class Loop:
+    """The loop around the statements in hand: the states that leave it by `break`, and that go round by `continue`."""
+
+    __slots__ = ("breaks", "continues")
+
+    def __init__(self) -> None:
+        self.breaks: State | None = None
+        self.continues: State | None = None
+
+
+def leave(checker: Checker, node: ast.Break) -> list[tree.Stmt]:
+    loop = checker.loops[-1]
+    loop.breaks = flow.join(loop.breaks, checker.state)
+    checker.state = None
+    return [tree.Break(checker.span(node))]
+
+
+def go_on(checker: Checker, node: ast.Continue) -> list[tree.Stmt]:
+    loop = checker.loops[-1]
+    loop.continues = flow.join(loop.continues, checker.state)
+    checker.state = None
+    return [tree.Continue(checker.span(node))]
+
+
+def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> Loop:
+    """Check a loop's body by `once`, from the state at its head to that at its end, until the two agree."""
+    assert checker.state is not None
+    head = dict(checker.state)
+    for name in assigned:
+        fact = head.get(name)
+        if fact is not None:
+            head[name] = replace(fact, range=(fact.range[0], max(fact.range[1], _type_range(checker, name)[1])))
+    for _ in range(_ATTEMPTS):
+        mark = len(checker.diagnostics)
+        loop = Loop()
+        checker.loops.append(loop)
+        checker.state = dict(head)
+        try:
+            once()
+        finally:
+            checker.loops.pop()
+        back = flow.join(checker.state, loop.continues)
+        if flow.covers(head, back):
+            return loop
+        del checker.diagnostics[mark:]
+        weaker = flow.join(head, back)
+        assert weaker is not None
+        for name, fact in weaker.items():
+            if name in head and fact.range != head[name].range:
+                weaker[name] = replace(fact, range=_type_range(checker, name))
+        head = {name: weaker[name] for name in head}
+    raise AssertionError("the facts at a loop's head do not settle")
+
+
+def _type_range(checker: Checker, name: str) -> Interval:
+    slot = checker.slots.get(name)
+    if slot is None or slot.var is None:
+        return ranges.EVERYTHING
+    kind = slot.var.type
+    return ranges.of_type(kind.inner if isinstance(kind, OptionalType) else kind)
+
+
+def _after(checker: Checker, node: Any, exhausted: State | None, loop: Loop) -> list[tree.Stmt]:
+    """The `else` of a loop, which runs when it was not left by `break`; then what holds after the loop."""
+    checker.state = exhausted
+    orelse = checker.block(node.orelse) if exhausted is not None else []
+    checker.state = flow.join(checker.state, loop.breaks)
+    return orelse
+
+
+# --- while
+
+
+def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
+    span = checker.span(node)
+    entry = checker.state
+    assert entry is not None
+    test: tree.Expr = tree.Const(BOOL, span, 1)
+    body: list[tree.Stmt] = []
+    false: State | None = None
+
+    def once() -> None:
+        nonlocal test, body, false
+        try:
+            test, true, false = condition(checker, node.test)
+        except Refused:
+            checker.poison(mentioned_names(node.test))
+            test, true, false = tree.Const(BOOL, span, 1), checker.state, checker.state
+        body = []
+        checker.state = None if true is None else dict(true)
+        if true is not None:
+            body = checker.block(node.body)
+
+    mark = len(checker.diagnostics)
+    loop = _settle(checker, assigned_names([node.test, *node.body]), once)
+    made = tree.While(span, test, body)
+    if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
+        checker.state = entry
+        count = bounds.iterations(checker, node)
+        if count is None:
+            checker.report(errors.UnboundedWhile(checker.span(node.test), not isinstance(test, tree.Const)))
+        else:
+            checker.session.iterations[made] = count
+    made.orelse = _after(checker, node, false, loop)
+    return [made]
+
+
+# --- for
+
+
+def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
+    """`for` over range(), over a constant tuple, or over an array."""
+    if not isinstance(node.target, ast.Name):
+        checker.fail(errors.LoopTarget(checker.span(node.target)))
+    call = node.iter
+    if isinstance(call, ast.Call) and _is_builtin(checker, call.func, range):
+        if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
+            checker.fail(errors.RangeArguments(checker.span(call)))
+        return _for_range(checker, node, [checker.expr(a) for a in call.args], checker.span(call))
+    value = checker.expr(node.iter)
+    if isinstance(value, Known):
+        known = value.value
+        if isinstance(known, range):
+            parts: list[Value] = [Known(n, value.span) for n in (known.start, known.stop, known.step)]
+            return _for_range(checker, node, parts, value.span)
+        if isinstance(known, (tuple, list)) and known and all(isinstance(item, int) for item in known):
+            return _for_items(checker, node, len(known), _pick(checker, tuple(known), value.span))
+        if isinstance(checker.schema(value), MapSpec):
+            checker.fail(errors.MapIteration(value.span, describe(known)))
+        checker.fail(errors.NotIterable(value.span, describe(known)))
+    kind = kinds.aggregate(type_of(value)) if isinstance(value, tree.Expr) else None
+    if isinstance(kind, ArrayType) and isinstance(value, tree.Expr):
+        array, first = value, []
+        if not isinstance(value, tree.Local):
+            held = checker.temporary(value.type, value)
+            first = [tree.Assign(value.span, held, value)]
+            array = checker.local(held, value.span)
+
+        def element(at: tree.Expr) -> tree.Expr:
+            assert isinstance(array.type, PtrType)
+            return tree.Index(access.reference(kind.element, array.type.space), array.span, array, at)
+
+        return [*first, *_for_items(checker, node, kind.length, element)]
+    checker.fail(errors.NotIterable(value.span, kinds.spell(type_of(value))))
+
+
+def _is_builtin(checker: Checker, node: Any, what: Any) -> bool:
+    if not isinstance(node, ast.Name) or node.id in checker.slots:
+        return False
+    found = checker.names.find(node.id)
+    return found is not None and found.value is what
+
+
+def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) -> list[tree.Stmt]:
+    """`for i in range(start, stop, step)`; i is an i64."""
+    if len(parts) == 1:
+        parts = [Known(0, span), parts[0]]
+    step_value = parts[2] if len(parts) == 3 else Known(1, span)
+    step = step_value.value if isinstance(step_value, Known) else None
+    if not isinstance(step, int) or isinstance(step, bool) or step == 0 or abs(step) >= 1 << 31:
+        checker.fail(errors.RangeStep(step_value.span, "zero" if step == 0 else "not a constant"))
+    start, stop = (_bound(checker, part) for part in parts[:2])
+    (low, high), (least, most) = range_of(checker, start), range_of(checker, stop)
+    # the interval of i, the most iterations, and whether there is at least one
+    if step > 0:
+        inside, count, some = (low, most - 1), (most - low + step - 1) // step, high < least
+    else:
+        inside, count, some = (least + 1, high), (high - least - step - 1) // -step, low > most
+    if count > bounds.MOST:
+        part = stop if step > 0 else start
+        checker.fail(errors.UnboundedFor(part.span, checker.text(part.span), checker.text(span), bounds.MOST))
+    if inside[0] > inside[1]:
+        inside = (inside[0], inside[0])
+    return _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
+
+
+def _bound(checker: Checker, part: Value) -> tree.Expr:
+    """A bound of range() as i64; one that is a u64 beyond that is refused as unbounded."""
+    value = number(checker, part)
+    if not isinstance(value, int) and range_of(checker, value)[1] > I64.max:
+        text = checker.text(part.span)
+        checker.fail(errors.UnboundedFor(part.span, text, text, bounds.MOST))
+    return to_type(checker, value, I64, part.span)
+
+
+def _for_items(checker: Checker, node: ast.For, count: int, element: Callable[[tree.Expr], tree.Expr]) -> list[tree.Stmt]:
+    """A loop over the items that `element` gives for the indices below `count`."""
+    span = checker.span(node.iter)
+    start, stop = tree.Const(I64, span, 0), tree.Const(I64, span, count)
+    return _counted(checker, node, start, stop, 1, (0, count - 1), count, count > 0, element)
+
+
+def _pick(checker: Checker, items: tuple[int, ...], span: Span) -> Callable[[tree.Expr], tree.Expr]:
+    """Item number `at` of a constant tuple, as a chain of choices."""
+    if len(items) > 64:
+        checker.fail(errors.TooManyItems(span, len(items), 64))
+    kind = I64 if min(items) < 0 or max(items) <= I64.max else U64
+    for item in items:
+        if not kind.min <= item <= kind.max:
+            checker.fail(errors.DoesNotFit(span, int(item), str(kind), kind.min, kind.max))
+
+    def element(at: tree.Expr) -> tree.Expr:
+        made: tree.Expr = tree.Const(kind, span, int(items[-1]))
+        for i in range(len(items) - 2, -1, -1):
+            test = tree.Compare(BOOL, span, "==", at, tree.Const(U64, span, i))
+            made = tree.IfExp(kind, span, test, tree.Const(kind, span, int(items[i])), made)
+        range_of(checker, made)
+        return made
+
+    return element
+
+
+def _counted(
+    checker: Checker, node: ast.For, start: tree.Expr, stop: tree.Expr, step: int, inside: Interval, count: int,
+    some: bool, element: Callable[[tree.Expr], tree.Expr] | None,
+) -> list[tree.Stmt]:  # fmt: skip
+    """A loop over `start .. stop`. Its variable is the user's, if that is an i64; else the user's is assigned from it."""
+    span = checker.span(node)
+    target = checker.span(node.target)
+    name = node.target.id  # type: ignore[attr-defined]
+    slot = checker.slots.get(name)
+    if slot is None:
+        checker.fail(errors.LoopTarget(target))
+    entry = checker.state
+    assert entry is not None
+    direct = element is None and slot.declared is None and (slot.preset is None or kinds.same(slot.preset, I64))
+    if not direct:
+        counter = checker.temporary(I64, start)
+    body: list[tree.Stmt] = []
+
+    def once() -> None:
+        nonlocal body
+        assert checker.state is not None
+        if direct:
+            read = tree.Local(I64, target, tree.Var("", I64))
+            checker.ranges[read] = inside
+            checker.assign(name, read, target)
+            first: list[tree.Stmt] = []
+        else:
+            read = tree.Local(I64, target, counter)
+            checker.ranges[read] = inside
+            item = element(to_type(checker, read, U64, target)) if element is not None else read
+            first = checker.assign(name, item, target)
+        body = first + checker.block(node.body)
+
+    assigned = [n for n in assigned_names(node.body) if n != name]
+    loop = _settle(checker, assigned, once)
+    end = flow.join(checker.state, loop.continues)  # at the end of an iteration
+    exhausted = end if some else flow.join(entry, end)
+    if direct:
+        assert slot.var is not None
+        counter = slot.var
+    made = tree.ForRange(span, counter, start, stop, step, body)
+    checker.session.iterations[made] = count
+    if exhausted is None:  # every iteration leaves, but the verifier and Python see the loop end too if it has none
+        exhausted = None if some else entry
+    made.orelse = _after(checker, node, exhausted, loop)
+    return [made]

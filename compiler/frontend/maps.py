@@ -1,0 +1,159 @@
+"""Maps by subscript: `m[k]`, `m[k] = v`, `m[k] += n`, `del m[k]`, `k in m`. In: a MapSpec and syntax nodes. Out: map nodes.
+
+A hash map's entry may be missing, so it is read with `.get()`. An array's slots all exist: it is read and written in
+place, with an index that is shown to be in bounds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import access, tree
+from pybpf.compiler.frontend.convert import number, stored
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.operators import arithmetic, to_type
+from pybpf.compiler.schema.types import BOOL, NONE, U32, OptionalType, Space, is_aggregate
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Known, Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.types import Type
+
+__all__ = [
+    "assign", "augment", "check_keyed", "contains", "delete", "entry_type", "has_effect", "key", "key_value", "lookup",
+    "map_value", "read", "slot",
+]  # fmt: skip
+
+
+def entry_type(spec: MapSpec) -> Type:
+    """The type of an expression for an entry's value: the number, or a reference into the map."""
+    assert spec.value is not None
+    return access.reference(spec.value, Space.PERCPU if spec.kind.percpu else Space.MAP)
+
+
+def key(checker: Checker, spec: MapSpec, node: Any) -> tree.Expr:
+    """The key of an operation, as the map's key type."""
+    assert spec.key is not None
+    return key_value(checker, spec, checker.expr(node, spec.key))
+
+
+def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
+    assert spec.key is not None
+    made = stored(checker, value, spec.key, f"the key of {spec.name}")
+    if not is_aggregate(spec.key):
+        given = made.value if isinstance(made, tree.Convert) else made
+        lo, hi = range_of(checker, given)
+        if hi < 0:
+            checker.fail(errors.NegativeKey(value.span, spec.name, str(spec.key)))
+    return made
+
+
+def map_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
+    """The value that an operation puts into the map."""
+    assert spec.value is not None
+    return stored(checker, value, spec.value, f"the value of {spec.name}")
+
+
+def check_keyed(checker: Checker, spec: MapSpec, span: Span, what: str) -> None:
+    if not spec.kind.keyed:
+        checker.fail(errors.NoEntries(span, spec.name, spec.kind.name, what))
+
+
+def slot(checker: Checker, spec: MapSpec, node: Any, span: Span) -> tree.MapIndex:
+    """The slot of an array that an index shown to be in bounds names."""
+    value = checker.expr(node)
+    at = number(checker, value)
+    if isinstance(at, int):
+        if not 0 <= at < spec.max_entries:
+            checker.fail(errors.SlotConstant(value.span, at, spec.name, spec.max_entries))
+    else:
+        lo, hi = range_of(checker, at)
+        if lo < 0 or hi >= spec.max_entries:
+            text = checker.text(value.span)
+            checker.fail(errors.SlotUnproven(value.span, text, spec.name, spec.max_entries, lo, hi))
+    return tree.MapIndex(entry_type(spec), span, spec, to_type(checker, at, U32, value.span))
+
+
+def contains(checker: Checker, spec: MapSpec, item: Value, span: Span) -> tree.Expr:
+    """`k in m`."""
+    check_keyed(checker, spec, span, "in")
+    return tree.MapContains(BOOL, span, spec, key_value(checker, spec, item))
+
+
+def read(checker: Checker, base: Known, node: ast.Subscript, span: Span) -> tree.Expr:
+    """`m[k]` as a value."""
+    spec: MapSpec = checker.schema(base)
+    check_keyed(checker, spec, span, "[...]")
+    if not spec.kind.indexed:
+        key(checker, spec, node.slice)
+        checker.fail(errors.HashSubscript(span, spec.name, checker.text(checker.span(node.slice))))
+    return slot(checker, spec, node.slice, span)
+
+
+def assign(checker: Checker, spec: MapSpec, node: ast.Subscript, value: Value, span: Span) -> list[tree.Stmt]:
+    """`m[k] = v`. Python evaluates the value before the key."""
+    check_keyed(checker, spec, span, "[...] =")
+    made = map_value(checker, spec, value)
+    first: list[tree.Stmt] = []
+    if spec.kind.indexed:
+        place = slot(checker, spec, node.slice, checker.span(node))
+        at: tree.Expr = place.key
+    else:
+        at = key(checker, spec, node.slice)
+    if has_effect(made) and has_effect(at):
+        var = checker.temporary(made.type, made)
+        first.append(tree.Assign(made.span, var, made))
+        made = checker.local(var, made.span)
+    if spec.kind.indexed:
+        return [*first, tree.Store(span, place, made)]
+    return [*first, tree.ExprStmt(span, tree.MapSet(NONE, span, spec, at, made))]
+
+
+def has_effect(expr: tree.Expr) -> bool:
+    """Whether it calls something, so that the order in which it is evaluated can be seen."""
+    if isinstance(expr, (tree.Const, tree.Local, tree.Global, tree.CtxLoad, tree.TextConst)):
+        return False
+    if isinstance(expr, (tree.Convert, tree.Field, tree.Unwrap, tree.Wrap, tree.Cast, tree.Unary)):
+        return has_effect(expr.base if isinstance(expr, tree.Field) else expr.value)
+    if isinstance(expr, tree.Binary):
+        return has_effect(expr.lhs) or has_effect(expr.rhs)
+    if isinstance(expr, tree.New):
+        return any(has_effect(value) for _, value in expr.values)
+    return True
+
+
+def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value: Value, span: Span) -> list[tree.Stmt]:
+    """`m[k] op= n`: the entry starts as zero if there is none."""
+    from pybpf.compiler.frontend.assignment import update
+
+    check_keyed(checker, spec, span, f"[...] {op}=")
+    assert spec.value is not None
+    if spec.kind.indexed:
+        return [update(checker, slot(checker, spec, node.slice, checker.span(node)), op, value, span)]
+    if is_aggregate(spec.value):
+        checker.fail(errors.UpdateOfObject(span, op, str(spec.value)))
+    at = key(checker, spec, node.slice)
+    # a stand-in for the old value checks the operands; the entry may be missing, in which case it counts as 0
+    old = tree.Local(access.reference(spec.value, Space.MAP), span, tree.Var(spec.name, spec.value))
+    made = arithmetic(checker, op, old, value, span)
+    assert isinstance(made, tree.Binary)
+    amount = stored(checker, made.rhs, spec.value, f"the value of {spec.name}") if op not in ("//", "%", "<<", ">>") else made.rhs
+    return [tree.ExprStmt(span, tree.MapUpdate(NONE, span, spec, at, op, amount))]
+
+
+def delete(checker: Checker, spec: MapSpec, node: ast.Subscript, span: Span) -> tree.Stmt:
+    """`del m[k]`."""
+    check_keyed(checker, spec, span, "del")
+    if spec.kind.indexed:
+        checker.fail(errors.ArrayDelete(span, spec.name))
+    return tree.ExprStmt(span, tree.MapDelete(NONE, span, spec, key(checker, spec, node.slice)))
+
+
+def lookup(checker: Checker, spec: MapSpec, at: tree.Expr, span: Span) -> tree.Expr:
+    """`m.get(k)`."""
+    return tree.MapGet(OptionalType(entry_type(spec)), span, spec, at)

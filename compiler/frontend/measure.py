@@ -1,0 +1,139 @@
+"""What a typed expression tells about its own value: its interval, and which object a reference refers to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.frontend import kinds, ranges, tree
+from pybpf.compiler.schema.types import IntType, OptionalType, PtrType, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["is_simple", "limits", "origins", "range_of", "underlying"]
+
+
+def limits(type: Type) -> Interval:
+    """The values of the 64-bit type that arithmetic is done in."""
+    return ranges.I64_RANGE if kinds.is_signed(type) else ranges.U64_RANGE
+
+
+def range_of(checker: Checker, expr: tree.Expr) -> Interval:
+    """The interval of a number (of the value in an Optional number).
+
+    It holds for the place where the expression stands; `checker.ranges` keeps it, since facts change afterwards.
+    """
+    known = checker.ranges.get(expr)
+    if known is None:
+        rule = _RANGES.get(type(expr))
+        known = checker.ranges[expr] = rule(checker, expr) if rule is not None else _by_type(expr.type)
+    return known
+
+
+def _by_type(kind: Type) -> Interval:
+    return ranges.of_type(kind.inner if isinstance(kind, OptionalType) else kind)
+
+
+def _const(_: Checker, expr: tree.Const) -> Interval:
+    return expr.value, expr.value
+
+
+def _convert(checker: Checker, expr: tree.Convert) -> Interval:
+    return ranges.wrap(range_of(checker, expr.value), expr.type)
+
+
+def _same(checker: Checker, expr: tree.Wrap | tree.Unwrap) -> Interval:
+    return range_of(checker, expr.value)
+
+
+def _binary(checker: Checker, expr: tree.Binary) -> Interval:
+    return ranges.arithmetic(expr.op, range_of(checker, expr.lhs), range_of(checker, expr.rhs), limits(expr.type))
+
+
+def _unary(checker: Checker, expr: tree.Unary) -> Interval:
+    if expr.op == "-":
+        return ranges.arithmetic("-", (0, 0), range_of(checker, expr.value), limits(expr.type))
+    lo, hi = range_of(checker, expr.value)
+    return (~hi, ~lo) if kinds.is_signed(expr.type) else _by_type(expr.type)
+
+
+def _choice(checker: Checker, expr: tree.IfExp) -> Interval:
+    return ranges.join(range_of(checker, expr.then), range_of(checker, expr.other))
+
+
+def _let(checker: Checker, expr: tree.Let) -> Interval:
+    return range_of(checker, expr.body)
+
+
+def _field(_: Checker, expr: tree.Field) -> Interval:
+    bits = expr.field.bits
+    if bits and isinstance(expr.type, IntType):
+        return (-(1 << bits - 1), (1 << bits - 1) - 1) if expr.type.signed else (0, (1 << bits) - 1)
+    return _by_type(expr.type)
+
+
+_RANGES: dict[type, Callable[..., Interval]] = {
+    tree.Const: _const,
+    tree.Convert: _convert,
+    tree.Wrap: _same,
+    tree.Unwrap: _same,
+    tree.Binary: _binary,
+    tree.Unary: _unary,
+    tree.IfExp: _choice,
+    tree.Let: _let,
+    tree.Field: _field,
+}
+
+
+def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
+    """Where the objects were made that a reference may refer to, as the spans of the expressions that made them."""
+    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+    if not isinstance(kind, PtrType):
+        return frozenset()
+    match expr:
+        case tree.New() | tree.Fill() | tree.Zero() | tree.TextConst() | tree.RingReserve():
+            return frozenset([expr.span])
+        case tree.Local():
+            fact = checker.state.get(expr.var.name) if checker.state is not None else None
+            return fact.origins if fact is not None else frozenset()
+        case tree.Field() | tree.Index():
+            return origins(checker, expr.base)
+        case tree.Wrap() | tree.Unwrap() | tree.Cast():
+            return origins(checker, expr.value)
+        case tree.IfExp():
+            return origins(checker, expr.then) | origins(checker, expr.other)
+        case tree.Let():
+            return origins(checker, expr.body) | origins(checker, expr.value)
+        case tree.FuncCall():
+            found = frozenset([expr.span]) if kind.space in (Space.STACK, Space.MAP) else frozenset()
+            for argument in expr.args:
+                found |= origins(checker, argument)
+            return found
+    return frozenset()
+
+
+def underlying(checker: Checker, expr: tree.Expr) -> tree.Var | None:
+    """The variable whose value the expression has, seen through conversions that keep the value."""
+    while True:
+        if isinstance(expr, tree.Local):
+            return expr.var
+        if isinstance(expr, tree.Convert):
+            lo, hi = range_of(checker, expr.value)
+            low, high = ranges.of_type(expr.type)
+            if not (low <= lo and hi <= high):
+                return None
+        elif not isinstance(expr, (tree.Unwrap, tree.Wrap)):
+            return None
+        expr = expr.value
+
+
+def is_simple(expr: tree.Expr) -> bool:
+    """Whether evaluating it twice, or later, is the same as once: constants and variables."""
+    while isinstance(expr, (tree.Convert, tree.Unwrap, tree.Wrap, tree.Cast)):
+        expr = expr.value
+    return isinstance(expr, (tree.Const, tree.Local, tree.NoneValue, tree.Context))

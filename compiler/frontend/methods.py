@@ -1,0 +1,176 @@
+"""Methods of maps, a row each: which kinds of map have it, its parameters, and the function that builds its node.
+
+To add a method, add a row to `METHODS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, maps, tree
+from pybpf.compiler.frontend.convert import convert, stored
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import BOOL, OptionalType, PtrType, is_aggregate
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["METHODS", "check_map_method", "map_method"]
+
+
+class Call(Record, eq=False):
+    """A method call: the syntax nodes given for the parameters, by name."""
+
+    checker: Checker
+    map: MapSpec
+    arguments: dict[str, Any]
+    span: Span
+
+    def key(self) -> tree.Expr:
+        return maps.key(self.checker, self.map, self.arguments["key"])
+
+    def value(self, parameter: str) -> Value:
+        return self.checker.expr(self.arguments[parameter], self.map.value)
+
+
+class Method(Record, eq=False):
+    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys). A parameter that ends in
+    `=` may be left out."""
+
+    on: tuple[str, ...]
+    name: str
+    parameters: tuple[str, ...]
+    build: Callable[[Call], tree.Expr]
+
+
+def _kind(spec: MapSpec) -> str:
+    return "ring" if not spec.kind.keyed else "array" if spec.kind.indexed else "hash"
+
+
+def _with_default(call: Call, found: tree.Expr, default: Value) -> tree.Expr:
+    """The value in an Optional, or the default."""
+    checker, span = call.checker, call.span
+    assert isinstance(found.type, OptionalType) and call.map.value is not None
+    inner = found.type.inner
+    var = checker.temporary(found.type, found)
+    local = tree.Local(found.type, span, var)
+    present: tree.Expr = tree.Unwrap(inner, span, local)
+    if isinstance(inner, PtrType):
+        given = stored(checker, default, call.map.value, f"the default of {call.map.name}.get()")
+        kind = kinds.join(inner, given.type)
+        if kind is None:
+            checker.fail(errors.OtherSpace(given.span, "the default", str(inner.pointee), _space(given), inner.space))
+        kind = kinds.settle(kind)
+        present, other = convert(checker, present, kind, "the entry"), convert(checker, given, kind, "the default")
+    else:
+        kind, other = inner, convert(checker, default, inner, f"the default of {call.map.name}.get()")
+    choice = tree.IfExp(kind, span, tree.IsNone(BOOL, span, local), other, present)
+    made = tree.Let(kind, span, var, found, choice)
+    range_of(checker, made)
+    return made
+
+
+def _space(expr: tree.Expr) -> str:
+    return expr.type.space if isinstance(expr.type, PtrType) else ""
+
+
+def _get(call: Call) -> tree.Expr:
+    found = maps.lookup(call.checker, call.map, call.key(), call.span)
+    if "default" not in call.arguments:
+        return found
+    default = call.value("default")
+    if isinstance(default, Known) and default.value is None:
+        return found
+    return _with_default(call, found, default)
+
+
+def _pop(call: Call) -> tree.Expr:
+    """`m.pop(k, None)`; without a default Python raises KeyError for a missing key, which a program can't."""
+    checker = call.checker
+    assert call.map.value is not None
+    if "default" not in call.arguments:
+        checker.fail(errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"]))))
+    if is_aggregate(call.map.value):
+        checker.fail(errors.PopOfObject(call.span, call.map.name, str(call.map.value)))
+    found = tree.MapPop(OptionalType(maps.entry_type(call.map)), call.span, call.map, call.key())
+    default = call.value("default")
+    if isinstance(default, Known) and default.value is None:
+        return found
+    return _with_default(call, found, default)
+
+
+def _setdefault(call: Call) -> tree.Expr:
+    at = call.key()
+    value = maps.map_value(call.checker, call.map, call.value("default"))
+    return tree.MapSetDefault(OptionalType(maps.entry_type(call.map)), call.span, call.map, at, value)
+
+
+def _emit(call: Call) -> tree.Expr:
+    value = maps.map_value(call.checker, call.map, call.value("event"))
+    return tree.RingEmit(BOOL, call.span, call.map, value)
+
+
+def _reserve(call: Call) -> tree.Expr:
+    call.checker.fail(errors.ReserveOutsideWith(call.span, call.map.name))
+
+
+METHODS = (
+    Method(("hash", "array"), "get", ("key", "default="), _get),
+    Method(("hash",), "pop", ("key", "default="), _pop),
+    Method(("hash",), "setdefault", ("key", "default"), _setdefault),
+    Method(("ring",), "emit", ("event",), _emit),
+    Method(("ring",), "reserve", (), _reserve),
+)
+
+# What Python's mappings have and a program can't do, and what to write instead.
+_ELSEWHERE = {
+    "items": "a program can't walk through a map; user space can",
+    "keys": "a program can't walk through a map; user space can",
+    "values": "a program can't walk through a map; user space can",
+    "clear": "a program can't walk through a map; user space can",
+    "popitem": "a program can't walk through a map; user space can",
+    "update": "set one key at a time: m[k] = v",
+    "sum": "only user space sees the values of all CPUs",
+    "poll": "a ring buffer is read by user space",
+}
+
+
+def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -> Method:
+    """The row of a method; refuses what this kind of map doesn't have."""
+    spec: MapSpec = checker.schema(receiver)
+    kind = _kind(spec)
+    for method in METHODS:
+        if method.name == name and kind in method.on:
+            return method
+    names = [m.name for m in METHODS if kind in m.on]
+    hint = _ELSEWHERE.get(name, "")
+    checker.fail(errors.NoMapMethod(span, name, spec.name, spec.kind.name, tuple(names), closest(name, names), hint))
+
+
+def map_method(
+    checker: Checker, receiver: Known, spec: MapSpec, node: ast.Call, where: Span, span: Span, want: Type | None
+) -> Value:
+    """`m.name(...)`."""
+    name = node.func.attr  # type: ignore[attr-defined]
+    method = check_map_method(checker, receiver, name, where)
+    names = [p.removesuffix("=") for p in method.parameters]
+    arguments: dict[str, Any] = dict(zip(names, node.args))
+    keywords = {k.arg: k.value for k in node.keywords}
+    required = [p for p in method.parameters if not p.endswith("=")]
+    clash = any(k not in names or k in arguments for k in keywords)
+    arguments.update(keywords)  # type: ignore[arg-type]
+    if clash or len(node.args) > len(names) or any(p not in arguments for p in required):
+        shown = ", ".join(names)
+        checker.fail(errors.CallArguments(span, f"{spec.name}.{name}()", f"takes ({shown})" if shown else "takes no arguments"))
+    return method.build(Call(checker, spec, arguments, span))

@@ -1,0 +1,208 @@
+"""Arithmetic: `+ - * // % & | ^ << >>`, unary `- + ~`. In: values. Out: 64-bit nodes with both operands of their type.
+
+Which type that is:
+    shifts             the left operand's: i64 if it is signed, else u64
+    u64 takes part     u64, wraps
+    a signed operand   i64
+    narrower unsigned  i64 for `-`, which is exact; u64 for the rest
+A literal adapts to the other operand. Two constants are computed at once, exactly, as Python does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import constant, number, widened
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.schema.types import I64, U64, IntType, OptionalType, PtrType, Space, TextType
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+
+__all__ = ["SYMBOLS", "arithmetic", "binary", "check_sign", "common_type", "to_type", "unary"]
+
+SYMBOLS: dict[type, str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|",
+    ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@",
+}  # fmt: skip
+
+_FOLD: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "&": lambda a, b: a & b,
+    "|": lambda a, b: a | b,
+    "^": lambda a, b: a ^ b,
+    "<<": lambda a, b: a << b,
+    ">>": lambda a, b: a >> b,
+    "**": lambda a, b: a**b,
+}
+
+
+def binary(checker: Checker, node: ast.BinOp, want: Type | None) -> Value:
+    """An `ast.BinOp`."""
+    op = SYMBOLS[type(node.op)]
+    return arithmetic(checker, op, checker.expr(node.left), checker.expr(node.right), checker.span(node))
+
+
+def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> Value:
+    """lhs op rhs, for any two values."""
+    if isinstance(lhs, Known) and isinstance(rhs, Known):
+        folded = _fold(checker, op, lhs.value, rhs.value, span)
+        if folded is not None:
+            return folded
+    for side in (lhs, rhs):
+        _check_operand(checker, op, side, span)
+    if op == "/":
+        checker.fail(errors.TrueDivision(span))
+    if op in ("**", "@"):
+        checker.fail(errors.NoOperator(span, op))
+    if isinstance(lhs, tree.Expr) and isinstance(lhs.type, PtrType) and lhs.type.space == Space.PACKET:
+        return _move(checker, op, lhs, rhs, span)
+    if isinstance(rhs, tree.Expr) and isinstance(rhs.type, PtrType) and rhs.type.space == Space.PACKET and op == "+":
+        return _move(checker, op, rhs, lhs, span)
+    a, b = number(checker, lhs), number(checker, rhs)
+    kind = _shift_type(a) if op in ("<<", ">>") else common_type(checker, a, b, op)
+    if op in ("<<", ">>"):
+        _check_shift(checker, op, b, rhs.span)
+    if op in ("//", "%"):
+        _check_division(checker, op, kind, a, b, lhs.span, rhs.span)
+    left = to_type(checker, a, kind, lhs.span, wrap=op in ("&", "|", "^", "+", "-", "*"))
+    right = to_type(checker, b, kind, rhs.span, wrap=op in ("&", "|", "^", "+", "-", "*"))
+    made = tree.Binary(kind, span, op, left, right)
+    range_of(checker, made)
+    return made
+
+
+def _fold(checker: Checker, op: str, a: Any, b: Any, span: Span) -> Known | None:
+    """Two constants, computed as Python does."""
+    ints = isinstance(a, int) and isinstance(b, int)
+    texts = op == "+" and type(a) is type(b) and isinstance(a, (str, bytes, tuple))
+    if not ints and not texts or op in ("/", "@"):
+        return None
+    if ints and op in ("<<", "**") and not 0 <= b <= 256:
+        checker.fail(errors.ShiftCount(span, int(b)) if op == "<<" else errors.NoOperator(span, op))
+    if ints and op == ">>" and b < 0:
+        checker.fail(errors.ShiftCount(span, int(b)))
+    if ints and op in ("//", "%") and b == 0:
+        checker.fail(errors.DivisionByZero(span, op))
+    return Known(_FOLD[op](a, b), span)
+
+
+def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
+    if isinstance(value, Known) and isinstance(value.value, float):
+        checker.fail(errors.NoFloat(value.span, repr(value.value)))
+    if isinstance(value, Known) and isinstance(value.value, (str, bytes)):
+        checker.fail(errors.NoTextOperator(span, op))
+    if isinstance(value, tree.Expr) and isinstance(value.type, PtrType) and isinstance(value.type.pointee, TextType):
+        checker.fail(errors.NoTextOperator(span, op))
+
+
+def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) -> tree.Expr:
+    """A packet address and a number of bytes."""
+    if op != "+":
+        checker.fail(errors.AddressArithmetic(span, op))
+    offset = number(checker, by)
+    expr = constant(checker, offset, I64, by.span) if isinstance(offset, int) else offset
+    lo, hi = range_of(checker, expr)
+    if lo < 0 or hi > 0xFFFF:  # MAX_PACKET_OFF of kernel/bpf/verifier.c
+        checker.fail(errors.PacketOffset(by.span, checker.text(by.span), lo, hi))
+    return tree.PtrOffset(address.type, span, address, to_type(checker, offset, I64, by.span))
+
+
+def _shift_type(a: tree.Expr | int) -> IntType:
+    if isinstance(a, int):
+        return I64 if a < 0 else U64
+    return I64 if kinds.is_signed(a.type) else U64
+
+
+def common_type(checker: Checker, a: tree.Expr | int, b: tree.Expr | int, op: str) -> IntType:
+    """The 64-bit type that two numbers are computed or compared in."""
+    if isinstance(a, int) and isinstance(b, int):
+        return I64 if min(a, b) < 0 else U64
+    types = [x.type for x in (a, b) if not isinstance(x, int)]
+    if any(kinds.is_wide(t) for t in types):
+        return U64
+    literals = [x for x in (a, b) if isinstance(x, int)]
+    if any(kinds.is_signed(t) for t in types) or any(x < 0 for x in literals):
+        return I64
+    if any(x > I64.max for x in literals):
+        return U64
+    return I64 if op == "-" else U64
+
+
+def to_type(checker: Checker, value: tree.Expr | int, kind: IntType, span: Span, wrap: bool = False) -> tree.Expr:
+    """An operand as the type of its operation. `wrap`: a negative literal may become its 64-bit pattern."""
+    if not isinstance(value, int):
+        return widened(checker, value, kind)
+    if wrap and not kind.signed and -(1 << 63) <= value < 0:
+        value += 1 << 64
+    return constant(checker, value, kind, span)
+
+
+def _check_shift(checker: Checker, op: str, count: tree.Expr | int, span: Span) -> None:
+    lo, hi = (count, count) if isinstance(count, int) else range_of(checker, count)
+    if hi < 0 or lo > 63:
+        checker.fail(errors.ShiftCount(span, lo))
+
+
+def _check_division(
+    checker: Checker, op: str, kind: IntType, a: tree.Expr | int, b: tree.Expr | int, left: Span, right: Span
+) -> None:
+    """The divisor is not a constant zero; a u64 does not meet a number that may be negative."""
+    lo, hi = (b, b) if isinstance(b, int) else range_of(checker, b)
+    if lo == hi == 0:
+        checker.fail(errors.DivisionByZero(right, op))
+    if lo <= 0 <= hi and not checker.in_library:
+        checker.report(errors.MayDivideByZero(right, checker.text(right), op))
+    for side, span, other in ((a, left, b), (b, right, a)):
+        check_sign(checker, kind, side, span, other, op)
+
+
+def check_sign(
+    checker: Checker, kind: IntType, side: tree.Expr | int, span: Span, other: tree.Expr | int, op: str
+) -> None:
+    """Refuse a number that may be negative where it would be taken for a u64."""
+    if kind.signed:
+        return
+    lo = side if isinstance(side, int) else range_of(checker, side)[0]
+    if lo < 0:
+        spelled = "a negative number" if isinstance(side, int) else kinds.spell(side.type)
+        checker.fail(errors.SignedMeetsUnsigned(span, op, spelled, checker.text(span)))
+
+
+def unary(checker: Checker, node: ast.UnaryOp, want: Type | None) -> Value:
+    """`-x`, `+x`, `~x`; `not x` is a condition."""
+    span = checker.span(node)
+    if isinstance(node.op, ast.Not):
+        from pybpf.compiler.frontend.conditions import condition_value
+
+        return condition_value(checker, node, want)
+    value = checker.expr(node.operand)
+    if isinstance(value, Known) and isinstance(value.value, int):
+        known = int(value.value)
+        return Known(-known if isinstance(node.op, ast.USub) else ~known if isinstance(node.op, ast.Invert) else known, span)
+    if isinstance(value, Known):
+        _check_operand(checker, "-", value, span)
+    a = number(checker, value)
+    assert not isinstance(a, int)
+    kind = U64 if kinds.is_wide(a.type) else I64
+    operand = widened(checker, a, kind)
+    if isinstance(node.op, ast.UAdd):
+        return operand
+    made = tree.Unary(kind, span, "-" if isinstance(node.op, ast.USub) else "~", operand)
+    range_of(checker, made)
+    return made

@@ -1,0 +1,177 @@
+"""What Python has and a BPF program does not, by syntax node: which diagnostic says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend.scope import ast_text
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.schema.span import Span
+
+    Refusal = Callable[[Checker, Any, Span], Diagnostic]
+else:
+    import _ast as ast
+
+__all__ = ["EXPRESSION_REFUSALS", "REFUSED_BUILTINS", "STATEMENT_REFUSALS"]
+
+
+def _assert(checker: Checker, node: ast.Assert, span: Span) -> Diagnostic:
+    return errors.NoAssert(span, ast_text(checker, node.test))
+
+
+def _raise(checker: Checker, node: ast.Raise, span: Span) -> Diagnostic:
+    return errors.NoException(span, "raise")
+
+
+def _try(checker: Checker, node: ast.Try, span: Span) -> Diagnostic:
+    return errors.NoException(span, "try")
+
+
+def _import(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoImport(span, checker.text(span))
+
+
+def _define(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoNestedDefinition(span, "class" if isinstance(node, ast.ClassDef) else "function", node.name)
+
+
+def _nonlocal(checker: Checker, node: ast.Nonlocal, span: Span) -> Diagnostic:
+    return errors.NoNonlocal(span, ", ".join(node.names))
+
+
+def _async(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoAsync(span, "asynchronous code")
+
+
+def _match(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoMatch(span)
+
+
+STATEMENT_REFUSALS: dict[type, Refusal] = {
+    ast.Assert: _assert,
+    ast.Raise: _raise,
+    ast.Try: _try,
+    ast.Import: _import,
+    ast.ImportFrom: _import,
+    ast.FunctionDef: _define,
+    ast.ClassDef: _define,
+    ast.Nonlocal: _nonlocal,
+    ast.AsyncFunctionDef: _async,
+    ast.AsyncFor: _async,
+    ast.AsyncWith: _async,
+}
+if hasattr(ast, "TryStar"):  # Python 3.11
+    STATEMENT_REFUSALS[ast.TryStar] = _try
+STATEMENT_REFUSALS[ast.Match] = _match
+
+
+def _container(name: str) -> Refusal:
+    return lambda checker, node, span: errors.NoContainer(span, name)
+
+
+def _comprehension(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoComprehension(span)
+
+
+def _lambda(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoLambda(span)
+
+
+def _yield(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoGenerator(span)
+
+
+def _await(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoAsync(span, "await")
+
+
+def _fstring(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.FStringElsewhere(span)
+
+
+def _star(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoStar(span)
+
+
+def _slice(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NoSlice(span)
+
+
+EXPRESSION_REFUSALS: dict[type, Refusal] = {
+    ast.List: _container("list"),
+    ast.Dict: _container("dict"),
+    ast.Set: _container("set"),
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.DictComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.Lambda: _lambda,
+    ast.Yield: _yield,
+    ast.YieldFrom: _yield,
+    ast.Await: _await,
+    ast.JoinedStr: _fstring,
+    ast.Starred: _star,
+    ast.Slice: _slice,
+}
+
+# Builtins of Python that a program can't call, and the way out.
+REFUSED_BUILTINS: dict[Any, str] = {
+    print: 'write to the kernel\'s trace with printk(f"..."), or send a record through a RingBuffer',
+    input: "a program gets its input from its context, from maps, and from const() globals",
+    open: "a program can't open files; let user space do it and pass data through a map",
+    str: 'numbers become text in user space; in a program only printk(f"{x}") formats',
+    repr: 'numbers become text in user space; in a program only printk(f"{x}") formats',
+    format: 'numbers become text in user space; in a program only printk(f"{x}") formats',
+    hex: 'write printk(f"{x:#x}"), or format it in user space',
+    oct: "format it in user space",
+    bin: "format it in user space",
+    chr: "a text can't be changed by the character; keep bytes in an Array[u8, L[n]]",
+    float: "BPF has no floating point: scale to an integer, x * 1000 // y",
+    complex: "BPF has no floating point",
+    round: "integers need no rounding; for a scaled one: (x + half) // unit",
+    pow: "write the product out, or 1 << n for a power of two",
+    divmod: "write x // y and x % y",
+    sum: "add in a loop: for i in range(len(a)): total += a[i]",
+    sorted: "sort in user space",
+    reversed: "count down: for i in range(n - 1, -1, -1)",
+    enumerate: "loop over the index: for i in range(len(a)), and read a[i]",
+    zip: "loop over the index: for i in range(len(a)), and read both",
+    map: "write a loop",
+    filter: "write a loop with an if",
+    any: "write a loop that returns True",
+    all: "write a loop that returns False",
+    list: "use Array[u32, L[n]] in a Struct or a map",
+    dict: "use a HashMap declared at module level",
+    set: "use a HashMap[key, u8] declared at module level",
+    frozenset: "use a HashMap[key, u8] declared at module level",
+    tuple: "use a Struct",
+    bytes: "use Bytes[L[n]], or Array[u8, L[n]]",
+    bytearray: "use Array[u8, L[n]]",
+    type: "types are known when the program is compiled",
+    isinstance: "types are known when the program is compiled; for `x | None` write x is not None",
+    issubclass: "types are known when the program is compiled",
+    hasattr: "fields are known when the program is compiled",
+    getattr: "name the field: x.field",
+    setattr: "name the field: x.field = value",
+    id: "a program has no object identities",
+    hash: "use a helper, or write the hash out with shifts and multiplications",
+    iter: "write a for loop over range()",
+    next: "write a for loop over range()",
+    eval: "a program is compiled before it runs",
+    exec: "a program is compiled before it runs",
+    super: "call the function by its class",
+    vars: "name the fields",
+    dir: "name the fields",
+    globals: "name the variable",
+    locals: "name the variable",
+    callable: "functions are known when the program is compiled",
+    slice: "loop over the elements",
+    object: "declare a Struct",
+}

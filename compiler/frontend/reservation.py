@@ -1,0 +1,87 @@
+"""`with ring.reserve() as record:` — a ring-buffer record filled in place.
+
+In: the statement. Out: WithReserve. Inside, the record is Optional; after the block, or after `record.discard()`, nothing may
+refer to it any more, which flow facts keep track of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import flow, tree
+from pybpf.compiler.frontend.flow import Fact
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.schema.specs import MapSpec
+from pybpf.compiler.schema.types import OptionalType, PtrType, Space, is_aggregate
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = ["discard", "with_statement"]
+
+
+def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
+    span = checker.span(node)
+    if len(node.items) != 1:
+        checker.fail(errors.WithOther(span))
+    item = node.items[0]
+    spec = _reserved_map(checker, item.context_expr)
+    where = checker.span(item.context_expr)
+    if spec is None:
+        checker.fail(errors.WithOther(where))
+    if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
+        checker.fail(errors.WithoutName(where, spec.name))
+    name = item.optional_vars.id
+    assert spec.value is not None and checker.state is not None
+    if not is_aggregate(spec.value):
+        checker.fail(errors.ReserveNumber(where, spec.name, str(spec.value)))
+    slot = checker.slots[name]
+    if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
+        checker.fail(errors.ReserveName(checker.span(item.optional_vars), name))
+    kind = OptionalType(PtrType(spec.value, Space.RINGBUF))
+    reserve = tree.RingReserve(kind, where, spec)
+    slot.joined, slot.span = kind, checker.span(item.optional_vars)
+    slot.var = tree.Var(name, kind, slot.span)
+    checker.state[name] = Fact(source=where, origins=frozenset([where]))
+    checker.reserved_names.add(name)
+    checker.reserved.add(where)
+    body = checker.block(node.body)
+    checker.reserved_names.discard(name)
+    var, slot.var, slot.joined = slot.var, None, None  # the name may be used for another record afterwards
+    loop = checker.loops[-1] if checker.loops else None
+    for state in (checker.state, *((loop.breaks, loop.continues) if loop is not None else ())):
+        if state is not None:
+            flow.stale(state, where, "its record was submitted at the end of the `with` block", where)
+    return [tree.WithReserve(span, var, reserve, body)]
+
+
+def _reserved_map(checker: Checker, node: Any) -> MapSpec | None:
+    """The ring buffer of `ring.reserve()`; None where the expression is something else."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reserve"):
+        return None
+    value = checker.expr(node.func.value)
+    schema = checker.schema(value) if isinstance(value, Known) else None
+    if not isinstance(schema, MapSpec) or schema.kind.keyed:
+        return None
+    if node.args or node.keywords:
+        checker.fail(errors.CallArguments(checker.span(node), "reserve()", "takes no arguments"))
+    return schema
+
+
+def discard(checker: Checker, receiver: tree.Expr, span: Span) -> tree.Expr:
+    """`record.discard()`."""
+    from pybpf.compiler.frontend.measure import underlying
+    from pybpf.compiler.schema.types import NONE
+
+    var = underlying(checker, receiver)
+    if var is None or var.name not in checker.reserved_names or checker.state is None:
+        checker.fail(errors.DiscardOther(span))
+    for origin in sorted(checker.state[var.name].origins, key=str):
+        flow.stale(checker.state, origin, "its record was discarded", span)
+    return tree.Discard(NONE, span, var)

@@ -1,0 +1,273 @@
+"""Names: which are local to a function, and what the others stand for. In: a function and its syntax tree.
+
+Python's own rule decides what is local: a name that is assigned anywhere in the function, unless declared `global`. Any
+other name is a closure's cell, a global of the function's module, or a builtin, looked up in the live objects.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import ranges
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import (
+    BOOL,
+    NONE,
+    OptionalType,
+    PtrType,
+    Space,
+    Type,
+    is_aggregate,
+)
+
+if TYPE_CHECKING:
+    import ast
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.frontend.tree import Var
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = [
+    "Locals", "Names", "Parameter", "Slot", "annotated_type", "ast_text", "closest", "annotation_of", "assigned_names", "children",
+    "find_locals", "mentioned_names",
+]  # fmt: skip
+
+_NOTHING = object()
+
+
+class Slot:
+    """A local name during one pass: its annotated type or the join of what was assigned, and its variable."""
+
+    __slots__ = ("alias", "broken", "declared", "joined", "last", "name", "preset", "span", "var")
+
+    def __init__(self, name: str, declared: Type | None = None, preset: Type | None = None) -> None:
+        self.name = name
+        self.declared = declared
+        self.preset = preset
+        self.joined: Type | None = None
+        self.last: Type | None = None  # of a function's result: the type that the last `return` settled on
+        self.span: Span | None = None
+        self.var: Var | None = None
+        self.alias: Value | None = None
+        self.broken = False  # its annotation is no type; that has been reported
+
+
+class Parameter(Record, eq=False):
+    """A parameter: either `known` at compile time, or of a type (`annotated`: by the user) with the values in `range`."""
+
+    name: str
+    span: Span
+    type: Type | None = None
+    known: Value | None = None
+    range: Interval = ranges.EVERYTHING
+    annotated: bool = False
+
+
+class Locals(Record, eq=False):
+    """Names assigned in a function in the order they first appear, those declared global, and annotations of locals."""
+
+    names: list[str]
+    globals: set[str]
+    annotations: dict[str, Any]
+
+
+class Names:
+    """What a function's free names stand for."""
+
+    def __init__(self, function: Any) -> None:
+        code = function.__code__
+        self._globals: dict[str, Any] = function.__globals__
+        self._cells = dict(zip(code.co_freevars, function.__closure__ or ()))
+
+    def find(self, name: str) -> Known | None:
+        """The object of that name outside the function; None where there is none. The span is a placeholder."""
+        value = self._lookup(name)
+        return None if value is _NOTHING else Known(value, None)  # type: ignore[arg-type]
+
+    def _lookup(self, name: str) -> Any:
+        if name in self._cells:
+            try:
+                return self._cells[name].cell_contents
+            except ValueError:  # not assigned yet
+                return _NOTHING
+        if name in self._globals:
+            return self._globals[name]
+        return vars(builtins).get(name, _NOTHING)
+
+    def candidates(self) -> list[str]:
+        """Names to suggest for a misspelt one."""
+        return [*self._cells, *(n for n in self._globals if not n.startswith("__"))]
+
+    def evaluate(self, node: Any) -> Any:
+        """The value of an annotation, as Python would evaluate it in the function's module. Raises what that raises."""
+        if isinstance(node, ast.Name):
+            value = self._lookup(node.id)
+            if value is not _NOTHING:
+                return value
+        if isinstance(node, ast.Constant):
+            if not isinstance(node.value, str):
+                return node.value
+            text = compile(node.value, "<annotation>", "eval")
+            return eval(text, self._globals, self._namespace())
+        code = compile(ast.Expression(node), "<annotation>", "eval")
+        return eval(code, self._globals, self._namespace())
+
+    def _namespace(self) -> dict[str, Any]:
+        found = {name: self._lookup(name) for name in self._cells}
+        return {name: value for name, value in found.items() if value is not _NOTHING}
+
+
+def children(node: Any) -> list[Any]:
+    """The syntax nodes directly below one."""
+    found = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+    return found
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def find_locals(node: Any, parameters: list[str]) -> Locals:
+    """The local names of a function definition."""
+    found = Locals(list(parameters), set(), {})
+    seen = set(parameters)
+
+    def visit(item: Any) -> None:
+        if isinstance(item, ast.Name):
+            if not isinstance(item.ctx, ast.Load) and item.id not in seen:
+                seen.add(item.id)
+                found.names.append(item.id)
+            return
+        if isinstance(item, ast.Global):
+            found.globals.update(item.names)
+        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            found.annotations.setdefault(item.target.id, item.annotation)
+        elif isinstance(item, _SCOPES):
+            return
+        for child in children(item):
+            visit(child)
+
+    for statement in node.body:
+        visit(statement)
+    found.names = [name for name in found.names if name not in found.globals]
+    return found
+
+
+def _walk_names(node: Any, stores: bool) -> list[str]:
+    found: list[str] = []
+
+    def visit(item: Any) -> None:
+        if isinstance(item, ast.Name):
+            if not (stores and isinstance(item.ctx, ast.Load)) and item.id not in found:
+                found.append(item.id)
+        elif not isinstance(item, _SCOPES):
+            for child in children(item):
+                visit(child)
+
+    for item in node if isinstance(node, list) else [node]:
+        visit(item)
+    return found
+
+
+def assigned_names(node: Any) -> list[str]:
+    """Names that a statement, or a list of them, assigns, nested ones too."""
+    return _walk_names(node, stores=True)
+
+
+def mentioned_names(node: Any) -> list[str]:
+    """All names in an expression."""
+    return _walk_names(node, stores=False)
+
+
+def annotated_type(checker: Checker, node: Any) -> Type:
+    """The type of a local variable's annotation; refuses what is no type."""
+    found = annotation_of(checker, node)
+    if not isinstance(found, Type):
+        checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), _why(found)))
+    return found
+
+
+def annotation_of(checker: Checker, node: Any, evaluated: Any = _NOTHING) -> Any:
+    """What an annotation says: a Type; None for `int` and the like, which leave it to inference; or the object itself.
+
+    The type of an aggregate is that of a reference to it. `evaluated` is the object where Python has evaluated it.
+    """
+    from pybpf.compiler.schema.errors import DeclarationError
+
+    if evaluated is _NOTHING or isinstance(evaluated, str):
+        try:
+            evaluated = checker.names.evaluate(node)
+        except DeclarationError as error:
+            checker.fail(errors.Declaration(checker.span(node), error.title, error.label, error.help))
+        except NameError as error:
+            unknown = error.name or ast_text(checker, node)
+            checker.fail(errors.Unknown(checker.span(node), unknown, closest(unknown, checker.names.candidates())))
+        except Exception as error:  # an annotation is the user's code: whatever it raises is its fault
+            checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), f"it raises {error!r}"))
+    try:
+        return _annotation_type(evaluated)
+    except DeclarationError as error:
+        checker.fail(errors.Declaration(checker.span(node), error.title, error.label, error.help))
+
+
+def _annotation_type(value: Any) -> Any:
+    if value is None:
+        return NONE
+    if value is bool:
+        return BOOL
+    schema = getattr(value, "__bpf__", None)
+    if isinstance(schema, Type):
+        return PtrType(schema, Space.STACK) if is_aggregate(schema) else schema
+    arguments = getattr(value, "__args__", None)
+    if arguments is not None and _is_union(value):
+        inner = [_annotation_type(a) for a in arguments if a is not type(None)]
+        if len(inner) == 1 and len(arguments) == 2 and isinstance(inner[0], Type):
+            return OptionalType(inner[0])
+    return value
+
+
+def _is_union(value: Any) -> bool:
+    if type(value).__name__ == "UnionType":
+        return True
+    typing = sys.modules.get("typing")
+    return typing is not None and getattr(value, "__origin__", None) is typing.Union
+
+
+def _why(value: Any) -> str:
+    if value is int:
+        return "int has no width: write u8 to u64 or i8 to i64, or leave the annotation out"
+    if value is str:
+        return "str has no size: write Text[L[16]]"
+    if value is bytes:
+        return "bytes has no size: write Bytes[L[16]]"
+    if value is float:
+        return "BPF has no floating point"
+    return "a variable holds a number, a bool, a Struct, an Array, Text or Bytes"
+
+
+def ast_text(checker: Checker, node: Any) -> str:
+    """The source text of a node that stands on one line; what stands on its first line otherwise."""
+    span = checker.span(node)
+    line = span.source.line(span.line)
+    return line[span.col : span.end_col] if span.line == span.end_line else line[span.col :]
+
+
+def closest(name: str, candidates: list[str]) -> str:
+    """The candidate that `name` is most likely a misspelling of; "" if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, candidates, 1, 0.7)
+    return near[0] if near else ""

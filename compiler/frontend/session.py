@@ -1,0 +1,51 @@
+"""What one compilation shares: the sources, the target, the program in hand, and the functions checked so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import ranges, tree
+from pybpf.compiler.schema.record import Record, factory
+
+if TYPE_CHECKING:
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.ranges import Interval
+    from pybpf.compiler.frontend.source import Sources
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import ProgramSpec, Target
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["Instance", "Session"]
+
+
+class Instance(Record, eq=False):
+    """One function checked for one set of argument types.
+
+    `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes` are the
+    indices of parameters that the result may refer to, `fresh` says that it may refer to an object the function makes.
+    """
+
+    function: tree.Function | None
+    result: Type
+    range: Interval = ranges.EVERYTHING
+    known: Value | None = None
+    diagnostics: list[Diagnostic] = factory(list)
+    passes: bool = True
+
+
+class Session(Record, eq=False):
+    """The state of checking one program. Instances belong to a program, since helpers and contexts differ by program."""
+
+    sources: Sources
+    target: Target
+    program: ProgramSpec
+    instances: dict[Any, Instance] = factory(dict)
+    # compile-time arguments whose identity is part of a key of `instances`: kept alive
+    kept: list[Any] = factory(list)
+    # functions being checked now, outermost first, each with the call that led there: finds recursion
+    active: list[tuple[Any, Span | None]] = factory(list)
+    # variables kept on the context (StateSpec), by name, in the order of first use
+    state: dict[str, tree.Var] = factory(dict)
+    # loops of the tree -> the most iterations they take
+    iterations: dict[tree.Stmt, int] = factory(dict)

@@ -1,0 +1,137 @@
+"""Where a function's source text comes from: a file, or an IPython cell. In: a code object. Out: Source, spans.
+
+The text is parsed with the interpreter's own parser through `_ast`, since importing `ast` and `linecache` costs more than
+the parsing. A column of Python's syntax tree counts UTF-8 bytes; a Span counts characters.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.schema.record import Record, factory
+from pybpf.compiler.schema.span import Source, Span
+
+if TYPE_CHECKING:
+    import ast
+    from types import CodeType
+else:
+    import _ast as ast
+
+__all__ = ["Module", "Sources"]
+
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+
+
+class Module(Record, eq=False):
+    """One parsed text, and the functions in it by name and first line (that of the first decorator, if there are any)."""
+
+    source: Source
+    functions: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef] = factory(dict)
+    # lines that hold characters outside ASCII: there byte columns and character columns differ
+    wide: frozenset[int] = frozenset()
+
+    def span(self, node: Any) -> Span:
+        """The region of a syntax node (anything with lineno ... end_col_offset)."""
+        line, end_line = node.lineno, node.end_lineno
+        col, end_col = node.col_offset, node.end_col_offset
+        if self.wide:
+            if line in self.wide:
+                col = self._characters(line, col)
+            if end_line in self.wide:
+                end_col = self._characters(end_line, end_col)
+        return Span(self.source, line, col, end_line, end_col)
+
+    def _characters(self, line: int, column: int) -> int:
+        return len(self.source.line(line).encode()[:column].decode(errors="replace"))
+
+
+class Sources:
+    """Reads and parses each text once. `names` maps a code object's file name to the name that diagnostics show."""
+
+    def __init__(self, names: dict[str, str] | None = None) -> None:
+        self._names = names or {}
+        self._modules: dict[str, Module | None] = {}
+
+    def module(self, filename: str) -> Module | None:
+        """The parsed text that a code object's `co_filename` names; None where the text can't be had or parsed."""
+        if filename not in self._modules:
+            text = _read(filename)
+            self._modules[filename] = None if text is None else _parse(text, filename, self._display(filename))
+        return self._modules[filename]
+
+    def function(self, code: CodeType) -> tuple[Module, ast.FunctionDef | ast.AsyncFunctionDef] | None:
+        """The definition that a code object was compiled from, and its module."""
+        module = self.module(code.co_filename)
+        if module is None:
+            return None
+        found = module.functions.get((code.co_name, code.co_firstlineno))
+        return None if found is None else (module, found)
+
+    def _display(self, filename: str) -> str:
+        return self._names.get(filename) or _cell_name(filename) or filename.replace("\\", "/").rpartition("/")[2]
+
+
+def _cell_name(filename: str) -> str:
+    """`In[7]` for the file name that IPython gives the seventh cell; "" for other files.
+
+    ipykernel names cells by a hash of their text, so the number is looked up in the shell's own table
+    (IPython.core.compilerop.CachingCompiler); a plain IPython's name holds it: `<ipython-input-7-...>`.
+    """
+    if filename.startswith("<ipython-input-"):
+        return f"In[{filename[15:].partition('-')[0]}]"
+    interactive = sys.modules.get("IPython.core.getipython")
+    shell = interactive.get_ipython() if interactive is not None else None
+    known: dict[str, Any] = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    return f"In[{known[filename]}]" if filename in known else ""
+
+
+def _read(filename: str) -> bytes | str | None:
+    """The text of a cell from linecache (which holds some only if it was imported), else the bytes of the file."""
+    linecache = sys.modules.get("linecache")
+    entry = linecache.cache.get(filename) if linecache is not None else None
+    if entry is not None and len(entry) == 4 and entry[1] is None:  # no mtime: interactive text, not a file's
+        return "".join(entry[2])
+    try:
+        with open(filename, "rb") as file:
+            return file.read()
+    except OSError:
+        return "".join(linecache.getlines(filename)) or None if linecache is not None else None
+
+
+def _parse(text: bytes | str, filename: str, name: str) -> Module | None:
+    try:
+        tree = compile(text, filename, "exec", _ONLY_AST, dont_inherit=True)
+        decoded = text if isinstance(text, str) else _decode(text)
+    except (SyntaxError, ValueError, UnicodeDecodeError):
+        return None
+    lines = decoded.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    wide = frozenset() if decoded.isascii() else frozenset(n for n, line in enumerate(lines, 1) if not line.isascii())
+    module = Module(Source(name, filename, lines), {}, wide)
+    _collect(tree.body, module.functions)
+    return module
+
+
+def _decode(raw: bytes) -> str:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        import io
+        import tokenize
+
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        return raw.decode(encoding)
+
+
+def _collect(body: list[Any], found: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef]) -> None:
+    """Enter all function definitions of a statement list and of the statements nested in it."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+            found[node.name, first] = node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, field, None)
+            if isinstance(inner, list):
+                _collect(inner, found)

@@ -1,0 +1,241 @@
+"""What each kind of statement means. In: a syntax node and the checker's state. Out: statements of the tree; the state after it.
+
+`STATEMENTS` maps node classes to functions (checker, node) -> list of statements. The state is None afterwards where the
+statement never ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import assignment, flow, kinds, loops, reservation, tree
+from pybpf.compiler.frontend.conditions import condition
+from pybpf.compiler.frontend.convert import convert, materialize, type_of
+from pybpf.compiler.frontend.hoist import hoisted
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.measure import origins, range_of
+from pybpf.compiler.frontend.ranges import join
+from pybpf.compiler.frontend.refusals import STATEMENT_REFUSALS
+from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
+from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+else:
+    import _ast as ast
+
+__all__ = ["STATEMENTS", "fall_off", "unsupported"]
+
+
+def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
+    """An expression for its effect. A bare string is a comment, as everywhere in Python."""
+    if isinstance(node.value, ast.Constant) and (isinstance(node.value.value, str) or node.value.value is ...):
+        return []
+    made = hoisted(checker, node.value)
+    value = checker.expr(node.value)
+    if isinstance(value, tree.Expr):
+        return [*made, tree.ExprStmt(checker.span(node), value)]
+    if isinstance(node.value, ast.Call):  # a call whose value is known at compile time, such as sizeof()
+        return made
+    checker.report(errors.NoEffect(checker.span(node)))
+    return made
+
+
+def _if(checker: Checker, node: ast.If) -> list[tree.Stmt]:
+    """A constant test leaves one branch; the other is not compiled."""
+    assert checker.state is not None
+    made: list[tree.Stmt] = []
+    try:
+        made = hoisted(checker, node.test)
+        test, true, false = condition(checker, node.test)
+    except Refused:
+        checker.poison(mentioned_names(node.test))
+        return _both_branches(checker, node)
+    if false is None:
+        checker.state = true
+        return made + checker.block(node.body)
+    if true is None:
+        checker.state = false
+        return made + checker.block(node.orelse)
+    checker.state = dict(true)
+    body = checker.block(node.body)
+    after_body = checker.state
+    checker.state = dict(false)
+    orelse = checker.block(node.orelse)
+    checker.state = flow.join(after_body, checker.state)
+    return [*made, tree.If(checker.span(node), test, body, orelse)]
+
+
+def _both_branches(checker: Checker, node: ast.If) -> list[tree.Stmt]:
+    """After an error in the test: look for errors in both branches, with what the test mentions unknown."""
+    assert checker.state is not None
+    before = dict(checker.state)
+    checker.block(node.body)
+    after_body = checker.state
+    checker.state = before
+    checker.block(node.orelse)
+    checker.state = flow.join(after_body, checker.state)
+    return []
+
+
+def _pass(checker: Checker, node: ast.Pass) -> list[tree.Stmt]:
+    return []
+
+
+def _global(checker: Checker, node: ast.Global) -> list[tree.Stmt]:
+    """`global x` says only what x means; the names were sorted out before (scope.find_locals)."""
+    for name in node.names:
+        found = checker.names.find(name)
+        if found is None:
+            checker.fail(errors.Unknown(checker.span(node), name, ""))
+    return []
+
+
+# --- return
+
+
+def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
+    span = checker.span(node)
+    made: list[tree.Stmt] = []
+    if node.value is None:
+        value: Value = Known(None, span)
+    else:
+        made = hoisted(checker, node.value)
+        wanted = checker.result_slot.declared or checker.result_slot.preset
+        try:
+            value = checker.expr(node.value, wanted)
+        except Refused:
+            checker.state = None
+            checker.poison(assigned_names(node))
+            return []
+    statement = give_back(checker, value, span)
+    checker.state = None
+    return [*made, statement]
+
+
+def fall_off(checker: Checker) -> list[tree.Stmt]:
+    """The end of the body is reached: the function returns None."""
+    declared = checker.result_slot.declared
+    span = checker.end_span()
+    if declared is not None and not isinstance(declared, (NoneType, OptionalType)):
+        checker.report(errors.MissingReturn(span, checker.node.name, kinds.spell(declared)))
+        return []
+    if checker.result_slot.joined is None and declared is None:
+        return []
+    try:
+        return [give_back(checker, Known(None, span), span)]
+    except Refused:
+        return []
+
+
+def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
+    """`return value`: like an assignment to a variable that holds the function's result."""
+    slot = checker.result_slot
+    if checker.is_program:
+        return _program_return(checker, value, span)
+    what = f"the result of {checker.node.name}()"
+    annotation = slot.declared
+    if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
+        value = convert(checker, value, annotation, what)
+    if annotation is None or kinds.is_reference(annotation):
+        seen = type_of(value)
+        joined = kinds.join(slot.joined, seen)
+        if joined is None:
+            assert slot.joined is not None
+            checker.fail(
+                errors.ReturnsDisagree(span, checker.node.name, kinds.spell(slot.joined), kinds.spell(seen), slot.span)
+            )
+        slot.joined, slot.span = joined, slot.span or span
+        if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
+            slot.alias = value
+            return tree.Return(span)
+        wanted = kinds.settle(kinds.join(slot.preset, joined) or joined)
+        if annotation is not None:
+            if not kinds.fits_annotation(annotation, wanted):
+                convert(checker, value, annotation, what)  # says what is wrong
+            wanted = kinds.annotated(annotation, wanted)
+        before = slot.last or slot.preset
+        if before is not None and not kinds.same(before, wanted):
+            checker.changed = True
+        slot.last = wanted
+    else:
+        wanted = annotation
+    if isinstance(wanted, NoneType):
+        if isinstance(value, Known) and value.value is None:
+            return tree.Return(span)
+        expr = materialize(checker, value)
+        if isinstance(expr.type, NoneType):
+            return tree.Return(span, expr)
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "None", f"{checker.node.name}(), which returns nothing"))
+    expr = convert(checker, value, wanted, what)
+    bounds = range_of(checker, expr)
+    checker.result_range = bounds if checker.result_range is None else join(checker.result_range, bounds)
+    _check_escape(checker, expr)
+    return tree.Return(span, expr)
+
+
+def _check_escape(checker: Checker, expr: tree.Expr) -> None:
+    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+    if isinstance(kind, PtrType) and kind.space == Space.RINGBUF and origins(checker, expr) & checker.reserved:
+        checker.fail(errors.RecordEscapes(expr.span))
+
+
+def _program_return(checker: Checker, value: Value, span: Span) -> tree.Stmt:
+    """The program's answer to the kernel, within what the hook allows."""
+    spec = checker.session.program
+    if isinstance(spec.returns, NoneType):
+        if isinstance(value, Known) and value.value is None:
+            return tree.Return(span)
+        expr = materialize(checker, value)
+        if isinstance(expr.type, NoneType):
+            return tree.Return(span, expr)
+        checker.fail(errors.ReturnsNothing(value.span, spec.section))
+    if isinstance(value, Known) and value.value is None:
+        checker.fail(errors.BareReturn(span, kinds.spell(spec.returns)))
+    expr = convert(checker, value, spec.returns, f"the result of {spec.name}")
+    if spec.return_values is not None:
+        lo, hi = range_of(checker, expr)
+        least, most = spec.return_values
+        if hi < least or lo > most or (lo, hi) != (least, most) and not (least <= lo and hi <= most) and not _is_enum(expr):
+            members = spec.returns.members if isinstance(spec.returns, EnumType) else ()
+            checker.fail(errors.ReturnOutOfRange(value.span, spec.section, least, most, lo, hi, tuple([n for n, _ in members])))
+    return tree.Return(span, expr)
+
+
+def _is_enum(expr: tree.Expr) -> bool:
+    """Whether it came from the enumeration itself, whose members are all allowed."""
+    return isinstance(expr.type, EnumType) and not isinstance(expr, (tree.Convert, tree.Const))
+
+
+# --- everything else
+
+
+def unsupported(checker: Checker, node: Any) -> list[tree.Stmt]:
+    """Whatever else Python has."""
+    span = checker.span(node)
+    refusal = STATEMENT_REFUSALS.get(type(node))
+    checker.fail(refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__))
+
+
+STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {
+    ast.Assign: assignment.assign,
+    ast.AnnAssign: assignment.annotated,
+    ast.AugAssign: assignment.augmented,
+    ast.Delete: assignment.delete,
+    ast.Expr: _expression,
+    ast.If: _if,
+    ast.While: loops.while_loop,
+    ast.For: loops.for_loop,
+    ast.Break: loops.leave,
+    ast.Continue: loops.go_on,
+    ast.With: reservation.with_statement,
+    ast.Return: _return,
+    ast.Pass: _pass,
+    ast.Global: _global,
+}
