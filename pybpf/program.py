@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import ProgramSpec
     from pybpf.hooks import Hook
     from pybpf.runtime.testing import TestResult
-    from pybpf.simulator import Simulation
+    from pybpf.simulator import Outcome
 
     P = ParamSpec("P")
     R = TypeVar("R", covariant=True)
@@ -73,17 +73,25 @@ class Program(_Callable["P", "R"]):
     def __repr__(self) -> str:
         return f"<Program {self.name} ({self.section})>"
 
-    def test(self, data: bytes = b"", **options: Any) -> TestResult:
-        """Load the program and run it once on `data` in the kernel (BPF_PROG_TEST_RUN)."""
+    def test(
+        self, packet: bytes = b"", *, context: bytes | None = None, repeat: int = 1, **consts: Any
+    ) -> TestResult:
+        """Load the program and run it in the kernel on a packet or a context's bytes (BPF_PROG_TEST_RUN).
+
+        `repeat` runs it so many times, for timing; `consts` set `const()`s and `var()`s.
+        """
         from pybpf.runtime.testing import test_program
 
-        return test_program(self, data, **options)
+        return test_program(self, packet, context=context, repeat=repeat, **consts)
 
-    def simulate(self, *args: Any, **options: Any) -> Simulation:
-        """Run the function in plain Python, over maps in memory and the given packet or context fields."""
+    def simulate(self, packet: bytes | None = None, *, context: bytes | None = None, **values: Any) -> Outcome:
+        """Run the function in plain Python, over maps in memory: in the active simulation, or in one of its own.
+
+        `values` are the context's fields, or the arguments, by name.
+        """
         from pybpf.simulator import simulate
 
-        return simulate(self, *args, **options)
+        return simulate(self, packet, context=context, **values)
 
     def _repr_html_(self) -> str:
         from pybpf.notebook import program_html
