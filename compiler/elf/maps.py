@@ -55,8 +55,9 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     key = map_.key
     if map_.kind.indexed and isinstance(key, EnumType):
         key = key.base  # the kernel wants an integer as an array's index (array_map_check_btf)
+    # What a ring buffer holds is for the consumer to know: its map has neither key nor value (ringbuf_map_alloc).
     for name, type_ in (("key", key), ("value", map_.value)):
-        if type_ is not None:
+        if type_ is not None and map_.kind.keyed:
             members.append((name, builder.pointer(type_)))
     if map_.pinning:
         members.append(("pinning", _number(builder, map_.pinning)))
