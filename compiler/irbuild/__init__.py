@@ -14,3 +14,7 @@ maps.py         map operations; ringbuf.py: ring buffers; calls.py: helpers, inl
 kernel.py       the helpers that lowering itself calls
 walk.py         questions about expressions
 """
+
+from pybpf.compiler.irbuild.program import build
+
+__all__ = ["build"]

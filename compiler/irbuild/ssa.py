@@ -118,7 +118,7 @@ class Variables:
         filled = []
         while self._unfilled:
             block, cell, phi = self._unfilled.pop()
-            phi.incoming = [(source, self._find(source, cell)) for source in self.predecessors[block]]
+            phi.incoming = [(source, self._find(source, cell)) for source in self.predecessors.get(block, [])]
             filled.append(phi)
         for phi in reversed(filled):
             self._simplify(phi)

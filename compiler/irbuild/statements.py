@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
@@ -76,42 +77,43 @@ def _finish_loop(b: Builder, orelse: Sequence[tree.Stmt], other: Block, after: B
 
 
 def for_range(b: Builder, node: tree.ForRange) -> None:
-    """The iteration has a counter of its own. Where adding the step might overflow, the loop ends by comparing what is
-    left with the step instead of comparing the counter with the stop once more."""
+    """A test in front of the loop (none, if the first iteration is certain), and one behind each iteration.
+
+    The iteration has a counter of its own. Where adding the step might overflow, the loop ends by comparing what is
+    left with the step instead of comparing the counter with the stop once more.
+    """
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
     counter = b.new_cells(node.var.type, node.var.name)
-    head, body, again, after = (b.new_block(h) for h in ("for", "body", "next", "endfor"))
+    body, again, onward, after = (b.new_block(h) for h in ("for", "next", "step", "endfor"))
     other = b.new_block("else") if node.orelse else after
     pred = ("s" if signed else "u") + ("lt" if node.step > 0 else "gt")
-    careful = abs(node.step) != 1 and not (type(stop) is Const and _no_overflow(stop, node.step, signed))
     b.write(counter, start)
-    if careful:
+    if not (type(start) is Const and type(stop) is Const and compare(pred, start.value, stop.value, 64)):
         enter = b.new_block("enter")
         b.test(pred, start, stop, enter, other)
         b.start(enter)
-    b.jump(head)
-    b.start(head, sealed=False)
+    b.jump(body)
+    b.start(body, sealed=False)
     index = b.read_one(counter[0])
-    if careful:
-        b.jump(body)
-    else:
-        b.test(pred, index, stop, body, other)
-    b.start(body)
     b.write(b.cells(node.var), index)
     _loop_body(b, node.body, Loop(after, again, len(b.reserved)))
     _go(b, again)
     b.start(again)
     b.span = node.span
-    if careful:
+    if abs(node.step) == 1 or type(stop) is Const and _no_overflow(stop, node.step, signed):
+        following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+        b.test(pred, following, stop, onward, other)
+        b.start(onward)
+    else:
         left = (stop, index) if node.step > 0 else (index, stop)
-        onward = b.new_block("step")
         rest = b.emit(ops.Binary("sub", *left, 64, "", b.span))
         b.test("ugt", rest, Const(abs(node.step)), onward, other)
         b.start(onward)
-    b.write(counter, b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span)))
-    b.jump(head)
-    b.variables.seal(head)
+        following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+    b.write(counter, following)
+    b.jump(body)
+    b.variables.seal(body)
     _finish_loop(b, node.orelse, other, after)
 
 
