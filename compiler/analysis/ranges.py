@@ -1,12 +1,12 @@
 """What is known of an integer: its smallest and largest value, and the bits that may be set.
 
-`Ranges(function).of(value)` gives `(low, high, mask)` about the 64-bit pattern as an unsigned number. It deliberately
+`Ranges().of(value)` gives `(low, high, mask)` about the 64-bit pattern as an unsigned number. It deliberately
 knows no more than the verifier does (kernel/bpf/verifier.c, adjust_scalar_min_max_vals): nothing of quotients,
 remainders, swapped bytes or results of calls, on any kernel we support. So a mask or an extension that is redundant by
 this analysis is redundant to the verifier too, and may go without losing a bound that a memory access needs.
 
-A guard knows what the branches above it say of its value. Phis know what all their operands know; nothing is known of
-values that go around a loop.
+What branches have checked is not in here (facts.py has it): the verifier forgets that, on older kernels, when the value
+has been on the stack. Phis know what all their operands know; nothing is known of values that go around a loop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Value
 
 __all__ = ["TOP", "Known", "Ranges", "decide", "narrowed"]
@@ -28,17 +27,13 @@ Known = tuple[int, int, int]
 TOP: Known = (0, MASK64, MASK64)
 MASK32 = (1 << 32) - 1
 DEPTH = 10  # how far back operands are followed
-BRANCHES = 4  # how many branches above a guard are looked at
 
 
 class Ranges:
-    """Answers for one function, computed on demand; to be made anew when the function has changed."""
+    """Answers, computed on demand and kept; to be made anew when operations have changed their meaning."""
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    def __init__(self) -> None:
         self._known: dict[Value, Known] = {}
-        self._above: dict[Block, list[Block]] | None = None
-        self._block: dict[Value, Block] = {}
 
     def of(self, value: Value, depth: int = DEPTH) -> Known:
         """(low, high, mask) of the value."""
@@ -69,29 +64,6 @@ class Ranges:
         if type(lhs) is ops.Const and type(rhs) is ops.Const:
             return compare(pred, lhs.value & MASK64, rhs.value & MASK64, width)
         return decide(pred, self.of(lhs), self.of(rhs), width)
-
-    def block(self, op: Value) -> Block | None:
-        self._index()
-        return self._block.get(op)
-
-    def _index(self) -> dict[Block, list[Block]]:
-        if self._above is None:
-            self._above = self.function.predecessors()
-            self._block = {op: block for block in self.function.blocks for op in block.ops if type(op) is ops.Guard}
-        return self._above
-
-    def checked(self, value: Value, block: Block | None, known: Known) -> Known:
-        """What the branches that lead to the block add to what is known of the value."""
-        above = self._index()
-        for _ in range(BRANCHES):
-            if block is None or len(above[block]) != 1:
-                break
-            last = above[block][0].ops[-1]
-            if type(last) is ops.Branch and last.lhs is value and type(last.rhs) is ops.Const and last.width == 64:
-                pred = last.pred if last.then is block else ops.NEGATED.get(last.pred, "")
-                known = narrowed(known, pred, last.rhs.value & MASK64)
-            block = above[block][0]
-        return known
 
 
 def decide(pred: str, lhs: Known, rhs: Known, width: int) -> bool | None:
@@ -195,15 +167,11 @@ def _phi(self: Ranges, op: ops.Phi, depth: int) -> Known:
     return low, high, mask
 
 
-def _guard(self: Ranges, op: ops.Guard, depth: int) -> Known:
-    return self.checked(op.value, self.block(op), self.of(op.value, depth)) if op.kind == "int" else TOP
-
-
 _RULES: dict[type, Callable[[Ranges, Any, int], Known]] = {
     ops.Binary: _binary,
     ops.Extend: _extend,
     ops.Load: _load,
     ops.Phi: _phi,
-    ops.Guard: _guard,
+    ops.Guard: lambda self, op, depth: self.of(op.value, depth),
     ops.Cmp: lambda self, op, depth: (0, 1, 1),
 }

@@ -108,10 +108,12 @@ class Machine:
         module: Module,
         helpers: Mapping[int, Callable[[Machine, list[int]], int]] | None = None,
         fuel: int = 100_000,
+        watch: Callable[[ops.Op, int], None] | None = None,
     ) -> None:
         self.module = module
         self.helpers = helpers or {}
         self.fuel = fuel
+        self.watch = watch  # called with each operation and its result
         self.memory = Memory()
         self.functions = {f.name: f for f in module.functions}
         self.symbols: dict[str, int] = {}
@@ -156,6 +158,9 @@ class Machine:
                 values.update([(phi, get(_incoming(phi, before))) for phi in phis])
             for op in block.ops[len(phis) : -1]:
                 values[op] = _RUN[type(op)](self, op, get) if type(op) is not ops.SlotAddr else frame[op.slot].base
+            if self.watch is not None:
+                for op in block.ops[:-1]:
+                    self.watch(op, values[op])
             before, last = block, block.ops[-1]
             if type(last) is ops.Jump:
                 block = last.target

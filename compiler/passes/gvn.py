@@ -7,7 +7,10 @@
     %4 = add %3, 4
     ret %4
 
-An operation is replaced by an equal one that dominates it: pure operations, and loads of memory that never changes.
+An operation is replaced by an equal one that dominates it: pure operations, and loads of memory that never changes. But
+not where a branch between the two has tested what they are computed from: to the verifier the second one is narrower,
+and an access behind the branch may depend on that.
+
 Addresses of slots, maps and globals cost a register less when they are made again where they are used, so they are
 shared only within a block and up to the next call.
 """
@@ -40,14 +43,12 @@ def run(function: Function) -> bool:
     tree = dominators(function)
     state = _Numbering()
     stack: list[tuple[Block, bool]] = [(tree.order[0], False)]
-    scopes: list[list[Key]] = []
     while stack:
         block, done = stack.pop()
         if done:
-            for key in scopes.pop():
-                del state.first[key]
+            state.leave()
             continue
-        scopes.append(state.block(block))
+        state.enter(block)
         stack.append((block, True))
         stack += [(child, False) for child in reversed(tree.children[block])]
     function.replace_uses(state.new)
@@ -57,7 +58,9 @@ def run(function: Function) -> bool:
 class _Numbering:
     def __init__(self) -> None:
         self.number: dict[Value, int] = {}
-        self.first: dict[Key, Op] = {}
+        self.first: dict[Key, tuple[Op, int]] = {}  # and how many values had been tested before it
+        self.tested: list[Value] = []  # by the branches on the way down the dominator tree
+        self.scopes: list[tuple[int, list[tuple[Key, tuple[Op, int] | None]]]] = []
         self.new: dict[Value, Value] = {}
 
     def of(self, value: Value) -> Number:
@@ -68,42 +71,65 @@ class _Numbering:
             number = self.number[value] = len(self.number)
         return number
 
-    def block(self, block: Block) -> list[Key]:
-        """Number the block's operations; returns what it adds to `first`."""
-        added: list[Key] = []
+    def enter(self, block: Block) -> None:
+        """Number the block's operations."""
+        before: list[tuple[Key, tuple[Op, int] | None]] = []  # what `first` said outside this block
+        self.scopes.append((len(self.tested), before))
         kept: list[Op] = []
         near: dict[Key, Op] = {}  # addresses made since the last call
         for op in block.ops:
             if self.new and type(op) is not ops.Phi:
                 op.map_args(self.resolve)
-            rule = _KEYS.get(type(op))
-            key = rule(self, op) if rule is not None else None
             if type(op) in (ops.Call, ops.CallHelper):
                 near.clear()
-            if key is None:
-                kept.append(op)
-                continue
-            known = self.first.get(key)
-            if known is None:
-                self.first[key] = op
-                added.append(key)
-            cheap = _is_address(op)
-            if cheap:
+            rule = _KEYS.get(type(op))
+            key = rule(self, op) if rule is not None else None
+            known = self.known(op, key, before) if key is not None else None
+            if key is not None and _is_address(op):
                 if known is not None:
                     self.number[op] = self.number.setdefault(known, len(self.number))
                 known = near.get(key)
                 near.setdefault(key, op)
             if known is None:
                 kept.append(op)
-                continue
-            if type(op) is ops.Load and type(known) is ops.Load and not known.name:
-                known.name = op.name
-            self.new[op] = known
+            else:
+                self.new[op] = known
         block.ops = kept
-        return added
+        last = block.ops[-1]
+        if type(last) is ops.Branch:
+            self.tested += [v for v in (last.lhs, last.rhs) if type(v) is not Const]
+
+    def leave(self) -> None:
+        """Forget what was seen in the block entered last and in those below it."""
+        count, before = self.scopes.pop()
+        del self.tested[count:]
+        for key, entry in reversed(before):
+            if entry is None:
+                del self.first[key]
+            else:
+                self.first[key] = entry
+
+    def known(self, op: Op, key: Key, before: list[tuple[Key, tuple[Op, int] | None]]) -> Op | None:
+        """The operation to use for this one; without one, this becomes the one for those that follow."""
+        entry = self.first.get(key)
+        if entry is not None:
+            since = self.tested[entry[1] :]
+            if not since or not _depends(op, since, 4):
+                return entry[0]
+        before.append((key, entry))
+        self.first[key] = (op, len(self.tested))
+        return None
 
     def resolve(self, value: Value) -> Value:
         return self.new.get(value, value)
+
+
+def _depends(value: Value, on: list[Value], depth: int) -> bool:
+    """The value is computed from one of these."""
+    for used in value.args() if isinstance(value, ops.Op) and type(value) is not ops.Phi else ():
+        if used in on or (depth and _depends(used, on, depth - 1)):
+            return True
+    return False
 
 
 def _is_address(op: Op) -> bool:

@@ -49,7 +49,7 @@ def run(function: Function) -> bool:
 
 class _Simplify:
     def __init__(self, function: Function) -> None:
-        self.ranges = Ranges(function)
+        self.ranges = Ranges()
         self.count = count_uses(function)
         self.new: dict[Value, Value] = {}
         self.changed = False

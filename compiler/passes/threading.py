@@ -56,7 +56,7 @@ def run(function: Function) -> bool:
 def _fold(function: Function) -> bool:
     """Make jumps of the branches that are decided whichever way control comes."""
     tree = dominators(function)
-    facts = Facts(tree, Ranges(function))
+    facts = Facts(tree, Ranges())
     changed = False
     for block in tree.order[1:]:
         last = block.ops[-1]
@@ -76,7 +76,7 @@ def _find(function: Function) -> list[tuple[Block, Block, Block]]:
     """(predecessor, block, target): ways through `block` that can only go to `target`."""
     found = []
     tree = dominators(function)
-    ranges = Ranges(function)
+    ranges = Ranges()
     facts = Facts(tree, ranges)
     for block in tree.order[1:]:
         last = block.ops[-1]

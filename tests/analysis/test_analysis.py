@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.liveness import liveness
 from pybpf.compiler.analysis.loops import loop_depths, loops
-from pybpf.compiler.ir.ops import Phi, Value
+from pybpf.compiler.analysis.ranges import Ranges, decide
+from pybpf.compiler.ir.arith import compare
+from pybpf.compiler.ir.ops import PREDICATES, Op, Phi, Value
 from pybpf.compiler.ir.parser import parse_function
-from tests.ir.random_ir import modules
+from tests.ir.random_ir import modules, observe
 
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block, Function, Module
@@ -124,3 +127,31 @@ def _used_after(value: Value, block: Block) -> bool:
                 return True
         stack += at.successors()
     return False
+
+
+@given(modules(), st.binary(min_size=20, max_size=80))
+@settings(max_examples=60, deadline=None)
+def test_values_lie_in_their_ranges(module: Module, packet: bytes) -> None:
+    ranges = Ranges()
+
+    def watch(op: Op, value: int) -> None:
+        if op.kind == "int":
+            low, high, mask = ranges.of(op)
+            assert low <= value <= high and value & ~mask == 0, (op, value, ranges.of(op))
+
+    observe(module, packet, watch=watch)
+
+
+@given(st.sampled_from(PREDICATES), st.tuples(*[st.integers(0, 40)] * 4), st.sampled_from((32, 64)))
+def test_decisions_hold_for_all_values(pred: str, bounds: tuple[int, ...], width: int) -> None:
+    a, b, c, d = bounds
+    lhs, rhs = (min(a, b), max(a, b), 63), (min(c, d), max(c, d), 63)
+    outcomes = {
+        compare(pred, x, y, width)
+        for x in range(lhs[0], lhs[1] + 1)
+        for y in range(rhs[0], rhs[1] + 1)
+    }  # fmt: skip
+    known = decide(pred, lhs, rhs, width)
+    assert known is None or outcomes == {known}
+    if len(outcomes) == 1 and pred not in ("set", "eq", "ne"):
+        assert known in outcomes

@@ -385,10 +385,12 @@ def _model(contents: dict[str, dict[bytes, Region]], specs: dict[str, MapSpec]) 
     return {1: lookup, 2: update}
 
 
-def observe(module: Module, packet: bytes, function: str = "prog") -> tuple[object, ...]:
+def observe(
+    module: Module, packet: bytes, function: str = "prog", watch: Callable[[ops.Op, int], None] | None = None
+) -> tuple[object, ...]:
     """Run the program on a packet: (result, state, counts, seen, packet afterwards)."""
     contents: dict[str, dict[bytes, Region]] = {"counts": {}, "seen": {}}
-    machine = Machine(module, _model(contents, {m.name: m for m in module.maps}))
+    machine = Machine(module, _model(contents, {m.name: m for m in module.maps}), watch=watch)
     for index in range(8):
         contents["counts"][index.to_bytes(4, "little")] = machine.memory.add(bytes(16), "counts[]")
     region = machine.memory.add(packet, "packet", low=True)
