@@ -7,8 +7,6 @@ Text is `char[]`, bytes are `unsigned char[]`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.schema.types import (
     ArrayType,
@@ -24,6 +22,7 @@ from pybpf.compiler.schema.types import (
     Type,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

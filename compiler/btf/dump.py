@@ -13,11 +13,10 @@ Types without a name (pointers, arrays, prototypes) appear where they are used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.types import BtfError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -11,12 +11,13 @@ A type is 12 bytes, and what its kind adds:
 from __future__ import annotations
 
 from struct import Struct as Layout
-from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.btf import types as t
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from pybpf.compiler.btf.strings import StringTable
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from struct import Struct as Layout
 from struct import error as layout_error
-from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.btf.encode import MAGIC
 from pybpf.compiler.btf.types import BtfError
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.btf.strings import StringTable
 

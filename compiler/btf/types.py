@@ -6,10 +6,9 @@ bytes, member offsets and widths in bits. Names are "" where a type has none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 

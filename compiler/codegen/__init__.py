@@ -18,8 +18,6 @@ dump.py       text of all this
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen.emit import emit
 from pybpf.compiler.codegen.farjump import bring_into_reach
 from pybpf.compiler.codegen.frame import lay_out_frame
@@ -31,6 +29,7 @@ from pybpf.compiler.codegen.peephole import drop_redundant_moves
 from pybpf.compiler.codegen.regalloc import allocate
 from pybpf.compiler.codegen.rewrite import rewrite
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

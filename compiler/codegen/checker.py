@@ -24,11 +24,10 @@ original order, blocks and edges, with nothing between them but moves and recipe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MBlock, MFunction, MInsn
 

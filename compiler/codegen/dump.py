@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.machine import FIRST_VREG, Symbol
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.disasm import disassemble
 from pybpf.compiler.isa.insn import decode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.layout import slots_of
@@ -12,6 +11,7 @@ from pybpf.compiler.elf.model import LineRecord, Reloc
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -7,12 +7,11 @@ a relay jumps over it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen.layout import Line, slots_of
 from pybpf.compiler.codegen.machine import JUMP, MBlock, MInsn
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MFunction
 

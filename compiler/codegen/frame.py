@@ -7,10 +7,9 @@ them; two virtual registers that are never in memory at once share one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MFunction
     from pybpf.compiler.ir.function import Slot

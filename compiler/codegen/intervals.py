@@ -14,13 +14,13 @@ its first source, but of no other. A call destroys registers at 4i + 1. A block'
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen.liveness import bits
 from pybpf.compiler.codegen.machine import ALU_X, CALLER_SAVED, FIRST_VREG, MOV_X
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record, factory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MFunction, MInsn
 

@@ -11,8 +11,6 @@ arithmetic or jumps and no fetching atomics, below 2 no jumps on less-than.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.codegen.isel_arith import ARITHMETIC, is_redundant
 from pybpf.compiler.codegen.isel_compare import COMPARISONS, fused_branch
 from pybpf.compiler.codegen.isel_memory import MEMORY
@@ -34,8 +32,10 @@ from pybpf.compiler.codegen.order import order_blocks
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.codegen.machine import Form
     from pybpf.compiler.ir.function import Block, Function, Slot

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.codegen.machine import ALU_K, ALU_X, MOV_X, copy
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.codegen.isel import Selector
     from pybpf.compiler.ir.ops import Value

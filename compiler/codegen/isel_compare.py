@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.codegen.isel_arith import extend_32, fits, low_half, signed_32
 from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, SET_K, SET_X
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.codegen.isel import Selector
     from pybpf.compiler.ir.function import Block

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.codegen.isel_arith import fits, shift_pair, signed_32
 from pybpf.compiler.codegen.machine import CMPXCHG, FETCH, LOAD, STORE_K, STORE_X
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.codegen.isel import Selector
     from pybpf.compiler.ir.ops import Value

@@ -7,8 +7,6 @@ order that order.py gave them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen.machine import (
     BRANCH_K,
     BRANCH_X,
@@ -23,6 +21,7 @@ from pybpf.compiler.codegen.machine import (
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MBlock, MFunction
 

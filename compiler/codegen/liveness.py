@@ -5,10 +5,9 @@ An edge's arguments are live at the end of its source. Recipes are computed wher
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen.machine import FIRST_VREG
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MFunction
 

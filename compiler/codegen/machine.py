@@ -16,11 +16,10 @@ is wanted, instead of keeping it in a register or spilling it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record, factory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Slot
     from pybpf.compiler.schema.span import Span

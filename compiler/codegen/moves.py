@@ -6,8 +6,7 @@ also be RECIPE + v: the value that v's recipe computes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,11 +6,10 @@ Done only when a program is refused, so nothing of it is kept from compilation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.codegen.machine import MBlock, MInsn

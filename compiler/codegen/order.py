@@ -6,8 +6,7 @@ loop's body. Unreachable blocks are dropped, and `preds`, `depth` and `number` f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MBlock
 

@@ -10,11 +10,10 @@ blocks, a spill of a value that its slot certainly holds already is dropped as w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.codegen.machine import ALLOCATABLE, FRAME, LOAD_64, MOV_K, MOV_X, RELOAD, SPILL, copy
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import MFunction, MInsn
 

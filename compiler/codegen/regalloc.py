@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen.intervals import Interval
 from pybpf.compiler.codegen.machine import ALLOCATABLE, CALLER_SAVED
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.intervals import Intervals
 

@@ -13,7 +13,6 @@ shown of the register. Only if that would be in a loop that the value was comput
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
 
 from pybpf.compiler.codegen.machine import (
     ALLOCATABLE,
@@ -29,6 +28,7 @@ from pybpf.compiler.codegen.machine import (
 from pybpf.compiler.codegen.moves import RECIPE, sequence
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

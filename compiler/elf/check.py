@@ -5,11 +5,10 @@ A user's mistakes (names, sizes) are found earlier, where there is a source line
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.elf.names import check_symbol_name
 from pybpf.compiler.schema.types import size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.elf.model import ObjectFunction, ObjectModel
 

@@ -7,8 +7,6 @@ immediate, of what is static.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.elf.image import (
     R_BPF_64_32,
     R_BPF_64_64,
@@ -25,6 +23,7 @@ from pybpf.compiler.elf.image import (
 )
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.elf.model import ObjectFunction, ObjectModel, Reloc
 

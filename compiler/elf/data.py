@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.elf.image import (
     SHF_ALLOC,
     SHF_WRITE,
@@ -18,6 +16,7 @@ from pybpf.compiler.elf.image import (
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import align_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.elf.model import Literal, ObjectModel
     from pybpf.compiler.schema.specs import GlobalSpec

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.build import TypeBuilder
 from pybpf.compiler.btf.encode import btf_section, encode_types
@@ -14,6 +12,7 @@ from pybpf.compiler.elf.maps import MAPS, map_definition
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
 from pybpf.compiler.schema.types import EnumType, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.elf.code import Place
     from pybpf.compiler.elf.data import DataSection

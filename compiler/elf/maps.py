@@ -13,12 +13,11 @@ A map is a variable whose anonymous struct spells the definition in types (libbp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.elf.image import SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STT_OBJECT, Section, Symbol
 from pybpf.compiler.schema.types import EnumType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.btf.build import TypeBuilder
     from pybpf.compiler.schema.specs import MapSpec

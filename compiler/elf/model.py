@@ -6,10 +6,9 @@ two slots.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
     from pybpf.compiler.schema.types import Type

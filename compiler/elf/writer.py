@@ -6,8 +6,6 @@ the time goes in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.elf.check import check_model
 from pybpf.compiler.elf.code import code_sections, code_symbols, place_functions
 from pybpf.compiler.elf.data import data_section, data_sections, data_symbols
@@ -27,6 +25,7 @@ from pybpf.compiler.elf.info import type_info
 from pybpf.compiler.elf.maps import map_section, map_symbols
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.elf.model import ObjectModel
 

@@ -5,8 +5,6 @@ In: a syntax node. Out: Assign, Store, Update, or map operations as statements.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, maps, tree
 from pybpf.compiler.frontend.convert import stored, type_of
@@ -18,8 +16,10 @@ from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import PtrType, Space, is_aggregate, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

@@ -9,14 +9,14 @@ counter that each iteration moves by a constant, and a comparison of it with a b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import ranges
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names, children
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.ranges import Interval

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.diagnostics.base import Report
 from pybpf.compiler.frontend import cost, kinds, ranges, tree
@@ -15,7 +13,10 @@ from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import U64, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.frontend.parse import Parsed, ParsedProgram
     from pybpf.compiler.schema.specs import Target
 

@@ -6,8 +6,6 @@ it was false; `None` for the one that can't be, which happens only where a compi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import materialize, number, type_of
@@ -28,8 +26,10 @@ from pybpf.compiler.schema.types import (
     TextType,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker

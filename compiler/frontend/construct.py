@@ -55,7 +55,7 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
         given.add(name)
         what = f"{schema.name}.{name}"
         values.append((field, stored(checker, checker.expr(keyword.value, field.type), field.type, f"`{what}`")))
-    defaults: dict[str, Any] = getattr(schema.owner, "_defaults", {})
+    defaults: dict[str, Any] = getattr(schema.owner, "__bpf_defaults__", {})
     missing = [f for f in schema.fields if f.name not in given]
     absent = tuple([f.name for f in missing if f.name not in defaults])
     if absent:

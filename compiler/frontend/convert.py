@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.known import ContextRef, Known, describe
@@ -26,6 +24,7 @@ from pybpf.compiler.schema.types import (
     is_aggregate,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

@@ -6,13 +6,14 @@ looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.session import Session
 

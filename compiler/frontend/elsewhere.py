@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.diagnostics.base import Diagnostic, Label, Note
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from pybpf.compiler.diagnostics.base import Help
     from pybpf.compiler.schema.span import Span

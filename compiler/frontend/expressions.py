@@ -6,8 +6,6 @@ language, and `unsupported` says which way out there is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, calls, flow, kinds, operators, tree
 from pybpf.compiler.frontend.conditions import condition, condition_value, truth
@@ -18,9 +16,11 @@ from pybpf.compiler.frontend.refusals import EXPRESSION_REFUSALS
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.types import BOOL, BoolType, OptionalType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

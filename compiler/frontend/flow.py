@@ -6,13 +6,12 @@ never changed, only replaced, so a copy of a State is a copy of its dict.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import ranges
 from pybpf.compiler.schema.record import Record, replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.schema.span import Span

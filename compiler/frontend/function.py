@@ -8,8 +8,6 @@ last pass are kept. Within a pass the checker walks the statements once, carryin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import expressions, flow, kinds, ranges, scope, statements, tree
 from pybpf.compiler.frontend.convert import convert, type_of
@@ -18,16 +16,19 @@ from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.session import Instance
-from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.errors import DeclarationError
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.flow import State
-    from pybpf.compiler.frontend.loops import Loop
     from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.loops import Loop
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.scope import Slot
     from pybpf.compiler.frontend.session import Session

@@ -5,8 +5,6 @@ In: a HelperSpec or FillSpec and the call. Out: HelperCall or Fill, each argumen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import check_writable, reference
@@ -28,8 +26,10 @@ from pybpf.compiler.schema.types import (
     size_of,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

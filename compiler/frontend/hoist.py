@@ -6,10 +6,10 @@ an expression.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.frontend.function import Checker

@@ -6,8 +6,6 @@ One Instance serves all calls with the same types, intervals and compile-time ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
@@ -19,8 +17,10 @@ from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import NoneType, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

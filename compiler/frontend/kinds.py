@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import (
     I64,
@@ -19,6 +17,7 @@ from pybpf.compiler.schema.types import (
     Type,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

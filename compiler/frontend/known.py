@@ -6,14 +6,13 @@ surroundings want; a `Known` map, type or function is used where a call, subscri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.span import Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from pybpf.compiler.schema.specs import ContextSpec
 

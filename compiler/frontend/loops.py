@@ -7,8 +7,6 @@ The verifier follows a loop iteration by iteration, so each needs a bound that i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, bounds, flow, kinds, ranges, tree
 from pybpf.compiler.frontend.conditions import condition
@@ -21,9 +19,11 @@ from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, OptionalType, PtrType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker

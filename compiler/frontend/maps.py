@@ -6,8 +6,6 @@ place, with an index that is shown to be in bounds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, tree
 from pybpf.compiler.frontend.convert import number, stored
@@ -15,8 +13,10 @@ from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic, to_type
 from pybpf.compiler.schema.types import BOOL, NONE, U32, OptionalType, Space, is_aggregate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Known, Value

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.frontend import kinds, ranges, tree
 from pybpf.compiler.schema.types import IntType, OptionalType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

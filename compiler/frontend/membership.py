@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.convert import type_of
@@ -12,8 +10,10 @@ from pybpf.compiler.frontend.measure import is_simple
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import BOOL
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker

@@ -5,8 +5,6 @@ To add a method, add a row to `METHODS`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, maps, tree
 from pybpf.compiler.frontend.convert import convert, stored
@@ -16,9 +14,11 @@ from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import BOOL, OptionalType, PtrType, is_aggregate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

@@ -10,8 +10,6 @@ A literal adapts to the other operand. Two constants are computed at once, exact
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, number, widened
@@ -19,9 +17,11 @@ from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.schema.types import I64, U64, IntType, OptionalType, PtrType, Space, TextType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

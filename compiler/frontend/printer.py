@@ -6,14 +6,14 @@ functions stand after the program that calls them, once each.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.schema.types import Type
 

@@ -6,8 +6,6 @@ ASCII only. Texts are passed by reference, numbers in 64 bits. A bool prints as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, maybe_none, widened
@@ -25,8 +23,10 @@ from pybpf.compiler.schema.types import (
     Type,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

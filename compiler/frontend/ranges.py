@@ -7,10 +7,9 @@ follows the same comparisons, then sees the same bounds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.types import BoolType, EnumType, IntType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 

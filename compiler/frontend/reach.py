@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.schema.record import Record
 
 __all__ = ["children", "reach"]

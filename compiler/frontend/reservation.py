@@ -6,8 +6,6 @@ refer to it any more, which flow facts keep track of.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, tree
 from pybpf.compiler.frontend.flow import Fact
@@ -15,8 +13,10 @@ from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space, is_aggregate
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span

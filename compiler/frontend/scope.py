@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import ranges
@@ -24,8 +23,10 @@ from pybpf.compiler.schema.types import (
     is_aggregate,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import ranges, tree
 from pybpf.compiler.schema.record import Record, factory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.frontend.ranges import Interval

@@ -7,14 +7,15 @@ the parsing. A column of Python's syntax tree counts UTF-8 bytes; a Span counts 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.record import Record, factory
 from pybpf.compiler.schema.span import Source, Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from types import CodeType
+    from typing import Any
 else:
     import _ast as ast
 

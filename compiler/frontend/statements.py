@@ -6,8 +6,6 @@ statement never ends.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import assignment, flow, kinds, loops, reservation, tree
 from pybpf.compiler.frontend.conditions import condition
@@ -20,9 +18,11 @@ from pybpf.compiler.frontend.refusals import STATEMENT_REFUSALS
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value

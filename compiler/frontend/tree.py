@@ -16,10 +16,9 @@ PtrType(aggregate, STACK), and is built where it is wanted when it is assigned t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.schema.record import Record, factory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema import types

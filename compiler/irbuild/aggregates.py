@@ -14,8 +14,6 @@ an older event of the same ring buffer, never other memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -35,6 +33,7 @@ from pybpf.compiler.irbuild.memory import (
 from pybpf.compiler.irbuild.walk import has_effect, refers
 from pybpf.compiler.schema.types import PtrType, Space, TextType, Type, is_aggregate, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.schema import types

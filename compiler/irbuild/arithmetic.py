@@ -6,12 +6,11 @@ sign-extended if it is signed. So widening costs nothing, and only narrowing tak
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.schema.types import BoolType, EnumType, IntType, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder

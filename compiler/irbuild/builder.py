@@ -9,8 +9,6 @@ leads to; those are never added to the function, so nobody has to ask.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.function import Block, Slot
@@ -19,6 +17,7 @@ from pybpf.compiler.irbuild.ssa import Cell, Variables
 from pybpf.compiler.schema.record import Record, factory
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias, TypeVar

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -14,6 +12,7 @@ from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block

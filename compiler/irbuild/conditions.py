@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import MASK64, compare
 from pybpf.compiler.ir.ops import Const, Value
@@ -11,6 +9,7 @@ from pybpf.compiler.irbuild.arithmetic import int_type, swap
 from pybpf.compiler.irbuild.builder import is_pair
 from pybpf.compiler.schema.types import OptionalType, PtrType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block

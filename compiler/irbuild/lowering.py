@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.ops import Const
 from pybpf.compiler.irbuild import (
@@ -20,8 +18,10 @@ from pybpf.compiler.irbuild import (
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
 from pybpf.compiler.schema.types import NoneType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.irbuild.builder import Lowered
 

@@ -6,8 +6,6 @@ as it is found, since Python's ints are copies; a reference stays the address th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -17,6 +15,7 @@ from pybpf.compiler.irbuild.places import update_memory
 from pybpf.compiler.irbuild.walk import has_effect
 from pybpf.compiler.schema.types import Space, is_aggregate, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block

@@ -7,8 +7,6 @@ read into the stack.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -16,6 +14,7 @@ from pybpf.compiler.irbuild.arithmetic import extend, int_type, swap
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import U64, PtrType, Space, TextType, Type, align_of, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

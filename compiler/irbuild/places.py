@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
@@ -24,6 +22,7 @@ from pybpf.compiler.irbuild.memory import (
 from pybpf.compiler.irbuild.walk import has_effect
 from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder
 

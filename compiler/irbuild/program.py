@@ -6,8 +6,6 @@ everything it calls is inlined.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Function, Module
 from pybpf.compiler.ir.ops import Const, Param
@@ -16,6 +14,7 @@ from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
 from pybpf.compiler.irbuild.lowering import TABLES
 from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree import Program, Typed, Var
     from pybpf.compiler.schema.specs import Target

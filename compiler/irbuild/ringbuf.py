@@ -7,8 +7,6 @@ lowering itself makes) releases those that it leaves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -19,6 +17,7 @@ from pybpf.compiler.irbuild.ssa import Cell
 from pybpf.compiler.irbuild.walk import has_effect
 from pybpf.compiler.schema.types import Space, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder

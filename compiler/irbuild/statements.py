@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
@@ -11,6 +9,7 @@ from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
 from pybpf.compiler.irbuild.ringbuf import release_to
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

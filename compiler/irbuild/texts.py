@@ -6,8 +6,6 @@ the start: that is a comparison of a few words. Two texts neither of which is kn
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
@@ -16,6 +14,7 @@ from pybpf.compiler.irbuild.memory import Address, pieces, readable
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.types import U64, TextType, size_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder

@@ -12,11 +12,11 @@ It is one `Insn` here, with a 64-bit `imm`; `slots` says how many slots an instr
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from pybpf.compiler.isa.opcodes import LD_IMM64
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -13,10 +13,9 @@ level 4 here, and `KERNEL_SINCE` tells them from the rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybpf.compiler.isa import opcodes as op
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.isa.insn import Insn
 
