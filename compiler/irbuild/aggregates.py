@@ -53,7 +53,7 @@ def make(b: Builder, node: tree.Expr) -> Value:
     """A new aggregate on the stack, for as long as a variable may refer to it."""
     kind = pointee(node)
     at = slot_at(b, _label(kind), size_of(kind))
-    construct(b, at, node, fresh=not b.in_loop)
+    construct(b, at, kind, node, fresh=not b.in_loop)
     return at.base
 
 
@@ -70,7 +70,7 @@ def in_memory(b: Builder, node: tree.Expr, kind: Type, name: str) -> Value:
         return to.base
     if is_aggregate(kind):
         to = slot_at(b, name, size_of(kind), temporary=True)
-        construct(b, to, node, fresh=True)
+        construct(b, to, kind, node, fresh=True)
         return to.base
     value = b.value(node)
     to = slot_at(b, name, size_of(kind), temporary=True)
@@ -82,10 +82,10 @@ def _label(kind: Type) -> str:
     return str(kind).partition("[")[0].lower()
 
 
-def construct(b: Builder, to: Address, node: tree.Expr, *, fresh: bool) -> None:
-    """Put the aggregate that `node` makes, or a copy of the one it refers to, at `to`.
+def construct(b: Builder, to: Address, kind: Type, node: tree.Expr, *, fresh: bool) -> None:
+    """Put the aggregate that `node` makes, or a copy of the one it refers to, at `to`, where a `kind` belongs.
 
-    `fresh`: no reference leads to the memory at `to` yet.
+    A shorter text is followed by zeroes. `fresh`: no reference leads to the memory at `to` yet.
     """
     before, b.span = b.span, node.span
     if isinstance(node, tree.Zero):
@@ -98,19 +98,22 @@ def construct(b: Builder, to: Address, node: tree.Expr, *, fresh: bool) -> None:
         _new(b, to, node, fresh)
     elif isinstance(node, tree.Let):
         b.write(b.cells(node.var), b.lower(node.value))
-        construct(b, to, node.body, fresh=fresh)
+        construct(b, to, kind, node.body, fresh=fresh)
     elif isinstance(node, tree.IfExp):
         then, other, done = b.new_block("then"), b.new_block("else"), b.new_block("ifexp")
         b.branch(node.test, then, other)
         for block, side in ((then, node.then), (other, node.other)):
             b.start(block)
-            construct(b, to, side, fresh=fresh)
+            construct(b, to, kind, side, fresh=fresh)
             b.jump(done)
         b.start(done)
     else:
         from pybpf.compiler.irbuild.places import address_of
 
-        _copy(b, to, address_of(b, node), pointee(node), pointee(node))
+        _copy(b, to, address_of(b, node), kind, pointee(node))
+    made, wanted = size_of(pointee(node)), size_of(kind)
+    if type(node) in MAKERS and made < wanted:
+        clear(b, field_at(to, made), wanted - made)
     b.span = before
 
 
@@ -170,10 +173,7 @@ def _build(b: Builder, to: Address, node: tree.New) -> None:
     for field, value in node.values:
         if _is_aggregate(value) and not isinstance(field.type, PtrType):
             place = field_at(to, field.offset)
-            construct(b, place, value, fresh=True)
-            rest = size_of(field.type) - size_of(pointee(value))
-            if rest > 0:
-                clear(b, field_at(place, size_of(pointee(value))), rest)
+            construct(b, place, field.type, value, fresh=True)
         else:
             _store_field(b, to, field, b.value(value))
 

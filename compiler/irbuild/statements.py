@@ -100,7 +100,7 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     _go(b, again)
     b.start(again)
     b.span = node.span
-    if abs(node.step) == 1 or type(stop) is Const and _no_overflow(stop, node.step, signed):
+    if abs(node.step) == 1 or (type(stop) is Const and _no_overflow(stop, node.step, signed)):
         following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
         b.test(pred, following, stop, onward, other)
         b.start(onward)

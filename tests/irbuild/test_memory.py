@@ -154,11 +154,11 @@ def test_bit_fields() -> None:
     e = tree.Var("e", t.ref(u4))
     a = tree.Var("a", I64)
     made = t.new(u4, lo=t.num(5, U8), hi=t.conv(t.local(a), U8), s=t.conv(t.local(a), I16))
-    total = t.op(t.op(t.conv(t.field(t.local(e), "lo"), I64), "+", t.op(t.conv(t.field(t.local(e), "hi"), I64), "*", n(100))),
-                 "+", t.op(t.conv(t.field(t.local(e), "s"), I64), "*", n(10000)))  # fmt: skip
+    lo, hi, top = (t.conv(t.field(t.local(e), name), I64) for name in ("lo", "hi", "s"))
+    total = t.op(t.op(lo, "+", t.op(hi, "*", n(100))), "+", t.op(top, "*", n(10000)))
     module = t.lowered(t.let(e, made), store(t.field(t.local(e), "lo"), t.num(3, U8)), t.ret(total), args=(a,))
-    for given, hi, s in ((9, 9, 9), (-1, 15, -1), (-16, 0, -16), (15, 15, 15)):
-        assert t.World(module).run(given) == 3 + hi * 100 + s * 10000
+    for given, high, signed in ((9, 9, 9), (-1, 15, -1), (-16, 0, -16), (15, 15, 15)):
+        assert t.World(module).run(given) == 3 + high * 100 + signed * 10000
 
 
 def test_large_records_are_cleared_by_a_loop() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.checker import check
-from pybpf.compiler.ir.function import Module
 from pybpf.compiler.ir.interp import Machine
 from pybpf.compiler.irbuild.program import build
 from pybpf.compiler.schema import types
 from pybpf.compiler.schema.span import Source, Span
 from pybpf.compiler.schema.specs import GlobalSpec, HelperSpec, MapKind, MapSpec, ProgramSpec, Target
 from pybpf.compiler.schema.types import BOOL, I64, NONE, U32, U64, OptionalType, PtrType, Space, Type
+from pybpf.simulator import Simulation, SimulationError
+from pybpf.simulator.tables import Table
+
+if TYPE_CHECKING:
+    from pybpf.compiler.ir.function import Module
 
 SOURCE = Source("test.py", "", ["def f(): ..."])
 SPAN = Span(SOURCE, 1, 0, 1, 12)
@@ -127,9 +131,14 @@ def typed(
 
 
 def lowered(*body: tree.Stmt, **more: Any) -> Module:
-    module = build(typed(*body, **more), Target())
+    made = typed(*body, **more)
+    module = build(made, Target())
     check(module)
+    SOURCES[module] = made
     return module
+
+
+SOURCES: dict[Module, tree.Typed] = {}
 
 
 class World:
@@ -152,8 +161,20 @@ class World:
         self.full = False
         self.reserved: dict[int, Any] = {}
         self.next_random = seed
+        self.twin = Twin(SOURCES[module], self) if module in SOURCES else None
 
     def run(self, *args: int) -> int:
+        """Run in the interpreter and in the simulator; both must give the same and leave the same behind."""
+        twin = self.twin.run(args) if self.twin is not None else None
+        result = self._run(*args)
+        if self.twin is not None and self.twin.faults is False:
+            assert twin is not None and (twin - result) % (1 << 64) == 0, (
+                f"the simulator gives {twin}, the interpreter {result}"
+            )
+            self.twin.compare()
+        return result
+
+    def _run(self, *args: int) -> int:
         data = b"".join((a & (1 << 64) - 1).to_bytes(8, "little") for a in args)
         context = self.machine.memory.add(data or bytes(8), "ctx", writable=False)
         result = self.machine.run("f", [context.base])
@@ -182,10 +203,8 @@ class World:
         value = machine.memory.read(args[2], types.size_of(self.specs[name].value or U64))
         exists = key in self.maps[name]
         if (
-            (args[3] == 1
-            and exists)
-            or (args[3] == 2
-            and not exists)
+            (args[3] == 1 and exists)
+            or (args[3] == 2 and not exists)
             or (not exists and len(self.maps[name]) >= self.specs[name].max_entries)
         ):
             return -17
@@ -251,6 +270,47 @@ class World:
         text = bytes(region.data[offset:]).split(b"\0")[0][: args[1] - 1] + b"\0"
         machine.memory.write(args[0], text)
         return len(text)
+
+
+class Twin:
+    """The same program in the simulator, over the same maps. `faults`: it found what must not happen, and stopped."""
+
+    def __init__(self, made: tree.Typed, world: World) -> None:
+        self.world = world
+        self.program = made.programs[0]
+        self.sim = Simulation(comm="python3")
+        self.next_random = world.next_random
+        self.function = self.sim.translate(self.program)
+        self.sim.helper("bpf_get_prandom_u32", self.random)
+        self.faults = False
+
+    def random(self, *args: int) -> int:
+        self.next_random += 1
+        return self.next_random
+
+    def run(self, args: tuple[int, ...]) -> int:
+        for name, spec in self.world.specs.items():
+            table = self.sim.table(spec)
+            if isinstance(table, Table):
+                table.entries = {key: [bytearray(value.data)] for key, value in self.world.maps[name].items()}
+            else:
+                table.events = list(self.world.events) if not self.world.full else [bytes(spec.max_entries - 8)]
+        names = [var.name for var, _ in self.program.args]
+        try:
+            return self.sim.run_typed(self.program, self.function, None, None, dict(zip(names, args))).retval
+        except SimulationError:
+            self.faults = True
+            return 0
+
+    def compare(self) -> None:
+        for name, spec in self.world.specs.items():
+            table = self.sim.table(spec)
+            if isinstance(table, Table):
+                held = {key: bytes(value.data) for key, value in self.world.maps[name].items()}
+                assert {key: bytes(values[0]) for key, values in table.entries.items()} == held
+            elif not self.world.full:
+                assert table.events == self.world.events
+        assert len(self.sim.printed) == len(self.world.printed)
 
 
 def run(*body: tree.Stmt, given: tuple[int, ...] = (), **more: Any) -> int:

@@ -1,0 +1,375 @@
+"""Expressions of the typed tree as Python expressions.
+
+Numbers are ints that fit their type, bools are bools, Optionals are the value or None, references are places
+(`Ref`), addresses in the packet and in user and kernel memory are ints.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.types import (
+    U8,
+    ArrayType,
+    BoolType,
+    EnumType,
+    IntType,
+    PtrType,
+    Space,
+    is_aggregate,
+    size_of,
+)
+from pybpf.simulator.memory import Bits, Place, Ref, scalar_of
+from pybpf.simulator.translator import is_far
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.types import Type
+    from pybpf.simulator.translator import Translator
+
+__all__ = ["arithmetic", "element_type", "expression", "place", "scalar_at"]
+
+_AST_BINARY = {
+    "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "&": ast.BitAnd, "|": ast.BitOr, "^": ast.BitXor,
+    "<<": ast.LShift, ">>": ast.RShift,
+}  # fmt: skip
+_AST_COMPARE = {"==": ast.Eq, "!=": ast.NotEq, "<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE}
+_MASK64 = (1 << 64) - 1
+
+
+def expression(t: Translator, node: tree.Expr) -> ast.expr:
+    before, t.span = t.span, node.span
+    result = _EXPRESSIONS[type(node)](t, node)
+    t.span = before
+    return result
+
+
+# --- places and references
+
+
+def place(t: Translator, node: tree.Expr) -> ast.expr:
+    """The place of a field, an element, a global or a map's slot, or the one that a reference is."""
+    before, t.span = t.span, node.span
+    if isinstance(node, tree.Field):
+        base = place(t, node.base)
+        if not node.field.bits:
+            base = t.method(base, "at", t.literal(node.field.offset), t.constant(node.field.type))
+        result = base
+    elif isinstance(node, tree.Index):
+        kind = element_type(node)
+        length = node.base.type.pointee  # type: ignore[attr-defined]
+        count = length.length if isinstance(length, ArrayType) else size_of(length)
+        result = t.call(
+            "_element", place(t, node.base), expression(t, node.index), t.literal(count), t.literal(size_of(kind)),
+            t.constant(kind),
+        )  # fmt: skip
+    elif isinstance(node, tree.Global):
+        result = t.constant(t.simulation.global_place(node.spec))
+    elif isinstance(node, tree.MapIndex):
+        result = t.method(_table(t, node.map), "slot", expression(t, node.key))
+    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array"):
+        result = t.call("_context_at", t.literal(node.field.offset), t.constant(node.field.type))
+    else:
+        result = expression(t, node)
+        if is_far(node.type):
+            result = _far(t, result, node.type)
+    t.span = before
+    return result
+
+
+def _far(t: Translator, address: ast.expr, type: Any) -> ast.expr:
+    return t.call("_far", address, t.literal(type.space), t.constant(type.pointee))
+
+
+def element_type(node: tree.Index) -> Type:
+    kind = node.base.type
+    inner = kind.pointee if isinstance(kind, PtrType) else None
+    return inner.element if isinstance(inner, ArrayType) else U8
+
+
+def scalar_at(t: Translator, node: tree.Expr) -> ast.expr:
+    """What loads and stores the number at a place."""
+    if isinstance(node, tree.Field):
+        return t.constant(Bits(node.field) if node.field.bits else scalar_of(node.field.type))
+    if isinstance(node, tree.Index):
+        return t.constant(scalar_of(element_type(node)))
+    if isinstance(node, tree.Global):
+        return t.constant(scalar_of(node.spec.type))
+    if isinstance(node, tree.CtxLoad):
+        return t.constant(_context_scalar(node))
+    assert isinstance(node, tree.MapIndex) and node.map.value is not None
+    return t.constant(scalar_of(node.map.value))
+
+
+def _context_scalar(node: tree.CtxLoad) -> Any:
+    """A context field is loaded with the size that it has there, and the sign of its type."""
+    kind = node.field.type
+    if isinstance(kind, IntType) and not kind.big:
+        return scalar_of(IntType(8 * node.field.size, kind.signed))
+    return scalar_of(kind)
+
+
+def _load(t: Translator, node: Any) -> ast.expr:
+    """The number at a place, or the place of the aggregate there."""
+    if isinstance(node.type, PtrType) and node.type.pointee is not None and is_aggregate(node.type.pointee):
+        held = place(t, node)
+        return t.here(ast.Attribute(held, "address", ast.Load())) if is_far(node.type) else held
+    return t.method(scalar_at(t, node), "load", place(t, node))
+
+
+def _ctx_load(t: Translator, node: tree.CtxLoad) -> ast.expr:
+    field = node.field
+    if field.role == "packet":
+        return t.call("_packet_start")
+    if field.role == "packet_end":
+        return t.call("_packet_end")
+    if field.role == "data_loc":
+        return t.call("_dynamic", t.literal(field.offset), t.constant(field.type))
+    return _load(t, node)
+
+
+def _cast(t: Translator, node: tree.Cast) -> ast.expr:
+    value = expression(t, node.value)
+    if not isinstance(node.type, PtrType) or node.type.pointee is None or is_far(node.type):
+        return value
+    if node.type.space == Space.PACKET:
+        return t.call("_packet_at", value, t.constant(node.type.pointee))
+    return t.method(value, "at", t.literal(0), t.constant(node.type.pointee))
+
+
+# --- new aggregates
+
+
+class _Maker:
+    """Makes a struct from the values of some fields, in the order given; all other bytes are zero."""
+
+    def __init__(self, node: tree.New) -> None:
+        assert isinstance(node.type, PtrType) and node.type.pointee is not None
+        self.type = node.type.pointee
+        self.size = size_of(self.type)
+        self.fields = [field for field, _ in node.values]
+
+    def __call__(self, *values: Any) -> Ref:
+        from pybpf.simulator.tables import to_bytes
+
+        made = Ref(bytearray(self.size), 0, self.type)
+        for field, value in zip(self.fields, values):
+            if field.bits:
+                Bits(field).store(made, value)
+            elif isinstance(value, Place):
+                made.at(field.offset, None).write(to_bytes(field.type, value))
+            else:
+                scalar_of(field.type).store(made.at(field.offset, None), value)
+        return made
+
+
+def _new(t: Translator, node: tree.New) -> ast.expr:
+    values = [place(t, v) if is_far(v.type) and is_aggregate(f.type) else expression(t, v) for f, v in node.values]
+    return t.call(t.constant(_Maker(node)), *values)
+
+
+def _fresh(t: Translator, node: Any) -> ast.expr:
+    data = node.value if isinstance(node, tree.TextConst) else bytes(size_of(node.type.pointee))
+    return t.call("_fresh", t.literal(data), t.constant(node.type.pointee))
+
+
+def _fill(t: Translator, node: tree.Fill) -> ast.expr:
+    assert isinstance(node.type, PtrType)
+    args = [expression(t, arg) for arg in node.args]
+    return t.call("_fill", t.constant(node.spec), t.constant(node.type.pointee), *args)
+
+
+# --- numbers
+
+
+def arithmetic(t: Translator, op: str, signed: bool, lhs: ast.expr, rhs: ast.expr) -> ast.expr:
+    """lhs op rhs, wrapped to 64 bits."""
+    if op in ("//", "%"):
+        return _wrapped(t, t.call("_floor_divide" if op == "//" else "_modulo", lhs, rhs), 64, signed)
+    if op in ("<<", ">>"):
+        rhs = t.here(ast.BinOp(rhs, ast.BitAnd(), t.literal(63)))
+    result: ast.expr = t.here(ast.BinOp(lhs, _AST_BINARY[op](), rhs))
+    return result if op in ("&", "|", "^", ">>") else _wrapped(t, result, 64, signed)
+
+
+def _wrapped(t: Translator, value: ast.expr, bits: int, signed: bool) -> ast.expr:
+    if signed:
+        return t.call("_signed", value, t.literal(bits))
+    return t.here(ast.BinOp(value, ast.BitAnd(), t.literal((1 << bits) - 1)))  # type: ignore[no-any-return]
+
+
+def _is_signed(type: Type) -> bool:
+    return isinstance(type, IntType) and type.signed
+
+
+def _unary(t: Translator, node: tree.Unary) -> ast.expr:
+    op = ast.USub() if node.op == "-" else ast.Invert()
+    return _wrapped(t, t.here(ast.UnaryOp(op, expression(t, node.value))), 64, _is_signed(node.type))
+
+
+def _binary(t: Translator, node: tree.Binary) -> ast.expr:
+    lhs = expression(t, node.lhs)
+    return arithmetic(t, node.op, _is_signed(node.type), lhs, expression(t, node.rhs))
+
+
+def _convert(t: Translator, node: tree.Convert) -> ast.expr:
+    value = expression(t, node.value)
+    if isinstance(node.type, BoolType):
+        return t.call("bool", value)
+    kind = node.type.base if isinstance(node.type, EnumType) else node.type
+    assert isinstance(kind, IntType)
+    return _wrapped(t, value, kind.bits, kind.signed)
+
+
+def _const(t: Translator, node: tree.Const) -> ast.expr:
+    if isinstance(node.type, BoolType):
+        return t.literal(bool(node.value))
+    return t.literal(int(node.value))
+
+
+def _compare(t: Translator, node: tree.Compare) -> ast.expr:
+    lhs = expression(t, node.lhs)
+    return t.here(ast.Compare(lhs, [_AST_COMPARE[node.op]()], [expression(t, node.rhs)]))  # type: ignore[no-any-return]
+
+
+# --- truth and None
+
+
+def _truth(t: Translator, node: tree.Truth) -> ast.expr:
+    value = expression(t, node.value)
+    if isinstance(node.value.type, (IntType, EnumType, BoolType)):
+        return t.call("bool", value)
+    return t.call("_truth", value)
+
+
+def _is_none(t: Translator, node: tree.IsNone) -> ast.expr:
+    value = expression(t, node.value)
+    return t.here(ast.Compare(value, [ast.Is()], [t.literal(None)]))  # type: ignore[no-any-return]
+
+
+def _bool(op: type[ast.boolop]) -> Callable[[Translator, Any], ast.expr]:
+    return lambda t, node: t.here(ast.BoolOp(op(), [expression(t, node.lhs), expression(t, node.rhs)]))
+
+
+def _if_exp(t: Translator, node: tree.IfExp) -> ast.expr:
+    sides = expression(t, node.then), expression(t, node.other)
+    return t.here(ast.IfExp(expression(t, node.test), *sides))  # type: ignore[no-any-return]
+
+
+def _let(t: Translator, node: tree.Let) -> ast.expr:
+    value = expression(t, node.value)
+    target = t.here(ast.Name(t.variable(node.var), ast.Store()))
+    pair = t.tuple([t.here(ast.NamedExpr(target, value)), expression(t, node.body)])
+    return t.here(ast.Subscript(pair, t.literal(1), ast.Load()))  # type: ignore[no-any-return]
+
+
+def _text_compare(t: Translator, node: tree.TextCompare) -> ast.expr:
+    lhs = place(t, node.lhs)
+    return t.call("_same_text", lhs, place(t, node.rhs), t.literal(node.equal))
+
+
+# --- calls
+
+
+def _helper_call(t: Translator, node: tree.HelperCall) -> ast.expr:
+    args = [expression(t, a) if isinstance(a, tree.Expr) else _table(t, a) for a in node.args]
+    return t.call("_helper", t.constant(node.helper), t.constant(node.type), *args)
+
+
+def _func_call(t: Translator, node: tree.FuncCall) -> ast.expr:
+    args = [expression(t, arg) for arg in node.args]
+    return t.call(t.function_name(node.function), *args)
+
+
+def _printk(t: Translator, node: tree.Printk) -> ast.expr:
+    args = [place(t, a) if isinstance(a.type, PtrType) else expression(t, a) for a in node.args]
+    return t.call("_printk", t.literal(node.format), *args)
+
+
+# --- maps
+
+
+def _table(t: Translator, spec: MapSpec) -> ast.expr:
+    return t.constant(t.simulation.table(spec))
+
+
+def _map(method: str) -> Callable[[Translator, Any], ast.expr]:
+    def translate(t: Translator, node: Any) -> ast.expr:
+        return t.method(_table(t, node.map), method, _operand(t, node.key))
+
+    return translate
+
+
+def _operand(t: Translator, node: tree.Expr) -> ast.expr:
+    return place(t, node) if is_far(node.type) else expression(t, node)
+
+
+def _map_set(t: Translator, node: tree.MapSet) -> ast.expr:
+    value = t.temporary()
+    keep = t.here(ast.NamedExpr(t.here(ast.Name(value, ast.Store())), _operand(t, node.value)))
+    do = t.method(_table(t, node.map), "set", _operand(t, node.key), t.name(value), t.literal(node.flags))
+    return t.tuple([keep, do])
+
+
+def _map_update(t: Translator, node: tree.MapUpdate) -> ast.expr:
+    kind = node.value.type
+    base = kind.base if isinstance(kind, EnumType) else kind
+    signed = isinstance(base, IntType) and base.signed
+    key = expression(t, node.key)
+    return t.method(
+        _table(t, node.map), "bump", key, t.literal(node.op), expression(t, node.value), t.literal(signed)
+    )  # fmt: skip
+
+
+def _map_default(t: Translator, node: tree.MapSetDefault) -> ast.expr:
+    key = _operand(t, node.key)
+    return t.method(_table(t, node.map), "default", key, _operand(t, node.value))
+
+
+_EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
+    tree.Const: _const,
+    tree.NoneValue: lambda t, node: t.literal(None),
+    tree.TextConst: _fresh,
+    tree.Zero: _fresh,
+    tree.New: _new,
+    tree.Fill: _fill,
+    tree.Local: lambda t, node: t.name(t.variable(node.var)),
+    tree.Context: lambda t, node: t.call("_context_at", t.literal(0), t.literal(None)),
+    tree.CtxLoad: _ctx_load,
+    tree.Global: _load,
+    tree.Field: _load,
+    tree.Index: _load,
+    tree.MapIndex: _load,
+    tree.Unary: _unary,
+    tree.Binary: _binary,
+    tree.Convert: _convert,
+    tree.Compare: _compare,
+    tree.TextCompare: _text_compare,
+    tree.Truth: _truth,
+    tree.Not: lambda t, node: t.here(ast.UnaryOp(ast.Not(), expression(t, node.value))),
+    tree.And: _bool(ast.And),
+    tree.Or: _bool(ast.Or),
+    tree.IfExp: _if_exp,
+    tree.Let: _let,
+    tree.IsNone: _is_none,
+    tree.Wrap: lambda t, node: expression(t, node.value),
+    tree.Unwrap: lambda t, node: expression(t, node.value),
+    tree.PtrOffset: lambda t, node: t.here(ast.BinOp(expression(t, node.base), ast.Add(), expression(t, node.offset))),
+    tree.Cast: _cast,
+    tree.HelperCall: _helper_call,
+    tree.FuncCall: _func_call,
+    tree.Printk: _printk,
+    tree.MapGet: _map("get"),
+    tree.MapContains: _map("has"),
+    tree.MapSet: _map_set,
+    tree.MapUpdate: _map_update,
+    tree.MapDelete: _map("delete"),
+    tree.MapPop: _map("pop"),
+    tree.MapSetDefault: _map_default,
+    tree.RingEmit: lambda t, node: t.method(_table(t, node.map), "emit", _operand(t, node.value)),
+    tree.Discard: lambda t, node: t.method(t.name(f"_record_{t.variable(node.var)}"), "discard"),
+}

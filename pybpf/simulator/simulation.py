@@ -1,0 +1,328 @@
+"""A simulated machine: who runs, what time it is, what memory holds, which maps there are.
+
+    sim = Simulation(pid=1234, comm="cat")
+    sim.run(enter, filename=sim.user.put("/etc/passwd"))
+    sim.run(leave, ret=3)
+    assert sim[opens][0].path == "/etc/passwd"
+
+Programs are checked as for the kernel and translated to Python (translator.py); a mistake is the same CompileError.
+Maps and globals belong to the Simulation, so programs that run in the same one share them. Inside `with sim:` the
+programs' own `simulate()` runs in it, and map declarations act as their maps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import EnumType, IntType, NoneType, Space, TextType, size_of
+from pybpf.simulator.context import make_context
+from pybpf.simulator.errors import SimulationError
+from pybpf.simulator.helpers import HELPERS
+from pybpf.simulator.memory import Far, Place, Ref, Spaces
+from pybpf.simulator.numbers import floor_divide, modulo, signed, wrap
+from pybpf.simulator.printf import format_line
+from pybpf.simulator.tables import Ring, Table, make_table, to_bytes
+from pybpf.simulator.translator import Translator
+from pybpf.simulator.views import MapView, RingView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from pybpf.compiler.frontend.tree import Program as TypedProgram
+    from pybpf.compiler.schema.specs import FillSpec, GlobalSpec, HelperSpec, MapSpec, Target
+    from pybpf.compiler.schema.types import Type
+
+__all__ = ["Outcome", "Simulation"]
+
+_PACKET_BASE = 0x1_0000  # what a packet's first byte has for an address
+
+
+class Outcome(Record, eq=False):
+    """What one run gave: the program's return value, and the packet and the context as it left them."""
+
+    retval: int
+    packet: bytes
+    context: bytes
+    simulation: Simulation
+
+    def __getitem__(self, declaration: Any) -> Any:
+        """A map or global of the simulation."""
+        return self.simulation[declaration]
+
+    @property
+    def printed(self) -> list[str]:
+        """All lines that were printed in the simulation, by this run and those before it."""
+        return self.simulation.printed
+
+
+class Simulation:
+    """`pid`, `tid`, `uid`, `gid`, `comm` are the current task's; `cpu` is where it runs, of `cpus`. `time` is the clock
+    in ns; it advances by 1 µs each time it is looked at. All of them may be changed between runs.
+
+    `user_memory` and `kernel_memory` map addresses to what lies there. `seed` is that of random numbers. Other
+    keywords set `const()`s and `var()`s by name, as load() does.
+    """
+
+    def __init__(
+        self,
+        *,
+        pid: int = 1000,
+        tid: int | None = None,
+        uid: int = 0,
+        gid: int = 0,
+        comm: str = "simulated",
+        cpu: int = 0,
+        cpus: int = 1,
+        time: int = 1_000_000_000,
+        seed: int = 0,
+        user_memory: Mapping[int, bytes | str] | None = None,
+        kernel_memory: Mapping[int, bytes | str] | None = None,
+        target: Target | None = None,
+        **globals: Any,
+    ) -> None:
+        import random
+
+        self.pid = pid
+        self.tid = pid if tid is None else tid
+        self.uid = uid
+        self.gid = gid
+        self.comm = comm
+        self.cpu = cpu
+        self.cpus = max(cpus, cpu + 1)
+        self.time = time
+        self.random = random.Random(seed)
+        self.user = Spaces("user", 0x7F00_0000_0000)
+        self.kernel = Spaces("kernel", 0xFFFF_8881_0000_0000)
+        for space, given in ((self.user, user_memory), (self.kernel, kernel_memory)):
+            for address, data in (given or {}).items():
+                space.put(data, address)
+        self.printed: list[str] = []
+        self.packet: bytearray | None = None
+        self._target = target
+        self._context = bytearray()
+        self._initial = globals
+        self._helpers: dict[str, Callable[..., Any]] = {}
+        self._tables: dict[int, Table | Ring] = {}
+        self._specs: list[MapSpec | GlobalSpec] = []  # keeps alive what is known by identity
+        self._globals: dict[int, Ref] = {}
+        self._programs: dict[Any, tuple[TypedProgram, Callable[..., Any]]] = {}
+        self._before: list[Any] = []
+
+    # --- running
+
+    def run(self, program: Any, packet: bytes | None = None, *, context: bytes | None = None, **values: Any) -> Outcome:
+        """Run a program once. `packet` are the bytes it is given, `values` fields of its context or arguments by name.
+
+        Raises CompileError for a program that the compiler refuses, SimulationError where the simulation can't go on.
+        """
+        typed, function = self._translated(program)
+        return self.run_typed(typed, function, packet, context, values)
+
+    def run_typed(
+        self,
+        typed: TypedProgram,
+        function: Callable[..., Any],
+        packet: bytes | None,
+        context: bytes | None,
+        values: Mapping[str, Any],
+    ) -> Outcome:
+        """Run what `translate` gave."""
+        wants_packet = self._takes_packet(typed)
+        if wants_packet and packet is None:
+            raise SimulationError(f"{typed.spec.name} needs a packet", "give its bytes: simulate(packet=...)")
+        if packet is not None and not wants_packet:
+            raise SimulationError(f"{typed.spec.name} takes no packet", "give fields of its context by name")
+        outer = self.packet, self._context
+        self.packet = None if packet is None else bytearray(packet)
+        self._context = make_context(typed, context, values)
+        try:
+            result = function(*[self._parameter(typed, var) for var in typed.function.params])
+            retval = _retval(typed, result)
+            return Outcome(retval, bytes(self.packet or b""), bytes(self._context), self)
+        finally:
+            self.packet, self._context = outer
+
+    def _takes_packet(self, typed: TypedProgram) -> bool:
+        context = typed.spec.context
+        return context is not None and any(field.role == "packet" for field in context.fields)
+
+    def _parameter(self, typed: TypedProgram, var: Any) -> Any:
+        for argument, offset in typed.args:
+            if argument is var:
+                number = int.from_bytes(self._context[offset : offset + 8], "little")
+                kind = var.type.base if isinstance(var.type, EnumType) else var.type
+                return wrap(number, kind.bits, kind.signed) if isinstance(kind, IntType) else number
+        return Ref(self._context)
+
+    def _translated(self, program: Any) -> tuple[TypedProgram, Callable[..., Any]]:
+        found = self._programs.get(program)
+        if found is None:
+            from pybpf.compiler.frontend import check, parse
+            from pybpf.compiler.schema.specs import Target
+
+            typed = check(parse([program.__bpf__]), self._target or Target()).programs[0]
+            found = self._programs[program] = typed, self.translate(typed)
+        return found
+
+    def translate(self, typed: TypedProgram) -> Callable[..., Any]:
+        """A checked program as a Python function of its parameters."""
+        return Translator(self, self._names()).function(typed.function)
+
+    def _names(self) -> dict[str, Any]:
+        """What translated code calls."""
+        return {
+            "_context_at": lambda offset, type: Ref(self._context, offset, type),
+            "_dynamic": self._dynamic,
+            "_element": _element,
+            "_far": lambda address, space, type: Far(self.user if space == Space.USER else self.kernel, address, type),
+            "_fill": self._fill,
+            "_floor_divide": floor_divide,
+            "_fresh": lambda data, type: Ref(bytearray(data), 0, type),
+            "_helper": self._helper,
+            "_modulo": modulo,
+            "_packet_at": lambda address, type: Ref(self._packet(), address - _PACKET_BASE, type),
+            "_packet_end": lambda: _PACKET_BASE + len(self._packet()),
+            "_packet_start": lambda: _PACKET_BASE,
+            "_printk": self._printk,
+            "_same_text": _same_text,
+            "_signed": signed,
+            "_to_bytes": to_bytes,
+            "_truth": lambda value: value is not None and (isinstance(value, Place) or bool(value)),
+        }
+
+    def _packet(self) -> bytearray:
+        assert self.packet is not None
+        return self.packet
+
+    def _dynamic(self, offset: int, type: Type) -> Ref:
+        """A dynamic string of a tracepoint: where it is stands in the low half of the field."""
+        start = int.from_bytes(self._context[offset : offset + 2], "little")
+        return Ref(self._context, start or len(self._context), type, dynamic=True)
+
+    # --- helpers
+
+    def helper(self, name: str, function: Callable[..., Any]) -> None:
+        """Supply or replace a kernel helper: `sim.helper("bpf_get_stackid", lambda context, map, flags: 7)`.
+
+        The function gets numbers, and for pointers places with `read(size)` and `write(data)`.
+        """
+        from pybpf.stdlib.helpers import names
+
+        if name not in names():
+            raise SimulationError(f"there is no helper {name!r}")
+        self._helpers[name] = function
+
+    def _helper(self, spec: HelperSpec, type: Type, *args: Any) -> Any:
+        result = self._call(spec.name, args)
+        if isinstance(type, NoneType) or not isinstance(type, (IntType, EnumType)):
+            return result
+        kind = type.base if isinstance(type, EnumType) else type
+        return wrap(int(result or 0), kind.bits, kind.signed)
+
+    def _call(self, name: str, args: tuple[Any, ...]) -> Any:
+        supplied = self._helpers.get(name)
+        if supplied is not None:
+            return supplied(*args)
+        known = HELPERS.get(name)
+        if known is None:
+            raise SimulationError(
+                f"{name}() has no simulation", f"supply one: simulation.helper({name!r}, lambda *args: 0)"
+            )
+        return known(self, *args)
+
+    def _fill(self, spec: FillSpec, type: Type, *args: Any) -> Ref:
+        made = Ref(bytearray(size_of(type)), 0, type)
+        words = {"dest": made, "size": size_of(type)}
+        self._call(spec.helper.name, tuple([words[w] if isinstance(w, str) else args[w] for w in spec.call]))
+        return made
+
+    def _printk(self, format: bytes, *args: Any) -> None:
+        values = [arg.text(size_of(arg.type)) if isinstance(arg, Place) and arg.type else arg for arg in args]
+        self.printed.append(format_line(format, values))
+
+    # --- maps and globals
+
+    def table(self, spec: MapSpec) -> Table | Ring:
+        """The in-memory map of a spec."""
+        found = self._tables.get(id(spec))
+        if found is None:
+            found = self._tables[id(spec)] = make_table(spec, self.cpus, lambda: self.cpu)
+            self._specs.append(spec)
+        return found
+
+    def global_place(self, spec: GlobalSpec) -> Ref:
+        """The memory of a global."""
+        found = self._globals.get(id(spec))
+        if found is None:
+            data = spec.init
+            if spec.name in self._initial:
+                from pybpf.stdlib.variables import encode
+
+                data = encode(spec.type, self._initial[spec.name], spec.name)
+            found = self._globals[id(spec)] = Ref(bytearray(data), 0, spec.type)
+            self._specs.append(spec)
+        return found
+
+    def __getitem__(self, declaration: Any) -> Any:
+        """A map as a typed mapping, a ring buffer as the list of its events, a global's value."""
+        from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+
+        spec = getattr(declaration, "__bpf__", declaration)
+        if isinstance(spec, MapSpec):
+            table = self.table(spec)
+            return RingView(table) if isinstance(table, Ring) else MapView(table)
+        if isinstance(spec, GlobalSpec):
+            return self.global_place(spec).value()
+        raise TypeError(f"{declaration!r} is no map or global: give the declaration, as in sim[paths]")
+
+    def __setitem__(self, declaration: Any, value: Any) -> None:
+        """Set a global, or replace what a map holds."""
+        from pybpf.compiler.schema.specs import GlobalSpec
+        from pybpf.stdlib.variables import encode
+
+        spec = getattr(declaration, "__bpf__", declaration)
+        if isinstance(spec, GlobalSpec):
+            self.global_place(spec).write(encode(spec.type, value, spec.name))
+            return
+        view = self[declaration]
+        view.clear()
+        view.update(value)
+
+    # --- inside `with`
+
+    def __enter__(self) -> Self:
+        from pybpf.simulator.seam import Seam
+        from pybpf.stdlib.simulation import enter
+
+        self._before.append(enter(Seam(self)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from pybpf.stdlib.simulation import enter
+
+        enter(self._before.pop())
+
+
+def _retval(typed: TypedProgram, result: Any) -> int:
+    return typed.spec.default_return if result is None else int(result)
+
+
+def _element(base: Place, index: int, count: int, step: int, type: Type) -> Place:
+    if not 0 <= index < count:
+        raise SimulationError(f"index {index} of {count} elements")
+    return base.at(index * step, type)
+
+
+def _same_text(lhs: Place, rhs: Place, equal: bool) -> bool:
+    assert lhs.type is not None and rhs.type is not None
+    if isinstance(lhs.type, TextType):
+        same = lhs.text(size_of(lhs.type)) == rhs.text(size_of(rhs.type))
+    else:
+        same = lhs.read(size_of(lhs.type)) == rhs.read(size_of(rhs.type))
+    return same == equal

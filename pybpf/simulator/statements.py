@@ -1,0 +1,127 @@
+"""Statements of the typed tree as Python statements."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.types import IntType, PtrType, is_aggregate
+from pybpf.simulator.expressions import arithmetic, expression, place, scalar_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybpf.simulator.translator import Translator
+
+__all__ = ["body"]
+
+
+def body(t: Translator, statements: Sequence[tree.Stmt]) -> list[ast.stmt]:
+    """At least one statement."""
+    made: list[ast.stmt] = []
+    for statement in statements:
+        t.span = statement.span
+        made += [t.at(statement.span)(node) for node in _STATEMENTS[type(statement)](t, statement)]
+    return made or [t.here(ast.Pass())]
+
+
+def _name(t: Translator, var: tree.Var) -> Any:
+    return t.here(ast.Name(t.variable(var), ast.Store()))
+
+
+def _assign(t: Translator, node: tree.Assign) -> list[Any]:
+    value = expression(t, node.value)
+    return [ast.Assign([_name(t, node.var)], value)]
+
+
+def _is_aggregate(node: tree.Expr) -> bool:
+    kind = node.type
+    return isinstance(kind, PtrType) and kind.pointee is not None and is_aggregate(kind.pointee)
+
+
+def _store(t: Translator, node: tree.Store) -> list[Any]:
+    """Python evaluates the value before the place."""
+    if _is_aggregate(node.place):
+        assert isinstance(node.place.type, PtrType)
+        data = t.call("_to_bytes", t.constant(node.place.type.pointee), place(t, node.value))
+        return _in_order(t, data, lambda value: t.method(place(t, node.place), "write", value))
+    return _in_order(
+        t, expression(t, node.value), lambda value: t.method(scalar_at(t, node.place), "store", _target(t, node), value)
+    )
+
+
+def _target(t: Translator, node: tree.Store | tree.Update) -> ast.expr:
+    return place(t, node.place)
+
+
+def _in_order(t: Translator, value: ast.expr, use: Callable[[ast.expr], ast.expr]) -> list[Any]:
+    name = t.temporary()
+    return [t.here(ast.Assign([t.here(ast.Name(name, ast.Store()))], value)), ast.Expr(use(t.name(name)))]
+
+
+def _update(t: Translator, node: tree.Update) -> list[Any]:
+    """Python reads the place before it evaluates the value; an atomic update reads it after."""
+    scalar = scalar_at(t, node.place)
+    where, old = t.temporary(), t.temporary()
+    signed = isinstance(node.value.type, IntType) and node.value.type.signed
+    load = t.method(scalar, "load", t.name(where))
+    steps = [(where, _target(t, node)), (old, load)]
+    if node.atomic and not (isinstance(node.place, tree.Field) and node.place.field.bits):
+        amount = t.temporary()
+        steps.insert(1, (amount, expression(t, node.value)))
+        value: ast.expr = t.name(amount)
+    else:
+        value = expression(t, node.value)
+    made: list[Any] = [t.here(ast.Assign([t.here(ast.Name(name, ast.Store()))], v)) for name, v in steps]
+    new = arithmetic(t, node.op, signed, t.name(old), value)
+    return [*made, ast.Expr(t.method(scalar, "store", t.name(where), new))]
+
+
+def _while(t: Translator, node: tree.While) -> list[Any]:
+    test = expression(t, node.test)
+    inside = body(t, node.body)
+    return [ast.While(test, inside, body(t, node.orelse) if node.orelse else [])]
+
+
+def _if(t: Translator, node: tree.If) -> list[Any]:
+    test = expression(t, node.test)
+    then = body(t, node.body)
+    return [ast.If(test, then, body(t, node.orelse) if node.orelse else [])]
+
+
+def _for(t: Translator, node: tree.ForRange) -> list[Any]:
+    bounds = [expression(t, node.start), expression(t, node.stop), t.literal(node.step)]
+    values = t.call("range", *bounds)
+    target = _name(t, node.var)
+    inside = body(t, node.body)
+    return [ast.For(target, values, inside, body(t, node.orelse) if node.orelse else [], None)]
+
+
+def _return(t: Translator, node: tree.Return) -> list[Any]:
+    return [ast.Return(None if node.value is None else expression(t, node.value))]
+
+
+def _with(t: Translator, node: tree.WithReserve) -> list[Any]:
+    var = t.variable(node.var)
+    record = f"_record_{var}"
+    reserve = t.method(t.constant(t.simulation.table(node.reserve.map)), "reserve")
+    item = ast.withitem(reserve, t.here(ast.Name(record, ast.Store())))
+    given = t.here(ast.Attribute(t.name(record), "ref", ast.Load()))
+    first = t.here(ast.Assign([_name(t, node.var)], given))
+    return [ast.With([item], [first, *body(t, node.body)], None)]
+
+
+_STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
+    tree.Assign: _assign,
+    tree.Store: _store,
+    tree.Update: _update,
+    tree.ExprStmt: lambda t, node: [ast.Expr(expression(t, node.value))],
+    tree.If: _if,
+    tree.While: _while,
+    tree.ForRange: _for,
+    tree.Break: lambda t, node: [ast.Break()],
+    tree.Continue: lambda t, node: [ast.Continue()],
+    tree.Return: _return,
+    tree.WithReserve: _with,
+}

@@ -1,0 +1,119 @@
+"""Maps and globals of a simulation as the test sees them: typed, as `obj[...]` of a loaded object is.
+
+sim[paths][7] = 0x1000            a MutableMapping of decoded keys and values
+sim[hits][0].sum()                a per-CPU map gives a list with one value per CPU
+list(sim[opens])                  a ring buffer is the list of its events
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from pybpf.runtime.codec import codec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from pybpf.simulator.tables import Ring, Table
+
+__all__ = ["MapView", "RingView"]
+
+
+class MapView(MutableMapping[Any, Any]):
+    """A keyed map."""
+
+    def __init__(self, table: Table) -> None:
+        name = table.spec.name
+        self._table = table
+        self._key = codec(table.key_type, f"key of map {name!r}")
+        self._value = codec(table.value_type, f"value of map {name!r}")
+
+    def _decode(self, copies: list[bytearray]) -> Any:
+        if not self._table.spec.kind.percpu:
+            return self._value.decode(copies[0], 0)
+        from pybpf.runtime.maps import PerCpu
+
+        return PerCpu([self._value.decode(copy, 0) for copy in copies])
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._table.entries.get(self._encode_key(key) or b"")
+        if found is None:
+            raise KeyError(key)
+        return self._decode(found)
+
+    def _encode_key(self, key: Any) -> bytes | None:
+        """None for an index that the array does not have."""
+        spec = self._table.spec
+        if spec.kind.indexed and isinstance(key, int) and not 0 <= key < spec.max_entries:
+            return None
+        return self._key.encode(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        table = self._table
+        raw = self._encode_key(key)
+        if raw is None:
+            raise KeyError(key)
+        values = list(value) if table.spec.kind.percpu else [value]
+        if len(values) != table.copies:
+            raise ValueError(f"map {table.spec.name!r}: takes one value for each of {table.copies} CPUs")
+        encoded = [self._value.encode(item) for item in values]
+        if raw not in table.entries and table.put(raw, bytes(table.size)) < 0:
+            raise OverflowError(f"map {table.spec.name!r} is full: max_entries={table.spec.max_entries}")
+        for copy, data in zip(table.entries[raw], encoded):
+            copy[:] = data
+
+    def __delitem__(self, key: Any) -> None:
+        if self._table.remove(self._encode_key(key) or b"") < 0:
+            raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self._key.decode(raw, 0) for raw in self._table.entries])
+
+    def __len__(self) -> int:
+        return len(self._table.entries)
+
+    def __repr__(self) -> str:
+        return f"<simulated {self._table.spec.name}: {dict(self)!r}>"
+
+
+class RingView(Sequence[Any]):
+    """A ring buffer: the events that were submitted and not yet consumed, oldest first."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._value = codec(ring.value_type, f"event of ring buffer {ring.spec.name!r}")
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self._value.decode(event, 0) for event in self._ring.events[index]]
+        return self._value.decode(self._ring.events[index], 0)
+
+    def __len__(self) -> int:
+        return len(self._ring.events)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, (list, RingView)) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for event in self.poll():
+            yield event
+
+    def poll(self, timeout: float | None = None) -> list[Any]:
+        """Consume the events there are. There is nobody to wait for."""
+        events = list(self)
+        self.clear()
+        return events
+
+    def clear(self) -> None:
+        """Consume all events, which makes room for new ones."""
+        self._ring.events.clear()
+
+    def __repr__(self) -> str:
+        return f"<simulated {self._ring.spec.name}: {list(self)!r}>"
