@@ -120,6 +120,6 @@ def _printed(b: Builder, arg: tree.Expr) -> Value:
         return b.value(arg)
     if type(arg) in MAKERS:
         to = slot_at(b, "printed", size_of(pointee(arg)), temporary=True)
-        construct(b, to, arg, fresh=True)
+        construct(b, to, pointee(arg), arg, fresh=True)
         return to.base
     return pointer(b, address_of(b, arg))

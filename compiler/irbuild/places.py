@@ -226,10 +226,10 @@ def store_statement(b: Builder, node: tree.Store) -> None:
     if is_aggregate(kind):
         if has_effect(node.value) and has_effect(place):  # Python evaluates the value before the place
             aside = slot_at(b, "value", size_of(kind), temporary=True)
-            construct(b, aside, node.value, fresh=True)
+            construct(b, aside, kind, node.value, fresh=True)
             copy(b, address_of(b, place), aside, size_of(kind))
         else:
-            construct(b, address_of(b, place), node.value, fresh=False)
+            construct(b, address_of(b, place), kind, node.value, fresh=False)
         return
     value = b.value(node.value)
     _store(b, place, address_of(b, place), kind, value)

@@ -51,7 +51,7 @@ def emit(b: Builder, node: tree.RingEmit) -> Value:
     b.start(room)
     record = b.guard(record)
     b.reserved.append(Reservation(record))
-    construct(b, Address(record, 0, Space.RINGBUF), node.value, fresh=True)
+    construct(b, Address(record, 0, Space.RINGBUF), spec.value, node.value, fresh=True)
     b.reserved.pop()
     b.call(kernel.RINGBUF_SUBMIT, record, Const(0))
     end = b.block
