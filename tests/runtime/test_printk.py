@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pybpf.runtime import ObjectClosed, open_elf
-from pybpf.runtime.printk import Printk, PrintkLine, parse_line, trace_pipe
+from pybpf.loading import trace_pipe
+from pybpf.runtime.printk import Printk, PrintkLine, parse_line
 from pybpf.runtime.tracefs import tracefs
 
 if TYPE_CHECKING:
