@@ -164,6 +164,29 @@ class _ArgumentsHook(Hook):
         return (spec if has_context else None), spec.struct, self.offsets
 
 
+class _RawTracepointHook(_ArgumentsHook):
+    """A raw tracepoint. Where its arguments are known, no others can be named: attaching would fail."""
+
+    __slots__ = ()
+
+    def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
+        from pybpf.stdlib.contexts import raw_context
+        from pybpf.stdlib.tracepoints import raw_arguments, raw_tracepoints_of
+
+        spec, struct, offsets = super().context(function)
+        known = raw_arguments(self.attach["event"])
+        if known is None:
+            return spec, struct, offsets
+        count = function.__code__.co_argcount - (spec is not None)
+        if count > len(known):
+            raise DeclarationTypeError(
+                f"@raw_tp: {self.attach['event']} has {len(known)} arguments in Linux {raw_tracepoints_of()}, "
+                f"but {function.__name__}() takes {count}",
+                help=f"they are: {', '.join(known)}" if known else "",
+            )
+        return (raw_context(len(known)) if spec is not None else None), struct, offsets[: len(known)]
+
+
 class _XdpHook(Hook):
     __slots__ = ()
 
@@ -207,7 +230,7 @@ def raw_tp(name: str) -> _RawTracepoint:
         raise DeclarationValueError(
             f"@raw_tp: {name!r} is not the name of a raw tracepoint", help='as in @raw_tp("sched_switch")'
         )
-    return _ArgumentsHook("raw_tp", "raw_tp+", name, {"event": name}, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
+    return _RawTracepointHook("raw_tp", "raw_tp+", name, {"event": name}, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
 
 
 def uprobe(binary: str, symbol: str, *, offset: int = 0) -> _Probe:

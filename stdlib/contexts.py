@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     H = TypeVar("H", bound=Struct)
 
-__all__ = ["Context", "Packet", "PtRegs", "RawTracepointContext", "TracepointContext", "XdpContext"]
+__all__ = ["Context", "Packet", "PtRegs", "RawTracepointContext", "TracepointContext", "XdpContext", "raw_context"]
 
 _PACKET = PtrType(None, Space.PACKET)
 _PACKET_END = PtrType(None, Space.PACKET_END)
@@ -124,6 +124,12 @@ class TracepointContext(Context):
         def __getattr__(self, name: str, /) -> Any: ...
 
 
+def raw_context(count: int) -> ContextSpec:
+    """The context of a raw tracepoint with so many arguments."""
+    fields = (CtxField("args", ArrayType(U64, count), 0, 8 * count, "array"),) if count else ()
+    return ContextSpec("bpf_raw_tracepoint_args", fields, (), RawTracepointContext)
+
+
 if not TYPE_CHECKING:
     XdpContext.__bpf__ = ContextSpec(
         "xdp_md",
@@ -146,9 +152,4 @@ if not TYPE_CHECKING:
     PtRegs.__bpf__ = ContextSpec(
         "pt_regs", tuple(CtxField(name, U64, 8 * index, 8) for index, name in enumerate(_REGISTERS)), (), PtRegs
     )
-    RawTracepointContext.__bpf__ = ContextSpec(
-        "bpf_raw_tracepoint_args",
-        (CtxField("args", ArrayType(U64, 12), 0, 96, "array"),),
-        (),
-        RawTracepointContext,
-    )
+    RawTracepointContext.__bpf__ = raw_context(12)  # MAX_BPF_FUNC_ARGS

@@ -42,9 +42,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format"]
+__all__ = ["UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments", "raw_tracepoints_of"]
 
 _BUNDLE = os.path.join(os.path.dirname(__file__), "data", "tracepoints")
+_RAW = os.path.join(os.path.dirname(__file__), "data", "raw_tracepoints.tsv")
 _TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _NUMBERS: dict[str, Type] = {
     "bool": BOOL, "u8": U8, "u16": U16, "u32": U32, "u64": U64, "i8": I8, "i16": I16, "i32": I32, "i64": I64,
@@ -122,11 +123,24 @@ def names() -> list[str]:
     return made
 
 
+def raw_arguments(event: str) -> tuple[str, ...] | None:
+    """Names of a raw tracepoint's arguments; None where the table (by tools/make_raw_tracepoints.py) lacks it."""
+    row = _row(_read(_RAW), event)
+    return None if row is None else tuple(row.split())
+
+
+def raw_tracepoints_of() -> str:
+    """The kernel release that the table of raw tracepoints was made from, as "6.18"."""
+    return _read(_RAW).split(" ", 3)[2]
+
+
 def _shard(category: str) -> str:
-    if not category.isidentifier():
-        return ""
+    return _read(os.path.join(_BUNDLE, f"{category}.tsv")) if category.isidentifier() else ""
+
+
+def _read(path: str) -> str:
     try:
-        with open(os.path.join(_BUNDLE, f"{category}.tsv"), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read()
     except FileNotFoundError:
         return ""

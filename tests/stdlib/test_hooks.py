@@ -78,6 +78,10 @@ def raw(regs: u64, number: u64) -> None: ...
 def raw_context(ctx: RawTracepointContext) -> None: ...
 
 
+@raw_tp("of_some_module")
+def other_raw(a: u64) -> None: ...
+
+
 @kprobe("do_unlinkat")
 def unlink(ctx: PtRegs, dfd: i32) -> None: ...
 
@@ -101,7 +105,10 @@ def test_specs() -> None:
         True, True, True, True, True, False, False, False, True, True, False,
     ]  # fmt: skip
     assert on_return.__bpf__.arg_offsets == (80,)
-    assert raw.__bpf__.arg_offsets[:3] == (0, 8, 16)
+    assert raw.__bpf__.arg_offsets == (0, 8)
+    assert other_raw.__bpf__.arg_offsets[:3] == (0, 8, 16)
+    context = raw_context.__bpf__.context
+    assert context is not None and str(context.fields[0].type) == "Array[u64, 2]"
     assert (enter.__bpf__.returns, executed.__bpf__.returns, str(drop.__bpf__.returns)) == (NONE, I32, "XDP")
     assert enter.__bpf__ is enter.__bpf__
     assert enter.__bpf__.attach == {"kind": "tracepoint", "category": "syscalls", "event": "sys_enter_openat"}
@@ -222,6 +229,7 @@ def unknown(ctx: "Nothing") -> None: ...  # type: ignore[name-defined]  # noqa: 
         (uprobe("c", "f"), packet, "must take `pkt: PtRegs`, not `pkt: XdpContext`"),
         (uprobe("c", "f"), seven, "takes 7 values, but the hook gives at most 6"),
         (uretprobe("c", "f"), two, "must take `ctx: PtRegs`"),
+        (raw_tp("sys_enter"), seven, "@raw_tp: sys_enter has 2 arguments in Linux 6.18, but seven() takes 7"),
         (uprobe("c", "f"), unknown, "of `ctx` can't be evaluated: name 'Nothing' is not"),
     ],
 )

@@ -15,6 +15,9 @@ from pybpf.compiler.schema.types import I32, I64, U16, U32, U64, ArrayType, Bool
 from pybpf.stdlib import tracepoints
 from pybpf.stdlib.contexts import TracepointContext
 
+sys.path.insert(0, str(Path(__file__).parent))
+import verifier
+
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "stdlib" / "data" / "tracepoints"
 
@@ -154,3 +157,25 @@ print fmt: "field:int nothing;	offset:99;	size:4;	signed:1;"
     assert tracepoints.parse_format(text, False) == [
         "argv u64 8", "name u64 16", "mac b6 24", "path dyn 32", "zone u32 40", "on bool 44", "list au32x3 48",
     ]  # fmt: skip
+
+
+def test_raw_tracepoints_by_example() -> None:
+    assert tracepoints.raw_arguments("sys_enter") == ("regs", "id")
+    assert tracepoints.raw_arguments("sched_process_exec") == ("p", "old_pid", "bprm")
+    assert tracepoints.raw_arguments("no_such_tracepoint") is None
+
+
+@pytest.mark.kernel
+def test_the_kernel_has_so_many_raw_arguments() -> None:
+    """A program that reads the last argument attaches; one that reads a further one doesn't (bpf_probe_register)."""
+    text = (ROOT / "stdlib" / "data" / "raw_tracepoints.tsv").read_text()
+    kernel = ".".join(platform.release().split(".")[:2])
+    if text.split(" ")[2] != kernel:
+        pytest.skip(f"this kernel is {kernel}, and the table is of {text.split(' ')[2]}")
+    rows = [line.split("\t") for line in text.splitlines()[1:]]
+    for name, arguments in rows[::40]:
+        count = len(arguments.split())
+        if count:
+            assert verifier.attach_raw(name, 8 * (count - 1)), name
+        if count < 12:
+            assert not verifier.attach_raw(name, 8 * count), name
