@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pybpf.hooks import uretprobe as uretprobe
     from pybpf.hooks import xdp as xdp
     from pybpf.loading import load as load
+    from pybpf.loading import trace_pipe as trace_pipe
     from pybpf.loading import wait as wait
     from pybpf.program import Program as Program
     from pybpf.runtime.errors import AttachError as AttachError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import NotPermitted as NotPermitted
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
-    from pybpf.runtime.printk import trace_pipe as trace_pipe
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import sizeof as sizeof
@@ -86,10 +86,9 @@ _SURFACE = {
     "compiler.schema.errors": "DeclarationError",
     "compiler.schema.specs": "Target",
     "hooks": "kprobe kretprobe raw_tp tracepoint uprobe uretprobe xdp",
-    "loading": "load wait",
+    "loading": "load trace_pipe wait",
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
-    "runtime.printk": "trace_pipe",
     "stdlib.actions": "XDP",
     "stdlib.builtins": "printk sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",

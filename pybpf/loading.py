@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import Target
     from pybpf.program import Program
     from pybpf.runtime.object import LoadedObject
+    from pybpf.runtime.printk import Printk
     from pybpf.runtime.verifier import Origin
 
-__all__ = ["load", "wait"]
+__all__ = ["load", "trace_pipe", "wait"]
 
 
 def load(
@@ -57,6 +58,13 @@ def _origin(made: Object, program: str, slot: int) -> Origin | None:
     end = span.end_col if span.end_line == span.line else 0
     variables = {place.lower(): name for place, name in variables_at(code, slot).items()}
     return Origin(span.source.name, span.line, span.source.line(span.line), span.col, end, variables)
+
+
+def trace_pipe(pid: int | None = None) -> Printk:
+    """Lines that `printk` prints from now on, of all programs: `for line in trace_pipe(): print(line)`."""
+    from pybpf.runtime.printk import Printk
+
+    return Printk(pid)
 
 
 def wait(seconds: float | None = None) -> None:

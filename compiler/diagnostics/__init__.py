@@ -1,11 +1,14 @@
-"""The catalogue of diagnostics, a module a theme: `from pybpf.compiler import diagnostics as errors`, `errors.MaybeNone(...)`.
+"""The catalogue of diagnostics, a module a theme; `from pybpf.compiler import diagnostics as errors` has them all.
 
-A theme is imported when one of its diagnostics is first made, so that compiling a correct program pays for none of them.
+A theme is imported when one of its diagnostics is first made: compiling a correct program pays for none of them.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.diagnostics.calls import *
     from pybpf.compiler.diagnostics.flow import *
     from pybpf.compiler.diagnostics.hooks import *
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "structs", "syntax", "texts", "types", "values", "warnings",
+    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "structs", "syntax", "texts", "types", "values",
+    "warnings",
 )  # fmt: skip
 
 

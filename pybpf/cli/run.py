@@ -121,7 +121,7 @@ def _watch(obj: LoadedObject, printk: Printk | None, seconds: float | None) -> N
 
 def event_text(event: Any, name: str = "") -> str:
     """An event as one line, `pid=12 comm='cat'`, with the ring buffer's name in front where there are several."""
-    fields = getattr(getattr(event, "__bpf__", None), "fields", None)
+    fields = getattr(getattr(type(event), "__bpf__", None), "fields", None)
     text = " ".join([f"{f.name}={getattr(event, f.name)!r}" for f in fields]) if fields else repr(event)
     return f"{name}: {text}" if name else text
 

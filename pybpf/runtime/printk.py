@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Printk", "PrintkLine", "parse_line", "trace_pipe"]
+__all__ = ["Printk", "PrintkLine", "parse_line"]
 
 _LINE = re.compile(
     r"^\s*(.+)-(\d+)\s+(?:\(\s*[-\d]+\)\s+)?\[(\d+)\]\s+(?:(\S{4,5})\s+)?([\d.]+): bpf_trace_printk: (.*)$", re.DOTALL
@@ -65,11 +65,6 @@ def _task_name(pid: int) -> str:
             return file.read().rstrip("\n")
     except OSError:
         return _UNNAMED
-
-
-def trace_pipe(pid: int | None = None) -> Printk:
-    """Lines printed from now on, of all programs: `for line in trace_pipe(): print(line)`."""
-    return Printk(pid)
 
 
 class Printk:

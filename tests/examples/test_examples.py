@@ -49,8 +49,7 @@ class Running:
 
     @staticmethod
     def _read(stream: TextIO, into: list[str]) -> None:
-        for line in stream:
-            into.append(line)
+        into.extend(iter(stream.readline, ""))
 
     def until(self, event: Callable[[], object], seen: Callable[[str], bool], seconds: float = 40) -> str:
         """Make the event again and again until a line tells of it."""
