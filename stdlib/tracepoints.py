@@ -42,7 +42,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments", "raw_tracepoints_of"]
+__all__ = [
+    "UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments", "raw_tracepoints_of",
+]  # fmt: skip
 
 _BUNDLE = os.path.join(os.path.dirname(__file__), "data", "tracepoints")
 _RAW = os.path.join(os.path.dirname(__file__), "data", "raw_tracepoints.tsv")
