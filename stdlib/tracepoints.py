@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments", "raw_tracepoints_of",
+    "UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments",
+    "raw_tracepoints_of",
 ]  # fmt: skip
 
 _BUNDLE = os.path.join(os.path.dirname(__file__), "data", "tracepoints")
