@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, number, stored, widened
@@ -12,8 +10,10 @@ from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.types import IntType, PtrType, Space
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
