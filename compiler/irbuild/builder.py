@@ -109,6 +109,7 @@ class Builder:
         self.reserved: list[Reservation] = []
         self.records: dict[tree.Var, Reservation] = {}
         self.in_loop = False
+        self.missing: Block | None = None  # where to go on if the array's slot looked up next is not there
         self.context_loads: list[ops.Load] = []
         self.packet_moves = False  # a helper was called after which pointers into the packet must be loaded again
         self._tables = tables

@@ -19,11 +19,12 @@ from pybpf.compiler.irbuild.memory import (
     store,
     store_bits,
 )
-from pybpf.compiler.irbuild.walk import has_effect
+from pybpf.compiler.irbuild.walk import binds, has_effect
 from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
 
 __all__ = [
@@ -125,13 +126,34 @@ def slot_of(b: Builder, node: tree.MapIndex) -> Value:
     """The address of an array map's slot. It is always there, but the verifier wants to see that asked."""
     from pybpf.compiler.irbuild.maps import look_up
 
+    skip, b.missing = b.missing, None
     found = look_up(b, node.map, node.key)
-    there, missing = b.new_block("slot"), b.new_block("no_slot")
+    there = b.new_block("slot")
+    missing = skip or b.new_block("no_slot")
     b.test("ne", found, Const(0), there, missing)
-    b.start(missing)
-    b.fail()
+    if skip is None:
+        b.start(missing)
+        b.fail()
     b.start(there)
     return b.guard(found)
+
+
+def _target(b: Builder, place: tree.Expr, rest: tree.Expr | None = None) -> tuple[Address, Block | None]:
+    """The address of a place that a statement changes, and the block behind the statement if a slot looked up for it
+    may seem to be missing; what is left of the statement, `rest`, is then skipped."""
+    root = place
+    while isinstance(root, (tree.Field, tree.Index)):
+        root = root.base
+    if not isinstance(root, tree.MapIndex) or (rest is not None and binds(rest)):
+        return address_of(b, place), None
+    done = b.missing = b.new_block("stored")
+    return address_of(b, place), done
+
+
+def _finish(b: Builder, done: Block | None) -> None:
+    if done is not None:
+        b.jump(done)
+        b.start(done)
 
 
 # --- reading
@@ -232,7 +254,9 @@ def store_statement(b: Builder, node: tree.Store) -> None:
             construct(b, address_of(b, place), kind, node.value, fresh=False)
         return
     value = b.value(node.value)
-    _store(b, place, address_of(b, place), kind, value)
+    at, done = _target(b, place)
+    _store(b, place, at, kind, value)
+    _finish(b, done)
 
 
 def _store(b: Builder, place: tree.Expr, at: Address, kind: Type, value: Value) -> None:
@@ -244,9 +268,10 @@ def _store(b: Builder, place: tree.Expr, at: Address, kind: Type, value: Value) 
 
 def update_statement(b: Builder, node: tree.Update) -> None:
     kind = _place_type(node.place)
-    at = address_of(b, node.place)  # Python reads the place before it evaluates the value
+    at, done = _target(b, node.place, node.value)  # Python reads the place before it evaluates the value
     if node.atomic and not (type(node.place) is tree.Field and node.place.field.bits):
         update_memory(b, at, kind, node.op, node.value.type, b.value(node.value), atomic=True)
+        _finish(b, done)
         return
     if type(node.place) is tree.Field and node.place.field.bits:
         old = load_bits(b, at, node.place.field)
@@ -254,6 +279,7 @@ def update_statement(b: Builder, node: tree.Update) -> None:
         old = load(b, at, kind)
     value = compute(b, node.op, is_signed(node.value.type), old, b.value(node.value))
     _store(b, node.place, at, kind, value)
+    _finish(b, done)
 
 
 def update_memory(b: Builder, at: Address, kind: Type, op: str, operand: Type, value: Value, *, atomic: bool) -> None:

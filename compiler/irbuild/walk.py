@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["children", "has_effect", "refers"]
+__all__ = ["binds", "children", "has_effect", "refers"]
 
 _EFFECTS = frozenset((
     tree.Discard, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
@@ -30,6 +30,11 @@ def children(node: tree.Expr) -> Iterator[tree.Expr]:
                     yield item
                 elif type(item) is tuple:  # a struct's (field, value)
                     yield item[1]
+
+
+def binds(node: tree.Expr) -> bool:
+    """Whether evaluating it assigns a variable."""
+    return isinstance(node, tree.Let) or any(binds(child) for child in children(node))
 
 
 def has_effect(node: tree.Expr) -> bool:
