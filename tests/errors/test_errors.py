@@ -68,7 +68,7 @@ def test_no_golden_text_without_its_program() -> None:
 def test_every_diagnostic_has_a_pair_and_a_page(code: str, kind: type[Diagnostic]) -> None:
     assert re.fullmatch(r"[EW]\d{4}", code)
     assert (code[0] == "W") == (kind.severity == "warning")
-    assert kind.__doc__ and "\n" in kind.__doc__, "the docstring is the page of `pybpf explain`"
-    assert explanation(kind).split("\n")[0].endswith("."), "the page starts with a sentence that sums it up"
+    assert kind.__doc__, "the docstring is the page of `pybpf explain`"
+    assert explanation(kind).split("\n\n")[0].endswith("."), "the page starts with a sentence that sums it up"
     shown = f"{kind.severity}[{code}]"
     assert any(shown in path.read_text() for path in HERE.glob("*/*.err")), f"no pair in tests/errors shows {code}"
