@@ -1,37 +1,28 @@
-"""Objects to load: C programs built by clang-19, with the specs that a compiler of typed programs would give."""
+"""Objects to load: programs/kit.py, compiled by ourselves, and what no Python says, from clang-19."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf.compiler.schema.record import Record, factory
-from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import I32, U32, U64, TextType, layout
+from pybpf import build
+from pybpf.compiler.schema.record import replace
 from pybpf.runtime import load_object
-from pybpf.stdlib.maps import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pybpf.compiler.object import Object
     from pybpf.runtime import LoadedObject
 
 SOURCES = Path(__file__).parent / "programs"
-
-
-class Compiled(Record, eq=False):
-    """What the compiler gives, as far as the runtime looks."""
-
-    elf: bytes
-    name: str
-    programs: dict[str, Any] = factory(dict)
-    maps: dict[str, MapSpec] = factory(dict)
-    globals: dict[str, GlobalSpec] = factory(dict)
 
 
 @pytest.fixture(scope="session")
@@ -61,40 +52,32 @@ def needs_root() -> None:
         pytest.skip("loading BPF programs needs root")
 
 
-EVENT = layout("Event", [("pid", U32), ("value", I32), ("number", U64), ("comm", TextType(16))])
-FLOW = layout("Flow", [("addr", U32), ("port", U32)])
+@pytest.fixture(scope="session")
+def programs() -> Any:
+    """The module programs/kit.py."""
+    spec = importlib.util.spec_from_file_location("pybpf_test_kit", SOURCES / "kit.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def specs() -> dict[str, MapSpec]:
-    """The maps of kit.bpf.c."""
-    return {
-        "hash": MapSpec("hash", KINDS["HASH"], U32, U64, 64),
-        "array": MapSpec("array", KINDS["ARRAY"], U32, I32, 8),
-        "lru": MapSpec("lru", KINDS["LRU_HASH"], U32, U64, 16),
-        "percpu": MapSpec("percpu", KINDS["PERCPU_HASH"], U32, U64, 64),
-        "slots": MapSpec("slots", KINDS["PERCPU_ARRAY"], U32, U32, 4),
-        "flows": MapSpec("flows", KINDS["HASH"], FLOW, EVENT, 32),
-        "events": MapSpec("events", KINDS["RINGBUF"], None, EVENT, 65536),
-    }
-
-
-def variables() -> dict[str, GlobalSpec]:
-    """The globals of kit.bpf.c."""
-    return {
-        "only_pid": GlobalSpec("only_pid", U32, bytes(4), True),
-        "total": GlobalSpec("total", U64, bytes(8), False),
-        "limit": GlobalSpec("limit", I32, (5).to_bytes(4, "little"), False),
-    }
+@pytest.fixture(scope="session")
+def compiled(programs: Any) -> Object:
+    names = ("enter", "raw", "on_labs", "on_labs_return", "ingress")
+    return build(*[getattr(programs, name) for name in names], name="kit")
 
 
 @pytest.fixture
-def kit(build_c: Callable[[str], bytes]) -> Compiled:
-    return Compiled(build_c("kit"), "kit", {}, specs(), variables())
+def kit(compiled: Object) -> Object:
+    """programs/kit.py compiled, with dictionaries of the test's own."""
+    return replace(compiled, maps=dict(compiled.maps), globals=dict(compiled.globals))
 
 
 @pytest.fixture
-def obj(kit: Compiled) -> Iterator[LoadedObject]:
-    """kit.bpf.c in the kernel, whose programs see this process only."""
+def obj(kit: Object) -> Iterator[LoadedObject]:
+    """The kit in the kernel, whose programs see this process only."""
     with load_object(kit, globals={"only_pid": os.getpid()}) as loaded:
         yield loaded
 

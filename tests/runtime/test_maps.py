@@ -10,7 +10,6 @@ import pytest
 
 from pybpf.runtime import LoadError, MapFull, ObjectClosed, load_object, mapops, maps
 from pybpf.runtime.maps import PerCpu
-from pybpf.runtime.structs import class_for
 
 if TYPE_CHECKING:
     from pybpf.runtime import LoadedObject
@@ -72,13 +71,14 @@ def test_errors_name_map_and_field(obj: LoadedObject) -> None:
     assert len(table) == len(flows) == 0
 
 
-def test_struct_keys_and_values(obj: LoadedObject, listing: str) -> None:
-    flows = obj["flows"]
-    flow, event = class_for(flows.spec.key), class_for(flows.spec.value)
+def test_struct_keys_and_values(obj: LoadedObject, listing: str, programs: Any) -> None:
+    flows, flow, event = obj[programs.flows], programs.Flow, programs.Event
     flows[flow(addr=1, port=80)] = event(pid=3, value=-4, number=1 << 60, comm="käse")
     assert flows[{"addr": 1, "port": 80}] == event(pid=3, value=-4, number=1 << 60, comm="käse")
     assert {key.port: value.comm for key, value in flows.items()} == {80: "käse"}
+    assert dict(flows) == {flow(addr=1, port=80): event(pid=3, value=-4, number=1 << 60, comm="käse")}
     read = flows[flow(addr=1, port=80)]
+    assert type(read) is event
     read.pid = 99
     assert flows[flow(addr=1, port=80)].pid == 3  # a copy
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pybpf.runtime import ObjectClosed, open_elf
 from pybpf.loading import trace_pipe
+from pybpf.runtime import ObjectClosed, open_elf
 from pybpf.runtime.printk import Printk, PrintkLine, parse_line
 from pybpf.runtime.tracefs import tracefs
 

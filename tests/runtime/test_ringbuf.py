@@ -32,12 +32,12 @@ def kept(count: int, start: int = 0) -> list[int]:
     return [number for number in range(start, start + count) if number % 16 != 7]
 
 
-def test_typed_events_in_order(ring: Any) -> None:
+def test_typed_events_in_order(ring: Any, programs: Any) -> None:
     assert ring.read() == []
     fire(40)
     events = ring.read()
     assert [event.number for event in events] == kept(40)
-    assert {event.pid for event in events} == {os.getpid()}
+    assert {event.pid for event in events} == {os.getpid()} and type(events[0]) is programs.Event
     assert [event.value for event in events] == [-number for number in kept(40)]
     with open("/proc/self/comm", encoding="ascii") as comm:
         assert {event.comm for event in events} == {comm.read().strip()}

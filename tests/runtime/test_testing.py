@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf.runtime import RunError
+from pybpf.runtime import RunError, open_elf
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pybpf.runtime import LoadedObject
 
 pytestmark = pytest.mark.kernel
@@ -25,8 +27,9 @@ def test_xdp(obj: LoadedObject) -> None:
     assert obj["array"][0] == 1002 and 0 < timed.ns < 100_000
 
 
-def test_syscall_program(obj: LoadedObject) -> None:
-    result = obj.programs["sum"].test(context=(37).to_bytes(8, "little") + bytes(8))
+def test_syscall_program(build_c: Callable[[str], bytes]) -> None:
+    with open_elf(build_c("kit")) as obj:
+        result = obj.programs["sum"].test(context=(37).to_bytes(8, "little") + bytes(8))
     assert result.retval == 7 and result.packet == b""
     assert int.from_bytes(result.context[8:16], "little") == 42
 
@@ -37,6 +40,11 @@ def test_raw_tracepoint(obj: LoadedObject) -> None:
     assert result.retval == 0 and obj["hash"][1] == 1
     with pytest.raises(RunError, match=r"EINVAL.*\nhelp: check the context's size"):
         program.test(context=bytes(8))
+
+
+def test_a_program_that_is_not_loaded(programs: Any) -> None:
+    assert programs.ingress.test(bytes(200)).retval == programs.XDP.PASS
+    assert programs.ingress.test(bytes(60), repeat=10).ns > 0
 
 
 def test_errors(obj: LoadedObject) -> None:
