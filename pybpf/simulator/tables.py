@@ -66,11 +66,12 @@ class Table:
 
     def put(self, key: bytes, value: bytes, flags: int = 0) -> int:
         """0, or a negative error number."""
-        found = self.entries.get(key)
-        if found is not None:
+        if key in self.entries:
             if flags & NOEXIST:
                 return -EEXIST
-            found[self._cpu()][:] = value
+            memory = self.find(key)
+            assert memory is not None
+            memory[:] = value
             return 0
         if flags & EXIST:
             return -ENOENT
