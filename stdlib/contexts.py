@@ -52,7 +52,9 @@ class Packet(Context):
         return header.at(start)
 
     def skip(self, count: int) -> bool:
-        """Move the cursor over `count` bytes; False, and no move, where the packet is too short."""
+        """Move the cursor over `count` bytes; False, and no move, where the packet is too short or `count` negative."""
+        if count < 0 or count > 0xFFFF:  # the verifier's MAX_PACKET_OFF
+            return False
         start = self.cursor
         if start + count > self.data_end:
             return False

@@ -58,11 +58,11 @@ class Inner(Struct):
     b: be32
 
 
-class Open(Struct, packed=True):
+class Open(Struct):
     pid: u32
     ret: i32
     comm: Text[L[16]]
-    path: Text[Literal[256]]
+    path: Text[Literal[64]]
     mac: Array[u8, L[6]]
     raw: Bytes[L[8]]
     inner: Inner
@@ -70,7 +70,7 @@ class Open(Struct, packed=True):
     hits: u64 = 0
 
 
-class Flow(Struct):
+class Flow(Struct, packed=True):
     src: be32
     port: be16
 
@@ -110,7 +110,7 @@ def enter(ctx: SysEnterOpenat) -> None:
     paths[1] += 1
     del paths[2]
     if 3 in paths and ctx.flags & 1:
-        printk(f"{comm()} {ctx.flags:x} {double(uid() + gid() + cpu())}")
+        printk(f"{comm()} {u32(ctx.flags):x} {double(uid() + gid() + cpu())}")
     entry = table.get(1)
     if entry is not None:
         entry.a += 1
@@ -130,7 +130,7 @@ def leave(ctx: TracepointContext) -> None:
     with opens.reserve() as event:
         if event is not None:
             event.ret = ctx.ret
-            event.path = kernel_str(ctx.filename)
+            event.path = kernel_str(ctx.ret)
             event.mac[0] = u8(ctx.ret)
     helpers.bpf_send_signal(9)
 
@@ -142,7 +142,7 @@ def blank(path: u64) -> Open:
         comm=comm(),
         path=user_str(path),
         mac=Array[u8, L[6]](),
-        raw=b"",
+        raw=b"12345678",
         inner=Inner(a=1, b=2),
         seen=True,
     )
@@ -161,11 +161,7 @@ def count(pkt: XdpContext) -> XDP:
         tcp = pkt.parse(tcphdr)
         if tcp is not None and tcp.flags() & TCP_SYN:
             return XDP.TX
-    match ip.protocol:
-        case 1 | 2:
-            return XDP.ABORTED
-        case _:
-            return XDP.PASS
+    return XDP.ABORTED if ip.protocol == 1 else XDP.PASS
 
 
 @xdp(frags=True)
