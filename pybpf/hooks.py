@@ -111,8 +111,14 @@ class Hook:
         return name, annotation_of(function, name)
 
     def wrong_context(self, function: Callable[..., Any], said: Any, wanted: str) -> DeclarationTypeError:
-        name = function.__code__.co_varnames[0] if function.__code__.co_argcount else "ctx"
-        spelled = "no parameter" if said is None and not function.__code__.co_argcount else (
+        count = function.__code__.co_argcount
+        name = function.__code__.co_varnames[0] if count else "ctx"
+        if count > 1 and self.name in ("tracepoint", "xdp"):
+            return DeclarationTypeError(
+                f"@{self.name}: {function.__name__}() takes one parameter, the context, not {count}",
+                help=f"def {function.__name__}({name}: {wanted}):",
+            )
+        spelled = "no parameter" if said is None and not count else (
             f"`{name}` without an annotation" if said is None else f"`{name}: {getattr(said, '__name__', said)}`"
         )  # fmt: skip
         return DeclarationTypeError(

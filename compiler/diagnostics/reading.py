@@ -27,11 +27,10 @@ class NotPython(Diagnostic):
     """
 
     problem: str
-    version: str
 
     code = "E0001"
     title = "{problem}"
-    label = "Python {version} can't read on from here"
+    label = "Python can't read on from here"
 
 
 class RaisedOnImport(Diagnostic):

@@ -107,15 +107,14 @@ def _not_python(error: SyntaxError | ValueError, path: str) -> Diagnostic:
 
     with open(path, encoding="utf-8", errors="replace") as text:
         source = Source(os.path.basename(path), path, text.read().split("\n"))
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if not isinstance(error, SyntaxError):
-        return NotPython(Span(source, 1, 0, 1, 0), str(error), version)
+        return NotPython(Span(source, 1, 0, 1, 0), str(error))
     line = min(max(error.lineno or 1, 1), len(source.lines))
     col = max((error.offset or 1) - 1, 0)
     end_line, end_col = error.end_lineno or line, (error.end_offset or 0) - 1
     if (end_line, end_col) <= (line, col) or end_line > len(source.lines):
         end_line, end_col = line, col
-    return NotPython(Span(source, line, col, end_line, end_col), error.msg or "invalid syntax", version)
+    return NotPython(Span(source, line, col, end_line, end_col), error.msg or "invalid syntax")
 
 
 def _raised(error: BaseException, path: str) -> Diagnostic:
