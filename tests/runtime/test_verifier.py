@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pybpf import load
+from pybpf.compiler.schema.record import replace
 from pybpf.runtime import VerifierError, load_object, open_elf
 from pybpf.runtime.verifier import Origin, explain, parse, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
+
+    from pybpf.compiler.object import Object
 
 NEW = """\
 0: R1=ctx() R10=fp0
@@ -219,3 +225,23 @@ def test_a_real_rejection_in_a_subprogram(build_c: Callable[[str], bytes]) -> No
         open_elf(build_c("nested"))
     inner, outer = caught.value.frames
     assert inner.text.strip().startswith("return *found;") and outer.text.strip().startswith("return peek(")
+
+
+@pytest.mark.kernel
+def test_a_rejection_of_our_own_program(compiled: Object, programs: ModuleType) -> None:
+    """The null check of `seen` is taken out of the bytes: the error stands on the Python line, and names `seen`."""
+    code = compiled.functions["enter"]
+    lines = inspect.getsource(programs).splitlines()
+    check = lines.index("    if seen is not None:") + 1
+    slot = next(at for at, insn in code.insns if insn.span is not None and insn.span.line == check)
+    assert code.code[slot * 8] in (0x15, 0x55)  # JEQ, JNE with an immediate
+    at = compiled.elf.index(code.code[8 * slot - 8 : 8 * slot + 8]) + 8
+    nothing = bytes([0x05, 0, 0, 0, 0, 0, 0, 0])  # goto +0
+    broken = replace(compiled, elf=compiled.elf[:at] + nothing + compiled.elf[at + 8 :])
+    with pytest.raises(VerifierError) as caught:
+        load(broken)
+    text = str(caught.value)
+    assert text.startswith("the kernel's verifier rejects `enter`: `seen` may be None here\n")
+    assert f"--> kit.py:{check + 1}:" in text and f"{check + 1} |         seen.number += 1\n" in text
+    assert "note: R0 holds `seen`: map_value_or_null(" in text
+    assert caught.value.line == check + 1 and caught.value.file == "kit.py"
