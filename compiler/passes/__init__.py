@@ -24,15 +24,16 @@ PASSES = (
     ("cfg", "unreachable, empty and straight-line blocks"),
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
+    ("loads", "what is read twice, or just written"),
     ("dce", "what nothing needs"),
 )  # fmt: skip
-ORDER = ("simplify", "slots", "simplify", "copies", "cfg", "threading", "copies", "cfg", "gvn", "dce")
+ORDER = ("simplify", "slots", "simplify", "copies", "cfg", "threading", "copies", "cfg", "gvn", "loads", "dce")
 ROUNDS = 6  # a round that still changes something after so many is the last
 
 
 def pass_named(name: str) -> Callable[[Function], bool]:
     """The pass's `run`. Unknown names are a KeyError."""
-    from pybpf.compiler.passes import cfg, copies, dce, gvn, simplify, slots, threading
+    from pybpf.compiler.passes import cfg, copies, dce, gvn, loads, simplify, slots, threading
 
     return {
         "simplify": simplify.run,
@@ -41,6 +42,7 @@ def pass_named(name: str) -> Callable[[Function], bool]:
         "cfg": cfg.run,
         "slots": slots.run,
         "gvn": gvn.run,
+        "loads": loads.run,
         "dce": dce.run,
     }[name]
 

@@ -11,12 +11,13 @@
       ret %1
 
 Branches to what can't be reached, or with one target left, become jumps; blocks that nothing reaches go; a block is
-joined with the only block that follows it and that it alone leads to; blocks of a jump only are skipped.
+joined with the only block that follows it and that it alone leads to; blocks of a jump only are skipped; blocks that
+only return the same constant are made one.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.ir.ops import Branch, Const, Jump, Unreachable
+from pybpf.compiler.ir.ops import Branch, Const, Jump, Return, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["run"]
 def run(function: Function) -> bool:
     """Tidy until nothing changes."""
     changed = False
-    while _prune(function) | _skip_empty(function) | _join(function):
+    while _prune(function) | _share_returns(function) | _skip_empty(function) | _join(function):
         changed = True
     return changed
 
@@ -53,6 +54,21 @@ def _prune(function: Function) -> bool:
                 phi.incoming = [(b, v) for b, v in phi.incoming if b in reached]
     function.blocks = [block for block in function.blocks if block in reached]
     return True
+
+
+def _share_returns(function: Function) -> bool:
+    """Keep one of the blocks that do nothing but return a certain constant."""
+    first: dict[int, Block] = {}
+    changed = False
+    for block in function.blocks[1:]:
+        last = block.ops[0]
+        if type(last) is not Return or type(last.value) is not Const:
+            continue
+        same = first.setdefault(last.value.value, block)
+        if same is not block:
+            block.ops = [Jump(same, last.span)]  # _skip_empty leads all ways past it
+            changed = True
+    return changed
 
 
 def _join(function: Function) -> bool:

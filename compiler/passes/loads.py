@@ -1,0 +1,156 @@
+"""Reads memory once, and not at all where what it holds was just written.
+
+    %1 = load.u16 [%p+12]                    %1 = load.u16 [%p+12]
+    br eq %1, 8, @a, @b                      br eq %1, 8, @a, @b
+    @b:                               =>     @b:
+      %2 = load.u16 [%p+12]                    store.32 [%p+4], %1
+      store.32 [%p+4], %2                      ret %1
+      %3 = load.u32 [%p+4]
+      ret %3
+
+What was loaded or stored is known until the next call, atomic operation, or store that may overlap; it is carried into
+blocks with a single predecessor. Stores to different slots, to different globals, and to what helpers return don't
+overlap. Other CPUs may write to maps all the while: a program that reads twice in a row can't tell.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.analysis.ranges import Ranges
+from pybpf.compiler.ir.ops import (
+    Atomic,
+    Call,
+    CallHelper,
+    Const,
+    Extend,
+    GlobalAddr,
+    Guard,
+    Load,
+    PtrAdd,
+    SlotAddr,
+    Store,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pybpf.compiler.ir.function import Block, Function
+    from pybpf.compiler.ir.ops import Op, Value
+
+    Place: TypeAlias = "tuple[object, int, int]"  # the address's origin, offset in bytes, bits
+
+__all__ = ["run"]
+
+
+class _Known:
+    """What memory is known to hold: by place, the value, and the object that the place is in."""
+
+    def __init__(self, held: dict[Place, tuple[Value, object]] | None = None) -> None:
+        self.held = dict(held) if held else {}
+
+    def forget(self, origin: object, offset: int, bits: int, whole: object) -> None:
+        """A store of these bytes has happened."""
+        end = offset + bits // 8
+        for place, (_, other) in list(self.held.items()):
+            if place[0] == origin:
+                if place[1] < end and offset < place[1] + place[2] // 8:
+                    del self.held[place]
+            elif not _apart(whole, other):
+                del self.held[place]
+
+
+def run(function: Function) -> bool:
+    """Walk the blocks in reverse postorder; a block continues where its only predecessor stopped."""
+    before = function.predecessors()
+    at_end: dict[Block, _Known] = {}
+    new: dict[Value, Value] = {}
+    ranges = Ranges()
+
+    def resolve(value: Value) -> Value:
+        return new.get(value, value)
+
+    for block in function.reverse_postorder():
+        above = before[block]
+        known = _Known(at_end[above[0]].held if len(above) == 1 else None)
+        kept: list[Op] = []
+        for op in block.ops:
+            if new:
+                op.map_args(resolve)
+            if type(op) is Load and not op.constant:
+                value = _load(op, known, ranges, kept)
+                if value is not None:
+                    new[op] = value
+                    continue
+            elif type(op) is Store:
+                origin, offset, whole = _origin(op.addr, op.offset)
+                known.forget(origin, offset, op.bits, whole)
+                known.held[origin, offset, op.bits] = (op.value, whole)
+            elif type(op) in (Call, CallHelper, Atomic):
+                known.held.clear()
+            kept.append(op)
+        block.ops = kept
+        at_end[block] = known
+    function.replace_uses(new)
+    return bool(new)
+
+
+def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | None:
+    """The value to use instead of the load; otherwise what it loads is known from now on."""
+    origin, offset, whole = _origin(op.addr, op.offset)
+    place = (origin, offset, op.bits)
+    entry = known.held.get(place)
+    if entry is None or not (entry[0].kind == op.kind or _is_null(entry[0])):
+        known.held[place] = (op, whole)
+        return None
+    value = entry[0]
+    if op.kind == "ptr":
+        if op.bits == 64 or type(value) is Load:
+            return value
+        known.held[place] = (op, whole)
+        return None
+    if op.bits == 64 or (type(value) is Load and value.bits == op.bits and value.signed == op.signed):
+        return value
+    if not op.signed and ranges.of(value)[1] < 1 << op.bits:
+        return value
+    kept.append(Extend(value, op.bits, op.signed, op.name, op.span))
+    return kept[-1]
+
+
+def _is_null(value: Value) -> bool:
+    return type(value) is Const and value.value == 0
+
+
+def _origin(addr: Value, offset: int) -> tuple[object, int, object]:
+    """(what the address counts from, bytes from there, the object it lies in).
+
+    A slot or a global is the same whichever operation makes its address, and a guard is what it guards.
+    """
+    while True:
+        if type(addr) is Guard:
+            addr = addr.value
+        elif type(addr) is PtrAdd and type(addr.offset) is Const:
+            offset += addr.offset.value
+            addr = addr.base
+        else:
+            break
+    whole = addr
+    while type(whole) in (Guard, PtrAdd):
+        whole = whole.args()[0]  # type: ignore[attr-defined]
+    return _name(addr), offset, _name(whole)
+
+
+def _name(value: Value) -> object:
+    if type(value) is SlotAddr:
+        return value.slot
+    return f"global {value.symbol}" if type(value) is GlobalAddr else value
+
+
+def _apart(one: object, two: object) -> bool:
+    """The objects are known to be different ones."""
+    kinds = [type(whole) for whole in (one, two)]
+    return (
+        one is not two
+        and one != two
+        and all(kind.__name__ in ("Slot", "str", "CallHelper") for kind in kinds)
+        and (kinds != [CallHelper, CallHelper])
+    )
