@@ -36,10 +36,5 @@ class Object(Record, eq=False):
         with open(path, "wb") as file:
             file.write(self.elf)
 
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(self.disassemble())}</pre>"
-
     def __repr__(self) -> str:
         return f"<Object {self.name}: {', '.join(self.programs)}; {len(self.elf)} bytes>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import Target
@@ -125,3 +127,9 @@ def _spec(program: Any) -> ProgramSpec:
     raise DeclarationTypeError(
         f"{name} is not a BPF program", help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"
     )
+
+
+if "IPython" in sys.modules:
+    from pybpf.notebook import register
+
+    register(Object)

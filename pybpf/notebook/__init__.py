@@ -15,12 +15,22 @@ if TYPE_CHECKING:
 
     from pybpf.listing import Listing
 
-__all__ = ["listing_html", "object_html", "program_html"]
+__all__ = ["listing_html", "object_html", "program_html", "register"]
 
 _TABLE = "border-collapse: collapse; margin: 0; width: auto"
 _CELL = "text-align: left; vertical-align: top; padding: 1px 12px 1px 0; white-space: pre; font-family: monospace"
 _RULE = "border-top: 1px solid rgba(128, 128, 128, 0.35)"
 _DIM = "opacity: 0.55"
+
+
+def register(kind: type) -> None:
+    """Let the running IPython, if there is one, show objects of the class by `object_html`."""
+    import sys
+
+    interactive = sys.modules.get("IPython.core.getipython")
+    shell = interactive.get_ipython() if interactive is not None else None
+    if shell is not None:
+        shell.display_formatter.formatters["text/html"].for_type(kind, object_html)
 
 
 def program_html(program: Any) -> str:
