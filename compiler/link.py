@@ -68,4 +68,5 @@ def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[MachineCode], 
         {spec.name: spec for spec in typed.maps},
         {spec.name: spec for spec in typed.globals},
         {code.name: code for code in machine},
+        tuple(typed.warnings),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pybpf.cli.messages import UserError
+from pybpf.cli.messages import UserError, show_diagnostics
 from pybpf.cli.options import CPU, FILE, FORMAT, SET, TARGET, settings, target_of
 from pybpf.cli.table import Command, Option
 
@@ -35,6 +35,8 @@ def run(values: dict[str, Any]) -> int:
         name = values["file"].replace("\\", "/").rpartition("/")[2]
         output = f"{name.removesuffix('.py')}.bpf.o"
     _write(output, made.elf)
+    if made.warnings:
+        show_diagnostics(made.warnings, values["format"])
     return 0
 
 
