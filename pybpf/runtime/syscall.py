@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import struct
 
 __all__ = [
@@ -25,7 +24,7 @@ _NUMBERS = {
     "s390x": (351, 331, 356),
     "ppc64le": (361, 319, 365),
 }
-_MACHINE = platform.machine()
+_MACHINE = os.uname().machine
 _BPF, _PERF_EVENT_OPEN, _MEMBARRIER = _NUMBERS.get(_MACHINE, (-1, -1, -1))
 # the same on every architecture
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
