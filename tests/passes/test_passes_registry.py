@@ -1,0 +1,65 @@
+"""The schedule: passes can be left out and watched, and are what the table says."""
+
+from __future__ import annotations
+
+import pytest
+
+from pybpf.compiler.ir.parser import parse_module
+from pybpf.compiler.ir.printer import print_module
+from pybpf.compiler.passes import ORDER, PASSES, ROUNDS, optimise, pass_named
+
+TEXT = """module "m" license "GPL"
+func f(%a: int) section ".text" {
+  slot $x size 8 align 8
+@entry:
+  %p: ptr = slot $x
+  store.64 [%p+0], 2
+  %1 = load.u64 [%p+0]
+  %2 = mul %a, %1
+  %3 = mul %a, 2
+  %4 = sub %2, %3
+  ret %4
+}
+"""
+
+
+def test_the_table_names_what_there_is() -> None:
+    assert set(ORDER) == {name for name, _ in PASSES}
+    for name, _ in PASSES:
+        run = pass_named(name)
+        assert run.__module__ == f"pybpf.compiler.passes.{name}"
+    with pytest.raises(KeyError):
+        pass_named("magic")
+
+
+def test_all_passes() -> None:
+    module = parse_module(TEXT)
+    seen: list[str] = []
+    optimise(module, observe=lambda name, function: seen.append(name))
+    assert print_module(module).endswith("@entry:\n  ret 0\n}\n")
+    assert tuple(seen[: len(ORDER)]) == ORDER
+    assert len(seen) % len(ORDER) == 0
+    assert len(seen) <= ROUNDS * len(ORDER)
+
+
+@pytest.mark.parametrize("name", sorted(set(ORDER)))
+def test_a_pass_that_is_left_out_does_not_run(name: str) -> None:
+    module = parse_module(TEXT)
+    seen: set[str] = set()
+    optimise(module, skip=(name,), observe=lambda name, function: seen.add(name))
+    assert seen == set(ORDER) - {name}
+
+
+def test_without_the_slots_and_loads_memory_stays() -> None:
+    module = parse_module(TEXT)
+    optimise(module, skip=("slots", "loads"))
+    assert "load.u64" in print_module(module)
+
+
+def test_equal_modules_optimise_alike() -> None:
+    texts = []
+    for _ in range(2):
+        module = parse_module(TEXT)
+        optimise(module)
+        texts.append(print_module(module))
+    assert texts[0] == texts[1]
