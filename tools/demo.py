@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -62,8 +63,21 @@ def offline() -> None:
     made = build(opensnoop.enter, opensnoop.leave)
     say(f"compiled: {len(made.elf)} bytes of object, programs {', '.join(made.programs)}")
     print(side_by_side(listings(made.elf)))
-    say("simulated: the same functions in plain Python, over maps in memory")
-    simulate()
+    say("simulated: the same functions in plain Python, over maps in memory, with a made-up process")
+    simulate(opensnoop)
+
+
+def simulate(opensnoop: Any) -> None:
+    """Three opens of a made-up process."""
+    from pybpf.simulator import Simulation
+
+    with Simulation(pid=4242, comm="cat") as sim:
+        for path, result in (("/etc/hostname", 3), ("/etc/passwd", 4), ("/no/such/file", -2)):
+            opensnoop.enter.simulate(filename=sim.user.put(path))
+            opensnoop.leave.simulate(ret=result)
+        print(f"{'PID':>7} {'COMM':16} {'RET':>4} PATH")
+        for e in sim[opensnoop.opens]:
+            print(f"{e.pid:7} {e.comm:16} {e.ret:4} {e.path}")
 
 
 def main() -> None:

@@ -94,7 +94,10 @@ def install(directory, extras):
     with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
         wanted = hashlib.sha256(file.read()).hexdigest() + " " + extras
     stamp = os.path.join(directory, ".prepared")
-    done = open(stamp).read().split("\n") if os.path.exists(stamp) else []
+    done = []
+    if os.path.exists(stamp):
+        with open(stamp) as file:
+            done = file.read().split("\n")
     if wanted in done:
         return
     python = os.path.join(directory, "bin", "python")
@@ -130,7 +133,7 @@ def others():
 
 def main():
     stage = sys.argv[1] if len(sys.argv) > 1 else "runtime"
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036: this file is what older ones can still read
         sys.exit(f"prepare: pybpf needs Python 3.10; {sys.executable} is {sys.version.split()[0]} (make PYTHON=...)")
     venv = os.path.join(ROOT, ".venv")
     if stage == "other":

@@ -98,7 +98,7 @@ def install() -> Image:
             del entries[name]
     image = Image(entries)
     if entries:
-        sys.meta_path.insert(0, image)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, image)
     return image
 
 
