@@ -1,12 +1,11 @@
 """The annotations of a class body, as objects or as strings, and what the strings stand for.
 
 Strings come from `from __future__ import annotations`. They are looked up in the function around the class, as it was
-when the class was made, then in the class's module.
+when the class was made, then in the class's module. Classes keep both as `__bpf_scope__`, since their module may be one
+that `sys.modules` does not know.
 """
 
 from __future__ import annotations
-
-import sys
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
 
@@ -45,18 +44,16 @@ def inherited(cls: Any) -> dict[str, tuple[Any, Any]]:
     return made
 
 
-def scope_of(frame: FrameType) -> dict[str, Any] | None:
-    """The local names of the function that runs in a frame; None at module level."""
-    return None if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+def scope_of(frame: FrameType) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The global names of a frame, and the local ones of the function that runs in it; none at module level."""
+    return frame.f_globals, {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
 
 def evaluated(cls: Any, field: str, annotation: Any) -> Any:
     """What an annotation stands for. Raises DeclarationTypeError, which names the class and the field."""
     if not isinstance(annotation, str):
         return annotation
-    scope: dict[str, Any] = cls.__dict__.get("__bpf_scope__") or {}
-    module = sys.modules.get(cls.__module__)
-    names = module.__dict__ if module is not None else {}
+    names, scope = cls.__bpf_scope__
     if annotation in scope:
         return scope[annotation]
     if annotation in names:

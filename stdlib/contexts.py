@@ -119,7 +119,7 @@ class TracepointContext(Context):
     def __init_subclass__(cls) -> None:
         cls.__bpf_scope__ = scope_of(sys._getframe(1))
 
-    __bpf_scope__: ClassVar[dict[str, Any] | None] = None
+    __bpf_scope__: ClassVar[tuple[dict[str, Any], dict[str, Any]]] = ({}, {})
 
     if TYPE_CHECKING:
 

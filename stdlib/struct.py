@@ -36,7 +36,7 @@ class _StructMeta(type):
     """Turns the annotations of a class body into slots, and the first look at `__bpf__` into a layout."""
 
     def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool = False
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool | None = None
     ) -> _StructMeta:
         own = annotated(namespace)
         if not bases:  # Struct itself
@@ -59,13 +59,15 @@ class _StructMeta(type):
         namespace["__slots__"] = tuple(own)
         namespace["__bpf_fields__"] = annotations
         namespace["__bpf_defaults__"] = fallback
-        namespace["__bpf_packed__"] = packed
+        namespace["__bpf_packed__"] = bases[0].__dict__.get("__bpf_packed__", False) if packed is None else packed
         # Names of the function around the class, for annotations that are strings.
         namespace["__bpf_scope__"] = scope_of(sys._getframe(1))
         namespace["__match_args__"] = ()
         return super().__new__(mcls, name, bases, namespace)
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool = False) -> None:
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool | None = None
+    ) -> None:
         super().__init__(name, bases, namespace)
 
     @property
@@ -78,7 +80,7 @@ class _StructMeta(type):
             made = _lay_out(cls)
             made.owner = cls
             cls.__bpf_layout__ = made
-            cls.__bpf_scope__ = None
+            type.__setattr__(cls, "__bpf_scope__", ({}, {}))  # let go of what the names held
         return made
 
 
@@ -113,7 +115,7 @@ if TYPE_CHECKING:
     class Struct(metaclass=_StructMeta):
         """Base of all structs; see the module's docstring."""
 
-        def __init_subclass__(cls, *, packed: bool = False) -> None: ...
+        def __init_subclass__(cls, *, packed: bool = ...) -> None: ...
         def __eq__(self, other: object, /) -> bool: ...
         def __hash__(self) -> int: ...
 

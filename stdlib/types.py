@@ -242,11 +242,15 @@ def why_not(annotation: object) -> str:
         return "bytes has no size; use Bytes[L[16]]"
     if annotation is float:
         return "BPF has no floating point; use an integer, scaled if need be"
-    if annotation in (list, tuple, dict, set):
-        return f"a {_spell(annotation)} has no fixed layout; use Array[u32, L[8]] or a Struct"
-    if isinstance(annotation, type) and annotation.__name__ in ("Text", "Bytes", "Array"):
-        return f"{annotation.__name__} needs its size, as in {annotation.__name__}" + (
-            "[u8, L[16]]" if annotation.__name__ == "Array" else "[L[16]]")
+    if annotation is Text or annotation is Bytes:
+        return f"{_spell(annotation)} needs its size, as in {_spell(annotation)}[L[16]]"
+    if annotation is Array:
+        return "Array needs its element and length, as in Array[u8, L[16]]"
+    origin: object = getattr(annotation, "__origin__", annotation)  # of list[int]
+    if origin is list or origin is tuple or origin is dict or origin is set:
+        return f"a {_spell(origin)} has no fixed layout; use Array[u32, L[8]] or a Struct"
+    if type(None) in getattr(annotation, "__args__", ()):
+        return "what lies in memory is always there and can't be None"
     return f"{_spell(annotation)} is not a type that BPF has a layout for"
 
 

@@ -223,7 +223,7 @@ def unknown(ctx: "Nothing") -> None: ...  # type: ignore[name-defined]  # noqa: 
         (tracepoint("sched:sched_switch"), untyped, "untyped() must take `ctx: TracepointContext`, not `ctx` with"),
         (tracepoint("sched:sched_switch"), no_parameter, "must take `ctx: TracepointContext`, not no parameter"),
         (tracepoint("sched:sched_switch"), packet, "must take `pkt: TracepointContext`, not `pkt: XdpContext`"),
-        (tracepoint("sched:sched_switch"), two, "must take `ctx: TracepointContext`"),
+        (tracepoint("sched:sched_switch"), two, "@tracepoint: two() takes one parameter, the context, not 2"),
         (xdp, packet, "@xdp: packet() must be annotated to return XDP"),
         (xdp, untyped, "@xdp: untyped() must take `ctx: XdpContext`"),
         (uprobe("c", "f"), packet, "must take `pkt: PtRegs`, not `pkt: XdpContext`"),

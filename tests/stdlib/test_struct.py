@@ -46,6 +46,10 @@ class More(Event):
     extra: u8
 
 
+class Tighter(Tight):
+    c: u32
+
+
 def made(**changes: Any) -> Event:
     given: dict[str, Any] = {"pid": 1, "ok": True, "delta": -2, "comm": "sh", "mac": [0] * 6, "inner": Inner(a=1, b=2)}
     return Event(**given | changes)
@@ -64,6 +68,7 @@ def test_layout_by_example() -> None:
     assert class_of(kind) is Event
     assert offsets(Tight) == {"a": 0, "b": 1}
     assert (Tight.__bpf__.size, Tight.__bpf__.align) == (9, 1)
+    assert (offsets(Tighter), Tighter.__bpf__.size) == ({"a": 0, "b": 1, "c": 9}, 13)
     assert offsets(More) == {**offsets(Event), "extra": 48}
 
 
@@ -165,6 +170,13 @@ def test_annotations_find_the_names_around_the_class() -> None:
         wide: width  # type: ignore[valid-type]
 
     assert [(field.name, str(field.type)) for field in Uses.__bpf__.fields] == [("local", "Local"), ("wide", "u32")]
+
+
+def test_annotations_find_the_names_of_a_module_that_nobody_imported() -> None:
+    text = "from __future__ import annotations\nfrom pybpf import Struct, u16 as short\nclass S(Struct): x: short\n"
+    module: dict[str, Any] = {"__name__": "json"}  # the name of another module, as a user's file may have
+    exec(text, module)
+    assert str(module["S"].__bpf__.fields[0].type) == "u16"
 
 
 def test_coercions_wrap_as_a_store_does() -> None:

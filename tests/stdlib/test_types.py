@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 
 import pytest
 from hypothesis import given
@@ -101,10 +101,14 @@ def test_enums_are_laid_out_as_in_c() -> None:
     assert types.enum_type(Wide).base == IntType(64)
 
 
+OPTIONAL: Any = Optional[types.u8]  # noqa: UP045
+
+
 def test_annotations_without_a_layout() -> None:
     for annotation, says in (
         (int, "no width"), (str, "Text"), (bytes, "Bytes"), (float, "floating"), (list, "Array"), (object, "object"),
-        (Text, r"Text\[L\[16\]\]"), (Array, r"Array\[u8, L\[16\]\]"), (3, "3"),
+        (Text, r"Text\[L\[16\]\]"), (Array, r"Array\[u8, L\[16\]\]"), (3, "3"), (list[int], "a list has no fixed"),
+        (OPTIONAL, "can't be None"),
     ):  # fmt: skip
         assert types.type_of(annotation) is None
         with pytest.raises(AssertionError, match=says):
