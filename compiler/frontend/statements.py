@@ -121,7 +121,7 @@ def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
 
 def fall_off(checker: Checker) -> list[tree.Stmt]:
     """The end of the body is reached: the function returns None."""
-    declared = checker.result_slot.declared
+    declared = checker.session.program.returns if checker.is_program else checker.result_slot.declared
     span = checker.end_span()
     if declared is not None and not isinstance(declared, (NoneType, OptionalType)):
         checker.report(errors.MissingReturn(span, checker.node.name, kinds.spell(declared)))
