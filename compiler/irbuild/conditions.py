@@ -38,7 +38,7 @@ def _operands(b: Builder, node: tree.Compare) -> tuple[str, Value, Value]:
 def _unswapped(b: Builder, lhs: Value, rhs: Value) -> tuple[Value, Value]:
     """Operands of == and !=. A number just read from network order is compared as it lies in memory, with the constant
     swapped instead, or with the other number as it lies in memory."""
-    if type(lhs) is Const:
+    if type(lhs) is Const and type(rhs) is not Const:
         rhs, lhs = _unswapped(b, rhs, lhs)
         return lhs, rhs
     if type(lhs) is ops.Swap and _is_raw(lhs):
