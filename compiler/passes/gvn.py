@@ -11,6 +11,7 @@ An operation is replaced by an equal one that dominates it: pure operations, and
 not where a branch between the two has tested what they are computed from: to the verifier the second one is narrower,
 and an access behind the branch may depend on that.
 
+The context's fields are constant unless the function hands the context to a helper, which may move the packet.
 Addresses of slots, maps and globals cost a register less when they are made again where they are used, so they are
 shared only within a block and up to the next call.
 """
@@ -41,7 +42,7 @@ ADDRESSES = (ops.SlotAddr, ops.MapAddr, ops.GlobalAddr, ops.FuncAddr)
 def run(function: Function) -> bool:
     """Walk the dominator tree; an operation is known to the blocks below its own."""
     tree = dominators(function)
-    state = _Numbering()
+    state = _Numbering(_lends_context(function))
     stack: list[tuple[Block, bool]] = [(tree.order[0], False)]
     while stack:
         block, done = stack.pop()
@@ -55,8 +56,19 @@ def run(function: Function) -> bool:
     return bool(state.new)
 
 
+def _lends_context(function: Function) -> bool:
+    """A function that is given the context may change it: move the packet, resize it."""
+    return any(
+        type(value) is ops.Param and value.kind == "ptr"
+        for op in function.ops()
+        if type(op) in (ops.Call, ops.CallHelper)
+        for value in op.args()
+    )
+
+
 class _Numbering:
-    def __init__(self) -> None:
+    def __init__(self, context_changes: bool) -> None:
+        self.context_changes = context_changes
         self.number: dict[Value, int] = {}
         self.first: dict[Key, tuple[Op, int]] = {}  # and how many values had been tested before it
         self.tested: list[Value] = []  # by the branches on the way down the dominator tree
@@ -145,7 +157,7 @@ def _binary(state: _Numbering, op: ops.Binary) -> Key:
 
 
 def _load(state: _Numbering, op: ops.Load) -> Key | None:
-    if not op.constant:
+    if not op.constant or (state.context_changes and type(op.addr) is ops.Param):
         return None
     return "load", state.of(op.addr), op.offset, op.bits, op.signed, op.kind
 
