@@ -79,11 +79,11 @@ def load_failure(
         program = next((name for name, log in logs.items() if log), "")
     log = logs.get(program, "")
     if log.strip():
-        report = verifier.parse(log)
 
         def at(insn: int) -> Origin | None:
             return origin(program, insn) if origin is not None else None
 
+        report = verifier.locate(verifier.parse(log), at)
         return VerifierError(program, log, report, verifier.render(program, report, at))
     text = "\n".join(said)
     if program:

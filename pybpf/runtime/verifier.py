@@ -20,12 +20,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.schema.record import Record, factory
+from pybpf.compiler.schema.record import Record, factory, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Origin", "VerifierFrame", "VerifierReport", "explain", "parse", "render"]
+__all__ = ["Origin", "VerifierFrame", "VerifierReport", "explain", "locate", "parse", "render"]
 
 
 class Origin(Record):
@@ -167,6 +167,15 @@ def parse(log: str) -> VerifierReport:
         frames.append(VerifierFrame(*place, insn))
     frames += reversed(reader.calls)
     return VerifierReport(message, insn, text, tuple(frames), reader.registers, reader.sections, reader.processed)
+
+
+def locate(report: VerifierReport, origin: Callable[[int], Origin | None]) -> VerifierReport:
+    """The report with its frames as the compiler knows them: older kernels don't give file and line."""
+    frames = []
+    for frame in report.frames or ((VerifierFrame("", 0, "", report.insn),) if report.insn >= 0 else ()):
+        known = origin(frame.insn) if frame.insn >= 0 else None
+        frames.append(VerifierFrame(known.file, known.line, known.text, frame.insn) if known is not None else frame)
+    return replace(report, frames=tuple(frame for frame in frames if frame.line or frame.text))
 
 
 # ---------------------------------------------------------------------- plain words
