@@ -294,9 +294,9 @@ class _Builder(Transformer[Token, Any]):
         ]  # fmt: skip
         variables = [
             GlobalSpec(
-                symbol, named(type), bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]), bool(c)
+                symbol, named(kind), bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]), bool(c)
             )
-            for _, symbol, type, c, init in those("global")
+            for _, symbol, kind, c, init in those("global")
         ]
         functions = [i.finish(named) for i in items if type(i) is _Function]
         return Module(functions, maps, variables, license, name)
