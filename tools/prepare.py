@@ -133,7 +133,7 @@ def others():
 
 def main():
     stage = sys.argv[1] if len(sys.argv) > 1 else "runtime"
-    if sys.version_info < (3, 10):  # noqa: UP036: this file is what older ones can still read
+    if sys.version_info < (3, 10):  # noqa: UP036 (older ones can read this file)
         sys.exit(f"prepare: pybpf needs Python 3.10; {sys.executable} is {sys.version.split()[0]} (make PYTHON=...)")
     venv = os.path.join(ROOT, ".venv")
     if stage == "other":

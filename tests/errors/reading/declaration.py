@@ -1,3 +1,4 @@
+# python >= 3.11
 from pybpf import Array, L, Struct, u8
 
 
