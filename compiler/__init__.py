@@ -42,9 +42,9 @@ def compile(
     of the declared ones. `observe` is called with the name and the value of every stage, before the next one begins; the
     value may change afterwards. Raises CompileError with everything that is wrong.
     """
-    from pybpf.compiler.codegen import compile_function
     from pybpf.compiler.elf.writer import write_object
     from pybpf.compiler.frontend import check, parse
+    from pybpf.compiler.generate import generate
     from pybpf.compiler.irbuild import build
     from pybpf.compiler.link import finish, link
     from pybpf.compiler.passes import optimise
@@ -58,7 +58,7 @@ def compile(
     see("ir:before", module)
     optimise(module, observe=lambda name, function: see(f"ir:after-{name}", function))  # SSA, as it should run
     see("ir", module)
-    machine = [compile_function(function, target.cpu) for function in module.functions]  # instructions, registers allocated
+    machine = generate(module, target)  # instructions, registers allocated
     see("asm", machine)
     model = link(module, typed, machine, initial)  # everything that goes into the object
     see("model", model)

@@ -10,27 +10,25 @@ from pybpf.compiler.schema.specs import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec
     from pybpf.program import Program
 
-__all__ = ["STAGES", "Object", "build", "check", "emit"]
+__all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "specs_of"]
 
 STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:after-PASS, for each pass
 
 
-def build(
-    *programs: Program[..., Any], target: Target | None = None, name: str = "", **consts: Any
-) -> Object:
+def build(*programs: Program[..., Any], target: Target | None = None, name: str = "", **consts: Any) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
     `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user needs
     to see; DeclarationError (a TypeError or ValueError) for values that no global takes.
     """
-    return _compile(programs, target, name, consts, None)
+    return compile_specs(specs_of(programs), target, name, consts)
 
 
 def check(*programs: Program[..., Any], target: Target | None = None) -> list[Diagnostic]:
@@ -38,7 +36,7 @@ def check(*programs: Program[..., Any], target: Target | None = None) -> list[Di
     from pybpf.compiler.diagnostics.base import CompileError
 
     try:
-        return list(_compile(programs, target, "", {}, None).warnings)
+        return list(compile_specs(specs_of(programs), target, "", {}).warnings)
     except CompileError as error:
         return error.diagnostics
 
@@ -51,7 +49,7 @@ def emit(stage: str, *programs: Program[..., Any], target: Target | None = None,
         if name == stage:
             seen[getattr(value, "name", "")] = _print(name, value)
 
-    made = _compile(programs, target, "", consts, observe)
+    made = compile_specs(specs_of(programs), target, "", consts, observe)
     if stage == "btf":
         from pybpf.compiler.elf.dump import dump_types
 
@@ -82,18 +80,15 @@ def _print(stage: str, value: Any) -> str:
     return print_function(value) if stage.startswith("ir:after-") else print_module(value)
 
 
-def _compile(
-    programs: tuple[Program[..., Any], ...],
+def compile_specs(
+    specs: Sequence[ProgramSpec],
     target: Target | None,
     name: str,
     consts: Mapping[str, Any],
-    observe: Callable[[str, Any], None] | None,
+    observe: Callable[[str, Any], None] | None = None,
 ) -> Object:
+    """Compile declared programs; the other functions here, and `load`, are this one with something around it."""
     from pybpf.compiler import compile
-
-    specs = [_spec(program) for program in programs]
-    if not specs:
-        raise DeclarationTypeError("build() needs a program", help="pass decorated functions: build(enter, leave)")
 
     def initial(spec: GlobalSpec) -> bytes:
         if spec.name not in consts:
@@ -112,21 +107,31 @@ def _compile(
     return made
 
 
-def _spec(program: Any) -> ProgramSpec:
+def specs_of(programs: Sequence[Any]) -> list[ProgramSpec]:
+    """What the programs declare. Raises CompileError with all that is wrong at their hooks; DeclarationTypeError."""
     from pybpf.program import Program
 
-    if isinstance(program, Program):
+    if not programs:
+        raise DeclarationTypeError("no program is given", help="pass decorated functions, as in build(enter, leave)")
+    specs, wrong = [], []
+    for program in programs:
+        if not isinstance(program, Program):
+            name = getattr(program, "__name__", repr(program))
+            raise DeclarationTypeError(
+                f"{name} is not a BPF program",
+                help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}",
+            )
         try:
-            return program.__bpf__
+            specs.append(program.__bpf__)
         except DeclarationError as error:
-            from pybpf.compiler.diagnostics.base import CompileError
             from pybpf.compiler.diagnostics.blame import decorated
 
-            raise CompileError([decorated(error, program.function)]) from None
-    name = getattr(program, "__name__", repr(program))
-    raise DeclarationTypeError(
-        f"{name} is not a BPF program", help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"
-    )
+            wrong.append(decorated(error, program.function))
+    if wrong:
+        from pybpf.compiler.diagnostics.base import CompileError
+
+        raise CompileError(wrong)
+    return specs
 
 
 if "IPython" in sys.modules:

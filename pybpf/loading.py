@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.building import Object
-    from pybpf.compiler.schema.specs import Target
+    from pybpf.compiler.schema.specs import ProgramSpec, Target
     from pybpf.program import Program
     from pybpf.runtime.object import LoadedObject
     from pybpf.runtime.printk import Printk
@@ -19,19 +19,19 @@ __all__ = ["load", "trace_pipe", "wait"]
 def load(
     *programs: Program[..., Any] | Object, target: Target | None = None, log_level: int = 0, **consts: Any
 ) -> LoadedObject:
-    """Compile programs (or take one compiled Object) and load them into this machine's kernel; use it as a `with` block.
+    """Compile programs for this machine's kernel (or take one compiled Object), and load them; use it as a `with` block.
 
     `consts` set `const()`s and `var()`s, by name. `log_level` 1 or 2 keeps the verifier's log of programs that load.
     Raises CompileError for a program that is refused here; VerifierError, with the Python line, for one that the kernel
     refuses; NotPermitted or NoBpf, which say what would help.
     """
-    from pybpf.building import Object, build
+    from pybpf.building import Object, compile_specs, specs_of
     from pybpf.runtime.object import load_object
 
     if len(programs) == 1 and isinstance(programs[0], Object):
         made = programs[0]
     else:
-        made = build(*programs, target=target)  # type: ignore[arg-type]
+        made = compile_specs([_as_it_is_here(spec) for spec in specs_of(programs)], target, "", {})
 
     def origin(program: str, slot: int) -> Origin | None:
         return _origin(made, program, slot)
@@ -39,11 +39,27 @@ def load(
     return load_object(made, globals=consts, log_level=log_level, origin=origin)
 
 
+def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:
+    """A tracepoint's program with the fields where this kernel has them, which other kernels may have elsewhere."""
+    if spec.attach.get("kind") != "tracepoint" or spec.context is None:
+        return spec
+    from pybpf.compiler.schema.record import replace
+    from pybpf.runtime.errors import NotPermitted
+    from pybpf.runtime.tracefs import event_format
+    from pybpf.stdlib.tracepoints import context_of
+
+    category, event = spec.attach["category"], spec.attach["event"]
+    try:
+        text = event_format(category, event)
+    except NotPermitted:  # loading will say what is missing
+        return spec
+    return replace(spec, context=context_of(category, event, spec.context.owner, text))
+
+
 def _origin(made: Object, program: str, slot: int) -> Origin | None:
     """Where instruction slot `slot` of a program, as the kernel counts, comes from; None where it comes from nowhere."""
-    from pybpf.runtime.verifier import Origin
-
     from pybpf.compiler.codegen.names import variables_at
+    from pybpf.runtime.verifier import Origin
 
     code = made.functions.get(program)
     if code is None:

@@ -80,12 +80,16 @@ class UnknownTracepoint(DeclarationValueError):
         super().__init__(f"there is no tracepoint `{name}`", label="not found", help=help)
 
 
-def context_of(category: str, event: str, owner: Any) -> ContextSpec:
+def context_of(category: str, event: str, owner: Any, format: str = "") -> ContextSpec:
     """The context of a tracepoint, for a parameter annotated with `owner` (TracepointContext or a subclass).
 
-    Raises UnknownTracepoint; DeclarationTypeError where the annotations of a subclass don't fit the format.
+    `format` is the text of its `format` file, if that is to be believed instead of the bundled table. Raises
+    UnknownTracepoint; DeclarationTypeError where the annotations of a subclass don't fit the format.
     """
-    fields = bundled(category, event)
+    if format:
+        fields: list[CtxField] | None = [_field(item) for item in parse_format(format, category == "syscalls")]
+    else:
+        fields = bundled(category, event)
     if fields is None:
         fields = live(category, event)
     if fields is None:
