@@ -31,4 +31,7 @@ def main(seconds: float | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else None)
+    try:
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else None)
+    except KeyboardInterrupt:
+        pass

@@ -12,6 +12,9 @@ def hello(ctx: TracepointContext) -> None:
 
 
 if __name__ == "__main__":
-    with load(hello).attach():
-        for line in trace_pipe():
-            print(line)
+    try:
+        with load(hello).attach():
+            for line in trace_pipe():
+                print(line)
+    except KeyboardInterrupt:
+        pass
