@@ -52,7 +52,7 @@ def ours(root: Path) -> Iterator[tuple[str, Path]]:
     """(path inside the package, file) of everything that users need."""
     for folder, inside in PARTS.items():
         for path in sorted((root / folder).rglob("*")):
-            wanted = path.suffix in (".py", ".pyi", ".lark") or path.name == "py.typed" or path.parent.name == "data"
+            wanted = path.suffix in (".py", ".pyi", ".lark") or path.name == "py.typed" or "data" in path.parts
             if path.is_file() and wanted and "__pycache__" not in path.parts:
                 inner = path.relative_to(root / folder)
                 if folder != "pybpf" or inner.parts[0] not in ("compiler", "stdlib"):  # those are the symlinks
