@@ -91,6 +91,8 @@ def errno_name(code: int) -> str:
     code = abs(code)
     if code == 524:  # include/linux/errno.h, not in the C library
         return "ENOTSUPP (not supported by the kernel)"
+    if code == errno.EOPNOTSUPP:  # Python calls it by its other name
+        return f"EOPNOTSUPP ({os.strerror(code)})"
     return f"{errno.errorcode.get(code, code)} ({os.strerror(code)})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.specs import MapKind
 
-__all__ = ["READABLE", "map_kind", "program_type"]
+__all__ = ["READABLE", "UNKNOWN_TO_OLD_LIBRARIES", "map_kind", "program_type"]
 
 _MAPS = [
     "UNSPEC", "HASH", "ARRAY", "PROG_ARRAY", "PERF_EVENT_ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "STACK_TRACE",
@@ -27,6 +27,9 @@ _PROGRAMS = [
     "RAW_TRACEPOINT_WRITABLE", "CGROUP_SOCKOPT", "TRACING", "STRUCT_OPS", "EXT", "LSM", "SK_LOOKUP", "SYSCALL",
     "NETFILTER",
 ]  # fmt: skip
+
+# Section -> program type and attach type, where libbpf 1.1 knows none and we attach without it: TCX.
+UNKNOWN_TO_OLD_LIBRARIES = {"tcx/ingress": (3, 46), "tcx/egress": (3, 47)}
 
 
 def map_kind(number: int) -> MapKind:

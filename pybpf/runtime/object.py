@@ -21,7 +21,7 @@ from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
 from pybpf.compiler.schema.types import BytesType, size_of
 from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
-from pybpf.runtime.kinds import READABLE, map_kind
+from pybpf.runtime.kinds import READABLE, UNKNOWN_TO_OLD_LIBRARIES, map_kind
 from pybpf.runtime.libbpf import OpenOpts, library, messages
 from pybpf.runtime.loading import LogBuffers, load_failure
 from pybpf.runtime.maps import LoadedMap
@@ -29,7 +29,7 @@ from pybpf.runtime.program import LoadedProgram
 from pybpf.runtime.ringbuf import LoadedRingBuffer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from typing_extensions import Self
 
@@ -81,10 +81,18 @@ def load_object(
 
 
 def open_elf(
-    elf: bytes, name: str = "object", *, globals: Mapping[str, Any] | None = None, log_level: int = 0
+    elf: bytes,
+    name: str = "object",
+    *,
+    only: Collection[str] | None = None,
+    globals: Mapping[str, Any] | None = None,
+    log_level: int = 0,
 ) -> LoadedObject:
-    """Load any BPF object file's bytes. Without declarations, keys, values, events and globals are bytes."""
-    return LoadedObject(elf, name, {}, {}, {}, globals or {}, log_level, None)
+    """Load any BPF object file's bytes. Without declarations, keys, values, events and globals are bytes.
+
+    `only` names the programs to load (all whose section does not start with `?`, if None).
+    """
+    return LoadedObject(elf, name, {}, {}, {}, globals or {}, log_level, None, only)
 
 
 class LoadedObject:
@@ -103,6 +111,7 @@ class LoadedObject:
         values: Mapping[str, Any],
         log_level: int,
         origin: Callable[[str, int], Origin | None] | None,
+        only: Collection[str] | None = None,
     ) -> None:
         self._symbols = variables.symbols(elf)
         self._codecs = variables.codecs(self._symbols, globals)
@@ -118,6 +127,7 @@ class LoadedObject:
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._elf = elf  # libbpf may refer to it
+        self._only = only
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
         try:
@@ -150,6 +160,7 @@ class LoadedObject:
         lib = library()
         for size in _LOG_SIZES:
             self._handle = self._open()
+            self._select()
             variables.initialise(values, self._symbols, self._codecs, self._section_memory)
             with LogBuffers(list(self._each("program")), size, log_level) as buffers:
                 with messages() as said:
@@ -166,6 +177,23 @@ class LoadedObject:
             if result != -28 or size == _LOG_SIZES[-1]:  # ENOSPC: the log was cut
                 raise load_failure(self.name, -result, said, logs, types, origin)
         raise AssertionError("the last size raises")
+
+    def _select(self) -> None:
+        """Leave out the programs that were not asked for, and give a type to those that an old libbpf has none for."""
+        lib = library()
+        for program in self._each("program"):
+            known = UNKNOWN_TO_OLD_LIBRARIES.get(self._string(lib.bpf_program__section_name(program)).lstrip("?"))
+            if known is not None and not lib.bpf_program__type(program):
+                lib.bpf_program__set_type(program, known[0])
+                lib.bpf_program__set_expected_attach_type(program, known[1])
+        if self._only is None:
+            return
+        names = {self._string(lib.bpf_program__name(program)): program for program in self._each("program")}
+        for name in self._only:
+            if name not in names:
+                raise LoadError(f"the object has no program {name!r}", variables.close_match(name, names))
+        for name, program in names.items():
+            lib.bpf_program__set_autoload(program, name in self._only)
 
     def _each(self, what: str, handle: int | None = None) -> Iterator[int]:
         """libbpf's programs or maps, in its order."""

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf.runtime import AttachError, NotPermitted, ObjectClosed, PybpfError, binaries, load_object, tracefs
+from pybpf.runtime import (
+    AttachError,
+    LoadError,
+    NotPermitted,
+    ObjectClosed,
+    PybpfError,
+    binaries,
+    load_object,
+    open_elf,
+    tracefs,
+)
 from pybpf.runtime.errors import missing_capabilities
 
 if TYPE_CHECKING:
@@ -171,6 +181,51 @@ def test_xdp_errors(obj: LoadedObject, network: Any) -> None:
         program.attach("lo", mode="native")
 
 
+def others(build_c: Callable[[str], bytes], name: str) -> LoadedObject:
+    """One program of others.bpf.c."""
+    only_pid = os.getpid().to_bytes(4, "little")
+    return open_elf(build_c("others"), "others", only=[name], globals={"only_pid": only_pid})
+
+
+def test_what_libbpf_attaches(build_c: Callable[[str], bytes]) -> None:
+    """BTF tracepoints: no attacher of our own."""
+    with others(build_c, "btf_event") as obj:
+        assert list(obj.programs) == ["btf_event"]
+        with obj.attach():
+            (link,) = obj.links
+            assert (link.kind, link.target) == ("tp_btf", "sys_enter") and link.fd > 0
+            os.getppid()
+        os.getppid()
+        assert int.from_bytes(obj["seen"], "little") == 1 and not link.attached
+        with pytest.raises(AttachError, match="unknown option 'target'\nhelp: it takes none"):
+            obj.programs["btf_event"].attach("sys_exit")
+        obj.attach()
+    assert not link.attached
+
+
+def test_what_nothing_attaches(build_c: Callable[[str], bytes]) -> None:
+    refused = pytest.raises(AttachError, match=r"attaching 'unattachable' to cgroup_skb/egress: EOPNOTSUPP")
+    with others(build_c, "unattachable") as obj, refused:
+        obj.attach()
+    with pytest.raises(LoadError, match="no program 'cuont'\nhelp: did you mean 'count'"):
+        others(build_c, "cuont")
+
+
+def test_tcx_in_a_namespace(build_c: Callable[[str], bytes], network: Any) -> None:
+    with others(build_c, "count") as obj:
+        try:
+            link = obj.programs["count"].attach("right", netns=network.name)
+        except AttachError as error:
+            assert "TCX needs Linux 6.6" in str(error)
+            pytest.skip("this kernel has no TCX")
+        with link:
+            network.send(3)
+            assert int.from_bytes(obj["packets"], "little") >= 3 and link.kind == "tcx/ingress"
+        count = obj["packets"]
+        network.send(1)
+        assert obj["packets"] == count
+
+
 def test_attaching_all_or_nothing(obj: LoadedObject) -> None:
     with pytest.raises(AttachError, match="'ingress': to which interface"):
         obj.attach()
@@ -199,8 +254,6 @@ def test_detaching_after_close(kit: Any) -> None:
 
 
 def test_what_this_kernel_forbids(build_c: Callable[[str], bytes]) -> None:
-    from pybpf.runtime import open_elf
-
     try:
         open_elf(build_c("forbidden")).close()
     except NotPermitted as error:
