@@ -11,6 +11,7 @@ memory.py       addresses; loads and stores by width, byte order and space; copy
 aggregates.py   building structs, text and bytes in place
 places.py       fields, elements, globals, context fields
 maps.py         map operations; ringbuf.py: ring buffers; calls.py: helpers, inlining, printk; texts.py: comparing text
+tails.py        texts from memory that others wrote
 kernel.py       the helpers that lowering itself calls
 walk.py         questions about expressions
 """

@@ -30,6 +30,7 @@ from pybpf.compiler.irbuild.memory import (
     store_bits,
     write_bytes,
 )
+from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
 from pybpf.compiler.irbuild.walk import has_effect, refers
 from pybpf.compiler.schema.types import PtrType, Space, TextType, Type, is_aggregate, size_of
 
@@ -63,7 +64,7 @@ def in_memory(b: Builder, node: tree.Expr, kind: Type, name: str) -> Value:
         from pybpf.compiler.irbuild.places import address_of
 
         at = address_of(b, node)
-        if at.space in (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL):
+        if is_tidy(at.space) and size_of(pointee(node)) == size_of(kind):
             return pointer(b, at)
         to = slot_at(b, name, size_of(kind), temporary=True)
         _copy(b, to, at, kind, pointee(node))
@@ -128,6 +129,8 @@ def _copy(b: Builder, to: Address, source: Address, kind: Type, source_kind: Typ
     copy(b, to, source, min(size, given))
     if given < size:
         clear(b, field_at(to, given), size - given)
+    if not is_tidy(source.space) and to.space != Space.RINGBUF:
+        clear_tails(b, to, source_kind if given < size else kind)
 
 
 def _fill(b: Builder, to: Address, node: tree.Fill) -> None:

@@ -232,6 +232,9 @@ class Builder:
             return Cell(f"{name}.present" if name else ""), Cell(name, kind_of(type))
         return (Cell(name, kind_of(type)),)
 
+    def new_cell(self, name: str) -> Cell:
+        return Cell(name)
+
     def write(self, cells: tuple[Cell, ...], lowered: Lowered) -> None:
         values = lowered if isinstance(lowered, tuple) else (lowered,)
         for cell, value in zip(cells, values):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema import types
 
 __all__ = [
-    "Address", "clear", "copy", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
+    "Address", "clear", "copy", "each", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
     "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "write_bytes",
 ]  # fmt: skip
 
@@ -188,7 +188,7 @@ def clear(b: Builder, at: Address, size: int) -> None:
         def step(offset: Value) -> None:
             b.store(b.emit(ops.PtrAdd(at.base, offset, "", b.span)), at.offset, 64, Const(0))
 
-        _each_word(b, whole, step)
+        each(b, whole, 8, step)
         clear(b, field_at(at, whole), size - whole)
         return
     for offset, width in pieces(b, size, at):
@@ -218,15 +218,15 @@ def copy(b: Builder, to: Address, source: Address, size: int) -> None:
             word = b.load(b.emit(ops.PtrAdd(source.base, offset, "", b.span)), source.offset, 64)
             b.store(b.emit(ops.PtrAdd(to.base, offset, "", b.span)), to.offset, 64, word)
 
-        _each_word(b, whole, step)
+        each(b, whole, 8, step)
         copy(b, field_at(to, whole), field_at(source, whole), size - whole)
         return
     for offset, width in pieces(b, size, to, source):
         b.store(to.base, to.offset + offset, 8 * width, b.load(source.base, source.offset + offset, 8 * width))
 
 
-def _each_word(b: Builder, size: int, step: Callable[[Value], None]) -> None:
-    """Run `step` with the offset of each 8-byte word below `size`, in a loop that the verifier can count."""
+def each(b: Builder, size: int, width: int, step: Callable[[Value], None]) -> None:
+    """Run `step` with the offset of each `width` bytes below `size`, in a loop that the verifier can count."""
     counter = b.new_cells(U64)
     head, body, after = b.new_block("words"), b.new_block("word"), b.new_block("words.done")
     b.write(counter, Const(0))
@@ -236,7 +236,7 @@ def _each_word(b: Builder, size: int, step: Callable[[Value], None]) -> None:
     b.test("ult", offset, Const(size), body, after)
     b.start(body)
     step(b.guard(offset, "int"))
-    b.write(counter, b.emit(ops.Binary("add", offset, Const(8), 64, "", b.span)))
+    b.write(counter, b.emit(ops.Binary("add", offset, Const(width), 64, "", b.span)))
     b.jump(head)
     b.variables.seal(head)
     b.start(after)

@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.schema.specs import CtxField
 
 __all__ = [
     "address_of", "bounded", "cast", "ctx_load", "ptr_offset", "read_place", "store_statement", "unwrap_reference",
@@ -87,8 +88,37 @@ def _element(b: Builder, node: tree.Index) -> Address:
         offset = compute(b, "<<" if by_shift else "*", False, index, Const(amount))
     else:
         offset = index
-    inside = b.emit(ops.PtrAdd(base.base, offset, "", b.span))
+    inside: Value = b.emit(ops.PtrAdd(base.base, offset, "", b.span))
+    if base.space == Space.PACKET:
+        inside = _inside_packet(b, inside, base.offset + step)
     return Address(inside, base.offset, base.space, min(base.align, step & -step))
+
+
+def _inside_packet(b: Builder, at: Value, size: int) -> Value:
+    """`at` behind a check that `size` bytes there lie inside the packet.
+
+    They do, since the header around them does; but the verifier forgets what was checked of a packet address when a
+    variable is added to it.
+    """
+    there, beyond = b.new_block("inside"), b.new_block("beyond")
+    b.test("ule", b.add_to(at, size), _packet_end(b), there, beyond)
+    b.start(beyond)
+    b.fail()
+    b.start(there)
+    return b.guard(at)
+
+
+def _packet_end(b: Builder) -> Value:
+    context = b.program.context
+    assert context is not None
+    field = next(field for field in context.fields if field.role == "packet_end")
+    return _context_pointer(b, field)
+
+
+def _context_pointer(b: Builder, field: CtxField) -> Value:
+    op = ops.Load(b.context, field.offset, 8 * field.size, False, "ptr", True, field.name, b.span)
+    b.context_loads.append(b.emit(op))
+    return op
 
 
 _LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
@@ -210,9 +240,7 @@ def ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
         offset = b.emit(ops.Binary("and", place, Const(0xFFFF), 64, "", b.span))
         return b.emit(ops.PtrAdd(b.context, offset, field.name, b.span))
     if field.role or (isinstance(field.type, PtrType) and field.type.space == Space.TRUSTED):
-        op = ops.Load(b.context, field.offset, 8 * field.size, False, "ptr", True, field.name, b.span)
-        b.context_loads.append(b.emit(op))
-        return op
+        return _context_pointer(b, field)
     return _plain_ctx_load(b, node)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybpf.compiler.frontend import ranges, tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
@@ -13,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
 
@@ -78,8 +78,8 @@ def _finish_loop(b: Builder, orelse: Sequence[tree.Stmt], other: Block, after: B
 def for_range(b: Builder, node: tree.ForRange) -> None:
     """A test in front of the loop (none, if the first iteration is certain), and one behind each iteration.
 
-    The iteration has a counter of its own. Where adding the step might overflow, the loop ends by comparing what is
-    left with the step instead of comparing the counter with the stop once more.
+    The iteration has a counter of its own. Where adding the step might overflow, a second test sees that it did. (The
+    first is what the verifier counts iterations by; where the start is constant it decides the second by itself.)
     """
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
@@ -100,27 +100,37 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     _go(b, again)
     b.start(again)
     b.span = node.span
-    if abs(node.step) == 1 or (type(stop) is Const and _no_overflow(stop, node.step, signed)):
-        following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+    following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+    if abs(node.step) == 1 or _fits(node):
         b.test(pred, following, stop, onward, other)
-        b.start(onward)
     else:
-        left = (stop, index) if node.step > 0 else (index, stop)
-        rest = b.emit(ops.Binary("sub", *left, 64, "", b.span))
-        b.test("ugt", rest, Const(abs(node.step)), onward, other)
-        b.start(onward)
-        following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+        whole = b.new_block("next.whole")
+        b.test(pred, following, stop, whole, other)
+        b.start(whole)
+        b.test(("s" if signed else "u") + ("gt" if node.step > 0 else "lt"), following, index, onward, other)
+    b.start(onward)
     b.write(counter, following)
     b.jump(body)
     b.variables.seal(body)
     _finish_loop(b, node.orelse, other, after)
 
 
-def _no_overflow(stop: Const, step: int, signed: bool) -> bool:
-    """Whether a counter that is before `stop` can take one more step within 64 bits."""
-    limit = stop.value if signed else stop.value & (1 << 64) - 1
-    low, high = (-(1 << 63), (1 << 63) - 1) if signed else (0, (1 << 64) - 1)
-    return low <= limit + step - (1 if step > 0 else -1) <= high
+def _fits(node: tree.ForRange) -> bool:
+    """Whether the counter can take a step from in front of any stop without leaving 64 bits."""
+    low, high = _interval(node.stop)
+    limits = ranges.of_type(node.var.type)
+    return limits[0] <= low + node.step and high + node.step <= limits[1]
+
+
+def _interval(node: tree.Expr) -> ranges.Interval:
+    """The values that an int expression can have, by its types and constants alone."""
+    if isinstance(node, tree.Const):
+        return node.value, node.value
+    if isinstance(node, tree.Convert):
+        return ranges.wrap(_interval(node.value), node.type)
+    if isinstance(node, tree.Binary):
+        return ranges.arithmetic(node.op, _interval(node.lhs), _interval(node.rhs), ranges.of_type(node.type))
+    return ranges.of_type(node.type)
 
 
 def break_(b: Builder, node: tree.Break) -> None:

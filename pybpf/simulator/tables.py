@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pybpf.compiler.schema.types import U32, is_aggregate, size_of
+from pybpf.compiler.schema.types import U32, ArrayType, StructType, TextType, is_aggregate, size_of
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.memory import Place, Ref, scalar_of
 from pybpf.simulator.numbers import arithmetic
@@ -32,8 +32,23 @@ def to_bytes(type: Type, value: Any) -> bytes:
         held = size_of(value.type) if value.type is not None else size
         if isinstance(value, Ref) and value.dynamic:
             return value.text(held)[: size - 1].ljust(size, b"\0")
-        return value.read(min(size, held)).ljust(size, b"\0")
+        return _tidy(type, value.read(min(size, held)).ljust(size, b"\0"))
     return scalar_of(type).encode(value)
+
+
+def _tidy(type: Type, data: bytes) -> bytes:
+    """The bytes with zeroes behind the NUL of each text."""
+    if isinstance(type, TextType):
+        return data.split(b"\0")[0].ljust(type.size, b"\0")
+    if isinstance(type, StructType):
+        for field in type.fields:
+            if is_aggregate(field.type):
+                end = field.offset + size_of(field.type)
+                data = data[: field.offset] + _tidy(field.type, data[field.offset : end]) + data[end:]
+    elif isinstance(type, ArrayType) and is_aggregate(type.element):
+        step = size_of(type.element)
+        return b"".join([_tidy(type.element, data[i : i + step]) for i in range(0, len(data), step)])
+    return data
 
 
 class Table:

@@ -11,7 +11,7 @@ import random
 
 __all__ = ["program"]
 
-HEAD = '''\
+HEAD = """\
 from pybpf import *
 
 
@@ -61,7 +61,7 @@ def f(ctx: RawTracepointContext) -> None:
     c = u32(ctx.args[2])
     d = u8(ctx.args[3])
     e = i16(ctx.args[4])
-'''
+"""
 
 NARROW = ["u8", "u16", "u32", "i8", "i16", "i32", "i64"]
 
@@ -162,7 +162,9 @@ class _Writer:
         elif kind == 3:
             self.line(f"{self.random.choice(self.writable)} = {self.wrapped(self.value())}")
         elif kind == 4:
-            self.line(f"{self.random.choice(self.writable)} {self.choose('+=', '-=', '^=', '|=', '&=')} i32({self.value()})")
+            self.line(
+                f"{self.random.choice(self.writable)} {self.choose('+=', '-=', '^=', '|=', '&=')} i32({self.value()})"
+            )
         elif kind <= 6:
             self.if_statement()
         elif kind == 7 and self.loops < 2:
@@ -195,7 +197,11 @@ class _Writer:
 
     def for_loop(self) -> None:
         name = self.fresh("loop")
-        start, count, step = self.random.randint(-3, 3), self.random.randint(0, 5), self.random.choice([1, 1, 2, -1, -3])
+        start, count, step = (
+            self.random.randint(-3, 3),
+            self.random.randint(0, 5),
+            self.random.choice([1, 1, 2, -1, -3]),
+        )
         self.line(f"for {name} in range({start}, {start + count * step}, {step}):")
         self.loops += 1
         self.names.append(name)
