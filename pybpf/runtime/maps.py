@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["LoadedMap", "PerCpu"]
+__all__ = ["LoadedMap", "PerCpu", "UntypedMap"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -298,3 +298,22 @@ class _Values(ValuesView[V]):
     def __iter__(self) -> Iterator[V]:
         for _, value in self._source._pairs():
             yield value
+
+
+class UntypedMap:
+    """A map of a kind without plain elements (arrays of programs, sockets, queues, ...): its name, spec and fd."""
+
+    def __init__(self, fd: int, spec: MapSpec, check: Callable[[], None]) -> None:
+        self.name = spec.name
+        self.spec = spec
+        self._fd = fd
+        self._check = check
+
+    @property
+    def fd(self) -> int:
+        """The map's file descriptor; it belongs to the object."""
+        self._check()
+        return self._fd
+
+    def __repr__(self) -> str:
+        return f"<map {self.name!r}: {self.spec.kind.name}>"

@@ -24,7 +24,7 @@ from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
 from pybpf.runtime.kinds import READABLE, UNKNOWN_TO_OLD_LIBRARIES, map_kind
 from pybpf.runtime.libbpf import OpenOpts, library, messages
 from pybpf.runtime.loading import LogBuffers, load_failure
-from pybpf.runtime.maps import LoadedMap
+from pybpf.runtime.maps import LoadedMap, UntypedMap
 from pybpf.runtime.program import LoadedProgram
 from pybpf.runtime.ringbuf import LoadedRingBuffer
 
@@ -430,22 +430,3 @@ class LoadedObject:
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._links)} attached"
         return f"<object {self.name!r}: {', '.join(self.programs)}; {state}>"
-
-
-class UntypedMap:
-    """A map of a kind without plain elements (arrays of programs, sockets, queues, ...): its name, spec and fd."""
-
-    def __init__(self, fd: int, spec: MapSpec, check: Callable[[], None]) -> None:
-        self.name = spec.name
-        self.spec = spec
-        self._fd = fd
-        self._check = check
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor; it belongs to the object."""
-        self._check()
-        return self._fd
-
-    def __repr__(self) -> str:
-        return f"<map {self.name!r}: {self.spec.kind.name}>"
