@@ -7,6 +7,8 @@
 PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 SECONDS ?= 8
+# How many times longer than in the tests `make fuzz` works
+FUZZ ?= 20
 # CI sets --no-unexplained-skips
 SKIPS ?=
 # Tests of tools that are the same on every Python run on one
@@ -40,7 +42,10 @@ bench: tools
 	.venv/bin/python benchmarks/startup.py
 
 fuzz: tools
-	$(PYTEST) -n 2 -q --hypothesis-profile=fuzz -m "not kernel" tests/ir tests/passes tests/codegen
+	$(PYTEST) -n 2 -q --fuzz $(FUZZ)
+	@first=$$(date +%s); echo "random programs from seed $$first (PYBPF_FUZZ_FIRST)"; \
+	PYBPF_FUZZ_FIRST=$$first PYBPF_FUZZ=$$((25 * $(FUZZ))) $(PYTEST) -q tests/simulator/test_differential.py
+	PYBPF_ROUNDS=10000 $(PYTEST) -q tests/runtime/test_leaks.py
 
 runtime:
 	@$(PYTHON) tools/prepare.py runtime

@@ -2,6 +2,8 @@
 
 `--update` rewrites golden texts instead of comparing with them (fixture `update`).
 
+`--fuzz N` runs the property tests only, with N times their examples (`make fuzz`).
+
 `--no-unexplained-skips` (given in CI) fails the run when a test was skipped for a reason that is not in EXPLAINED: on
 the machines CI has, everything else can run, so a skip there means that a tool or a privilege got lost unnoticed.
 """
@@ -29,9 +31,29 @@ EXPLAINED = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite golden texts to what is produced now")
+    parser.addoption("--fuzz", type=int, metavar="N", help="only property tests, with N times their examples")
     parser.addoption(
         "--no-unexplained-skips", action="store_true", help="fail if a test skips for a reason that CI does not know"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    times = config.getoption("--fuzz")
+    if not times:
+        return
+    from hypothesis import Phase, settings
+
+    kept: list[pytest.Item] = []
+    for item in items:
+        test = getattr(item, "obj", None)
+        if hasattr(test, "hypothesis"):
+            given = test._hypothesis_internal_use_settings
+            phases = [phase for phase in given.phases if phase is not Phase.explain]
+            more = settings(given, max_examples=given.max_examples * times, deadline=None, phases=phases)
+            test._hypothesis_internal_use_settings = more
+            kept.append(item)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture

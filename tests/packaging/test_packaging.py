@@ -1,4 +1,4 @@
-"""What `pip install` gives: a wheel and an sdist with all of our files as real ones, that work on every Python found."""
+"""What `pip install` gives: a wheel and an sdist with all our files as real ones, that work on every Python found."""
 
 from __future__ import annotations
 
