@@ -19,7 +19,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import Any
 
     from pybpf.compiler.object import Object
@@ -35,12 +35,14 @@ def compile(
     name: str = "",
     initial: Callable[[GlobalSpec], bytes] | None = None,
     observe: Callable[[str, Any], None] | None = None,
+    skip: Collection[str] = (),
 ) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
-    `name` is the object's (the first program's, if empty). `initial` gives the bytes that a global starts with, in place
-    of the declared ones. `observe` is called with the name and the value of every stage, before the next one begins; the
-    value may change afterwards. Raises CompileError with everything that is wrong.
+    `name` is the object's (the first program's, if empty). `initial` gives the bytes that a global starts with, in
+    place of the declared ones. `observe` is called with the name and the value of every stage, before the next one
+    begins; the value may change afterwards. `skip` names optimisations (passes.PASSES) to leave out. Raises
+    CompileError with everything that is wrong.
     """
     from pybpf.compiler.elf.writer import write_object
     from pybpf.compiler.frontend import check, parse
@@ -56,7 +58,7 @@ def compile(
     see("tree", typed)
     module = build(typed, target)  # SSA, as the program says it
     see("ir:before", module)
-    optimise(module, observe=lambda name, function: see(f"ir:after-{name}", function))  # SSA, as it should run
+    optimise(module, skip, lambda name, function: see(f"ir:after-{name}", function))  # SSA, as it should run
     see("ir", module)
     machine = generate(module, target)  # instructions, registers allocated
     see("asm", machine)
