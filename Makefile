@@ -8,7 +8,7 @@ PYTHON ?= python3
 PYTEST = .venv/bin/python -m pytest
 SECONDS ?= 8
 # How many times longer than in the tests `make fuzz` works
-FUZZ ?= 20
+FUZZ ?= 5
 # CI sets --no-unexplained-skips
 SKIPS ?=
 # Tests of tools that are the same on every Python run on one

@@ -11,7 +11,7 @@ the machines CI has, everything else can run, so a skip there means that a tool 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     kept: list[pytest.Item] = []
     for item in items:
-        test = getattr(item, "obj", None)
+        test: Any = getattr(item, "obj", None)
         if hasattr(test, "hypothesis"):
             given = test._hypothesis_internal_use_settings
             phases = [phase for phase in given.phases if phase is not Phase.explain]
@@ -65,7 +65,7 @@ def update(request: pytest.FixtureRequest) -> bool:
 def _unexplained(reporter: TerminalReporter) -> list[tuple[str, str]]:
     found = []
     for report in reporter.getreports("skipped"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = report.longrepr[2] if isinstance(report.longrepr, (tuple, list)) else str(report.longrepr)
         reason = reason.removeprefix("Skipped: ")
         if not any(pattern.match(reason) for pattern in EXPLAINED):
             found.append((report.nodeid, reason))
