@@ -3,13 +3,17 @@
 Each module has one raw tracepoint `f`, which takes numbers from its context, computes with them by all kinds of
 statements, and leaves a result in the global `out` and in the maps `table` and `slots`. The numbers come from `args`.
 The programs terminate and index within bounds; whether the compiler takes all of them is for the test to say.
+
+`pure_program` has a plain function `compute(a, b, c, d, e)` that CPython can run as well: it keeps to numbers, and
+writes out every conversion that a store would make. Where values leave 64 bits CPython's stay equal modulo 2**64; all
+that does not respect this (comparing, dividing, shifting right) gets converted operands.
 """
 
 from __future__ import annotations
 
 import random
 
-__all__ = ["program"]
+__all__ = ["program", "pure_program"]
 
 HEAD = """\
 from pybpf import *
@@ -66,9 +70,25 @@ def f(ctx: RawTracepointContext) -> None:
 NARROW = ["u8", "u16", "u32", "i8", "i16", "i32", "i64"]
 
 
+PURE = """\
+def compute(a: i64, b: i64, c: u32, d: u8, e: i16) -> i64:
+"""
+
+CALL = """\
+
+
+@raw_tp("kmalloc")
+def f(ctx: RawTracepointContext) -> None:
+    global out
+    args = ctx.args
+    out = compute(i64(args[0]), i64(args[1]), u32(args[2]), u8(args[3]), i16(args[4]))
+"""
+
+
 class _Writer:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pure: bool = False) -> None:
         self.random = random.Random(seed)
+        self.pure = pure
         self.lines: list[str] = []
         self.names = ["a", "b", "c", "d", "e"]
         self.writable: list[str] = []
@@ -97,8 +117,8 @@ class _Writer:
     def value(self, depth: int = 3) -> str:
         """An int expression."""
         if depth <= 0 or self.random.random() < 0.15:
-            return self.choose(self.random.choice(self.names), self.number(), "scale")
-        kind = self.random.randint(0, 12)
+            return self.choose(self.random.choice(self.names), self.number(), "4" if self.pure else "scale")
+        kind = self.random.randint(0, 11 if self.pure else 12)
         one, two = (lambda: self.value(depth - 1)), (lambda: self.value(depth - 2))
         if kind <= 3:
             return f"({one()} {self.choose('+', '-', '&', '|', '^', '+', '-')} {two()})"
@@ -153,10 +173,12 @@ class _Writer:
         self.names, self.writable = names, writable
 
     def statement(self) -> None:
-        kind = self.random.randint(0, 13)
-        if kind <= 2 or not self.writable:
-            name = self.fresh("v")
-            self.line(f"{name}: {self.choose('i64', 'i64', 'i32', 'u32', 'u8', 'i16')} = {self.wrapped(self.value())}")
+        kind = self.random.randint(0, 8 if self.pure else 13)
+        if kind <= 2 or not self.writable or self.depth > 4:
+            name, type = self.fresh("v"), self.choose("i64", "i64", "i32", "u32", "u8", "i16")
+            if self.pure:
+                type = "i64"
+            self.line(f"{name}: {type} = {self.wrapped(self.value())}")
             self.names.append(name)
             self.writable.append(name)
         elif kind == 3:
@@ -171,6 +193,8 @@ class _Writer:
             self.for_loop()
         elif kind == 8 and self.loops < 2:
             self.while_loop()
+        elif self.pure:
+            self.if_statement()
         elif kind == 9:
             self.optional()
         elif kind == 10:
@@ -256,6 +280,18 @@ class _Writer:
             self.line(f"if {name} is not None:")
             self.line(f"    {name}.z += {name}.x")
             self.line(f"    {name}.big = u32({name}.y)")
+
+
+def pure_program(seed: int, size: int = 8) -> str:
+    """The source text of a module with a function that CPython can run."""
+    writer = _Writer(seed, pure=True)
+    writer.statements(size)
+    writer.line("total: i64 = 0")
+    for name in writer.names:
+        writer.line(f"total = i64(total ^ i64({name})) + 1")
+    writer.line("return total")
+    head = HEAD.partition("@raw_tp")[0]
+    return head + PURE + "\n".join(writer.lines) + "\n" + CALL
 
 
 def program(seed: int, size: int = 8) -> str:

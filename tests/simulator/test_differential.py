@@ -20,7 +20,7 @@ from pybpf.compiler.passes import optimise
 from pybpf.compiler.schema.specs import Target
 from pybpf.simulator import Simulation
 from tests.irbuild.trees import World
-from tests.simulator.random_programs import program
+from tests.simulator.random_programs import program, pure_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,6 +120,25 @@ def test_kernel_agrees(seed: int, tmp_path: Path) -> None:
         return
     want = simulated(module)
     assert in_kernel(module, want) == want
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
+def test_cpython_agrees(seed: int, tmp_path: Path) -> None:
+    path = tmp_path / f"pure_{seed}.py"
+    path.write_text(pure_program(seed))
+    module = load_module(path)
+    try:
+        check(parse([module.f.__bpf__]), Target())
+    except CompileError:
+        return
+    for a, b, c, d, e in INPUTS:
+        try:
+            want = module.compute(a, b, c, d, e)
+        except ZeroDivisionError:  # a program goes on with 0
+            continue
+        sim = Simulation()
+        sim.run(module.f, args=[n & (1 << 64) - 1 for n in (a, b, c, d, e)])
+        assert (sim[module.out] - want) % (1 << 64) == 0
 
 
 def test_most_random_programs_compile(tmp_path: Path) -> None:
