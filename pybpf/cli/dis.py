@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybpf.cli.messages import UserError
 from pybpf.cli.options import CPU, SET, TARGET, settings, target_of
 from pybpf.cli.table import Argument, Command
 
@@ -15,7 +16,11 @@ __all__ = ["COMMAND"]
 def run(values: dict[str, Any]) -> int:
     from pybpf.listing import listings, side_by_side
 
-    print(side_by_side(listings(_object(values))))
+    try:
+        text = side_by_side(listings(_object(values)))
+    except ValueError as error:
+        raise UserError(f"{values['file']}: {error}") from None
+    print(text)
     return 0
 
 
