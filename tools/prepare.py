@@ -107,6 +107,16 @@ def install(directory, extras):
         file.write("\n".join([*(line for line in done if line[:64] == wanted[:64]), wanted]))
 
 
+def precompile(directory):
+    """Byte code and pybpf's image of it, as an ordinary install has: the environment may keep Python from writing it."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    options = {"cwd": ROOT, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    python = os.path.join(directory, "bin", "python")
+    subprocess.run([python, "-m", "compileall", "-q", "compiler", "stdlib", "pybpf"], **options)
+    pybpf = os.path.join(directory, "bin", "pybpf")
+    subprocess.run([pybpf, "build", os.path.join("examples", "hello.py"), "-o", os.devnull], **options)
+
+
 def others():
     """Pythons besides this one: on PATH, or pyenv's. (version, path of its interpreter)."""
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -147,6 +157,7 @@ def main():
         packages()
     make_venv(sys.executable, venv)
     install(venv, "dev" if stage == "test" else "")
+    precompile(venv)
 
 
 main()

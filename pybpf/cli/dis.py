@@ -16,11 +16,12 @@ __all__ = ["COMMAND"]
 def run(values: dict[str, Any]) -> int:
     from pybpf.listing import listings, side_by_side
 
+    data = _object(values)
     try:
-        text = side_by_side(listings(_object(values)))
+        found = listings(data)
     except ValueError as error:
         raise UserError(f"{values['file']}: {error}") from None
-    print(text)
+    print(side_by_side(found))
     return 0
 
 
