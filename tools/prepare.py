@@ -85,8 +85,8 @@ def make_venv(python, directory):
                 sys.exit("prepare: this Python has no venv; install it: apt-get install python3-venv")
             apt("python3-venv")
         run(python, "-m", "venv", directory)
-    pip = os.path.join(directory, "bin", "python")
-    run(pip, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade", "pip>=25.1")
+        pip = os.path.join(directory, "bin", "python")
+        run(pip, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade", "pip>=25.1")
 
 
 def install(directory, extras):
@@ -108,7 +108,7 @@ def install(directory, extras):
 
 
 def precompile(directory):
-    """Byte code and pybpf's image of it, as an ordinary install has: the environment may keep Python from writing it."""
+    """Byte code and pybpf's image of it, as installs have; the environment may keep Python from writing it."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     options = {"cwd": ROOT, "env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     python = os.path.join(directory, "bin", "python")
