@@ -23,11 +23,13 @@ from pybpf.compiler.irbuild.memory import (
     copy,
     field_at,
     is_direct,
+    pieces,
     pointer,
     probe_text,
     slot_at,
     store,
     store_bits,
+    widest,
     write_bytes,
 )
 from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
@@ -194,5 +196,16 @@ def _clear_rest(b: Builder, to: Address, node: tree.New) -> None:
     given = sorted((f.offset, f.offset + size_of(f.type)) for f, _ in node.values if not f.bits)
     for start, stop in [*given, (size_of(pointee(node)),) * 2]:
         if start > end:
-            clear(b, field_at(to, end), start - end)
+            _clear_gap(b, to, end, start, size_of(pointee(node)))
         end = max(end, stop)
+
+
+def _clear_gap(b: Builder, to: Address, start: int, stop: int, size: int) -> None:
+    """Clear bytes `start` to `stop` of a struct whose fields are stored afterwards: by one store if a word spans them."""
+    if len(pieces(b, stop - start, field_at(to, start))) > 1:
+        for width in (2, 4, 8):
+            first = start // width * width
+            if first + width >= stop and first + width <= size and width <= widest(b, field_at(to, first)):
+                b.store(to.base, to.offset + first, 8 * width, Const(0))
+                return
+    clear(b, field_at(to, start), stop - start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
@@ -14,7 +15,6 @@ from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextTyp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
@@ -48,6 +48,11 @@ def func_call(b: Builder, node: tree.FuncCall) -> Lowered:
     """The function's body, here. Its result goes through SSA variables to the block after the call."""
     _assign_parameters(b, node)
     outer_slots = b.enter_call()
+    body = node.function.body
+    if len(body) == 1 and isinstance(body[0], tree.Return) and body[0].value is not None:
+        result = b.lower(body[0].value)
+        b.leave_call(outer_slots, refers=_may_refer(node.function))
+        return result
     cells = b.new_cells(node.function.result)
     after = b.new_block(f"{node.function.name}.done")
     _inline(b, node.function, Inlined(cells, after, len(b.reserved)))

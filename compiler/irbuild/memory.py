@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address", "clear", "copy", "each", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
-    "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "write_bytes",
+    "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "widest", "write_bytes",
 ]  # fmt: skip
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
@@ -62,7 +62,7 @@ def is_direct(b: Builder, at: Address) -> bool:
     return at.space not in (Space.KERNEL, Space.USER)
 
 
-def _widest(b: Builder, at: Address, offset: int) -> int:
+def widest(b: Builder, at: Address, offset: int = 0) -> int:
     """The widest access, in bytes, that is allowed at `at` + offset."""
     offset += at.offset
     if b.shared.target.arch in _UNALIGNED and at.space in (Space.PACKET, Space.RINGBUF):
@@ -75,7 +75,7 @@ def pieces(b: Builder, size: int, *places: Address) -> list[tuple[int, int]]:
     found = []
     offset = 0
     while offset < size:
-        width = min([_widest(b, at, offset) for at in places])
+        width = min([widest(b, at, offset) for at in places])
         while offset + width > size:
             width //= 2
         found.append((offset, width))
