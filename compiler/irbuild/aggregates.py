@@ -201,7 +201,7 @@ def _clear_rest(b: Builder, to: Address, node: tree.New) -> None:
 
 
 def _clear_gap(b: Builder, to: Address, start: int, stop: int, size: int) -> None:
-    """Clear bytes `start` to `stop` of a struct whose fields are stored afterwards: by one store if a word spans them."""
+    """Clear bytes `start` to `stop` of a struct whose fields are stored later, by one store if a word spans them."""
     if len(pieces(b, stop - start, field_at(to, start))) > 1:
         for width in (2, 4, 8):
             first = start // width * width
