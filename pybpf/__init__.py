@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import NotPermitted as NotPermitted
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
+    from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import sizeof as sizeof
@@ -89,6 +90,7 @@ _SURFACE = {
     "loading": "load trace_pipe wait",
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
+    "simulator": "Simulation",
     "stdlib.actions": "XDP",
     "stdlib.builtins": "printk sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
@@ -106,8 +108,8 @@ __all__ = [
     "const", "cpu", "DeclarationError", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "kernel_bytes",
     "kernel_str", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
     "NotPermitted", "Object", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs", "PybpfError",
-    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "sizeof", "Struct", "Target", "task", "Text", "tid",
-    "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe", "uretprobe",
+    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "Simulation", "sizeof", "Struct", "Target", "task", "Text",
+    "tid", "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe", "uretprobe",
     "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
