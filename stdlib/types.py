@@ -8,6 +8,7 @@ alike; arithmetic on the result is that of `int`. Sizes are literals, `Array[u8,
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.specs import BuiltinSpec
 from pybpf.compiler.schema.types import (
     BOOL,
     I8,
@@ -181,6 +182,7 @@ else:
         """`Array[u8, L[6]]`: a fixed number of elements; `Array[u8, L[6]]()` is all zero."""
 
         __slots__ = ()
+        __bpf__ = BuiltinSpec("Array")  # `Array()` where the type is known: the compiler's business
 
         def __class_getitem__(cls, params):
             if not isinstance(params, tuple) or len(params) != 2:
@@ -196,11 +198,12 @@ else:
             return _sized(Array, (Array, params[0], length), str(kind), kind)
 
         def __init__(self, items=None, /):
-            kind = getattr(type(self), "__bpf__", None)
+            kind = type(self).__bpf__
+            typed = isinstance(kind, ArrayType)
             if items is None:
-                items = zero(kind) if kind is not None else ()
+                items = zero(kind) if typed else ()
             list.__init__(self, items)
-            if kind is not None and len(self) != kind.length:
+            if typed and len(self) != kind.length:
                 raise ValueError(f"{kind} holds {kind.length} elements, not {len(self)}")
 
 

@@ -1,4 +1,4 @@
-"""New values by calling their type: `u32(x)`, `Event(pid=1)`, `Array[u8, L[6]]()`, `Text[L[16]]("x")`."""
+"""New values by calling their type: `u32(x)`, `Event(pid=1)`, `Array[u8, L[6]]()`, `[1, 2]`, `Text[L[16]]("x")`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pybpf.compiler.frontend.convert import materialize, number, stored, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.types import IntType, PtrType, Space
+from pybpf.compiler.schema.types import Field, IntType, PtrType, Space, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Sequence
     from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import ArrayType, BytesType, StructType, TextType
 
-__all__ = ["conversion", "new_array", "new_struct", "new_text"]
+__all__ = ["array_of", "conversion", "new_array", "new_struct", "new_text"]
 
 
 def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) -> Value:
@@ -63,10 +64,13 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
     for field in missing:
         value = Known(defaults[field.name], span)
         values.append((field, stored(checker, value, field.type, f"`{schema.name}.{field.name}`")))
-    made = tree.New(PtrType(schema, Space.STACK), span, tuple(values))
-    for _, value in values:
-        if span in origins(checker, value):
-            checker.fail(errors.Stale(value.span, checker.text(value.span), "the object is made anew here", span))
+    return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
+
+
+def _finished(checker: Checker, made: tree.New) -> tree.Expr:
+    for _, value in made.values:
+        if made.span in origins(checker, value):
+            checker.fail(errors.Stale(value.span, checker.text(value.span), "the object is made anew here", made.span))
     checker.made(made)
     return made
 
@@ -80,12 +84,29 @@ def _keyword_span(checker: Checker, keyword: Any) -> Span:
 
 
 def new_array(checker: Checker, schema: ArrayType, node: ast.Call, span: Span) -> tree.Expr:
-    """`Array[u8, L[6]]()`: all zero."""
-    if node.args or node.keywords:
-        checker.fail(errors.ArrayItems(span, str(schema)))
+    """`Array[u8, L[6]]()`: all zero; or `Array[u8, L[2]]([1, 2])`."""
+    if node.keywords or len(node.args) > 1:
+        checker.fail(errors.CallArguments(span, f"{schema}()", "takes one list of elements, or nothing"))
+    if node.args:
+        given = materialize(checker, checker.expr(node.args[0], schema), schema)
+        if kinds.aggregate(given.type) != schema:
+            checker.fail(errors.WrongType(given.span, kinds.spell(given.type), str(schema), f"{schema}()"))
+        return given
     made = tree.Zero(PtrType(schema, Space.STACK), span)
     checker.made(made)
     return made
+
+
+def array_of(checker: Checker, schema: ArrayType, items: Sequence[Value], span: Span) -> tree.Expr:
+    """A list or tuple written where an array belongs: exactly its elements."""
+    if len(items) != schema.length:
+        checker.fail(errors.ArrayItems(span, str(schema), schema.length, len(items)))
+    size = size_of(schema.element)
+    values = []
+    for index, item in enumerate(items):
+        field = Field(str(index), schema.element, index * size)
+        values.append((field, stored(checker, item, schema.element, f"an element of {schema}")))
+    return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
 
 
 def new_text(checker: Checker, schema: TextType | BytesType, node: ast.Call, span: Span) -> tree.Expr:

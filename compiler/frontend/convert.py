@@ -104,6 +104,10 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         return tree.TextConst(PtrType(kind, Space.STACK), span, raw.ljust(kind.size, b"\0"))
     if isinstance(known, float):
         checker.fail(errors.NoFloat(span, repr(known)))
+    if isinstance(known, (tuple, list)) and (array := kinds.wanted_array(want)) is not None:
+        from pybpf.compiler.frontend.construct import array_of
+
+        return array_of(checker, array, [Known(item, span) for item in known], span)
     if isinstance(known, (tuple, list, dict, set, frozenset)):
         checker.fail(errors.NoContainer(span, type(known).__name__))
     checker.fail(errors.NotAValue(span, describe(known)))

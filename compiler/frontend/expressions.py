@@ -9,12 +9,13 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, calls, flow, kinds, operators, tree
 from pybpf.compiler.frontend.conditions import condition, condition_value, truth
+from pybpf.compiler.frontend.construct import array_of
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.refusals import EXPRESSION_REFUSALS
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.types import BOOL, BoolType, OptionalType
+from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +47,23 @@ def _name(checker: Checker, node: ast.Name, want: Type | None) -> Value:
     return access.outer(checker, found.value, span)
 
 
+def _array(checker: Checker, node: ast.List | ast.Tuple, kind: ArrayType) -> Value:
+    """A list or tuple written out where an array is wanted."""
+    return array_of(checker, kind, [checker.expr(element, kind.element) for element in node.elts], checker.span(node))
+
+
+def _list(checker: Checker, node: ast.List, want: Type | None) -> Value:
+    kind = kinds.wanted_array(want)
+    if kind is not None:
+        return _array(checker, node, kind)
+    checker.fail(errors.NoContainer(checker.span(node), "list"))
+
+
 def _tuple(checker: Checker, node: ast.Tuple, want: Type | None) -> Value:
     """A tuple of constants; any other is taken apart by the statement around it or refused."""
+    kind = kinds.wanted_array(want)
+    if kind is not None:
+        return _array(checker, node, kind)
     items = [checker.expr(element) for element in node.elts]
     if all(isinstance(item, Known) for item in items):
         return Known(tuple(item.value for item in items if isinstance(item, Known)), checker.span(node))
@@ -184,6 +200,7 @@ EXPRESSIONS: dict[type, Callable[[Checker, Any, Type | None], Value]] = {
     ast.BoolOp: _and_or,
     ast.IfExp: _choice,
     ast.Call: calls.call,
+    ast.List: _list,
     ast.Tuple: _tuple,
     ast.NamedExpr: _walrus,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
 from pybpf.compiler.frontend.known import Known, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
@@ -204,7 +205,15 @@ def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
     checker.fail(errors.NoSize(span, "an Optional" if isinstance(kind, OptionalType) else kinds.spell(kind)))
 
 
+def _array(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`Array()` and `Array([1, 2])`, where the place says which array it is."""
+    kind = kinds.wanted_array(want)
+    if kind is None:
+        checker.fail(errors.CallArguments(span, "Array()", "needs its type here, as in Array[u32, L[4]]()"))
+    return new_array(checker, kind, node, span)
+
+
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
 }  # fmt: skip
-COMPILER_FUNCTIONS: dict[str, Rule] = {"printk": printk, "sizeof": _sizeof}
+COMPILER_FUNCTIONS: dict[str, Rule] = {"Array": _array, "printk": printk, "sizeof": _sizeof}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import (
     I64,
     NONE,
     U64,
+    ArrayType,
     BoolType,
     EnumType,
     IntType,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_int", "is_signed", "is_wide", "join", "same", "settle", "spell",
+    "wanted_array",
 ]  # fmt: skip
 
 
@@ -45,6 +46,12 @@ class KnownType(Type, eq=False):
         from pybpf.compiler.frontend.known import describe
 
         return describe(self.value)
+
+
+def wanted_array(want: Type | None) -> ArrayType | None:
+    """The array that a place wants, where it wants one."""
+    kind = want.pointee if isinstance(want, PtrType) else want
+    return kind if isinstance(kind, ArrayType) else None
 
 
 def aggregate(type: Type) -> Type | None:

@@ -105,7 +105,6 @@ def _slice(checker: Checker, node: Any, span: Span) -> Diagnostic:
 
 
 EXPRESSION_REFUSALS: dict[type, Refusal] = {
-    ast.List: _container("list"),
     ast.Dict: _container("dict"),
     ast.Set: _container("set"),
     ast.ListComp: _comprehension,

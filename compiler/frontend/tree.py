@@ -79,7 +79,10 @@ class Zero(Expr):
 
 
 class New(Expr):
-    """A new struct: the given fields in the order of evaluation, everything else (padding too) zero."""
+    """A new struct: the given fields in the order of evaluation, everything else (padding too) zero.
+
+    Or a new array with all its elements: fields named by their index.
+    """
 
     values: tuple[tuple[types.Field, Expr], ...]
 
