@@ -109,8 +109,8 @@ __all__ = [
     "kernel_str", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
     "NotPermitted", "Object", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs", "PybpfError",
     "random", "raw_tp", "RawTracepointContext", "RingBuffer", "Simulation", "sizeof", "Struct", "Target", "task",
-    "Text", "tid", "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe", "uretprobe",
-    "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "Text", "tid", "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe",
+    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 
