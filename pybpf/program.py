@@ -46,6 +46,8 @@ class Program(_Callable["P", "R"]):
     def __init__(self, function: Callable[P, R], hook: Hook) -> None:
         if not hasattr(function, "__code__"):
             raise DeclarationTypeError(f"@{hook.name} decorates a function, not {function!r}")
+        if function.__name__ == "<lambda>":
+            raise DeclarationTypeError(f"@{hook.name}: a lambda has no name to be loaded by", help="define it with def")
         self.function = self.__wrapped__ = function
         self.hook = hook
         self.name: str = function.__name__

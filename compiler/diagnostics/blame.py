@@ -69,11 +69,12 @@ def decorated(error: DeclarationError, function: Any) -> Diagnostic:
     """The diagnostic for a mistake in a hook or in a program's parameters: at the decorator."""
     from pybpf.compiler.frontend.source import Sources
 
-    code = function.__code__
-    found = Sources().function(code)
+    code, sources = function.__code__, Sources()
+    found = sources.function(code)
     if found is None:
+        parsed = sources.module(code.co_filename)
         name = code.co_filename.replace("\\", "/").rpartition("/")[2]
-        span = Span(Source(name, code.co_filename, []), code.co_firstlineno, 0, code.co_firstlineno, 0)
+        span = _line(parsed.source if parsed else Source(name, code.co_filename, []), code.co_firstlineno)
     else:
         module, node = found
         span = module.span(node.decorator_list[0] if node.decorator_list else node)
@@ -87,7 +88,10 @@ def _span(step: TracebackType, source: Source) -> Span:
         line, end_line, col, end_col = list(code.co_positions())[step.tb_lasti // 2]
         if line is not None and end_line is not None and col is not None and end_col is not None:
             return Span(source, line, _characters(source, line, col), end_line, _characters(source, end_line, end_col))
-    line = step.tb_lineno
+    return _line(source, step.tb_lineno)
+
+
+def _line(source: Source, line: int) -> Span:
     text = source.line(line)
     return Span(source, line, len(text) - len(text.lstrip()), line, len(text.rstrip()))
 
