@@ -1,8 +1,8 @@
 """Small programs as a table: what they answer in the kernel and in the simulator, and which must be refused.
 
-A case is the body of an XDP program over prelude.txt (`whole`: the program itself). Those of answers.txt leave a number in
-`res[0]`, which was worked out by hand from what Python says. Those of refused.txt end in a diagnostic that shows its
-place and a way out; those of either.txt do so too, or the verifier accepts what is made of them. None ends in a traceback.
+A case is the body of an XDP program over prelude.txt (`whole`: the program itself). Those of answers.txt leave a number
+in `res[0]`, which was worked out by hand from what Python says. Those of refused.txt end in a diagnostic that shows its
+place and a way out; those of either.txt do so too, or the verifier accepts what is made of them. None is a traceback.
 """
 
 from __future__ import annotations
