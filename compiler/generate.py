@@ -8,7 +8,7 @@ from pybpf.compiler.codegen.frame import MAX_STACK, StackOverflow
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.emit import MachineCode
-    from pybpf.compiler.ir.function import Module
+    from pybpf.compiler.ir.function import Function, Module
     from pybpf.compiler.schema.specs import Target
 
 __all__ = ["generate"]
@@ -17,12 +17,12 @@ __all__ = ["generate"]
 def generate(module: Module, target: Target) -> list[MachineCode]:
     """The module's functions in order. Raises CompileError for all whose frame is too large."""
     made: list[MachineCode] = []
-    refused = []
+    refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
             made.append(compile_function(function, target.cpu))
-        except StackOverflow as overflow:
-            refused.append((function, overflow))
+        except StackOverflow as error:
+            refused.append((function, error))
     if refused:
         from pybpf.compiler.diagnostics.base import Report
         from pybpf.compiler.diagnostics.loops import StackTooLarge
