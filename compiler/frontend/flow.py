@@ -78,7 +78,7 @@ def covers(assumed: State, seen: State | None) -> bool:
         return True
     for name, fact in assumed.items():
         other = seen.get(name)
-        if other is None or other is fact or fact.poisoned:
+        if other is None or other is fact or other.poisoned:  # a poisoned one comes with an error
             continue
         if (
             fact.assigned and not other.assigned
@@ -86,7 +86,6 @@ def covers(assumed: State, seen: State | None) -> bool:
             or fact.presence != MAYBE and fact.presence != other.presence
             or not other.origins <= fact.origins
             or other.stale is not None and fact.stale is None
-            or other.poisoned
         ):
             return False
     return True

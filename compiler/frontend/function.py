@@ -70,6 +70,7 @@ class Checker:
         """Forget what a pass found."""
         self.diagnostics = []
         self.changed = False
+        self.refused = 0  # statements left out, each because of an error in `diagnostics`
         self.state: State | None = {}
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
@@ -98,6 +99,7 @@ class Checker:
         for _ in range(_PASSES):
             instance = self._pass(presets, result)
             if not self.changed:
+                assert not self.refused or instance.function is None, "a statement was refused without a diagnostic"
                 return instance
             presets = {name: slot.var.type for name, slot in self.slots.items() if slot.var is not None}
             result = self.result_slot.last
@@ -217,6 +219,7 @@ class Checker:
                 handler = statements.STATEMENTS.get(type(node), statements.unsupported)
                 made += handler(self, node)
             except Refused:
+                self.refused += 1
                 self.poison(scope.assigned_names(node))
         return made
 

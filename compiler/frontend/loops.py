@@ -71,7 +71,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
         if fact is not None:
             head[name] = replace(fact, range=(fact.range[0], max(fact.range[1], _type_range(checker, name)[1])))
     for _ in range(_ATTEMPTS):
-        mark = len(checker.diagnostics)
+        mark, refused = len(checker.diagnostics), checker.refused
         loop = Loop()
         checker.loops.append(loop)
         checker.state = dict(head)
@@ -83,10 +83,16 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
         if flow.covers(head, back):
             return loop
         del checker.diagnostics[mark:]
+        checker.refused = refused
         weaker = flow.join(head, back)
         assert weaker is not None
         for name, fact in weaker.items():
-            if name in head and fact.range != head[name].range:
+            if name not in head:
+                continue
+            if fact.poisoned and not head[name].poisoned:
+                # The error was reported in this attempt only: what led to it must be there in the next one too.
+                fact = weaker[name] = head[name]
+            if fact.range != head[name].range:
                 weaker[name] = replace(fact, range=_type_range(checker, name))
         head = {name: weaker[name] for name in head}
     raise AssertionError("the facts at a loop's head do not settle")
