@@ -5,9 +5,9 @@ point of the code after allocation, and each place (register or slot), the check
 
     held[place] = the set of virtual registers whose value the place certainly holds there
 
-as a forward analysis. The lattice of one place is that of sets, ordered by inclusion: the more a set has, the more is known; the top
-element, "all of them", stands for code not reached yet, the bottom, the empty set, for "nothing known". Where
-paths meet, a place holds what it holds on all of them: the intersection. A walk over
+as a forward analysis. The lattice of one place is that of sets, ordered by inclusion: the more a set has, the more is
+known; the top element, "all of them", stands for code not reached yet, the bottom, the empty set, for "nothing
+known". Where paths meet, a place holds what it holds on all of them: the intersection. A walk over
 
     a move (copy, spill, reload)       the destination holds what the source holds
     a recipe computed into a register  the register holds just that recipe's value, if it is really that recipe
@@ -73,7 +73,7 @@ def check_allocation(before: MFunction, after: MFunction) -> None:
 
 
 def _match_blocks(before: MFunction, after: MFunction) -> dict[tuple[MBlock, int], tuple[list[int], list[int]]]:
-    """Parameters and arguments of the original edge behind each edge; checks that blocks and instructions correspond."""
+    """Parameters and arguments of the original edge behind each edge. Checks that blocks and code correspond."""
     mine = {block.number: block for block in after.blocks if block.number >= 0}
     if sorted(mine) != list(range(len(before.blocks))) or after.blocks[0].number != 0:
         raise WrongAllocation("the blocks are not those of the original")

@@ -23,8 +23,8 @@ def dump_function(fn: MFunction) -> str:
     params = ", ".join(f"r{i + 1}: {_reg(fn, v)}" for i, v in enumerate(fn.params) if v >= 0)
     lines = [f"func {fn.name}({params}) level {fn.level} {{"]
     lines += [f"  slot {slot.name or '?'} size {slot.size} align {slot.align}" for slot in fn.slots]
-    for v, recipe in fn.recipes.items():
-        lines.append(f"  recipe {dump_insn(fn, recipe)}  ; {v}" if recipe.dst < 0 else f"  recipe {dump_insn(fn, recipe)}")
+    for recipe in fn.recipes.values():
+        lines.append(f"  recipe {dump_insn(fn, recipe)}")
     for block in fn.blocks:
         arrivals = f"({', '.join(_reg(fn, v) for v in block.params)})" if block.params else ""
         lines.append(f"@{block.label}{arrivals}:" + (f"  ; in {block.depth} loops" if block.depth else ""))

@@ -1,8 +1,8 @@
-"""Jumps over more than 32767 slots, which the 16-bit offset of a jump can't say: lines in, lines with all jumps in reach out.
+"""Jumps over more than 32767 slots, which a 16-bit offset can't say: lines in, lines with all jumps in reach out.
 
 ISA level 4 has `gotol` with a 32-bit distance, for unconditional jumps. All other far jumps go to a relay: a jump on
-its own between two lines, near enough to jump to, which goes on to the target (or to the next relay). Code that would run into
-a relay jumps over it.
+its own between two lines, near enough to jump to, which goes on to the target (or to the next relay). Code that would
+run into a relay jumps over it.
 """
 
 from __future__ import annotations

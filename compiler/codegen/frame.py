@@ -1,8 +1,8 @@
 """The stack frame: stack slots and spill slots in, their offsets from R10 out, or what takes too much room.
 
-The frame grows down from R10 (offsets are negative); the kernel gives a program 512 bytes for a whole chain of
-calls (kernel/bpf/verifier.c, MAX_BPF_STACK). Spill slots are 8 bytes, aligned, so that the verifier keeps track of what is in
-them; two virtual registers that are never in memory at once share one.
+The frame grows down from R10 (offsets are negative); the kernel gives a program 512 bytes for a whole chain of calls
+(kernel/bpf/verifier.c, MAX_BPF_STACK). Spill slots are 8 bytes, aligned, so that the verifier keeps track of what is
+in them; two virtual registers that are never in memory at once share one.
 """
 
 from __future__ import annotations

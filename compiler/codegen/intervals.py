@@ -7,8 +7,9 @@ Instruction number i (counted over the whole function) has four positions:
     4i + 2  the other sources have been read
     4i + 3  the result is there
 
-A range [start, end) is half open. So a plain result may take the register of any source that dies here, a tied one that of
-its first source, but of no other. A call destroys registers at 4i + 1. A block's parameters start with the block.
+A range [start, end) is half open. So a plain result may take the register of any source that dies here, a tied one
+that of its first source, but of no other. A call destroys registers at 4i + 1. A block's parameters start with the
+block.
 """
 
 from __future__ import annotations
@@ -58,9 +59,10 @@ class Interval(Record, eq=False):
 class Intervals(Record, eq=False):
     """What allocation works on.
 
-    `starts[b]` is the position of block b's start (one more at the end). `clobbers` are (position, mask of registers), ascending. `hints[v]` is
-    the register that v's users want it in; `related[v]` are virtual registers that would best share v's. `kept` are those that end
-    in a copy to one that outlives a call: they had better be in a register that calls leave alone.
+    `starts[b]` is the position of block b's start (one more at the end). `clobbers` are (position, mask of
+    registers), ascending. `hints[v]` is the register that v's users want it in; `related[v]` are virtual registers
+    that would best share v's. `kept` are those that end in a copy to one that outlives a call: they had better be in
+    a register that calls leave alone.
     """
 
     all: list[Interval]
@@ -73,7 +75,7 @@ class Intervals(Record, eq=False):
 
 
 def build(fn: MFunction, live_out: list[int]) -> Intervals:
-    """The intervals of a function, by a walk through it from the end. Commutative operands are exchanged where the second one dies."""
+    """The intervals of a function, by a walk from its end. Commutative operands change places if the second dies."""
     return _Builder(fn).run(live_out)
 
 
@@ -124,7 +126,9 @@ class _Builder:
         for dst, src in self.copies:
             if src not in found and (
                 dst in found
-                or any(bisect_right(calls, start) < bisect_right(calls, end - 1) for start, end in self.ranges.get(dst, ()))
+                or any(
+                    bisect_right(calls, start) < bisect_right(calls, end - 1) for start, end in self.ranges.get(dst, ())
+                )
             ):
                 found.add(src)
         return found

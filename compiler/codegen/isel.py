@@ -1,12 +1,13 @@
 """Instruction selection: an IR function in, a machine function over virtual registers out.
 
 Operations are visited from the end of the function backwards, and one becomes instructions only if something selected
-before wants its result in a register, or if it has an effect. So what is folded into its users (a constant offset into the
-address of a load, a comparison into a branch, a mask into a 32-bit operation) costs nothing. The rules are tables by class of
-operation: arithmetic in isel_arith.py, comparisons in isel_compare.py, memory in isel_memory.py, the rest here.
+before wants its result in a register, or if it has an effect. So what is folded into its users (a constant offset
+into the address of a load, a comparison into a branch, a mask into a 32-bit operation) costs nothing. The rules are
+tables by class of operation: arithmetic in isel_arith.py, comparisons in isel_compare.py, memory in isel_memory.py,
+the rest here.
 
-The ISA level decides what rules may use: below 4 no sign-extending moves and loads and no signed division, below 3 no 32-bit
-arithmetic or jumps and no fetching atomics, below 2 no jumps on less-than.
+The ISA level decides what rules may use: below 4 no sign-extending moves and loads and no signed division, below 3 no
+32-bit arithmetic or jumps and no fetching atomics, below 2 no jumps on less-than.
 """
 
 from __future__ import annotations
@@ -82,9 +83,7 @@ class Selector:
         params = [self.vregs.get(param, -1) for param in self.function.params]
         blocks = order_blocks(self.blocks[order[0]])
         slots = [slot for slot in self.function.slots if slot in self._slots]
-        return MFunction(
-            self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level
-        )
+        return MFunction(self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level)
 
     def _block(self, block: Block) -> None:
         made = self.blocks[block]
@@ -143,9 +142,7 @@ class Selector:
         if found is not None:
             return found
         kind = type(value)
-        if kind is ops.Guard:
-            found = self.vreg(value.value)  # type: ignore[attr-defined]
-        elif kind is ops.Extend and is_redundant(value):  # type: ignore[arg-type]
+        if kind is ops.Guard or (kind is ops.Extend and is_redundant(value)):  # type: ignore[arg-type]
             found = self.vreg(value.value)  # type: ignore[attr-defined]
         else:
             found = self._recipe_of(value)
@@ -233,10 +230,5 @@ def _call(sel: Selector, call: ops.Call) -> None:
     sel.emit(CALL, op.CALL_IMM, sel.vregs.get(call, -1), arguments, imm=-1, ref=Symbol("call", call.function))
 
 
-RULES: dict[type, Callable[[Selector, Any], None]] = {
-    ops.CallHelper: _call_helper,
-    ops.Call: _call,
-    **ARITHMETIC,
-    **COMPARISONS,
-    **MEMORY,
-}
+CALLS: dict[type, Callable[[Selector, Any], None]] = {ops.CallHelper: _call_helper, ops.Call: _call}
+RULES = CALLS | ARITHMETIC | COMPARISONS | MEMORY

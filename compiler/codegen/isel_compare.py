@@ -66,7 +66,8 @@ def fused_branch(sel: Selector, branch: ops.Branch) -> list[Block]:
     while type(lhs) is ops.Cmp and type(rhs) is ops.Const and rhs.value == 0 and pred in ("eq", "ne"):
         if pred == "eq":
             targets.reverse()
-        pred, lhs, rhs, width = lhs.pred, lhs.lhs, lhs.rhs, lhs.width
+        cmp = lhs
+        pred, lhs, rhs, width = cmp.pred, cmp.lhs, cmp.rhs, cmp.width
     opcode, srcs, imm, negated = _test(sel, pred, lhs, rhs, width)
     if negated:
         targets.reverse()

@@ -1,8 +1,8 @@
 """Block layout: an allocated function in, its instructions in a line, with each jump's target block, out.
 
-Jumps to a block that only jumps on go straight to the end of the chain; a jump to the block that follows is dropped; a branch to the
-block that follows is inverted, so that it falls through; a jump to a lone `exit` becomes one. Blocks keep the
-order that order.py gave them.
+Jumps to a block that only jumps on go straight to the end of the chain; a jump to the block that follows is dropped;
+a branch to the block that follows is inverted, so that it falls through; a jump to a lone `exit` becomes one. Blocks
+keep the order that order.py gave them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LESS = frozenset((op.JLT, op.JLE, op.JSLT, op.JSLE))  # from ISA level 2 on
 
 
 class Line(Record, eq=False):
-    """Consecutive instructions that only the first of is jumped to. `jumps` gives for the index of a jump its target."""
+    """Instructions in a row, of which only the first is jumped to. `jumps`: index of a jump -> where it goes."""
 
     block: MBlock
     insns: list[MInsn]

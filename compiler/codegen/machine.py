@@ -1,9 +1,9 @@
 """The machine level: functions of BPF instructions, first over virtual registers, then over R0 to R10.
 
 Before register allocation the code is in SSA form. Virtual registers are integers from FIRST_VREG up; each has one
-definition: an instruction's `dst`, a block's or the function's parameter, or a recipe (see below). The smaller numbers
-are the physical registers; before allocation only R10, the frame pointer, appears. A block has parameters instead of phis, and each edge
-passes arguments to its target, as one parallel copy.
+definition: an instruction's `dst`, a block's or the function's parameter, or a recipe (see below). The smaller
+numbers are the physical registers; before allocation only R10, the frame pointer, appears. A block has parameters
+instead of phis, and each edge passes arguments to its target, as one parallel copy.
 
 An instruction has a `form`, which says how its operands meet registers, and an `op`, the opcode byte it is encoded
 with. Two-address instructions keep three operands: `dst = srcs[0] op srcs[1]`, with form.tied: `dst` and `srcs[0]`
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "ALU_K", "ALU_X", "BRANCH_K", "BRANCH_X", "CALL", "CMPXCHG", "EXIT", "FETCH", "FIRST_VREG", "FRAME", "FRAME_POINTER",
-    "JUMP", "LOAD", "LOAD_64", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL", "STORE_K", "STORE_X",
-    "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
+    "ALU_K", "ALU_X", "BRANCH_K", "BRANCH_X", "CALL", "CMPXCHG", "EXIT", "FETCH", "FIRST_VREG", "FRAME",
+    "FRAME_POINTER", "JUMP", "LOAD", "LOAD_64", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL", "STORE_K",
+    "STORE_X", "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
 ]  # fmt: skip
 
 FRAME_POINTER = 10
@@ -39,10 +39,10 @@ ALLOCATABLE = 10  # R0 to R9
 class Form(Record, eq=False):
     """How operands meet registers, and where they go in the encoding (drawn by `shape`: D and S are the two fields).
 
-    `tied`: dst takes the register of srcs[0]. `early`: dst is written before the sources are read for the last time, so
-    it shares a register with none of them. `fixed[i]`: the register in which srcs[i] is passed (-1: any). Values are copied
-    there just before, so a fixed source may live anywhere. `result`: the register in which dst comes. `clobbers`: bit mask of the
-    registers destroyed.
+    `tied`: dst takes the register of srcs[0]. `early`: dst is written before the sources are read for the last time,
+    so it shares a register with none of them. `fixed[i]`: the register in which srcs[i] is passed (-1: any). Values
+    are copied there just before, so a fixed source may live anywhere. `result`: the register in which dst comes.
+    `clobbers`: bit mask of the registers destroyed.
     """
 
     name: str
@@ -67,7 +67,8 @@ CMPXCHG = Form(
     "cmpxchg", "R0 = cmpxchg(*(D + off), R0, S)", fixed=(0, -1, -1), result=0, clobbers=1
 )  # srcs: expected, base, value
 CALL = Form("call", "R0 = call(R1, ...)", fixed=(1, 2, 3, 4, 5), result=0, clobbers=CALLER_SAVED)
-SET_K = Form("set_k", "D = S pred imm", early=True)  # 1 or 0; three instructions, the middle one a jump. op: JMP or JMP32
+# 1 or 0, in three instructions, of which the middle one is a jump with this `op`; `off` is the result if it is taken.
+SET_K = Form("set_k", "D = S pred imm", early=True)
 SET_X = Form("set_x", "D = S pred S", early=True)
 JUMP = Form("jump", "goto", ends_block=True)
 BRANCH_K = Form("branch_k", "if D pred imm", ends_block=True)
@@ -114,7 +115,7 @@ class MBlock(Record, eq=False):
     """A basic block. Its last instruction is a JUMP (one successor), a BRANCH (taken if true, else the second) or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
-    allocation there are no parameters; `arrivals` says where each came, as (register, or ~v for the slot; virtual register).
+    allocation there are no parameters; `arrivals` has (register, or ~v for the slot; virtual register) of each.
     """
 
     label: str
@@ -135,7 +136,7 @@ class MFunction(Record, eq=False):
     """A function; `blocks[0]` is the entry. `params[i]` arrives in R1+i (-1: not used).
 
     `recipes` and `names` (Python variables) are keyed by virtual register. `slots` are the IR's stack slots that are
-    used, `spills` the virtual registers that the allocator gave a spill slot, with the span of positions that each needs it for.
+    used; `spills` maps the virtual registers that have a spill slot to the positions between which they need it.
     """
 
     name: str

@@ -18,9 +18,9 @@ RECIPE = 1 << 24
 def sequence(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[tuple[int, int]]:
     """Order (destination, source) pairs so that no source is overwritten before it is read.
 
-    Destinations are distinct. Stores into slots come first, then moves among registers, then loads and recipes. `scratch` gives a place to
-    break a cycle with, or to carry a value from slot to slot: a register that nothing else uses here,
-    or the slot of a virtual register of its own, if there is none.
+    Destinations are distinct. Stores into slots come first, then moves among registers, then loads and recipes.
+    `scratch` gives a place to break a cycle with, or to carry a value from slot to slot: a register that nothing else
+    uses here, or the slot of a virtual register of its own, if there is none.
     """
     if len(moves) == 1:
         dst, src = moves[0]
@@ -29,7 +29,8 @@ def sequence(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[t
     stores = [m for m in moves if m[0] < 0 and 0 <= m[1] < RECIPE]
     loads = [m for m in moves if m[0] >= 0 and not 0 <= m[1] < RECIPE]
     between = [m for m in moves if m[0] < 0 and not 0 <= m[1] < RECIPE and m[0] != m[1]]
-    ordered = stores + _permute({dst: src for dst, src in moves if dst >= 0 and 0 <= src < RECIPE and dst != src}, scratch)
+    registers = {dst: src for dst, src in moves if dst >= 0 and 0 <= src < RECIPE and dst != src}
+    ordered = stores + _permute(registers, scratch)
     if between:
         ordered = _through_scratch(between, scratch) + ordered
     return ordered + loads
@@ -64,8 +65,8 @@ def _permute(pending: dict[int, int], scratch: Callable[[], int]) -> list[tuple[
 
 
 def _through_scratch(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[tuple[int, int]]:
-    """Moves into slots from other slots or recipes. Slots of virtual registers that live at once differ, but a phi may be
-    passed to another phi of the same block, so all are read before the first is written.
+    """Moves into slots from other slots or recipes. Slots of virtual registers that live at once differ, but a phi
+    may be passed to another phi of the same block, so all are read before the first is written.
     """
     if any(dst == src for dst, _ in moves for _, src in moves):
         raise AssertionError("the slots of a block's parameters are exchanged")

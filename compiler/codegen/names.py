@@ -1,7 +1,7 @@
-"""Which Python variable each register and stack slot holds at an instruction: what an error of the verifier is told with.
+"""Which Python variable each register and stack slot holds at an instruction, to tell errors of the verifier with.
 
-A forward walk over the allocated code that follows moves, spills and reloads; where paths meet that disagree, nothing is known.
-Done only when a program is refused, so nothing of it is kept from compilation.
+A forward walk over the allocated code that follows moves, spills and reloads; where paths meet that disagree, nothing
+is known. Done only when a program is refused, so nothing of it is kept from compilation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ State = dict[int, int]  # register, or ~v for a spill slot -> virtual register
 
 
 def variables_at(code: MachineCode, slot: int) -> dict[str, str]:
-    """Names by place, as the verifier calls it ("R1", "fp-16"), in front of the instruction at `slot` of the function."""
+    """Names by place ("R1", "fp-16", as the verifier says) in front of the instruction at `slot` of the function."""
     function = code.function
     states = _states(code)
     block, state = code.starts[0][1], states[code.starts[0][1]]
@@ -56,8 +56,7 @@ def _states(code: MachineCode) -> dict[MBlock, State]:
             _step(insn, state)
         for target in block.succs:
             arrives = dict(state)
-            for place, param in target.arrivals:
-                arrives[place] = param
+            arrives.update(target.arrivals)
             known = states.get(target)
             met = arrives if known is None else {p: v for p, v in known.items() if arrives.get(p) == v}
             if met != known:

@@ -64,8 +64,8 @@ def _postorder(entry: MBlock, loops: dict[MBlock, int]) -> list[MBlock]:
 def _loops(blocks: list[MBlock]) -> list[int]:
     """For each block, a bit mask of the loop headers (by block number) whose loop it is in.
 
-    An edge to a block that is not later in reverse postorder goes back to a loop's header. Of a loop with several entries
-    the result is some of the blocks: good enough for what only decides the order and costs.
+    An edge to a block that is not later in reverse postorder goes back to a loop's header. Of a loop with several
+    entries the result is some of the blocks: good enough for what only decides the order and costs.
     """
     found = [0] * len(blocks)
     for latch in blocks:

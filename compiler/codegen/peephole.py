@@ -3,9 +3,9 @@
     r1 = r2                   r1 = r2                 *(u64 *)(r10 -8) = r6        *(u64 *)(r10 -8) = r6
     r2 = r1           ->                              r1 = *(u64 *)(r10 -8)   ->   r1 = r6
 
-Within a block each register and spill slot has a number for its value; a move, a spill, a reload or a recipe that would give a place
-the value that it has already is dropped, and a reload of what some register has becomes a move. Across
-blocks, a spill of a value that its slot certainly holds already is dropped as well.
+Within a block each register and spill slot has a number for its value; a move, a spill, a reload or a recipe that
+would give a place the value that it has already is dropped, and a reload of what some register has becomes a move.
+Across blocks, a spill of a value that its slot certainly holds already is dropped as well.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Register allocation: live intervals in, a register or memory for each part of each interval out.
 
-Linear scan over SSA intervals with holes and splitting (Wimmer and Moessenboeck, "Optimized Interval Splitting in a Linear Scan
-Register Allocator", VEE 2005; Wimmer and Franz, "Linear Scan Register Allocation on SSA Form", CGO 2010):
+Linear scan over SSA intervals with holes and splitting (Wimmer and Moessenboeck, "Optimized Interval Splitting in a
+Linear Scan Register Allocator", VEE 2005; Wimmer and Franz, "Linear Scan Register Allocation on SSA Form", CGO 2010):
 
-- Intervals are taken in order of their start. One gets a register that is free for all of it: first the one it is hinted
-  to (an argument's register, the register of a value it is copied from or tied to, of its phi), then a caller-saved one; across a
-  call that leaves only R6 to R9.
+- Intervals are taken in order of their start. One gets a register that is free for all of it: first the one it is
+  hinted to (an argument's register, the register of a value it is copied from or tied to, of its phi), then a
+  caller-saved one; across a call that leaves only R6 to R9.
 - If none is free for so long, it gets the one that is free longest and is split before that one is taken.
-- If none is free at all, the interval whose next use is farthest away gives way: it is split, its value goes to memory and comes
-  back before the next use that needs a register. A recipe's value needs no store to be had again.
+- If none is free at all, the interval whose next use is farthest away gives way: it is split, its value goes to
+  memory and comes back before the next use that needs a register. A recipe's value needs no store to be had again.
 - Splits are moved out of loops: of all places between the last use and the point where the register is lost, the one in
   the fewest loops is taken.
 """
@@ -81,7 +81,8 @@ class _Scan:
 
     def _advance(self, at: int) -> None:
         """Sort out which intervals are over, in a hole, or live at `at`."""
-        active, inactive = [], []
+        active: list[Interval] = []
+        inactive: list[Interval] = []
         for interval in self.active + self.inactive:
             ranges = interval.ranges
             if ranges[-1][1] <= at:

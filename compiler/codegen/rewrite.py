@@ -2,17 +2,19 @@
 
 Operands become registers; where a virtual register changes its place, moves are put in: in the gap where its life was
 split, on edges between blocks where the two ends disagree or phis pass values, in front of calls and tied
-instructions. All moves of one point happen at once, and are put in sequence by moves.py. An edge's moves stand at the end of its
-source if that has no other successor, at the start of its target if that has no other predecessor and no parameters, else in
-a block of their own.
+instructions. All moves of one point happen at once, and are put in sequence by moves.py. An edge's moves stand at the
+end of its source if that has no other successor, at the start of its target if that has no other predecessor and no
+parameters, else in a block of their own.
 
-A value that goes to memory is stored where it leaves its register: the verifier then knows of the slot what branches have
-shown of the register. Only if that would be in a loop that the value was computed before, it is stored where it is computed.
+A value that goes to memory is stored where it leaves its register: the verifier then knows of the slot what branches
+have shown of the register. Only if that would be in a loop that the value was computed before, it is stored where it
+is computed.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 
 from pybpf.compiler.codegen.machine import (
     ALLOCATABLE,
@@ -41,14 +43,12 @@ Moves = list[tuple[int, int]]  # (destination, source), places as in moves.py
 
 
 def rewrite(fn: MFunction, live: Intervals, parts: dict[int, list[Interval]], live_in: list[int]) -> MFunction:
-    """A new function; `fn` is left as it is, and each instruction that comes from one of `fn` has it as its `origin`."""
+    """A new function; `fn` stays as it is. Each instruction that comes from one of `fn` has that as its `origin`."""
     return _Rewriter(fn, live, parts, live_in).run()
 
 
 class _Rewriter:
-    def __init__(
-        self, fn: MFunction, live: Intervals, parts: dict[int, list[Interval]], live_in: list[int]
-    ) -> None:
+    def __init__(self, fn: MFunction, live: Intervals, parts: dict[int, list[Interval]], live_in: list[int]) -> None:
         self.fn = fn
         self.live = live
         self.parts = parts
@@ -56,7 +56,9 @@ class _Rewriter:
         self.spilled: dict[int, tuple[int, int]] = {}
         self.vregs = fn.vregs
         # Virtual registers that stay in one register all their life: the common case, found at once.
-        self.home = {v: own[0].reg for v, own in parts.items() if len(own) == 1 and not own[0].recipe and own[0].reg >= 0}
+        self.home = {
+            v: own[0].reg for v, own in parts.items() if len(own) == 1 and not own[0].recipe and own[0].reg >= 0
+        }
 
     def run(self) -> MFunction:
         fn = self.fn
@@ -65,10 +67,9 @@ class _Rewriter:
         at_definition = self._stored_at_definition(gaps, edges)
         if at_definition:
             dropped = {~v for v in at_definition}
-            for table in (gaps, edges):
-                for key, moves in table.items():
-                    table[key] = [m for m in moves if m[0] not in dropped]  # type: ignore[index]
-        for v in sorted({~dst for table in (gaps, edges) for moves in table.values() for dst, _ in moves if dst < 0}):
+            for moves in [*gaps.values(), *edges.values()]:
+                moves[:] = [m for m in moves if m[0] not in dropped]
+        for v in sorted({~dst for moves in [*gaps.values(), *edges.values()] for dst, _ in moves if dst < 0}):
             self._need_slot(v)
         made = [MBlock(b.label, number=b.number, depth=b.depth) for b in fn.blocks]
         order = []
@@ -76,10 +77,9 @@ class _Rewriter:
             order.append(new)
             self._block(block, new, gaps, at_definition)
             for which, target in enumerate(block.succs):
-                moves = edges.get((block.number, which))
                 landing = made[target.number]
-                if moves:
-                    landing = self._on_edge(block, new, landing, moves, order)
+                if edges.get((block.number, which)):
+                    landing = self._on_edge(block, new, landing, edges[block.number, which], order)
                 new.succs.append(landing)
         allocated = MFunction(
             fn.name, fn.params, order, fn.recipes, fn.names, fn.slots, self.vregs, fn.level, self.spilled
@@ -108,7 +108,7 @@ class _Rewriter:
         return found if found >= 0 else self._memory(v)
 
     def _scratch(self, moves: Moves, *positions: int) -> Callable[[], int]:
-        """What sequence() asks for: a register that is free at all `positions` and in none of `moves`, or a new slot."""
+        """What sequence() asks for: a register free at all `positions` and in none of `moves`, or else a new slot."""
 
         def find() -> int:
             used = {place for move in moves for place in move}
@@ -146,7 +146,7 @@ class _Rewriter:
                     if part.reg >= 0:
                         found.setdefault(part.ranges[0][0], []).append((part.reg, RECIPE + v))
             elif len(own) > 1:
-                for before, after in zip(own, own[1:], strict=False):
+                for before, after in pairwise(own):
                     at = after.ranges[0][0]
                     if at in block_starts or before.reg == after.reg:
                         continue

@@ -5,8 +5,8 @@
             r0 = atomic64_fetch_add((u64 *)(r2 +0), r0)
             exit
 
-Jumps take `pc+3` (slots after the next instruction) or a label. `call` takes `name#number` for a helper (the name is not
-looked at), `pc+3` or a label for a subprogram. Numbers are decimal or 0x...; 32-bit ones may be written unsigned.
+Jumps take `pc+3` (slots after the next instruction) or a label. `call` takes `name#number` for a helper (the name is
+not looked at), `pc+3` or a label for a subprogram. Numbers are decimal or 0x...; 32-bit ones may be written unsigned.
 A line may begin with the slot number that listings print.
 """
 
@@ -156,7 +156,7 @@ def _same(first: str, second: str) -> None:
 
 @lru_cache(maxsize=1)
 def _parser() -> tuple[Any, Any]:
-    """The parser, and what makes [label or (instruction, jump target), ...] of its tree. (Lark takes 0.1 s to import.)"""
+    """The parser, and what makes [label or (instruction, jump target), ...] of its tree."""
     from lark import Lark, Transformer, v_args
 
     def number(reg: str) -> int:

@@ -4,9 +4,8 @@
     r1 = 7                       w2 = w3                      *(u64 *)(r10 -8) = r1
     if r0 == 0x0 goto pc+2       call bpf_ktime_get_ns#5      r1 = 0x1234567890 ll
 
-Two differences, both so that the text reads back to the same instruction. A 64-bit load ends in ` ll` (as llvm-objdump has
-it), and what its source register says comes before the number: `r1 = map_fd[3] ll`. Where the kernel prints the same for
-two instructions, the immediate `s/=` and the plain one, the sign is kept.
+Two differences, so that the text reads back to the same instruction. A 64-bit load ends in ` ll` (as
+llvm-objdump has it), and what its source register says comes before the number: `r1 = map_fd[3] ll`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _NO_NAMES: dict[int, str] = {}
 
 
 def disassemble(insn: Insn, helpers: Mapping[int, str] = _NO_NAMES) -> str:
-    """One instruction. `helpers` names helper functions by number; an unnamed one is called "unknown", as the kernel does.
+    """One instruction. `helpers` names helper functions by number; the kernel's name for all others is "unknown".
 
     What is no instruction is shown as `.insn opcode, dst, src, off, imm`.
     """

@@ -5,8 +5,9 @@
     | opcode |dst |src |     offset     |          immediate           |   RFC 9669 section 3, little-endian
     +--------+----+----+----------------+------------------------------+
 
-The 64-bit immediate load takes two such slots, the second with the upper half of the immediate and all else zero.
-It is one `Insn` here, with a 64-bit `imm`; `slots` says how many slots an instruction takes, and jump offsets count slots.
+The 64-bit immediate load takes two such slots, the second with the upper half of the immediate and all else zero. It
+is one `Insn` here, with a 64-bit `imm`; `slots` says how many slots an instruction takes, and jump offsets count
+slots.
 """
 
 from __future__ import annotations

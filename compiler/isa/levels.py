@@ -7,8 +7,8 @@ The levels are clang's `-mcpu` values, with the kernel release that runs each:
     v3   JMP32, ALU32, atomics that fetch and all atomics but 64-bit add                     5.1, atomics 5.12
     v4   MOVSX, sign-extending loads, BSWAP, SDIV, SMOD, GOTOL                               6.6
 
-May-goto and address-space casts (6.9), load-acquire and store-release (6.15) belong to no published level; they count as
-level 4 here, and `KERNEL_SINCE` tells them from the rest.
+May-goto and address-space casts (6.9), load-acquire and store-release (6.15) belong to no published level; they count
+as level 4 here, and `KERNEL_SINCE` tells them from the rest.
 """
 
 from __future__ import annotations

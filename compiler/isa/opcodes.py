@@ -6,9 +6,9 @@
     +--------+-+-----+                +-----+----+-----+
      4 bits   1  3 bits                3     2    3
 
-Numbers are from RFC 9669 (Table 3 classes, 4 ALU codes, 7 jump codes, 9 modes, 12 atomics, 13 64-bit immediates); JCOND, the address-space
-cast, and the acquire and release codes are from the kernel's include/uapi/linux/bpf.h. All constants are plain
-integers, already shifted into place, so that an opcode is the sum of its parts: `ALU64 | ADD | X`.
+Numbers are from RFC 9669 (Table 3 classes, 4 ALU codes, 7 jump codes, 9 modes, 12 atomics, 13 64-bit
+immediates); JCOND, the address-space cast, and the acquire and release codes are from the kernel's include/uapi/linux/bpf.h. All
+constants are plain integers, already shifted into place, so that an opcode is its parts put together: `ALU64 | ADD | X`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ TO_LE, TO_BE, BSWAP  = ALU | END | K, ALU | END | X, ALU64 | END | K
 CALL_HELPER, CALL_LOCAL, CALL_KFUNC = 0, 1, 2
 
 # Source register of LD_IMM64: what the 64-bit immediate means.
-PSEUDO_NONE, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_BTF_ID, PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE = range(7)
+PSEUDO_NONE, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE, PSEUDO_BTF_ID = range(4)
+PSEUDO_FUNC, PSEUDO_MAP_IDX, PSEUDO_MAP_IDX_VALUE = range(4, 7)
 
 # Offset field of ALU instructions that use it: signed division, and address-space cast (of ALU64 MOV X).
 SIGNED, ADDR_SPACE_CAST = 1, 1

@@ -89,7 +89,8 @@ def test_run(fd: int, packet: bytes) -> tuple[int, bytes]:
     data = ctypes.create_string_buffer(packet, len(packet))
     out = ctypes.create_string_buffer(len(packet) + 256)
     attr = bytearray(
-        struct.pack("<IIIIQQII", fd, 0, len(packet), len(out), ctypes.addressof(data), ctypes.addressof(out), 1, 0) + bytes(40)
+        struct.pack("<IIIIQQII", fd, 0, len(packet), len(out), ctypes.addressof(data), ctypes.addressof(out), 1, 0)
+        + bytes(40)
     )
     done = kernel.bpf(kernel.BPF_PROG_TEST_RUN, attr)
     assert done == 0, errno.errorcode[-done]

@@ -104,12 +104,13 @@ def test_packet_loads_of_socket_filters():
 @pytest.mark.parametrize(
     "insn",
     [
-        Insn(op.ALU64 | op.ADD | op.X, 1, 2, 0, 1), Insn(op.ALU64 | op.ADD, 1, 2, 0, 1), Insn(op.ALU64 | op.ADD, 1, 0, 1, 1),
-        Insn(op.ALU | op.MOV | op.X, 1, 2, 32), Insn(op.MOV_REG, 1, 2, 5), Insn(op.TO_BE, 1, 0, 0, 24),
-        Insn(op.BSWAP | op.X, 1, 0, 0, 32), Insn(op.ALU64 | op.NEG | op.X, 1, 2), Insn(op.GOTO, 1), Insn(op.GOTOL, 0, 0, 1),
-        Insn(op.EXIT_INSN, 0, 0, 0, 1), Insn(op.LDX | op.MEMSX | op.DW, 1, 7), Insn(op.STX | op.ATOMIC | op.H, 7, 1, 0, 0),
-        Insn(op.STX | op.ATOMIC | op.W, 7, 1, 0, 2), Insn(op.ST | op.MEM | op.W, 7, 1, 0, 2), Insn(0xE4), Insn(op.JMP32 | op.CALL),
-        Insn(op.MAY_GOTO, 0, 1),
+        Insn(op.ALU64 | op.ADD | op.X, 1, 2, 0, 1), Insn(op.ALU64 | op.ADD, 1, 2, 0, 1),
+        Insn(op.ALU64 | op.ADD, 1, 0, 1, 1), Insn(op.ALU | op.MOV | op.X, 1, 2, 32), Insn(op.MOV_REG, 1, 2, 5),
+        Insn(op.TO_BE, 1, 0, 0, 24), Insn(op.BSWAP | op.X, 1, 0, 0, 32), Insn(op.ALU64 | op.NEG | op.X, 1, 2),
+        Insn(op.GOTO, 1), Insn(op.GOTOL, 0, 0, 1), Insn(op.EXIT_INSN, 0, 0, 0, 1), Insn(op.MAY_GOTO, 0, 1),
+        Insn(op.LDX | op.MEMSX | op.DW, 1, 7), Insn(op.STX | op.ATOMIC | op.H, 7, 1, 0, 0),
+        Insn(op.STX | op.ATOMIC | op.W, 7, 1, 0, 2), Insn(op.ST | op.MEM | op.W, 7, 1, 0, 2), Insn(0xE4),
+        Insn(op.JMP32 | op.CALL),
     ],
 )  # fmt: skip
 def test_what_we_call_invalid_the_kernel_refuses(insn):
