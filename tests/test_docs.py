@@ -1,0 +1,74 @@
+"""What README.md shows is what happens: its program compiles, its diagnostic and its command lines are real."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pybpf import build
+from pybpf.building import check
+from pybpf.cli import command
+from pybpf.cli.module import import_file, programs_of
+from pybpf.cli.table import parse
+from pybpf.compiler.diagnostics.catalogue import catalogue
+from pybpf.compiler.diagnostics.render import render_all
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+FIREWALL = """\
+from pybpf import XDP, HashMap, XdpContext, be32, u32, u64, xdp
+from pybpf.net import ethhdr, iphdr
+
+blocked = HashMap[be32, u32](max_entries=1024)
+dropped = HashMap[u32, u64](max_entries=1024)
+
+
+@xdp
+def firewall(pkt: XdpContext) -> XDP:
+    eth = pkt.parse(ethhdr)
+    ip = pkt.parse(iphdr)
+    if eth is None or ip is None:
+        return XDP.PASS
+    rule = blocked.get(ip.saddr)
+    dropped[rule] += 1
+    return XDP.DROP
+"""
+
+
+def test_the_program_of_the_readme_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)  # restores sys.path
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "readme_program.py").write_text(block)
+    made = build(*programs_of(import_file(str(tmp_path / "readme_program.py"))))
+    assert list(made.programs) == ["enter", "leave"]
+    assert made.warnings == ()
+
+
+def test_the_diagnostic_of_the_readme_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "firewall.py").write_text(FIREWALL)
+    text = render_all(check(*programs_of(import_file(str(tmp_path / "firewall.py")))))
+    assert re.sub("^  ", "", README.split("  ```\n")[1], flags=re.MULTILINE).strip("\n") == text
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    pybpf (.*?)(?:  +#.*)?$", README, re.MULTILINE))
+def test_the_command_lines_of_the_readme_are_right(line: str) -> None:
+    name, *words = line.split()
+    assert parse(command(name), words) is not None
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/semantics.md"])
+def test_links_and_files_that_pages_name_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = re.findall(r"\]\(([\w./]+)\)", text)
+    named += re.findall(r"`((?:tests|compiler|stdlib|pybpf|docs|tools)/[\w./]+)`", text)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert missing == []
+
+
+def test_codes_that_pages_name_exist() -> None:
+    for page in ("README.md", "docs/semantics.md"):
+        for code in re.findall(r"\b[EW]\d{4}\b", (ROOT / page).read_text()):
+            assert code in catalogue()
