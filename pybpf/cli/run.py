@@ -40,11 +40,11 @@ def run(values: dict[str, Any]) -> int:
 
     seconds = _seconds(values["seconds"])
     targets = _targets(values["attach"])
-    made = build(*programs_of(import_file(values["file"])))
+    made = build(*programs_of(import_file(values["file"])), **settings(values["set"]))
     with contextlib.ExitStack() as stack:
-        obj = stack.enter_context(load(made, **settings(values["set"])))
+        obj = stack.enter_context(load(made))
         printk = stack.enter_context(_printk()) if _prints(made.elf) else None
-        obj.attach(**targets)
+        _attach(obj, targets)
         _say(f"{', '.join(obj.programs)}: running" + ("" if seconds else "; Ctrl-C ends"))
         with contextlib.suppress(KeyboardInterrupt):
             _watch(obj, printk, seconds)
@@ -74,6 +74,17 @@ def _targets(pairs: list[str]) -> dict[str, Any]:
             raise UserError(f"--attach {pair}: not PROGRAM=TARGET", "write it as --attach firewall=eth0")
         targets[name] = int(target) if target.isdecimal() else target
     return targets
+
+
+def _attach(obj: LoadedObject, targets: dict[str, Any]) -> None:
+    from pybpf.runtime.errors import AttachError
+
+    try:
+        obj.attach(**targets)
+    except AttachError as error:
+        if "obj.attach(" not in error.help:
+            raise
+        raise UserError(error.message, "say where it goes: --attach PROGRAM=TARGET, as in --attach firewall=eth0") from None
 
 
 def _prints(elf: bytes) -> bool:

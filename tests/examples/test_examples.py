@@ -257,3 +257,42 @@ def test_every_example_is_tested() -> None:
     tested = Path(__file__).read_text()
     for path in EXAMPLES.glob("*.py"):
         assert f'"{path.name}"' in tested, path.name
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("opensnoop.py", "--set", "only_pid=many"), "only_pid"),
+        (("opensnoop.py", "--set", "nosuch=1"), "nosuch"),
+        (("opensnoop.py", "--seconds", "soon"), "error: --seconds soon: not a number of seconds"),
+        (("opensnoop.py", "--attach", "enter"), "help: write it as --attach firewall=eth0"),
+        (("opensnoop.py", "--attach", "nosuch=lo"), "nosuch"),
+        (("xdp_count.py",), "--attach PROGRAM=TARGET"),
+        (("xdp_count.py", "--attach", "count=nosuch0"), "error: there is no interface nosuch0"),
+    ],
+)
+def test_run_refuses(words: tuple[str, ...], told: str) -> None:
+    command = [sys.executable, "-m", "pybpf.cli", "run", *words]
+    done = subprocess.run(command, cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_prints_maps_at_the_end() -> None:
+    command = [sys.executable, "-m", "pybpf.cli", "run", "syscount.py", "--seconds", "0.5", "--maps"]
+    done = subprocess.run(command, cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    heading, *elements = done.stdout.strip().split("\n")
+    assert heading.startswith("calls: ") and " element" in heading
+    assert all(line.startswith("  pid=") for line in elements[:5])
+
+
+def test_run_without_privilege_says_what_is_missing() -> None:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("setpriv is not installed")
+    command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-m", "pybpf.cli", "run", "hello.py"]
+    done = subprocess.run(command, cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "not permitted (EPERM)" in done.stderr and "CAP_BPF" in done.stderr
