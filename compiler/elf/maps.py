@@ -54,10 +54,15 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     key = map_.key
     if map_.kind.indexed and isinstance(key, EnumType):
         key = key.base  # the kernel wants an integer as an array's index (array_map_check_btf)
-    # What a ring buffer holds is for the consumer to know: its map has neither key nor value (ringbuf_map_alloc).
     for name, type_ in (("key", key), ("value", map_.value)):
-        if type_ is not None and map_.kind.keyed:
+        if type_ is None:
+            continue
+        if map_.kind.keyed:
             members.append((name, builder.pointer(type_)))
+        else:
+            # The map itself has neither key nor value (ringbuf_map_alloc), but its consumers need to know what it
+            # holds: `bpftool btf dump format c` and bpf2go -type find it among the types.
+            builder.of(type_)
     if map_.pinning:
         members.append(("pinning", _number(builder, map_.pinning)))
     fields = tuple([t.Member(name, type_, i * _POINTER * 8) for i, (name, type_) in enumerate(members)])
