@@ -84,7 +84,8 @@ def _attach(obj: LoadedObject, targets: dict[str, Any]) -> None:
     except AttachError as error:
         if "obj.attach(" not in error.help:
             raise
-        raise UserError(error.message, "say where it goes: --attach PROGRAM=TARGET, as in --attach firewall=eth0") from None
+        help = "say where it goes: --attach PROGRAM=TARGET, as in --attach firewall=eth0"
+        raise UserError(error.message, help) from None
 
 
 def _prints(elf: bytes) -> bool:
