@@ -279,9 +279,13 @@ class Builder:
         self._call_slots = outer
 
     def _take(self, name: str, size: int) -> Slot:
-        for i, slot in enumerate(self._free_slots):
-            if slot.size == size and slot.name == name:
-                return self._free_slots.pop(i)
+        words = (size + 7) // 8  # slots are aligned to 8, so up to the next word size costs nothing
+        fitting = [slot for slot in self._free_slots if (slot.size + 7) // 8 == words]
+        if fitting:
+            slot = next((slot for slot in fitting if slot.name == name), fitting[0])
+            self._free_slots.remove(slot)
+            slot.size = max(slot.size, size)
+            return slot
         slot = Slot(name, size)
         self.function.slots.append(slot)
         return slot

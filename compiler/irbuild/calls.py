@@ -8,7 +8,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
 from pybpf.compiler.irbuild.builder import Inlined, kind_of
-from pybpf.compiler.irbuild.memory import pointer, slot_at
+from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, size_of
@@ -121,10 +121,28 @@ def _format(b: Builder, text: bytes) -> GlobalSpec:
 
 
 def _printed(b: Builder, arg: tree.Expr) -> Value:
+    """A number, or the address of a text that surely ends with a NUL, which is all that the kernel looks for."""
     if not isinstance(arg.type, PtrType) or arg.type.pointee is None:
         return b.value(arg)
-    if type(arg) in MAKERS:
-        to = slot_at(b, "printed", size_of(pointee(arg)), temporary=True)
-        construct(b, to, pointee(arg), arg, fresh=True)
-        return to.base
-    return pointer(b, address_of(b, arg))
+    kind = arg.type.pointee
+    if _is_ended(arg):
+        if type(arg) not in MAKERS:
+            return b.value(arg)
+        made = slot_at(b, "printed", size_of(kind), temporary=True)
+        construct(b, made, kind, arg, fresh=True)
+        return made.base
+    if type(arg) not in MAKERS:
+        at = address_of(b, arg)
+        if not is_direct(b, at):
+            return pointer(b, at)
+    longer = TextType(size_of(kind) + 1)
+    ended = slot_at(b, "printed", longer.size, temporary=True)
+    construct(b, ended, longer, arg, fresh=True)
+    return ended.base
+
+
+def _is_ended(node: tree.Expr) -> bool:
+    """Whether a new text has a NUL: helpers that fill one see to it."""
+    if isinstance(node, tree.IfExp):
+        return _is_ended(node.then) and _is_ended(node.other)
+    return isinstance(node, tree.Fill) or (isinstance(node, tree.TextConst) and 0 in node.value)

@@ -52,7 +52,9 @@ def while_(b: Builder, node: tree.While) -> None:
     other = b.new_block("else") if node.orelse else after
     b.jump(head)
     b.start(head, sealed=False)
+    was_in_loop, b.in_loop = b.in_loop, True
     b.branch(node.test, body, other)
+    b.in_loop = was_in_loop
     b.start(body)
     _loop_body(b, node.body, Loop(after, head, len(b.reserved)))
     _go(b, head)

@@ -448,3 +448,20 @@ def test_printk() -> None:
     assert world.printed[1] == (b"four %llu %llu %llu %llu\0", [1, 2, 3, 4])
     assert world.printed[2] == (b"three %llu %llu %llu\0", [2, 3, 4])
     assert seen == [b"python3".ljust(16, b"\0")]
+
+
+def test_printed_text_has_an_end() -> None:
+    """The kernel prints up to a NUL, which a text that fills its field has not."""
+    tag = types.layout("Tag", [("name", TextType(4)), ("rest", U32)])
+    e = tree.Var("e", t.ref(tag))
+    body = [
+        t.let(e, t.new(tag, name=text(b"full", 4), rest=t.num(0x41414141, U32))),
+        t.do(tree.Printk(NONE, t.SPAN, b"%s", (t.field(t.local(e), "name"),))),
+        t.ret(n(0)),
+    ]
+    world = t.World(t.lowered(*body))
+    seen = []
+    world.machine.helpers[6] = lambda machine, args: seen.append(machine.memory.read(args[2], 5)) or 0  # type: ignore
+    world.twin = None
+    world.run()
+    assert seen == [b"full\0"]
