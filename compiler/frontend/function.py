@@ -70,7 +70,7 @@ class Checker:
         """Forget what a pass found."""
         self.diagnostics = []
         self.changed = False
-        self.refused = 0  # statements left out, each because of an error in `diagnostics`
+        self.left_out = 0  # statements left out, each because of an error in `diagnostics`
         self.state: State | None = {}
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
@@ -99,7 +99,7 @@ class Checker:
         for _ in range(_PASSES):
             instance = self._pass(presets, result)
             if not self.changed:
-                assert not self.refused or instance.function is None, "a statement was refused without a diagnostic"
+                assert not self.left_out or instance.function is None, "a statement was refused without a diagnostic"
                 return instance
             presets = {name: slot.var.type for name, slot in self.slots.items() if slot.var is not None}
             result = self.result_slot.last
@@ -119,7 +119,9 @@ class Checker:
         if self.state is not None:
             body += statements.fall_off(self)
         slot = self.result_slot
-        kind = slot.declared or (kinds.settle(slot.joined) if _is_type(slot.joined) else NONE)
+        kind = slot.last or slot.declared or NONE
+        if slot.last is not None and kinds.is_reference(kind):
+            kind = slot.last  # an annotation does not say where the object is
         failed = any(d.severity == "error" for d in self.diagnostics)
         function = None
         if not failed:
@@ -219,7 +221,7 @@ class Checker:
                 handler = statements.STATEMENTS.get(type(node), statements.unsupported)
                 made += handler(self, node)
             except Refused:
-                self.refused += 1
+                self.left_out += 1
                 self.poison(scope.assigned_names(node))
         return made
 

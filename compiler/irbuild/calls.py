@@ -11,7 +11,7 @@ from pybpf.compiler.irbuild.builder import Inlined, kind_of
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, size_of
+from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, is_scalar, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +26,24 @@ __all__ = ["branch_call", "func_call", "helper_call", "printk"]
 
 def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     spec = node.helper
-    arguments = [_argument(b, arg) for arg in node.args]
+    arguments = []
+    table: MapSpec | None = None  # the map that keys and values after it belong to
+    for i, arg in enumerate(node.args):
+        table = arg if isinstance(arg, MapSpec) else table
+        arguments.append(_argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table))
     if spec.id in kernel.MOVES_PACKET:
         b.packet_moves = True
     result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))
     return None if isinstance(node.type, NoneType) else result
 
 
-def _argument(b: Builder, arg: tree.Expr | MapSpec) -> Value:
+def _argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | None) -> Value:
     if isinstance(arg, MapSpec):
         return b.emit(ops.MapAddr(arg.name, span=b.span))
+    if role in ("key", "value") and table is not None and is_scalar(arg.type) and not isinstance(arg.type, PtrType):
+        kind = table.key if role == "key" else table.value
+        assert kind is not None
+        return in_memory(b, arg, kind, role)
     if type(arg) in MAKERS:
         return in_memory(b, arg, pointee(arg), "argument")
     return b.value(arg)

@@ -15,6 +15,7 @@ from pybpf import (
     be16,
     be32,
     const,
+    helpers,
     i8,
     i16,
     i32,
@@ -67,9 +68,13 @@ limit = const(u32, 3)
 total = var(i32, 0)
 
 
+def head_of(pkt: XdpContext) -> Head | None:
+    return pkt.parse(Head)
+
+
 @xdp
 def fields(pkt: XdpContext) -> XDP:
-    h = pkt.parse(Head)
+    h = head_of(pkt)
     if h is None:
         return XDP.ABORTED
     results[0] = h.a
@@ -259,6 +264,17 @@ def optionals(pkt: XdpContext) -> XDP:
     counts[h.cells[2]] = h.cells[0]
     del counts[h.cells[1]]
     results[5] = h.cells[2] in counts
+    return XDP.PASS
+
+
+@xdp
+def raw_helpers(pkt: XdpContext) -> XDP:
+    h = pkt.parse(Head)
+    if h is None:
+        return XDP.ABORTED
+    results[0] = helpers.bpf_map_update_elem(counts, h.cells[0], h.cells[1], 1)
+    results[1] = helpers.bpf_map_update_elem(counts, h.cells[0], u16(9), 2)
+    results[2] = helpers.bpf_map_delete_elem(counts, h.cells[2])
     return XDP.PASS
 
 
