@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/startup.py [--rounds 40] [--write]
 
 Both are run in turns, so that whatever else the machine does hits both alike; each round gives a pair. Shown are the
-median, the fastest, and how often pybpf was the faster of a pair. "cold" is a process with nothing in memory; files
-are in the page cache and Python's `.pyc` files (and pybpf's image of them) exist, as after any first run.
+time on the clock, median and fastest, the processor time (user and system), and how often pybpf was the faster of a
+pair. "Cold" is a process with nothing in memory; files are in the page cache and Python's `.pyc` files (and pybpf's
+image of them) exist, as after any first run.
 """
 
 from __future__ import annotations
@@ -41,30 +42,41 @@ def commands(out: str) -> dict[str, list[str]]:
     return found
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each command in each round; the two first rounds only warm up."""
+Times = dict[str, list[tuple[float, float]]]  # milliseconds on the clock, and of the processor, by command and round
+
+
+def measure(rounds: int) -> Times:
+    """The times of each command in each round; the two first rounds only warm up."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as out:
         todo = commands(out)
-        times: dict[str, list[float]] = {name: [] for name in todo}
+        times: Times = {name: [] for name in todo}
         for index in range(rounds + 2):
             for name, command in todo.items():
                 start = time.perf_counter()
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+                _, status, used = os.wait4(process.pid, 0)
+                wall = time.perf_counter() - start
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode:
+                    sys.exit(f"failed: {' '.join(command)}")
                 if index >= 2:
-                    times[name].append((time.perf_counter() - start) * 1000)
+                    times[name].append((wall * 1000, (used.ru_utime + used.ru_stime) * 1000))
     return times
 
 
-def table(times: dict[str, list[float]]) -> str:
-    rows = [f"{'ms':28} {'median':>8} {'fastest':>8}"]
+def table(times: Times) -> str:
+    rows = [f"{'ms':28} {'median':>8} {'fastest':>8} {'cpu median':>12} {'cpu least':>10}"]
     for name, values in times.items():
-        rows.append(f"{name:28} {statistics.median(values):8.1f} {min(values):8.1f}")
+        wall, cpu = [list(column) for column in zip(*values)]
+        rows.append(
+            f"{name:28} {statistics.median(wall):8.1f} {min(wall):8.1f} {statistics.median(cpu):12.1f} {min(cpu):10.1f}"
+        )
     clang = times.get("clang-19 -O2 -g hello.c")
     if clang:
         ours = times["pybpf build hello.py"]
-        wins = sum(a <= b for a, b in zip(ours, clang))
-        ratio = statistics.median([a / b for a, b in zip(ours, clang)])
+        wins = sum(a[0] <= b[0] for a, b in zip(ours, clang))
+        ratio = statistics.median([a[0] / b[0] for a, b in zip(ours, clang)])
         rows.append(f"\nhello: pybpf was faster in {wins} of {len(ours)} pairs; median of pybpf / clang: {ratio:.2f}")
     return "\n".join(rows)
 
