@@ -12,7 +12,7 @@ programs' own `simulate()` runs in it, and map declarations act as their maps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, Space, TextType, size_of
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree import Program as TypedProgram
     from pybpf.compiler.schema.specs import FillSpec, GlobalSpec, HelperSpec, MapSpec, Target
     from pybpf.compiler.schema.types import Type
+    from pybpf.runtime.maps import PerCpu
+    from pybpf.stdlib.maps import Map, PerCpuArray, PerCpuHash, RingBuffer
+
+    K = TypeVar("K")
+    V = TypeVar("V")
 
 __all__ = ["Outcome", "Simulation"]
 
@@ -49,7 +54,20 @@ class Outcome(Record, eq=False):
     context: bytes
     simulation: Simulation
 
-    def __getitem__(self, declaration: Any) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, declaration: RingBuffer[V], /) -> RingView[V]: ...
+        @overload
+        def __getitem__(self, declaration: PerCpuHash[K, V], /) -> MapView[K, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, declaration: PerCpuArray[V], /) -> MapView[int, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, declaration: Map[K, V], /) -> MapView[K, V]: ...
+        @overload
+        def __getitem__(self, declaration: Any, /) -> Any: ...
+
+    def __getitem__(self, declaration: Any, /) -> Any:
         """A map or global of the simulation."""
         return self.simulation[declaration]
 
@@ -267,7 +285,20 @@ class Simulation:
             self._specs.append(spec)
         return found
 
-    def __getitem__(self, declaration: Any) -> Any:
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, declaration: RingBuffer[V], /) -> RingView[V]: ...
+        @overload
+        def __getitem__(self, declaration: PerCpuHash[K, V], /) -> MapView[K, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, declaration: PerCpuArray[V], /) -> MapView[int, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, declaration: Map[K, V], /) -> MapView[K, V]: ...
+        @overload
+        def __getitem__(self, declaration: Any, /) -> Any: ...
+
+    def __getitem__(self, declaration: Any, /) -> Any:
         """A map as a typed mapping, a ring buffer as the list of its events, a global's value."""
         from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 

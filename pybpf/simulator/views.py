@@ -8,7 +8,7 @@ list(sim[opens])                  a ring buffer is the list of its events
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pybpf.runtime.codec import codec
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MapView", "RingView"]
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-class MapView(MutableMapping[Any, Any]):
+
+class MapView(MutableMapping[K, V]):
     """A keyed map."""
 
     def __init__(self, table: Table) -> None:
@@ -36,11 +39,11 @@ class MapView(MutableMapping[Any, Any]):
 
         return PerCpu([self._value.decode(copy, 0) for copy in copies])
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: K) -> V:
         found = self._table.entries.get(self._encode_key(key) or b"")
         if found is None:
             raise KeyError(key)
-        return self._decode(found)
+        return self._decode(found)  # type: ignore[no-any-return]
 
     def _encode_key(self, key: Any) -> bytes | None:
         """None for an index that the array does not have."""
@@ -49,12 +52,12 @@ class MapView(MutableMapping[Any, Any]):
             return None
         return self._key.encode(key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: K, value: V) -> None:
         table = self._table
         raw = self._encode_key(key)
         if raw is None:
             raise KeyError(key)
-        values = list(value) if table.spec.kind.percpu else [value]
+        values: list[Any] = list(value) if table.spec.kind.percpu else [value]  # type: ignore[call-overload]
         if len(values) != table.copies:
             raise ValueError(f"map {table.spec.name!r}: takes one value for each of {table.copies} CPUs")
         encoded = [self._value.encode(item) for item in values]
@@ -63,11 +66,11 @@ class MapView(MutableMapping[Any, Any]):
         for copy, data in zip(table.entries[raw], encoded):
             copy[:] = data
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: K) -> None:
         if self._table.remove(self._encode_key(key) or b"") < 0:
             raise KeyError(key)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[K]:
         return iter([self._key.decode(raw, 0) for raw in self._table.entries])
 
     def __len__(self) -> int:
@@ -77,7 +80,7 @@ class MapView(MutableMapping[Any, Any]):
         return f"<simulated {self._table.spec.name}: {dict(self)!r}>"
 
 
-class RingView(Sequence[Any]):
+class RingView(Sequence[V]):
     """A ring buffer: the events that were submitted and not yet consumed, oldest first."""
 
     def __init__(self, ring: Ring) -> None:
@@ -85,9 +88,9 @@ class RingView(Sequence[Any]):
         self._value = codec(ring.value_type, f"event of ring buffer {ring.spec.name!r}")
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> V: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: slice) -> list[V]: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self._value.decode(event, 0) for event in self._ring.events[index]]
@@ -101,11 +104,11 @@ class RingView(Sequence[Any]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def __aiter__(self) -> AsyncIterator[V]:
         for event in self.poll():
             yield event
 
-    def poll(self, timeout: float | None = None) -> list[Any]:
+    def poll(self, timeout: float | None = None) -> list[V]:
         """Consume the events there are. There is nobody to wait for."""
         events = list(self)
         self.clear()
