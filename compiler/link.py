@@ -14,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.frontend.tree import Typed
     from pybpf.compiler.ir.function import Function, Module
-    from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.schema.specs import GlobalSpec, Target
 
 __all__ = ["finish", "link"]

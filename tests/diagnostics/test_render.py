@@ -6,7 +6,6 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,8 @@ from pybpf.compiler.schema.span import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import pytest
 
 
 class Sample(Diagnostic):
