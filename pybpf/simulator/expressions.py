@@ -172,7 +172,8 @@ def _new(t: Translator, node: tree.New) -> ast.expr:
     return t.call(t.constant(_Maker(node)), *values)
 
 
-def _fresh(t: Translator, node: Any) -> ast.expr:
+def _fresh(t: Translator, node: tree.TextConst | tree.Zero) -> ast.expr:
+    assert isinstance(node.type, PtrType) and node.type.pointee is not None
     data = node.value if isinstance(node, tree.TextConst) else bytes(size_of(node.type.pointee))
     return t.call("_fresh", t.literal(data), t.constant(node.type.pointee))
 

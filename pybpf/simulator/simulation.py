@@ -259,7 +259,7 @@ class Simulation:
         return made
 
     def _printk(self, format: bytes, *args: Any) -> None:
-        values = [arg.text(size_of(arg.type)) if isinstance(arg, Place) and arg.type else arg for arg in args]
+        values: list[Any] = [_printed(arg) for arg in args]
         self.printed.append(format_line(format, values))
 
     # --- maps and globals
@@ -342,6 +342,11 @@ class Simulation:
 
 def _retval(typed: TypedProgram, result: Any) -> int:
     return typed.spec.default_return if result is None else int(result)
+
+
+def _printed(value: Any) -> Any:
+    """A number, or the bytes of a text up to its NUL."""
+    return value.text(size_of(value.type)) if isinstance(value, Place) and value.type is not None else value
 
 
 def _element(base: Place, index: int, count: int, step: int, type: Type) -> Place:

@@ -9,6 +9,7 @@ expressions.py and statements.py; this module has what both need.
 from __future__ import annotations
 
 import ast
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
@@ -70,8 +71,8 @@ class Translator:
             statements.insert(0, ast.Global(shared))
         self._variables, self._taken, self.span = outer
         arguments = ast.arguments([], params, None, [], [], None, [])
-        made = ast.FunctionDef(function.name, arguments, statements, [], None, None)
-        if hasattr(made, "type_params"):
+        made: Any = ast.FunctionDef(function.name, arguments, statements, [], None, None)
+        if sys.version_info >= (3, 12):
             made.type_params = []
         self._locate(made, function.span)
         module = ast.fix_missing_locations(ast.Module([made], []))
