@@ -34,16 +34,16 @@ _SHOWN = 20  # elements of a map
 def run(values: dict[str, Any]) -> int:
     import contextlib
 
-    from pybpf.building import build
     from pybpf.cli.module import import_file, programs_of
     from pybpf.loading import load
 
     seconds = _seconds(values["seconds"])
     targets = _targets(values["attach"])
-    made = build(*programs_of(import_file(values["file"])), **settings(values["set"]))
+    consts = settings(values["set"])
+    programs = programs_of(import_file(values["file"]))
     with contextlib.ExitStack() as stack:
-        obj = stack.enter_context(load(made))
-        printk = stack.enter_context(_printk()) if _prints(made.elf) else None
+        obj = stack.enter_context(load(*programs, **consts))
+        printk = stack.enter_context(_printk()) if _prints(obj.elf) else None
         _attach(obj, targets)
         _say(f"{', '.join(obj.programs)}: running" + ("" if seconds else "; Ctrl-C ends"))
         with contextlib.suppress(KeyboardInterrupt):

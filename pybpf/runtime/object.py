@@ -126,7 +126,7 @@ class LoadedObject:
         self._fresh: list[Link] = []  # attached since the last `with`
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._elf = elf  # libbpf may refer to it
+        self.elf = elf  # the object file's bytes; libbpf may refer to them
         self._only = only
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
@@ -143,7 +143,7 @@ class LoadedObject:
         lib = library()
         options = OpenOpts(sz=ctypes.sizeof(OpenOpts), object_name=self.name.encode())
         with messages() as said:
-            handle = lib.bpf_object__open_mem(self._elf, len(self._elf), options)
+            handle = lib.bpf_object__open_mem(self.elf, len(self.elf), options)
         if not handle:
             code = ctypes.get_errno()
             raise LoadError(
