@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArgumentCount", "ArgumentTwice", "CallArguments", "HelperArguments", "HelperNeedsGpl", "HelperNotAllowed", "HelperSleeps",
+    "ArgumentCount", "ArgumentTwice", "CallArguments", "HelperArguments", "HelperNeedsGpl",
+    "HelperNotAllowed", "HelperSleeps",
     "HelperUnsupported", "MissingArguments", "NoBuiltin", "NotCallable", "ProgramCalled", "Recursion", "ReturnsObject",
     "SizeOutOfRange", "StarParameters", "UnknownArgument", "UnknownCall",
 ]  # fmt: skip
@@ -60,10 +61,11 @@ _INSTEAD = {
 
 
 class UnknownCall(Diagnostic):
-    """A call of a function that is not written in the language: one of C, of Python's library, or a class that is no Struct.
+    """A call of a function that is not written in the language: one of C, of Python's library, or a class that is no
+    Struct.
 
-    Plain Python functions are inlined, kernel helpers are in pybpf.helpers. What does not depend on run time can be computed at
-    module level, and used as a constant.
+    Plain Python functions are inlined, kernel helpers are in pybpf.helpers. What does not depend on run time can be
+    computed at module level, and used as a constant.
     """
 
     what: str
@@ -78,7 +80,9 @@ class UnknownCall(Diagnostic):
         if instead:
             yield Help(instead)
         else:
-            yield Help("compute it at module level, and use the result as a constant; kernel helpers are in pybpf.helpers")
+            yield Help(
+                "compute it at module level, and use the result as a constant; kernel helpers are in pybpf.helpers"
+            )
 
 
 class NoBuiltin(Advised):

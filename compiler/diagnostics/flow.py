@@ -17,9 +17,9 @@ __all__ = ["Stale"]
 class Stale(Diagnostic):
     """A variable refers to an object that is no longer there.
 
-    A ring-buffer record is gone once it is submitted (at the end of its `with` block) or discarded. An object made in a loop has
-    one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration would see the new
-    object where Python sees the old one. Keep the numbers you need instead of the reference.
+    A ring-buffer record is gone once it is submitted (at the end of its `with` block) or discarded. An object made in
+    a loop has one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration
+    would see the new object where Python sees the old one. Keep the numbers you need instead of the reference.
 
         previous_id = current.id
     """

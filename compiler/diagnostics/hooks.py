@@ -163,4 +163,6 @@ class ReturnOutOfRange(Diagnostic):
             yield Help(f"return one of {listed(self.members)}")
         else:
             yield Help(f"return a number from {self.least} to {self.most}")
-        yield Note("the kernel would say: At program exit the register R0 has unknown scalar value, or: should have been in ...")
+        yield Note(
+            "the kernel would say: At program exit the register R0 ... should have been in ..."
+        )

@@ -19,8 +19,8 @@ __all__ = [
 class UnboundedWhile(Diagnostic):
     """A `while` loop whose end can't be seen.
 
-    The verifier walks through every iteration, and refuses a program that it can't see the end of. It needs a counter that
-    every iteration moves by a constant, and a comparison with a bound:
+    The verifier walks through every iteration, and refuses a program that it can't see the end of. It needs a counter
+    that every iteration moves by a constant, and a comparison with a bound:
 
         i = 0
         while i < 64:
@@ -42,14 +42,20 @@ class UnboundedWhile(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.tested:
-            yield Help("bound it, and leave early:", ("for _ in range(64):", "    if not (...):  # the condition", "        break"))
+            yield Help(
+                "bound it, and leave early:",
+                ("for _ in range(64):", "    if not (...):  # the condition", "        break"),
+            )
         else:
-            yield Help("bound it, and leave early:", ("for _ in range(64):", "    ...", "    if done:", "        break"))
+            yield Help(
+                "bound it, and leave early:", ("for _ in range(64):", "    ...", "    if done:", "        break")
+            )
         yield Note("the kernel would say: infinite loop detected, or: BPF program is too large")
 
 
 class UnboundedFor(Diagnostic):
-    """`range()` up to a number that may be huge. The verifier walks through every iteration, so there must be an upper bound.
+    """`range()` up to a number that may be huge. The verifier walks through every iteration, so there must be an
+    upper bound.
 
         for i in range(min(n, 1024)):
     """
@@ -69,8 +75,8 @@ class UnboundedFor(Diagnostic):
 class LoopTooLong(Diagnostic):
     """A loop takes more instructions, or more branches, than the verifier is willing to walk through.
 
-    It gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration counts, and in
-    nested loops the product does.
+    It gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration
+    counts, and in nested loops the product does.
     """
 
     count: int

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArrayDelete", "DiscardOther", "HashSubscript", "NegativeKey", "NoEntries", "NoMapMethod", "PopNeedsDefault", "PopOfObject",
-    "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven", "WithoutName",
+    "ArrayDelete", "DiscardOther", "HashSubscript", "NegativeKey", "NoEntries", "NoMapMethod",
+    "PopNeedsDefault", "PopOfObject",
+    "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven",
+    "WithoutName",
 ]  # fmt: skip
 
 
 class HashSubscript(Advised):
     """`m[k]` of a hash map read as a value. The key may be missing; Python would raise KeyError, which a program can't.
 
-        value = m.get(key)
-        if value is None:
-            return
+    value = m.get(key)
+    if value is None:
+        return
     """
 
     name: str
@@ -152,10 +154,10 @@ class PopNeedsDefault(Advised):
 class PopOfObject(Advised):
     """`pop()` of a struct: the entry is gone when it would be read. Look it up, use it, then delete it.
 
-        entry = m.get(key)
-        if entry is not None:
-            ...
-            del m[key]
+    entry = m.get(key)
+    if entry is not None:
+        ...
+        del m[key]
     """
 
     name: str
@@ -169,7 +171,9 @@ class PopOfObject(Advised):
 
 
 class ReserveOutsideWith(Advised):
-    """`reserve()` outside a `with` statement. A reserved record must be submitted on every path, which `with` sees to."""
+    """`reserve()` outside a `with` statement. A reserved record must be submitted on every path, which `with` sees
+    to.
+    """
 
     name: str
 
@@ -206,7 +210,9 @@ class ReserveNumber(Advised):
 
 
 class ReserveName(Advised):
-    """The name of a reserved record is assigned again while the record is open, or was used for something else before."""
+    """The name of a reserved record is assigned again while the record is open, or was used for something else
+    before.
+    """
 
     name: str
 

@@ -38,8 +38,8 @@ class Unknown(Diagnostic):
 class Unassigned(Diagnostic):
     """A variable is read where it may have no value yet. Python would raise UnboundLocalError.
 
-    Give it a value on every path that leads here. A name that is assigned anywhere in a function is local to the whole function:
-    to change a var() of the module, declare it.
+    Give it a value on every path that leads here. A name that is assigned anywhere in a function is local to the
+    whole function: to change a var() of the module, declare it.
 
         global total
         total += n
@@ -60,9 +60,13 @@ class Unassigned(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.outer == "var":
-            yield Help(f"to use the module's `{self.name}`, say so at the start of the function:", (f"global {self.name}",))
+            yield Help(
+                f"to use the module's `{self.name}`, say so at the start of the function:", (f"global {self.name}",)
+            )
         elif self.outer == "other":
-            yield Help(f"the function assigns `{self.name}`, so it is not the module's: use another name for the variable")
+            yield Help(
+                f"the function assigns `{self.name}`, so it is not the module's: use another name for the variable"
+            )
         else:
             yield Help("give it a value before:", (f"{self.name} = 0",))
 
@@ -95,7 +99,8 @@ class NoAttribute(Advised):
 
 
 class GlobalNotVar(Diagnostic):
-    """`global x` where x is not a var(). A program can't change a Python object of the module; it has globals of its own.
+    """`global x` where x is not a var(). A program can't change a Python object of the module; it has globals of its
+    own.
 
         total = var(u64, 0)
     """

@@ -10,7 +10,7 @@ __all__ = ["PrintkArgument", "PrintkCharacter", "PrintkFormat", "PrintkTooMany",
 class PrintkArgument(Advised):
     """`printk` takes one text that is written out: a literal or an f-string.
 
-        printk(f"{comm()} opened {n} files")
+    printk(f"{comm()} opened {n} files")
     """
 
     code = "E0640"

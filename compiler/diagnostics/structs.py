@@ -16,7 +16,7 @@ __all__ = ["ArrayItems", "MethodNotCalled", "MissingFields", "NoField", "NoMetho
 class PositionalField(Diagnostic):
     """The fields of a struct are given by keyword, so that the order of declaration does not matter.
 
-        Event(pid=pid(), comm=comm())
+    Event(pid=pid(), comm=comm())
     """
 
     struct: str
@@ -116,8 +116,8 @@ class NoMethod(Diagnostic):
 class ArrayItems(Advised):
     """A list or tuple given for an array has another number of elements. An array has a fixed length:
 
-        Sample(values=[1, 2, 3, 4])        # values: Array[u16, L[4]]
-        Sample(values=Array())             # all zero
+    Sample(values=[1, 2, 3, 4])        # values: Array[u16, L[4]]
+    Sample(values=Array())             # all zero
     """
 
     kind: str

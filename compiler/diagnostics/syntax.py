@@ -54,7 +54,7 @@ class NoFloat(Advised):
 class TrueDivision(Advised):
     """`/` gives a floating-point number in Python, which BPF does not have.
 
-        average = total // count
+    average = total // count
     """
 
     code = "E0102"
@@ -67,8 +67,8 @@ class TrueDivision(Advised):
 class NoOperator(Advised):
     """An operator without a machine instruction: `**` (unless both sides are constants) and `@`.
 
-        square = x * x
-        power = 1 << n      # 2 ** n
+    square = x * x
+    power = 1 << n      # 2 ** n
     """
 
     op: str
@@ -100,9 +100,9 @@ class NoContainer(Advised):
 class NoComprehension(Advised):
     """A comprehension or generator expression makes a list, which a program can't have. Write the loop.
 
-        total = 0
-        for i in range(8):
-            total += values[i]
+    total = 0
+    for i in range(8):
+        total += values[i]
     """
 
     code = "E0105"
@@ -113,7 +113,9 @@ class NoComprehension(Advised):
 
 
 class NoLambda(Advised):
-    """A lambda is a function object made at run time. Write a plain function at module level; calls of it are inlined."""
+    """A lambda is a function object made at run time. Write a plain function at module level; calls of it are
+    inlined.
+    """
 
     code = "E0106"
     title = "a lambda can't be made in a program"
@@ -122,7 +124,9 @@ class NoLambda(Advised):
 
 
 class NoGenerator(Advised):
-    """`yield` suspends a function, which BPF can't do. Work through the elements in a loop, or call a function for each."""
+    """`yield` suspends a function, which BPF can't do. Work through the elements in a loop, or call a function for
+    each.
+    """
 
     code = "E0107"
     title = "`yield` can't be compiled"
@@ -131,7 +135,9 @@ class NoGenerator(Advised):
 
 
 class NoAsync(Advised):
-    """A program is not a coroutine: it can't wait. Use `async for` in user space, on the ring buffer that a program fills."""
+    """A program is not a coroutine: it can't wait. Use `async for` in user space, on the ring buffer that a program
+    fills.
+    """
 
     what: str
 
@@ -163,8 +169,8 @@ class NoException(Advised):
 class NoAssert(Advised):
     """An assertion raises an exception, which BPF does not have. Test, and return early.
 
-        if n >= 16:
-            return
+    if n >= 16:
+        return
     """
 
     test: str
@@ -218,10 +224,10 @@ class NoNonlocal(Advised):
 class NoMatch(Advised):
     """A `match` statement. Write `if` and `elif`.
 
-        if proto == 6:
-            ...
-        elif proto == 17:
-            ...
+    if proto == 6:
+        ...
+    elif proto == 17:
+        ...
     """
 
     code = "E0114"
@@ -243,8 +249,8 @@ class NoStar(Advised):
 class NoSlice(Advised):
     """A slice makes a new object of a length that is known only at run time. Copy element by element in a loop.
 
-        for i in range(4):
-            event.head[i] = packet[i]
+    for i in range(4):
+        event.head[i] = packet[i]
     """
 
     code = "E0116"
@@ -257,9 +263,9 @@ class NoSlice(Advised):
 class NoTuple(Advised):
     """A tuple of values known only at run time. `a, b = x, y` is fine, since nothing is made; otherwise use a Struct.
 
-        class Pair(Struct):
-            first: u32
-            second: u32
+    class Pair(Struct):
+        first: u32
+        second: u32
     """
 
     code = "E0117"
@@ -336,9 +342,9 @@ class FStringElsewhere(Advised):
 class WithOther(Advised):
     """`with` is for ring-buffer reservations only.
 
-        with events.reserve() as event:
-            if event is not None:
-                event.pid = pid()
+    with events.reserve() as event:
+        if event is not None:
+            event.pid = pid()
     """
 
     code = "E0123"
@@ -372,7 +378,7 @@ class DelPlace(Advised):
 class IsOnValues(Advised):
     """`is` on numbers or objects. Numbers have no identity; only `is None` has a meaning in a program.
 
-        if a == b:
+    if a == b:
     """
 
     op: str

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong", "TextWithNul",
+    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong",
+    "TextWithNul",
 ]  # fmt: skip
 
 
@@ -32,8 +33,11 @@ class TextTooLong(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         kind = self.kind.partition("[")[0]
-        yield Help(f"make it larger, {kind}[L[{max(self.length, 1)}]], or shorten the literal" if kind == "Text" else
-                   f"a {self.kind} holds exactly {self.size} bytes")
+        yield Help(
+            f"make it larger, {kind}[L[{max(self.length, 1)}]], or shorten the literal"
+            if kind == "Text"
+            else f"a {self.kind} holds exactly {self.size} bytes"
+        )
 
 
 class TextCut(Advised):
@@ -82,7 +86,9 @@ class TextOrder(Advised):
 
 
 class NoTextOperator(Advised):
-    """`+`, `%` or `*` on a text. A program can't make new texts; printk(f"...") prints several, and a Struct keeps them apart."""
+    """`+`, `%` or `*` on a text. A program can't make new texts; printk(f"...") prints several, and a Struct keeps
+    them apart.
+    """
 
     op: str
 
@@ -93,7 +99,9 @@ class NoTextOperator(Advised):
 
 
 class NoTextMethod(Advised):
-    """A method of `str`. A program compares texts with == and !=, copies and prints them; anything more is for user space."""
+    """A method of `str`. A program compares texts with == and !=, copies and prints them; anything more is for user
+    space.
+    """
 
     name: str
 
@@ -106,7 +114,7 @@ class NoTextMethod(Advised):
 class FillNeedsSize(Advised):
     """A text or bytes object whose size is not said: where it is kept says how large it is.
 
-        name: Text[L[64]] = user_str(address)
+    name: Text[L[64]] = user_str(address)
     """
 
     name: str

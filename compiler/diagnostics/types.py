@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "AnnotatedTwice", "ChoiceDisagrees", "CompareNone", "CompareObjects", "Declaration", "Disagree", "DoesNotFit", "IntToBool",
+    "AnnotatedTwice", "ChoiceDisagrees", "CompareNone", "CompareObjects", "Declaration", "Disagree",
+    "DoesNotFit", "IntToBool",
     "MaybeNone", "MissingReturn", "NoneGiven", "NotAType", "NotAValue", "NotANumber", "NothingReturned", "OtherSpace",
     "ReturnsDisagree", "SignedMeetsUnsigned", "WrongType",
 ]  # fmt: skip
@@ -22,8 +23,8 @@ __all__ = [
 class Disagree(Diagnostic):
     """A variable is assigned values of types that no one type holds.
 
-    A variable has one type for its whole life: the annotated one, or one that holds all that is assigned to it. Numbers of
-    several widths agree on a wider one, but u64 and a signed type have none in common.
+    A variable has one type for its whole life: the annotated one, or one that holds all that is assigned to it.
+    Numbers of several widths agree on a wider one, but u64 and a signed type have none in common.
 
         n = u64(x)         # say which one is meant
     """
@@ -122,8 +123,8 @@ class NoneGiven(Diagnostic):
 class NotAType(Advised):
     """An annotation that is no type of the language.
 
-    Numbers: u8 to u64, i8 to i64, be16 to be64, bool. Objects: a Struct, Array[u8, L[6]], Text[L[16]], Bytes[L[8]]. Any of them may
-    be `| None`.
+    Numbers: u8 to u64, i8 to i64, be16 to be64, bool. Objects: a Struct, Array[u8, L[6]], Text[L[16]], Bytes[L[8]].
+    Any of them may be `| None`.
     """
 
     text: str
@@ -157,7 +158,7 @@ class Declaration(Diagnostic):
 class IntToBool(Advised):
     """A number where a bool is needed. Say what makes it true.
 
-        flag: bool = count != 0
+    flag: bool = count != 0
     """
 
     what: str
@@ -174,7 +175,7 @@ class IntToBool(Advised):
 class DoesNotFit(Diagnostic):
     """A constant that the type of its place can't hold. Python's number would silently become another one.
 
-        flags: u32 = 0xFFFF_FFFF     # instead of -1
+    flags: u32 = 0xFFFF_FFFF     # instead of -1
     """
 
     value: int
@@ -202,9 +203,9 @@ class DoesNotFit(Diagnostic):
 class SignedMeetsUnsigned(Advised):
     """A u64 meets a number that may be negative in a comparison, a division or a remainder.
 
-    The machine would take the negative number for a huge one (or the huge one for a negative), and the result would not be
-    Python's. Say which is meant: i64(x) if the u64 is known to be small, u64(x) if the other is known not to be negative, or
-    check it first.
+    The machine would take the negative number for a huge one (or the huge one for a negative), and the result would
+    not be Python's. Say which is meant: i64(x) if the u64 is known to be small, u64(x) if the other is known not to be
+    negative, or check it first.
 
         if delta >= 0 and delta < limit:
     """
@@ -216,7 +217,7 @@ class SignedMeetsUnsigned(Advised):
     code = "E0209"
     title = "`{op}` of u64 and {kind} that may be negative"
     label = "may be negative"
-    way_out = "check its sign first, or cast one side: u64(...) if this is never negative, i64(...) of the other if that is small:"
+    way_out = "check its sign first, or cast: u64(...) if it is never negative, i64(...) of the other if that is small:"
     lines = ("u64({text})",)
 
 
@@ -232,7 +233,9 @@ class NotANumber(Advised):
 
 
 class NotAValue(Advised):
-    """A map, a function, a type or a module is used as if it were a value at run time. It exists at compile time only."""
+    """A map, a function, a type or a module is used as if it were a value at run time. It exists at compile time
+    only.
+    """
 
     what: str
 
@@ -245,8 +248,8 @@ class NotAValue(Advised):
 class OtherSpace(Diagnostic):
     """A variable would refer to objects in kinds of memory that are read by different instructions.
 
-    A packet, the context and a ring-buffer record are each different from the stack and from maps. Use one variable for each, or copy
-    the fields that are needed into numbers.
+    A packet, the context and a ring-buffer record are each different from the stack and from maps. Use one variable
+    for each, or copy the fields that are needed into numbers.
     """
 
     what: str
@@ -315,7 +318,7 @@ class CompareNone(Advised):
 class CompareObjects(Advised):
     """A comparison of whole objects. Compare the fields that matter.
 
-        if a.src == b.src and a.dst == b.dst:
+    if a.src == b.src and a.dst == b.dst:
     """
 
     op: str

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AddressArithmetic", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen", "NoMembership", "NoSize",
-    "NoSubscript", "NotAssignable", "NotReadable", "PacketOffset", "ReadOnlyMemory", "RuntimeIndexOfConstant", "ShiftCount",
+    "AddressArithmetic", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen",
+    "NoMembership", "NoSize",
+    "NoSubscript", "NotAssignable", "NotReadable", "PacketOffset", "ReadOnlyMemory",
+    "RuntimeIndexOfConstant", "ShiftCount",
     "TooManyMembers", "UpdateOfObject", "between",
 ]  # fmt: skip
 
@@ -102,8 +104,8 @@ class IndexConstant(Advised):
 class IndexUnproven(Diagnostic):
     """An index that is not known to lie inside its array.
 
-    Python would raise IndexError; a program can't, and the verifier refuses an access that it can't bound. Compare the index
-    with the length before it is used, or mask it.
+    Python would raise IndexError; a program can't, and the verifier refuses an access that it can't bound. Compare
+    the index with the length before it is used, or mask it.
 
         if i < 16:
             total += values[i]
@@ -125,7 +127,9 @@ class IndexUnproven(Diagnostic):
             yield Help("check it first:", (f"if {test}:", f"    ... {self.what}[{self.text}]"))
         else:
             test = f"i < {self.length}" if self.lo >= 0 else f"0 <= i < {self.length}"
-            yield Help("keep it in a variable, and check that:", (f"i = {self.text}", f"if {test}:", f"    ... {self.what}[i]"))
+            yield Help(
+                "keep it in a variable, and check that:", (f"i = {self.text}", f"if {test}:", f"    ... {self.what}[i]")
+            )
         yield Note(between(self.lo, self.hi))
 
 
@@ -176,7 +180,7 @@ class ReadOnlyMemory(Advised):
 class UpdateOfObject(Advised):
     """An augmented assignment to a whole object. Update one of its fields.
 
-        usage.bytes += n
+    usage.bytes += n
     """
 
     op: str
@@ -213,7 +217,8 @@ class ConstantLookup(Advised):
 
 
 class RuntimeIndexOfConstant(Advised):
-    """A list, tuple or dict of the module, indexed by a number known only at run time. Its elements are not in the program.
+    """A list, tuple or dict of the module, indexed by a number known only at run time. Its elements are not in the
+    program.
 
     An ArrayMap filled by user space, or a global array, can be indexed at run time.
 

@@ -10,8 +10,8 @@ __all__ = ["AlwaysDecided", "MayDivideByZero", "NoEffect", "Unreachable"]
 class MayDivideByZero(Advised):
     """A divisor that may be zero. Python would raise ZeroDivisionError; the machine gives x // 0 == 0 and x % 0 == x.
 
-        if count != 0:
-            average = total // count
+    if count != 0:
+        average = total // count
     """
 
     text: str

@@ -40,7 +40,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "attribute", "check_writable", "context_field", "element", "field", "index", "member_of", "outer", "place", "reference",
+    "attribute", "check_writable", "context_field", "element", "field", "index", "member_of", "outer",
+    "place", "reference",
     "state_variable", "subscript",
 ]  # fmt: skip
 
@@ -227,7 +228,9 @@ def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:
 
 
 def place(checker: Checker, node: Any) -> tree.Expr:
-    """What an attribute or a subscript names as the target of an assignment. Maps are dealt with by their own statements."""
+    """What an attribute or a subscript names as the target of an assignment. Maps are dealt with by their own
+    statements.
+    """
     span = checker.span(node)
     base = checker.expr(node.value)
     if isinstance(node, ast.Subscript):

@@ -47,7 +47,9 @@ def assign(checker: Checker, node: ast.Assign) -> list[tree.Stmt]:
 
 
 def _wanted(checker: Checker, target: Any) -> Type | None:
-    """The type that a target's place has, as far as it is known before the value: it shapes literals and new objects."""
+    """The type that a target's place has, as far as it is known before the value: it shapes literals and new
+    objects.
+    """
     if isinstance(target, ast.Name) and target.id in checker.slots:
         slot = checker.slots[target.id]
         return slot.declared or slot.preset or (slot.var.type if slot.var is not None else None)
@@ -148,7 +150,7 @@ def _map_of(checker: Checker, node: Any) -> MapSpec | None:
         root = node.value
         while isinstance(root, ast.Attribute):
             root = root.value  # type: ignore[assignment]
-        if not isinstance(root, ast.Name) or root.id in checker.slots and checker.slots[root.id].alias is None:
+        if not isinstance(root, ast.Name) or (root.id in checker.slots and checker.slots[root.id].alias is None):
             return None
     elif node.value.id in checker.slots and checker.slots[node.value.id].alias is None:
         return None
@@ -202,7 +204,11 @@ def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
         if slot.declared is not None and not kinds.same(again, slot.declared):
             checker.fail(
                 errors.AnnotatedTwice(
-                    checker.span(node.annotation), node.target.id, str(slot.declared), kinds.spell(again), checker.span(first)
+                    checker.span(node.annotation),
+                    node.target.id,
+                    str(slot.declared),
+                    kinds.spell(again),
+                    checker.span(first),
                 )
             )
     if slot.declared is not None and slot.span is None:

@@ -10,7 +10,6 @@ counter that each iteration moves by a constant, and a comparison of it with a b
 from __future__ import annotations
 
 from pybpf.compiler.frontend import ranges
-from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names, children
 
 TYPE_CHECKING = False
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Known
     from pybpf.compiler.frontend.ranges import Interval
 else:
     import _ast as ast
@@ -33,7 +33,9 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "!=": "==", "==": "!="}
 
 
 def iterations(checker: Checker, node: ast.While) -> int | None:
-    """The most iterations the loop takes, with `checker.state` as it is before the loop; None where that can't be seen."""
+    """The most iterations the loop takes, with `checker.state` as it is before the loop; None where that can't be
+    seen.
+    """
     if isinstance(node.test, ast.Constant) and not node.test.value:
         return 0
     steps = _steps(node.body)

@@ -1,9 +1,9 @@
 """Calls: what is called decides. In: an `ast.Call`. Out: a typed node, or a compile-time value.
 
-    u32(x)                 a conversion            Event(pid=1)          a new struct
-    helper(...), comm()    a kernel helper         f(x)                  a plain function, inlined
-    m.get(k)               a map's method          record.method()       a function of the struct's class, inlined
-    printk(...), min(...)  what the compiler itself knows (functions.py)
+u32(x)                 a conversion            Event(pid=1)          a new struct
+helper(...), comm()    a kernel helper         f(x)                  a plain function, inlined
+m.get(k)               a map's method          record.method()       a function of the struct's class, inlined
+printk(...), min(...)  what the compiler itself knows (functions.py)
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ def _own_method(
     where = checker.span(node.func)
     member = member_of(owner, name)
     if member is None:
-        names = [n for cls in getattr(owner, "__mro__", ()) for n, m in vars(cls).items() if callable(m) and n[0] != "_"]
+        names = [
+            n for cls in getattr(owner, "__mro__", ()) for n, m in vars(cls).items() if callable(m) and n[0] != "_"
+        ]
         checker.fail(errors.NoMethod(where, name, what, closest(name, names)))
     if type(member).__name__ != "function":
         checker.fail(errors.NoMethod(where, name, what, ""))
@@ -231,7 +233,9 @@ def _fill(checker: Checker, schema: FillSpec, value: Any, node: ast.Call, span: 
     return fill(checker, schema, node, span, want)
 
 
-def _compiler(checker: Checker, schema: BuiltinSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+def _compiler(
+    checker: Checker, schema: BuiltinSpec, value: Any, node: ast.Call, span: Span, want: Type | None
+) -> Value:
     rule = COMPILER_FUNCTIONS.get(schema.name)
     if rule is None:
         checker.fail(errors.UnknownCall(span, f"the function {schema.name}", ""))

@@ -98,7 +98,9 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
         made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
     if len(plain) > len(spec.arg_offsets):
         checker.fail(
-            errors.TooManyParameters(module.span(plain[len(spec.arg_offsets)]), spec.name, spec.section, len(spec.arg_offsets))
+            errors.TooManyParameters(
+                module.span(plain[len(spec.arg_offsets)]), spec.name, spec.section, len(spec.arg_offsets)
+            )
         )
     for parameter in plain:
         span = module.span(parameter)
@@ -131,4 +133,6 @@ def _check_context(checker: Checker, parameter: Any, context: ContextSpec) -> No
     if schema is not context and not (isinstance(schema, ContextSpec) and schema.struct == context.struct):
         expected = getattr(context.owner, "__name__", context.struct)
         text = checker.text(checker.span(parameter.annotation))
-        checker.fail(errors.WrongContext(checker.span(parameter.annotation), text, expected, checker.session.program.section))
+        checker.fail(
+            errors.WrongContext(checker.span(parameter.annotation), text, expected, checker.session.program.section)
+        )

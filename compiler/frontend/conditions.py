@@ -1,7 +1,8 @@
-"""Conditions: comparisons, `and`, `or`, `not`, truth. In: an expression. Out: a BOOL node, and what holds if it is true or false.
+"""Conditions: comparisons, `and`, `or`, `not`, truth. In: an expression. Out: a BOOL node, and what holds if it is
+true or false.
 
-`condition()` leaves the checker's state alone and returns two: the one in which the expression was true, and the one in which
-it was false; `None` for the one that can't be, which happens only where a compile-time constant decides.
+`condition()` leaves the checker's state alone and returns two: the one in which the expression was true, and the one
+in which it was false; `None` for the one that can't be, which happens only where a compile-time constant decides.
 """
 
 from __future__ import annotations
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["Outcome", "comparison", "condition", "condition_value", "truth"]
-
-Outcome = tuple  # (tree.Expr of type BOOL, state if true, state if false)
+__all__ = ["comparison", "condition", "condition_value", "truth"]
 
 _SYMBOLS: dict[type, str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -166,7 +165,9 @@ def _split(checker: Checker, expr: tree.Expr, op: str, other: int) -> tuple[Stat
     return _narrowed(checker, expr, op, bound), _narrowed(checker, expr, _NEGATED[op], bound)
 
 
-def _narrowed(checker: Checker, expr: tree.Expr, op: str, bound: ranges.Interval, base: State | None = None) -> State | None:
+def _narrowed(
+    checker: Checker, expr: tree.Expr, op: str, bound: ranges.Interval, base: State | None = None
+) -> State | None:
     """`base` (the current state) with the variable that `expr` reads narrowed by `expr op bound`."""
     state = base if base is not None else checker.state
     assert state is not None
@@ -282,7 +283,9 @@ def _identity(
     return test, absent, present
 
 
-def ordered(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+def ordered(
+    checker: Checker, op: str, lhs: Value, rhs: Value, span: Span
+) -> tuple[tree.Expr, State | None, State | None]:
     """== != < <= > >= of numbers, texts or packet addresses."""
     if isinstance(lhs, Known) and isinstance(rhs, Known):
         return _known(checker, op, lhs, rhs, span)
@@ -297,16 +300,16 @@ def ordered(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tu
             return _addresses(checker, op, lhs, rhs, span), checker.state, checker.state
         if isinstance(kind, PtrType) and kind.pointee is not None:
             checker.fail(errors.CompareObjects(span, op, kinds.spell(kind)))
-    a, b = number(checker, lhs), number(checker, rhs)
-    kind = common_type(checker, a, b, op)
-    check_sign(checker, kind, a, lhs.span, b, op)
-    check_sign(checker, kind, b, rhs.span, a, op)
-    left, right = to_type(checker, a, kind, lhs.span), to_type(checker, b, kind, rhs.span)
+    x, y = number(checker, lhs), number(checker, rhs)
+    kind = common_type(checker, x, y, op)
+    check_sign(checker, kind, x, lhs.span, y, op)
+    check_sign(checker, kind, y, rhs.span, x, op)
+    left, right = to_type(checker, x, kind, lhs.span), to_type(checker, y, kind, rhs.span)
     first, second = range_of(checker, left), range_of(checker, right)
-    if (isinstance(a, int) or isinstance(b, int)) and not checker.in_library:
-        outcome = ranges.compare(op, _limits(a), _limits(b))
+    if (isinstance(x, int) or isinstance(y, int)) and not checker.in_library:
+        outcome = ranges.compare(op, _limits(x), _limits(y))
         if outcome is not None:
-            typed = next(kinds.spell(x.type) for x in (a, b) if not isinstance(x, int))
+            typed = next(kinds.spell(n.type) for n in (x, y) if not isinstance(n, int))
             checker.report(errors.AlwaysDecided(span, checker.text(span), "true" if outcome else "false", typed))
     true = _narrowed(checker, left, op, second)
     true = _narrowed(checker, right, _FLIPPED[op], first, true)
@@ -320,7 +323,9 @@ def _limits(value: tree.Expr | int) -> ranges.Interval:
     return (value, value) if isinstance(value, int) else ranges.of_type(value.type)
 
 
-def _known(checker: Checker, op: str, lhs: Known, rhs: Known, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+def _known(
+    checker: Checker, op: str, lhs: Known, rhs: Known, span: Span
+) -> tuple[tree.Expr, State | None, State | None]:
     try:
         return _constant(checker, bool(_EVALUATE[op](lhs.value, rhs.value)), span)
     except Exception:  # the objects are the user's: their comparison may raise anything

@@ -52,7 +52,9 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
         field = schema.field(name) if name is not None else None
         if field is None or name is None:
             near = closest(name or "", [n for n in names if n not in given])
-            checker.fail(errors.UnknownField(_keyword_span(checker, keyword), name or "**", schema.name, tuple(names), near))
+            checker.fail(
+                errors.UnknownField(_keyword_span(checker, keyword), name or "**", schema.name, tuple(names), near)
+            )
         given.add(name)
         what = f"{schema.name}.{name}"
         values.append((field, stored(checker, checker.expr(keyword.value, field.type), field.type, f"`{what}`")))

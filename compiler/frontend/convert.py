@@ -1,4 +1,6 @@
-"""Turns a value into one of a wanted type, or says why it can't be. Whatever is converted becomes an explicit tree node."""
+"""Turns a value into one of a wanted type, or says why it can't be. Whatever is converted becomes an explicit tree
+node.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,18 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["constant", "convert", "enum_of", "into", "materialize", "maybe_none", "number", "stored", "type_of", "widened"]
+__all__ = [
+    "constant",
+    "convert",
+    "enum_of",
+    "into",
+    "materialize",
+    "maybe_none",
+    "number",
+    "stored",
+    "type_of",
+    "widened",
+]
 
 
 def type_of(value: Value) -> Type:
@@ -134,7 +147,9 @@ def maybe_none(checker: Checker, expr: tree.Expr) -> None:
         source = fact.source if fact is not None else None
     kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
     what = kinds.aggregate(kind)
-    checker.fail(errors.MaybeNone(expr.span, name, checker.text(expr.span), source, what is None, checker.returns_value))
+    checker.fail(
+        errors.MaybeNone(expr.span, name, checker.text(expr.span), source, what is None, checker.returns_value)
+    )
 
 
 def widened(checker: Checker, value: tree.Expr, to: IntType) -> tree.Expr:
@@ -215,7 +230,11 @@ def into(checker: Checker, value: Value, to: PtrType, what: str, where: Span | N
     joined = kinds.join(to, expr.type)
     if joined is not None and kinds.same(joined, to):
         return tree.Cast(to, expr.span, expr)
-    if isinstance(expr.type, PtrType) and expr.type.pointee is not None and kinds.same(expr.type.pointee, to.pointee or NONE):
+    if (
+        isinstance(expr.type, PtrType)
+        and expr.type.pointee is not None
+        and kinds.same(expr.type.pointee, to.pointee or NONE)
+    ):
         checker.fail(errors.OtherSpace(expr.span, what, str(to.pointee), expr.type.space, to.space, where))
     return _mismatch(checker, expr, to, what, where)
 
@@ -238,7 +257,9 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
 
 
 def _text_fits(expr: tree.Expr, given: Type, to: Type) -> bool:
-    """A text may go into a larger one (the rest is NUL); a tracepoint's string is cut, as probe reads of strings are."""
+    """A text may go into a larger one (the rest is NUL); a tracepoint's string is cut, as probe reads of strings
+    are.
+    """
     if not (isinstance(given, TextType) and isinstance(to, TextType)):
         return False
     if isinstance(expr, tree.CtxLoad) and expr.field.role == "data_loc":

@@ -1,7 +1,7 @@
 """How many instructions the verifier would walk through, as a rough upper estimate, and whether its limits hold.
 
-It follows each iteration of a loop, and gives up after a million instructions, or with more than 8192 branches waiting to be
-looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/bpf/verifier.c).
+It follows each iteration of a loop, and gives up after a million instructions, or with more than 8192 branches
+waiting to be looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/bpf/verifier.c).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _WEIGHT: dict[type, tuple[int, int]] = {
     tree.If: (1, 1), tree.IfExp: (1, 1), tree.And: (1, 1), tree.Or: (1, 1), tree.IsNone: (0, 0),
     tree.MapGet: (5, 1), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0), tree.MapDelete: (5, 0),
     tree.MapPop: (10, 1), tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2), tree.RingEmit: (10, 1),
-    tree.WithReserve: (8, 1), tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0), tree.TextCompare: (16, 4),
+    tree.WithReserve: (8, 1), tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0),
+    tree.TextCompare: (16, 4),
     tree.Index: (3, 1),
 }  # fmt: skip
 

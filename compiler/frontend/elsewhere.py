@@ -1,4 +1,6 @@
-"""Diagnostics of inlined functions. Those of library code are shown at the user's call, which is what the user can change."""
+"""Diagnostics of inlined functions. Those of library code are shown at the user's call, which is what the user can
+change.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class Elsewhere(Diagnostic):
 
 
 def relocate(diagnostics: list[Diagnostic], function: Any, call: Span) -> list[Diagnostic]:
-    """The diagnostics of an inlined function as its caller reports them. A library's warnings are no concern of the user."""
+    """The diagnostics of an inlined function as its caller reports them. A library's warnings are no concern of the
+    user.
+    """
     if not in_library(function):
         return diagnostics
     return [Elsewhere(call, d, function.__name__, True) for d in diagnostics if d.severity == "error"]

@@ -1,7 +1,7 @@
 """What each kind of expression node means. In: a syntax node. Out: a typed node, or a compile-time value.
 
-`EXPRESSIONS` maps node classes to functions (checker, node, wanted type) -> value; a class that is not in it is not part of the
-language, and `unsupported` says which way out there is.
+`EXPRESSIONS` maps node classes to functions (checker, node, wanted type) -> value; a class that is not in it is not
+part of the language, and `unsupported` says which way out there is.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _is_boolean(node: Any) -> bool:
     """Whether an expression is a bool by its form."""
     if isinstance(node, ast.BoolOp):
         return all(_is_boolean(operand) for operand in node.values)
-    return isinstance(node, ast.Compare) or isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
 
 
 def _decide(checker: Checker, node: ast.BoolOp, operands: list[Any], want: Type | None) -> Value:
@@ -186,7 +186,9 @@ def unsupported(checker: Checker, node: Any, want: Type | None) -> Value:
     """Whatever else Python has."""
     span = checker.span(node)
     refusal = EXPRESSION_REFUSALS.get(type(node))
-    checker.fail(refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__))
+    checker.fail(
+        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__)
+    )
 
 
 EXPRESSIONS: dict[type, Callable[[Checker, Any, Type | None], Value]] = {

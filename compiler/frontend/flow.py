@@ -1,7 +1,7 @@
 """What is known of each variable at one place of a function, and how it changes where paths split and meet.
 
-A `State` maps names of variables to `Fact`s; `None` in place of a State means that the place can't be reached. Facts are
-never changed, only replaced, so a copy of a State is a copy of its dict.
+A `State` maps names of variables to `Fact`s; `None` in place of a State means that the place can't be reached. Facts
+are never changed, only replaced, so a copy of a State is a copy of its dict.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MAYBE, PRESENT, ABSENT = 0, 1, 2
 class Fact(Record):
     """What is known of one variable.
 
-    `assigned`: on every path (False: on some). `range`: of an int, or of the value in an Optional int. `presence`: of an
-    Optional. `source`: where the Optional came from. `origins`: the syntax nodes that made the object which a reference
-    may refer to. `stale`: why the object is gone (None: it is not), with the place where that happened. `poisoned`: an error
-    was reported where it got its value, so nothing more is said about it.
+    `assigned`: on every path (False: on some). `range`: of an int, or of the value in an Optional int. `presence`: of
+    an Optional. `source`: where the Optional came from. `origins`: the syntax nodes that made the object which a
+    reference may refer to. `stale`: why the object is gone (None: it is not), with the place where that happened.
+    `poisoned`: an error was reported where it got its value, so nothing more is said about it.
     """
 
     assigned: bool = True
@@ -81,11 +81,11 @@ def covers(assumed: State, seen: State | None) -> bool:
         if other is None or other is fact or other.poisoned:  # a poisoned one comes with an error
             continue
         if (
-            fact.assigned and not other.assigned
+            (fact.assigned and not other.assigned)
             or not (fact.range[0] <= other.range[0] and other.range[1] <= fact.range[1])
-            or fact.presence != MAYBE and fact.presence != other.presence
+            or (fact.presence != MAYBE and fact.presence != other.presence)
             or not other.origins <= fact.origins
-            or other.stale is not None and fact.stale is None
+            or (other.stale is not None and fact.stale is None)
         ):
             return False
     return True

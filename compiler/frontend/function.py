@@ -1,4 +1,5 @@
-"""Checks one Python function for one set of argument types. In: its syntax tree and what its parameters are. Out: Instance.
+"""Checks one Python function for one set of argument types. In: its syntax tree and what its parameters are. Out:
+Instance.
 
 A local variable has one type, found from all its assignments: the body is checked again with the types that the last
 pass found until none changes (one pass is enough unless a later assignment widens a type). Only the diagnostics of the
@@ -119,9 +120,7 @@ class Checker:
         if self.state is not None:
             body += statements.fall_off(self)
         slot = self.result_slot
-        kind = slot.last or slot.declared or NONE
-        if slot.last is not None and kinds.is_reference(kind):
-            kind = slot.last  # an annotation does not say where the object is
+        kind = slot.last or slot.declared or NONE  # `last` says where an object is, an annotation does not
         failed = any(d.severity == "error" for d in self.diagnostics)
         function = None
         if not failed:
@@ -329,7 +328,9 @@ class Checker:
     # --- expressions
 
     def expr(self, node: Any, want: Type | None = None) -> Value:
-        """The value of an expression. `want` is the type that its place would like: it shapes literals and new objects."""
+        """The value of an expression. `want` is the type that its place would like: it shapes literals and new
+        objects.
+        """
         return expressions.EXPRESSIONS.get(type(node), expressions.unsupported)(self, node, want)
 
 

@@ -1,7 +1,7 @@
 """Functions that the compiler itself knows: Python's builtins that make sense in a program, `printk` and `sizeof`.
 
-`BUILTINS` maps the builtin to a function (checker, call, span, wanted type) -> value; `COMPILER_FUNCTIONS` does so by the name of a
-BuiltinSpec.
+`BUILTINS` maps the builtin to a function (checker, call, span, wanted type) -> value; `COMPILER_FUNCTIONS` does so by
+the name of a BuiltinSpec.
 """
 
 from __future__ import annotations
@@ -179,7 +179,11 @@ def _ord(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
 def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`range(...)` of constants, for `in` and `for`; any other is refused outside a `for`."""
     values = [checker.expr(argument) for argument in node.args]
-    if not node.keywords and 1 <= len(values) <= 3 and all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
+    if (
+        not node.keywords
+        and 1 <= len(values) <= 3
+        and all(isinstance(v, Known) and isinstance(v.value, int) for v in values)
+    ):
         plain = [v.value for v in values if isinstance(v, Known)]
         if len(plain) < 3 or plain[2] != 0:
             return Known(range(*plain), span)

@@ -1,6 +1,7 @@
 """Calls of kernel helpers, and of functions that a helper fills memory for (`comm()`).
 
-In: a HelperSpec or FillSpec and the call. Out: HelperCall or Fill, each argument checked against the helper's own table row.
+In: a HelperSpec or FillSpec and the call. Out: HelperCall or Fill, each argument checked against the helper's own
+table row.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     return tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
 
 
-def _argument(checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int) -> Any:
+def _argument(
+    checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int
+) -> Any:
     """One argument, by the kind that the helper's row gives."""
     value = checker.expr(node, argument.type)
     what = f"`{argument.name}` of {spec.name}()"
@@ -113,7 +116,13 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
         check_writable(checker, expr, expr.span)
     fixed = argument.type.pointee if isinstance(argument.type, PtrType) else None
     given = kinds.aggregate(expr.type)
-    if fixed is not None and given is not None and is_aggregate(fixed) and size_of(fixed) and size_of(given) < size_of(fixed):
+    if (
+        fixed is not None
+        and given is not None
+        and is_aggregate(fixed)
+        and size_of(fixed)
+        and size_of(given) < size_of(fixed)
+    ):
         checker.fail(errors.WrongType(expr.span, str(given), str(fixed), what))
     return expr
 
@@ -125,7 +134,9 @@ def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: 
     most = size_of(pointee) if pointee is not None else 0
     lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
     if lo < (0 if argument.zero else 1) or hi > most:
-        checker.fail(errors.SizeOutOfRange(value.span, checker.text(value.span), what, 0 if argument.zero else 1, most, lo, hi))
+        checker.fail(
+            errors.SizeOutOfRange(value.span, checker.text(value.span), what, 0 if argument.zero else 1, most, lo, hi)
+        )
     return to_type(checker, size, U64, value.span)
 
 
@@ -134,7 +145,9 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
     check_allowed(checker, spec.helper, span)
     if node.keywords or len(node.args) != len(spec.params):
         shown = ", ".join(spec.params)
-        checker.fail(errors.CallArguments(span, f"{spec.name}()", f"takes ({shown})" if shown else "takes no arguments"))
+        checker.fail(
+            errors.CallArguments(span, f"{spec.name}()", f"takes ({shown})" if shown else "takes no arguments")
+        )
     arguments = []
     for name, given in zip(spec.params, node.args):
         arguments.append(convert(checker, checker.expr(given), U64, f"`{name}` of {spec.name}()"))
@@ -146,5 +159,3 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
     made = tree.Fill(PtrType(kind, Space.STACK), span, spec, tuple(arguments))
     checker.made(made)
     return made
-
-

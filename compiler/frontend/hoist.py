@@ -1,7 +1,7 @@
 """`if (v := m.get(k)) is not None:` — an assignment expression that is the first thing its statement evaluates.
 
-It becomes an assignment before the statement. Anywhere else it is refused: it would have to happen between two halves of
-an expression.
+It becomes an assignment before the statement. Anywhere else it is refused: it would have to happen between two halves
+of an expression.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plain Python functions: bound to their arguments, checked for those types, and inlined at the call.
 
-In: a function object and argument values. Out: a FuncCall, or what the function returns where that is known at compile time.
-One Instance serves all calls with the same types, intervals and compile-time arguments.
+In: a function object and argument values. Out: a FuncCall, or what the function returns where that is known at
+compile time. One Instance serves all calls with the same types, intervals and compile-time arguments.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ def _bind(
         if keyword in bound:
             checker.fail(errors.ArgumentTwice(value.span, name, keyword))
         bound[keyword] = value
-    defaults = dict(zip([p.arg for p in plain][len(plain) - len(function.__defaults__ or ()) :], function.__defaults__ or ()))
+    defaults = dict(
+        zip([p.arg for p in plain][len(plain) - len(function.__defaults__ or ()) :], function.__defaults__ or ())
+    )
     defaults.update(function.__kwdefaults__ or {})
     missing = [p.arg for p in [*plain, *spec.kwonlyargs] if p.arg not in bound and p.arg not in defaults]
     if missing:
@@ -126,14 +128,17 @@ def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any,
             if kinds.is_reference(wanted) and isinstance(value, tree.Expr):
                 if not kinds.fits_annotation(wanted, value.type):
                     convert(checker, value, wanted, what, span)
-                value = value if isinstance(value.type, type(wanted)) else convert(checker, value, kinds.annotated(wanted, value.type), what)
+                value = (
+                    value
+                    if isinstance(value.type, type(wanted))
+                    else convert(checker, value, kinds.annotated(wanted, value.type), what)
+                )
             else:
                 value = convert(checker, value, wanted, what, span)
         else:
             materialize(checker, convert(checker, value, wanted, what, span))
-    elif isinstance(wanted, type) and isinstance(getattr(wanted, "__bpf__", None), ContextSpec):
-        if not isinstance(value, ContextRef):
-            checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "the context", what, span))
+    elif _is_context(wanted) and not isinstance(value, ContextRef):
+        checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "the context", what, span))
     if isinstance(value, ContextRef):
         return Parameter(name, span, known=value)
     if isinstance(value, Known):
@@ -146,8 +151,14 @@ def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any,
     return Parameter(name, span, type=value.type, range=range_of(checker, value), annotated=annotated)
 
 
+def _is_context(annotation: Any) -> bool:
+    return isinstance(annotation, type) and isinstance(getattr(annotation, "__bpf__", None), ContextSpec)
+
+
 def _annotation(inner: Checker, parameter: Any) -> Any:
-    """The type that a parameter is annotated with; anything else (`int`, `type[H]`, nothing) leaves it to the argument."""
+    """The type that a parameter is annotated with; anything else (`int`, `type[H]`, nothing) leaves it to the
+    argument.
+    """
     if parameter.annotation is None:
         return None
     evaluated = inner.function.__annotations__.get(parameter.arg, _MISSING)
@@ -181,11 +192,12 @@ def _assigned(node: Any) -> list[str]:
 
 
 def _key(parameter: Parameter) -> Any:
-    if parameter.known is None:
+    known = parameter.known
+    if known is None:
         return parameter.type, parameter.range
-    if isinstance(parameter.known, ContextRef):
+    if not isinstance(known, Known):
         return "context"
-    value = parameter.known.value
+    value = known.value
     if value is None or isinstance(value, (int, str, bytes)):
         return type(value), value
     return "object", id(value)  # kept alive by session.kept

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_int", "is_signed", "is_wide", "join", "same", "settle", "spell",
+    "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_int", "is_signed", "is_wide", "join", "same",
+    "settle", "spell",
     "wanted_array",
 ]  # fmt: skip
 
@@ -100,7 +101,9 @@ _PLAIN_VALUES = (str, bytes, float)
 def same(a: Type, b: Type) -> bool:
     """Whether two types are the same. Structs are the same only if they are one object."""
     if isinstance(a, KnownType) and isinstance(b, KnownType):
-        return a.value is b.value or (type(a.value) is type(b.value) and type(a.value) in _PLAIN_VALUES and a.value == b.value)
+        return a.value is b.value or (
+            type(a.value) is type(b.value) and type(a.value) in _PLAIN_VALUES and a.value == b.value
+        )
     return a is b or a == b
 
 
@@ -195,7 +198,11 @@ def fits_annotation(declared: Type, found: Type) -> bool:
     if isinstance(declared, OptionalType):
         inner = found.inner if isinstance(found, OptionalType) else found
         return isinstance(found, NoneType) or fits_annotation(declared.inner, inner)
-    return isinstance(declared, PtrType) and isinstance(found, PtrType) and same(declared.pointee or NONE, found.pointee or NONE)
+    return (
+        isinstance(declared, PtrType)
+        and isinstance(found, PtrType)
+        and same(declared.pointee or NONE, found.pointee or NONE)
+    )
 
 
 def annotated(declared: Type, found: Type) -> Type:

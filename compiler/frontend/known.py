@@ -6,14 +6,14 @@ surroundings want; a `Known` map, type or function is used where a call, subscri
 
 from __future__ import annotations
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.span import Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from pybpf.compiler.frontend import tree
+    from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ContextSpec
 
     Value: TypeAlias = "tree.Expr | Known | ContextRef"

@@ -1,8 +1,8 @@
 """Loops: `while`, `for ... in range(...)`, `for` over constants and arrays; `break`, `continue`.
 
-What holds at a loop's head must hold on every way back to it. The body is checked with what held before the loop, numbers
-that it assigns being allowed to grow; if a way back then contradicts that, it is checked again with less assumed.
-The verifier follows a loop iteration by iteration, so each needs a bound that it can see (bounds.py).
+What holds at a loop's head must hold on every way back to it. The body is checked with what held before the loop,
+numbers that it assigns being allowed to grow; if a way back then contradicts that, it is checked again with less
+assumed. The verifier follows a loop iteration by iteration, so each needs a bound that it can see (bounds.py).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
         if fact is not None:
             head[name] = replace(fact, range=(fact.range[0], max(fact.range[1], _type_range(checker, name)[1])))
     for _ in range(_ATTEMPTS):
-        mark, refused = len(checker.diagnostics), checker.refused
+        mark, left_out = len(checker.diagnostics), checker.left_out
         loop = Loop()
         checker.loops.append(loop)
         checker.state = dict(head)
@@ -83,7 +83,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
         if flow.covers(head, back):
             return loop
         del checker.diagnostics[mark:]
-        checker.refused = refused
+        checker.left_out = left_out
         weaker = flow.join(head, back)
         assert weaker is not None
         for name, fact in weaker.items():
@@ -229,7 +229,9 @@ def _bound(checker: Checker, part: Value) -> tree.Expr:
     return to_type(checker, value, I64, part.span)
 
 
-def _for_items(checker: Checker, node: ast.For, count: int, element: Callable[[tree.Expr], tree.Expr]) -> list[tree.Stmt]:
+def _for_items(
+    checker: Checker, node: ast.For, count: int, element: Callable[[tree.Expr], tree.Expr]
+) -> list[tree.Stmt]:
     """A loop over the items that `element` gives for the indices below `count`."""
     span = checker.span(node.iter)
     start, stop = tree.Const(I64, span, 0), tree.Const(I64, span, count)
@@ -260,7 +262,9 @@ def _counted(
     checker: Checker, node: ast.For, start: tree.Expr, stop: tree.Expr, step: int, inside: Interval, count: int,
     some: bool, element: Callable[[tree.Expr], tree.Expr] | None,
 ) -> list[tree.Stmt]:  # fmt: skip
-    """A loop over `start .. stop`. Its variable is the user's, if that is an i64; else the user's is assigned from it."""
+    """A loop over `start .. stop`. Its variable is the user's, if that is an i64; else the user's is assigned from
+    it.
+    """
     span = checker.span(node)
     target = checker.span(node.target)
     name = node.target.id  # type: ignore[attr-defined]
@@ -270,15 +274,14 @@ def _counted(
     entry = checker.state
     assert entry is not None
     direct = element is None and slot.declared is None and (slot.preset is None or kinds.same(slot.preset, I64))
-    if not direct:
-        counter = checker.temporary(I64, start)
+    counter = tree.Var(name, I64) if direct else checker.temporary(I64, start)
     body: list[tree.Stmt] = []
 
     def once() -> None:
         nonlocal body
         assert checker.state is not None
         if direct:
-            read = tree.Local(I64, target, tree.Var("", I64))
+            read = tree.Local(I64, target, counter)
             checker.ranges[read] = inside
             checker.assign(name, read, target)
             first: list[tree.Stmt] = []

@@ -1,4 +1,5 @@
-"""Maps by subscript: `m[k]`, `m[k] = v`, `m[k] += n`, `del m[k]`, `k in m`. In: a MapSpec and syntax nodes. Out: map nodes.
+"""Maps by subscript: `m[k]`, `m[k] = v`, `m[k] += n`, `del m[k]`, `k in m`. In: a MapSpec and syntax nodes. Out: map
+nodes.
 
 A hash map's entry may be missing, so it is read with `.get()`. An array's slots all exist: it is read and written in
 place, with an index that is shown to be in bounds.
@@ -47,7 +48,7 @@ def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     made = stored(checker, value, spec.key, f"the key of {spec.name}")
     if not is_aggregate(spec.key):
         given = made.value if isinstance(made, tree.Convert) else made
-        lo, hi = range_of(checker, given)
+        _lo, hi = range_of(checker, given)
         if hi < 0:
             checker.fail(errors.NegativeKey(value.span, spec.name, str(spec.key)))
     return made
@@ -100,16 +101,13 @@ def assign(checker: Checker, spec: MapSpec, node: ast.Subscript, value: Value, s
     check_keyed(checker, spec, span, "[...] =")
     made = map_value(checker, spec, value)
     first: list[tree.Stmt] = []
-    if spec.kind.indexed:
-        place = slot(checker, spec, node.slice, checker.span(node))
-        at: tree.Expr = place.key
-    else:
-        at = key(checker, spec, node.slice)
+    place = slot(checker, spec, node.slice, checker.span(node)) if spec.kind.indexed else None
+    at = place.key if place is not None else key(checker, spec, node.slice)
     if has_effect(made) and has_effect(at):
         var = checker.temporary(made.type, made)
         first.append(tree.Assign(made.span, var, made))
         made = checker.local(var, made.span)
-    if spec.kind.indexed:
+    if place is not None:
         return [*first, tree.Store(span, place, made)]
     return [*first, tree.ExprStmt(span, tree.MapSet(NONE, span, spec, at, made))]
 
@@ -142,7 +140,11 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
     old = tree.Local(access.reference(spec.value, Space.MAP), span, tree.Var(spec.name, spec.value))
     made = arithmetic(checker, op, old, value, span)
     assert isinstance(made, tree.Binary)
-    amount = stored(checker, made.rhs, spec.value, f"the value of {spec.name}") if op not in ("//", "%", "<<", ">>") else made.rhs
+    amount = (
+        stored(checker, made.rhs, spec.value, f"the value of {spec.name}")
+        if op not in ("//", "%", "<<", ">>")
+        else made.rhs
+    )
     return [tree.ExprStmt(span, tree.MapUpdate(NONE, span, spec, at, op, amount))]
 
 

@@ -27,9 +27,7 @@ __all__ = ["contains"]
 _MOST = 64  # more members than this belong into a map
 
 
-def contains(
-    checker: Checker, item: Value, container: Any, span: Span
-) -> tuple[tree.Expr, State | None, State | None]:
+def contains(checker: Checker, item: Value, container: Any, span: Span) -> tuple[tree.Expr, State | None, State | None]:
     """`item in container`, where the container is a syntax node or a value."""
     if isinstance(container, (ast.Tuple, ast.List, ast.Set)):
         members = [checker.expr(element) for element in container.elts]
@@ -73,7 +71,7 @@ def _any_of(
         checker.state = dict(false)
         expr, yes, no = ordered(checker, "==", item, member, span)
         true, false = flow.join(true, yes), no
-        if whole is None or isinstance(expr, tree.Const) and expr.value:
+        if whole is None or (isinstance(expr, tree.Const) and expr.value):
             whole = expr
         elif not isinstance(expr, tree.Const):
             whole = expr if isinstance(whole, tree.Const) else tree.Or(BOOL, span, whole, expr)

@@ -45,8 +45,8 @@ class Call(Record, eq=False):
 
 
 class Method(Record, eq=False):
-    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys). A parameter that ends in
-    `=` may be left out."""
+    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys). A parameter that
+    ends in `=` may be left out."""
 
     on: tuple[str, ...]
     name: str
@@ -100,7 +100,9 @@ def _pop(call: Call) -> tree.Expr:
     checker = call.checker
     assert call.map.value is not None
     if "default" not in call.arguments:
-        checker.fail(errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"]))))
+        checker.fail(
+            errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"])))
+        )
     if is_aggregate(call.map.value):
         checker.fail(errors.PopOfObject(call.span, call.map.name, str(call.map.value)))
     found = tree.MapPop(OptionalType(maps.entry_type(call.map)), call.span, call.map, call.key())
@@ -172,5 +174,7 @@ def map_method(
     arguments.update(keywords)  # type: ignore[arg-type]
     if clash or len(node.args) > len(names) or any(p not in arguments for p in required):
         shown = ", ".join(names)
-        checker.fail(errors.CallArguments(span, f"{spec.name}.{name}()", f"takes ({shown})" if shown else "takes no arguments"))
+        checker.fail(
+            errors.CallArguments(span, f"{spec.name}.{name}()", f"takes ({shown})" if shown else "takes no arguments")
+        )
     return method.build(Call(checker, spec, arguments, span))

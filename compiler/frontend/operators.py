@@ -15,7 +15,7 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, number, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.schema.types import I64, U64, IntType, OptionalType, PtrType, Space, TextType
+from pybpf.compiler.schema.types import I64, U64, IntType, PtrType, Space, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _fold(checker: Checker, op: str, a: Any, b: Any, span: Span) -> Known | None
     """Two constants, computed as Python does."""
     ints = isinstance(a, int) and isinstance(b, int)
     texts = op == "+" and type(a) is type(b) and isinstance(a, (str, bytes, tuple))
-    if not ints and not texts or op in ("/", "@"):
+    if (not ints and not texts) or op in ("/", "@"):
         return None
     if ints and op in ("<<", "**") and not 0 <= b <= 256:
         checker.fail(errors.ShiftCount(span, int(b)) if op == "<<" else errors.NoOperator(span, op))
@@ -194,7 +194,9 @@ def unary(checker: Checker, node: ast.UnaryOp, want: Type | None) -> Value:
     value = checker.expr(node.operand)
     if isinstance(value, Known) and isinstance(value.value, int):
         known = int(value.value)
-        return Known(-known if isinstance(node.op, ast.USub) else ~known if isinstance(node.op, ast.Invert) else known, span)
+        return Known(
+            -known if isinstance(node.op, ast.USub) else ~known if isinstance(node.op, ast.Invert) else known, span
+        )
     if isinstance(value, Known):
         _check_operand(checker, "-", value, span)
     a = number(checker, value)

@@ -1,4 +1,6 @@
-"""The frontend's first half: the source text of each program's function as a syntax tree. In: ProgramSpecs. Out: Parsed."""
+"""The frontend's first half: the source text of each program's function as a syntax tree. In: ProgramSpecs. Out:
+Parsed.
+"""
 
 from __future__ import annotations
 

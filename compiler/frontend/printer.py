@@ -1,7 +1,7 @@
 """The typed tree as text (`--emit tree`): the same tree always gives the same text. In: Typed. Out: lines.
 
-Types follow a colon where they can't be seen from the operands: `(a + 1:u64):u64`. References are written `&Struct@space`. Inlined
-functions stand after the program that calls them, once each.
+Types follow a colon where they can't be seen from the operands: `(a + 1:u64):u64`. References are written
+`&Struct@space`. Inlined functions stand after the program that calls them, once each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`printk(f"{comm()} {n:x}")`: an f-string as a printf format and its arguments.
 
-The format is what the kernel's bpf_bprintf_prepare (kernel/bpf/helpers.c) takes: `%[0 +-][width]` and one of `lld llu llx llX s`,
-ASCII only. Texts are passed by reference, numbers in 64 bits. A bool prints as Python prints it, by choosing between two texts.
+The format is what the kernel's bpf_bprintf_prepare (kernel/bpf/helpers.c) takes: `%[0 +-][width]` and one of `lld llu
+llx llX s`, ASCII only. Texts are passed by reference, numbers in 64 bits. A bool prints as Python prints it, by
+choosing between two texts.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _argument(checker: Checker, piece: ast.FormattedValue) -> tuple[str, tree.Ex
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
     kind = kinds.aggregate(expr.type)
-    if piece.conversion not in (-1, 115) or piece.conversion == 115 and not isinstance(kind, TextType):  # !s
+    if piece.conversion not in (-1, 115) or (piece.conversion == 115 and not isinstance(kind, TextType)):  # !s
         checker.fail(errors.PrintkFormat(span, "!" + chr(piece.conversion), "only !s of a text is supported"))
     if isinstance(kind, TextType):
         return _text(checker, spec, span), expr
@@ -135,14 +136,18 @@ def _number(checker: Checker, expr: tree.Expr, spec: str, span: Span) -> tuple[s
         prefix, rest = "0x" if letter == "x" else "0X", rest[1:]
     zero = rest.startswith("0")
     width = rest[1:] if zero else rest
-    if width and not (width.isascii() and width.isdigit() and width[0] != "0") or zero and (not width or left):
-        checker.fail(errors.PrintkFormat(span, spec, "a number takes a width and d, x or X, as in {n:5}, {n:08x}, {n:#x}"))
+    if (width and not (width.isascii() and width.isdigit() and width[0] != "0")) or (zero and (not width or left)):
+        checker.fail(
+            errors.PrintkFormat(span, spec, "a number takes a width and d, x or X, as in {n:5}, {n:08x}, {n:#x}")
+        )
     if prefix and width:
         if not zero or int(width) < 3:
             checker.fail(errors.PrintkFormat(span, spec, "with # a width needs a zero before it, as in {n:#010x}"))
         width = str(int(width) - 2)
     if letter != "d" and signed:
-        checker.fail(errors.PrintkFormat(span, spec, "a negative number has no hexadecimal form here: write {u64(n):x}"))
+        checker.fail(
+            errors.PrintkFormat(span, spec, "a negative number has no hexadecimal form here: write {u64(n):x}")
+        )
     if plus and not signed:
         prefix, plus = "+" + prefix, False
         if width:

@@ -61,13 +61,13 @@ def arithmetic(op: str, a: Interval, b: Interval, limits: Interval) -> Interval:
     lo, hi = exact
     if limits[0] <= lo and hi <= limits[1]:
         return lo, hi
-    if op in "+-" and (_is_step(b) or op == "+" and _is_step(a)):
+    if op in "+-" and (_is_step(b) or (op == "+" and _is_step(a))):
         return max(lo, limits[0]), min(hi, limits[1])
     return limits
 
 
 def _is_step(value: Interval) -> bool:
-    return -_SMALL <= value[0] and value[1] <= _SMALL
+    return value[0] >= -_SMALL and value[1] <= _SMALL
 
 
 def _exact(op: str, a: Interval, b: Interval) -> Interval | None:
@@ -89,7 +89,7 @@ def _exact(op: str, a: Interval, b: Interval) -> Interval | None:
             return min(corners), max(corners)
         case "%":
             if b[0] > 0:
-                return (a if a[0] >= 0 and a[1] < b[0] else (0, min(b[1] - 1, a[1]) if a[0] >= 0 else b[1] - 1))
+                return a if a[0] >= 0 and a[1] < b[0] else (0, min(b[1] - 1, a[1]) if a[0] >= 0 else b[1] - 1)
             if b[0] == 0 and a[0] >= 0:
                 return 0, max(a[1], 0)
             return None

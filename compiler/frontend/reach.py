@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.record import fields
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ _LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "
 def children(node: Record) -> list[Any]:
     """What a node of the tree holds, in the order of its fields: nodes, specs, functions."""
     found: list[Any] = []
-    for name in node._fields:
+    for name in fields(node):
         if name in _LEAVES:
             continue
         value = getattr(node, name)

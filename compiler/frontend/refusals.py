@@ -67,8 +67,9 @@ STATEMENT_REFUSALS: dict[type, Refusal] = {
     ast.AsyncFor: _async,
     ast.AsyncWith: _async,
 }
-if hasattr(ast, "TryStar"):  # Python 3.11
-    STATEMENT_REFUSALS[ast.TryStar] = _try
+_TRY_STAR = getattr(ast, "TryStar", None)  # since Python 3.11
+if _TRY_STAR is not None:
+    STATEMENT_REFUSALS[_TRY_STAR] = _try
 STATEMENT_REFUSALS[ast.Match] = _match
 
 

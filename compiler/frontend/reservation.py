@@ -1,7 +1,7 @@
 """`with ring.reserve() as record:` — a ring-buffer record filled in place.
 
-In: the statement. Out: WithReserve. Inside, the record is Optional; after the block, or after `record.discard()`, nothing may
-refer to it any more, which flow facts keep track of.
+In: the statement. Out: WithReserve. Inside, the record is Optional; after the block, or after `record.discard()`,
+nothing may refer to it any more, which flow facts keep track of.
 """
 
 from __future__ import annotations

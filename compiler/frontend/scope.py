@@ -37,7 +37,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "Locals", "Names", "Parameter", "Slot", "annotated_type", "ast_text", "closest", "annotation_of", "assigned_names", "children",
+    "Locals", "Names", "Parameter", "Slot", "annotated_type", "ast_text", "closest", "annotation_of",
+    "assigned_names", "children",
     "find_locals", "mentioned_names",
 ]  # fmt: skip
 
@@ -62,7 +63,9 @@ class Slot:
 
 
 class Parameter(Record, eq=False):
-    """A parameter: either `known` at compile time, or of a type (`annotated`: by the user) with the values in `range`."""
+    """A parameter: either `known` at compile time, or of a type (`annotated`: by the user) with the values in
+    `range`.
+    """
 
     name: str
     span: Span
@@ -138,7 +141,16 @@ def children(node: Any) -> list[Any]:
     return found
 
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 def find_locals(node: Any, parameters: list[str]) -> Locals:

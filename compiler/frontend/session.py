@@ -23,8 +23,9 @@ __all__ = ["Instance", "Session"]
 class Instance(Record, eq=False):
     """One function checked for one set of argument types.
 
-    `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes` are the
-    indices of parameters that the result may refer to, `fresh` says that it may refer to an object the function makes.
+    `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes`
+    are the indices of parameters that the result may refer to, `fresh` says that it may refer to an object the
+    function makes.
     """
 
     function: tree.Function | None
@@ -36,7 +37,9 @@ class Instance(Record, eq=False):
 
 
 class Session(Record, eq=False):
-    """The state of checking one program. Instances belong to a program, since helpers and contexts differ by program."""
+    """The state of checking one program. Instances belong to a program, since helpers and contexts differ by
+    program.
+    """
 
     sources: Sources
     target: Target

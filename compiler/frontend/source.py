@@ -1,7 +1,7 @@
 """Where a function's source text comes from: a file, or an IPython cell. In: a code object. Out: Source, spans.
 
-The text is parsed with the interpreter's own parser through `_ast`, since importing `ast` and `linecache` costs more than
-the parsing. A column of Python's syntax tree counts UTF-8 bytes; a Span counts characters.
+The text is parsed with the interpreter's own parser through `_ast`, since importing `ast` and `linecache` costs more
+than the parsing. A column of Python's syntax tree counts UTF-8 bytes; a Span counts characters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 
 
 class Module(Record, eq=False):
-    """One parsed text, and the functions in it by name and first line (that of the first decorator, if there are any)."""
+    """One parsed text, and the functions in it by name and first line (that of the first decorator, if there are
+    any).
+    """
 
     source: Source
     functions: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef] = factory(dict)
@@ -102,7 +104,7 @@ def _read(filename: str) -> bytes | str | None:
 
 def _parse(text: bytes | str, filename: str, name: str) -> Module | None:
     try:
-        tree = compile(text, filename, "exec", _ONLY_AST, dont_inherit=True)
+        tree: Any = compile(text, filename, "exec", _ONLY_AST, dont_inherit=True)
         decoded = text if isinstance(text, str) else _decode(text)
     except (SyntaxError, ValueError, UnicodeDecodeError):
         return None

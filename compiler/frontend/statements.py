@@ -1,7 +1,8 @@
-"""What each kind of statement means. In: a syntax node and the checker's state. Out: statements of the tree; the state after it.
+"""What each kind of statement means. In: a syntax node and the checker's state. Out: statements of the tree; the
+state after it.
 
-`STATEMENTS` maps node classes to functions (checker, node) -> list of statements. The state is None afterwards where the
-statement never ends.
+`STATEMENTS` maps node classes to functions (checker, node) -> list of statements. The state is None afterwards where
+the statement never ends.
 """
 
 from __future__ import annotations
@@ -172,7 +173,9 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
         expr = materialize(checker, value)
         if isinstance(expr.type, NoneType):
             return tree.Return(span, expr)
-        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "None", f"{checker.node.name}(), which returns nothing"))
+        checker.fail(
+            errors.WrongType(expr.span, kinds.spell(expr.type), "None", f"{checker.node.name}(), which returns nothing")
+        )
     expr = convert(checker, value, wanted, what)
     bounds = range_of(checker, expr)
     checker.result_range = bounds if checker.result_range is None else join(checker.result_range, bounds)
@@ -202,9 +205,15 @@ def _program_return(checker: Checker, value: Value, span: Span) -> tree.Stmt:
     if spec.return_values is not None:
         lo, hi = range_of(checker, expr)
         least, most = spec.return_values
-        if hi < least or lo > most or (lo, hi) != (least, most) and not (least <= lo and hi <= most) and not _is_enum(expr):
+        if (
+            hi < least
+            or lo > most
+            or ((lo, hi) != (least, most) and not (least <= lo and hi <= most) and not _is_enum(expr))
+        ):
             members = spec.returns.members if isinstance(spec.returns, EnumType) else ()
-            checker.fail(errors.ReturnOutOfRange(value.span, spec.section, least, most, lo, hi, tuple([n for n, _ in members])))
+            checker.fail(
+                errors.ReturnOutOfRange(value.span, spec.section, least, most, lo, hi, tuple([n for n, _ in members]))
+            )
     return tree.Return(span, expr)
 
 
@@ -220,7 +229,9 @@ def unsupported(checker: Checker, node: Any) -> list[tree.Stmt]:
     """Whatever else Python has."""
     span = checker.span(node)
     refusal = STATEMENT_REFUSALS.get(type(node))
-    checker.fail(refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__))
+    checker.fail(
+        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__)
+    )
 
 
 STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {

@@ -8,8 +8,8 @@ Types of expressions (pybpf.compiler.schema.types):
     IntType, BoolType, EnumType     a number in a register
     PtrType(aggregate, space)       a reference to a struct, array, text or bytes in that space
     PtrType(None, PACKET)           an address inside the packet; PACKET_END is only compared
-    OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for references
-    NoneType                        no value
+    OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for
+    references NoneType                        no value
 Aggregates by value do not exist: an expression that makes one (`New`, `Fill`, `Zero`, `TextConst`) has type
 PtrType(aggregate, STACK), and is built where it is wanted when it is assigned to a place.
 """
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "And", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert", "CtxLoad", "Discard",
+    "And", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
+    "CtxLoad", "Discard",
     "Expr", "ExprStmt", "Field", "Fill", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
     "Index", "IsNone", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
     "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
-    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "TextCompare", "TextConst", "Truth", "Typed", "Unary", "Unwrap",
+    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "TextCompare", "TextConst", "Truth", "Typed",
+    "Unary", "Unwrap",
     "Update", "Var", "While", "WithReserve", "Wrap", "Zero",
 ]  # fmt: skip
 
@@ -107,8 +109,9 @@ class Context(Expr):
 class CtxLoad(Expr):
     """A field of the context, converted to `type`.
 
-    Role "packet"/"packet_end": the address. Role "array": a reference PtrType(aggregate, CTX) in place. Role "data_loc": a
-    reference to the text inside the tracepoint record, PtrType(TextType(n), CTX) (n bounds what may be read).
+    Role "packet"/"packet_end": the address. Role "array": a reference PtrType(aggregate, CTX) in place. Role
+    "data_loc": a reference to the text inside the tracepoint record, PtrType(TextType(n), CTX) (n bounds what may be
+    read).
     """
 
     field: CtxField
@@ -179,7 +182,9 @@ class TextCompare(Expr):
 
 
 class Truth(Expr):
-    """bool(value) for an int (!= 0), an Optional int (present and != 0), a reference (True) or Optional reference. BOOL."""
+    """bool(value) for an int (!= 0), an Optional int (present and != 0), a reference (True) or Optional reference.
+    BOOL.
+    """
 
     value: Expr
 
@@ -221,7 +226,9 @@ class Let(Expr):
 
 
 class Convert(Expr):
-    """value as the int type `type`: wraps (keeps the low bits, reinterpreted in the new signedness). bool counts as 0/1."""
+    """value as the int type `type`: wraps (keeps the low bits, reinterpreted in the new signedness). bool counts as
+    0/1.
+    """
 
     value: Expr
 
@@ -269,7 +276,9 @@ class HelperCall(Expr):
 
 
 class FuncCall(Expr):
-    """A typed instance of a Python function, inlined here: arguments are assigned to its `params`, then its body runs."""
+    """A typed instance of a Python function, inlined here: arguments are assigned to its `params`, then its body
+    runs.
+    """
 
     function: Function
     args: tuple[Expr, ...]
@@ -343,7 +352,8 @@ class MapPop(Expr):
 
 
 class MapSetDefault(Expr):
-    """map.setdefault(key, value): Optional reference to (scalar: Optional value of) the entry, made from `value` if new.
+    """map.setdefault(key, value): Optional reference to (scalar: Optional value of) the entry, made from `value` if
+    new.
 
     It is None only where the map is full.
     """
@@ -460,8 +470,8 @@ class Return(Stmt):
 
 
 class WithReserve(Stmt):
-    """with ring.reserve() as var: body. `var` is Optional; on every way out of the body (return, break and continue too)
-    the record is submitted, if there is one and it was not discarded."""
+    """with ring.reserve() as var: body. `var` is Optional; on every way out of the body (return, break and continue
+    too) the record is submitted, if there is one and it was not discarded."""
 
     var: Var
     reserve: RingReserve
