@@ -1,6 +1,6 @@
 """From machine code to the object's model: what each function looks like in BTF, its line table, its data.
 
-`link` gives the object writer all it needs; `finish` puts the written bytes together with what a user of the Object wants to know.
+`link` gives the object writer all it needs; `finish` joins the bytes and what a user of the Object wants to know.
 """
 
 from __future__ import annotations
