@@ -25,8 +25,8 @@ STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:after-PASS, 
 def build(*programs: Program[..., Any], target: Target | None = None, name: str = "", **consts: Any) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
-    `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user needs
-    to see; DeclarationError (a TypeError or ValueError) for values that no global takes.
+    `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user
+    needs to see; DeclarationError (a TypeError or ValueError) for values that no global takes.
     """
     return compile_specs(specs_of(programs), target, name, consts)
 

@@ -19,7 +19,7 @@ __all__ = ["load", "trace_pipe", "wait"]
 def load(
     *programs: Program[..., Any] | Object, target: Target | None = None, log_level: int = 0, **consts: Any
 ) -> LoadedObject:
-    """Compile programs for this machine's kernel (or take one compiled Object), and load them; use it as a `with` block.
+    """Compile programs for this machine's kernel (or take one compiled Object) and load them; use it as a `with` block.
 
     `consts` set `const()`s and `var()`s, by name. `log_level` 1 or 2 keeps the verifier's log of programs that load.
     Raises CompileError for a program that is refused here; VerifierError, with the Python line, for one that the kernel
@@ -57,7 +57,7 @@ def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:
 
 
 def _origin(made: Object, program: str, slot: int) -> Origin | None:
-    """Where instruction slot `slot` of a program, as the kernel counts, comes from; None where it comes from nowhere."""
+    """Where instruction slot `slot` of a program, as the kernel counts, comes from; None: from nowhere in the source."""
     from pybpf.compiler.codegen.names import variables_at
     from pybpf.runtime.verifier import Origin
 
