@@ -57,7 +57,7 @@ def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:
 
 
 def _origin(made: Object, program: str, slot: int) -> Origin | None:
-    """Where instruction slot `slot` of a program, as the kernel counts, comes from; None: from nowhere in the source."""
+    """Where instruction slot `slot` of a program, as the kernel counts, comes from; None: nowhere in the source."""
     from pybpf.compiler.codegen.names import variables_at
     from pybpf.runtime.verifier import Origin
 
