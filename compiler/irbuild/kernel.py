@@ -25,9 +25,10 @@ TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 
 # Helpers that write every byte of the memory they fill, whatever happens: bpf_probe_read and its _user and _kernel
-# kind, bpf_get_current_comm, bpf_skb_load_bytes, bpf_copy_from_user (each clears it on failure). The _str kinds
-# stop after the NUL. kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, net/core/filter.c.
-FILLS_ALL = frozenset((4, 16, 26, 112, 113, 148))
+# kind, bpf_skb_load_bytes, bpf_copy_from_user (each clears it on failure). The _str kinds stop after the NUL; and so
+# does bpf_get_current_comm in 6.1, where it is strscpy without the padding of other kernels.
+# kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, net/core/filter.c.
+FILLS_ALL = frozenset((4, 26, 112, 113, 148))
 
 # Helpers after which pointers into the packet are invalid: bpf_helper_changes_pkt_data() in net/core/filter.c.
 MOVES_PACKET = frozenset((
