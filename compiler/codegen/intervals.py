@@ -98,19 +98,15 @@ class _Builder:
         for block in reversed(fn.blocks):
             start, end = starts[block.number], starts[block.number + 1]
             self._edges(block.number, end)
-            live = self._block(block.insns, start, end, live_out[block.number])
-            for v in block.params:
-                if live >> v & 1:
-                    self.uses[v].append((start, False))
+            self._block(block.insns, start, end, live_out[block.number])
         for index, v in enumerate(fn.params):
             if v >= 0 and v in self.ranges:
-                self.uses[v].append((0, False))
                 self.hints.setdefault(v, index + 1)
         self.clobbers.reverse()
         found = []
         for v, ranges in self.ranges.items():
             ranges.reverse()
-            uses = self.uses[v]
+            uses = self.uses.get(v, [])
             uses.reverse()
             found.append(Interval(v, ranges, uses))
         found += self._recipe_intervals(starts)
@@ -148,8 +144,8 @@ class _Builder:
     def _relate(self, a: int, b: int) -> None:
         self.related.setdefault(a, []).append(b)
 
-    def _block(self, insns: list[MInsn], start: int, end: int, live: int) -> int:
-        """Ranges and uses of one block; returns what is live at its start, parameters included."""
+    def _block(self, insns: list[MInsn], start: int, end: int, live: int) -> None:
+        """Ranges and uses of one block, at the end of which `live` is live."""
         for v in bits(live):
             self._extend(v, start, end)
         recipes, ranges, uses = self.fn.recipes, self.ranges, self.uses
@@ -198,7 +194,6 @@ class _Builder:
                     if fixed >= 0:
                         self.hints[v] = fixed
                 uses.setdefault(v, []).append((at, fixed < 0))
-        return live
 
     def _tie(self, dst: int, src: int, live: int) -> None:
         """`dst` would best be where `src` is; and if that dies here, what is wanted of `dst` holds for it."""

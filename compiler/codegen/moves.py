@@ -24,7 +24,7 @@ def sequence(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[t
     """
     if len(moves) == 1:
         dst, src = moves[0]
-        if dst >= 0 or src >= 0:
+        if dst >= 0 or 0 <= src < RECIPE:
             return [] if dst == src else moves
     stores = [m for m in moves if m[0] < 0 and 0 <= m[1] < RECIPE]
     loads = [m for m in moves if m[0] >= 0 and not 0 <= m[1] < RECIPE]

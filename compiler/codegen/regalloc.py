@@ -206,9 +206,10 @@ class _Scan:
         return True
 
     def _next_use(self, interval: Interval, at: int) -> int:
+        """Position of the first use from the gap `at` on."""
         for use, _ in interval.uses:
             if use >= at:
-                return use + CHEAP if interval.recipe else use
+                return use + CHEAP if interval.recipe and use > at + 3 else use
         return NEVER
 
     def _evict(self, interval: Interval, gap: int, now: int) -> None:
@@ -218,8 +219,11 @@ class _Scan:
             self._to_memory(interval, now)
             return
         rest = self._split(interval, self._best_split(interval, gap))
-        self._to_memory(rest, now)
-        self.done.append(rest)
+        if rest.ranges[0][0] > now:
+            self._queue(rest)  # it was in a hole, and may well find another register behind that
+        else:
+            self._to_memory(rest, now)
+            self.done.append(rest)
 
     def _to_memory(self, interval: Interval, now: int) -> None:
         """`interval` has no register, up to the gap before its next use that must; what follows is queued again."""

@@ -6,9 +6,9 @@
     +--------+-+-----+                +-----+----+-----+
      4 bits   1  3 bits                3     2    3
 
-Numbers are from RFC 9669 (Table 3 classes, 4 ALU codes, 7 jump codes, 9 modes, 12 atomics, 13 64-bit
-immediates); JCOND, the address-space cast, and the acquire and release codes are from the kernel's include/uapi/linux/bpf.h. All
-constants are plain integers, already shifted into place, so that an opcode is its parts put together: `ALU64 | ADD | X`.
+Numbers are from RFC 9669 (sections 3 to 5); JCOND, the address-space cast, and the acquire and release codes are from
+the kernel's include/uapi/linux/bpf.h. All are plain integers, already shifted into place, so that an opcode is its
+parts put together: `ALU64 | ADD | X`.
 """
 
 from __future__ import annotations
