@@ -21,7 +21,16 @@ class Stale(Diagnostic):
     a loop has one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration
     would see the new object where Python sees the old one. Keep the numbers you need instead of the reference.
 
-        previous_id = current.id
+        for i in range(4):
+            if i > 0:
+                total += previous.x          # fails: `previous` is this iteration's point
+            point = Point(x=i, y=0)
+            previous = point
+
+        for i in range(4):
+            total += previous_x              # works
+            point = Point(x=i, y=0)
+            previous_x = point.x
     """
 
     name: str
@@ -32,10 +41,20 @@ class Stale(Diagnostic):
     title = "`{name}` can't be used here: {why}"
     label = "refers to what is gone"
 
+    @property
+    def again(self) -> bool:
+        return "anew" in self.why
+
+    @property
+    def discarded(self) -> bool:
+        return "discarded" in self.why
+
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
-            yield Label(self.where, "this object")
-        if "iteration" in self.why or "anew" in self.why:
-            yield Help("keep the fields you need in variables instead of the object", ("previous_id = current.id",))
+            yield Label(self.where, "made here" if self.again else "discarded here" if self.discarded else "reserved here")
+        if self.again:
+            yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
+        elif self.discarded:
+            yield Help("discard the record last, when nothing more is read from it")
         else:
-            yield Help("use the record only inside its `with` block, and before it is discarded")
+            yield Help("use the record inside its `with` block only")

@@ -12,42 +12,77 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArrayDelete", "DiscardOther", "HashSubscript", "NegativeKey", "NoEntries", "NoMapMethod",
-    "PopNeedsDefault", "PopOfObject",
-    "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven",
-    "WithoutName",
+    "ArrayDelete", "DiscardOther", "HashSubscript", "Misaligned", "NegativeKey", "NoEntries", "NoMapMethod",
+    "PopNeedsDefault", "PopOfObject", "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith",
+    "SlotConstant", "SlotUnproven", "WithoutName",
 ]  # fmt: skip
 
+# What kinds of maps are called in a sentence (`enum bpf_map_type`).
+_KINDS = {
+    "HASH": "hash map", "ARRAY": "array map", "PERCPU_HASH": "per-CPU hash map", "PERCPU_ARRAY": "per-CPU array map",
+    "LRU_HASH": "LRU hash map", "RINGBUF": "ring buffer",
+}  # fmt: skip
 
-class HashSubscript(Advised):
-    """`m[k]` of a hash map read as a value. The key may be missing; Python would raise KeyError, which a program can't.
 
-    value = m.get(key)
-    if value is None:
-        return
+class HashSubscript(Diagnostic):
+    """`m[k]` of a hash map is read as a value, but the key may be missing.
+
+    Python would raise KeyError, which a program can't. `get` gives None where the key is missing, or a default.
+    Assigning `m[k] = v` and counting `m[k] += 1` need no check: they make the entry.
+
+        seen = drops[key]                 # fails
+
+        seen = drops.get(key, 0)          # works
+
+        flow = flows.get(key)             # works: a struct, changed in place
+        if flow is not None:
+            flow.packets += 1
     """
 
     name: str
     key: str
+    number: bool
 
     code = "E0401"
     title = "`{name}[{key}]` is read, but the key may be missing"
     label = "Python would raise KeyError"
-    way_out = "look it up, and check for None, or give a default:"
-    lines = ("value = {name}.get({key})", "value = {name}.get({key}, 0)")
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.number:
+            yield Help("give a default for a missing key:", (f"{self.name}.get({self.key}, 0)",))
+        lines = (f"entry = {self.name}.get({self.key})", "if entry is not None:", "    ...")
+        yield Help("look it up, and check for None:" if not self.number else "or look it up, and check for None:", lines)
 
 
-class SlotConstant(Advised):
-    """A constant index outside an array map."""
+class SlotConstant(Diagnostic):
+    """A constant index that lies outside an array map.
+
+    The slots of an array map are counted from 0; negative indices don't count from the end.
+
+        counts = ArrayMap[u64](max_entries=4)
+
+        counts[4] += 1        # fails: the last slot is 3
+        counts[3] += 1        # works
+    """
 
     index: int
     name: str
     length: int
 
     code = "E0402"
-    title = "`{name}` has slots 0 to {length} - 1; there is no slot {index}"
+    title = "`{name}` has {slots}; there is no slot {index}"
     label = "out of bounds"
-    way_out = "use an index below {length}, or make the map larger"
+
+    def texts(self) -> tuple[str, str]:
+        slots = "slot 0 only" if self.length == 1 else f"slots 0 to {self.length - 1}"
+        return f"`{self.name}` has {slots}; there is no slot {self.index}", "out of bounds"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.index < 0:
+            yield Help(f"count from 0: the last slot is {self.name}[{self.length - 1}]")
+        else:
+            largest = f"slot {self.length - 1} or below" if self.length > 1 else "slot 0"
+            yield Help(f"use {largest}, or make the map larger: max_entries={self.index + 1}")
 
 
 class SlotUnproven(Diagnostic):
@@ -55,7 +90,11 @@ class SlotUnproven(Diagnostic):
 
     Python would raise IndexError. Compare it first, or look it up with .get(), which gives None outside the map.
 
-        if i < 16:
+        counts = ArrayMap[u64](max_entries=16)
+
+        counts[i] += 1        # fails: i may be 16 or more
+
+        if i < 16:            # works
             counts[i] += 1
     """
 
@@ -66,57 +105,106 @@ class SlotUnproven(Diagnostic):
     hi: int
 
     code = "E0403"
-    title = "`{text}` may be out of bounds: `{name}` has {length} slots"
-    label = "not known to be below {length}"
+    title = "`{text}` may be out of bounds: `{name}` has {slots}"
+    label = ""
+
+    def texts(self) -> tuple[str, str]:
+        slots = "slot 0 only" if self.length == 1 else f"slots 0 to {self.length - 1}"
+        return f"`{self.text}` may be out of bounds: `{self.name}` has {slots}", outside(self.lo, self.hi, self.length)
 
     def more(self) -> Iterator[Label | Note | Help]:
         name = self.text if self.text.isidentifier() else "i"
         first = () if self.text.isidentifier() else (f"i = {self.text}",)
         test = f"{name} < {self.length}" if self.lo >= 0 else f"0 <= {name} < {self.length}"
-        yield Help("check it first:", (*first, f"if {test}:", f"    ... {self.name}[{name}]"))
+        what = "check it first:" if self.text.isidentifier() else "keep it in a variable, and check that:"
+        yield Help(what, (*first, f"if {test}:", f"    ... {self.name}[{name}]"))
         yield Note(between(self.lo, self.hi))
 
 
-class NoEntries(Advised):
-    """A subscript of a map that has no keys, such as a ring buffer."""
+def outside(lo: int, hi: int, length: int) -> str:
+    """On which side an index may miss an array of `length` elements."""
+    if hi < length:
+        return "may be negative"
+    if lo < 0:
+        return f"not known to lie between 0 and {length - 1}"
+    return f"may be {length}" if hi == length else f"not known to be below {length}"
+
+
+class NoEntries(Diagnostic):
+    """A ring buffer is subscripted, or searched with `in`, but it has no keys.
+
+    Records are put into a ring buffer one after the other, and user space takes them out.
+
+        execs[pid()] = Exec(pid=pid())    # fails
+        execs.emit(Exec(pid=pid()))       # works
+    """
 
     name: str
     kind: str
     what: str
+    value: str
 
     code = "E0404"
-    title = "`{what}` on `{name}`: a {kind} map has no keys"
-    label = "no entries"
-    way_out = "a ring buffer is filled like this:"
-    lines = ("{name}.emit(Event(...))",)
+    title = "`{name}` is a {kind}, which has no keys"
+    label = "`{what}` needs a map with keys"
+
+    def texts(self) -> tuple[str, str]:
+        title = f"`{self.name}` is a {_KINDS.get(self.kind, self.kind)}, which has no keys"
+        return title, f"`{self.what}` needs a map with keys"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("send a record:", (f"{self.name}.emit({self.value})",))
+        yield Help("or keep the values in a HashMap, by key")
 
 
 class NegativeKey(Advised):
-    """A key that is always negative, for a map whose keys are unsigned."""
+    """A key that is always negative, for a map whose keys are unsigned.
+
+    It would be stored as a large number, 4294967283 for -13.
+
+        errors = HashMap[u32, u64](max_entries=64)    # fails for errors[error], where error is -13
+        errors = HashMap[i32, u64](max_entries=64)    # works
+    """
 
     name: str
     kind: str
+    signed: str
 
     code = "E0405"
-    title = "the key of `{name}` is negative, and its keys are {kind}"
+    title = "this key of `{name}` is negative, and its keys are {kind}"
     label = "always negative"
-    way_out = "use a signed key type, or another key"
+    way_out = "declare the map with keys of type {signed}, or use another key"
 
 
 class ArrayDelete(Advised):
-    """`del` of an array's slot. The slots of an array always exist; set it to zero."""
+    """`del` of an array map's slot.
+
+    The slots of an array always exist, so they can't be deleted; set the slot to zero.
+
+        del calls[0]        # fails
+        calls[0] = 0        # works
+    """
 
     name: str
+    key: str
+    zero: str
 
     code = "E0406"
-    title = "a slot of the array `{name}` can't be deleted"
+    title = "a slot of the array map `{name}` can't be deleted"
     label = "the slots of an array always exist"
     way_out = "set it to zero:"
-    lines = ("{name}[i] = 0",)
+    lines = ("{name}[{key}] = {zero}",)
 
 
 class NoMapMethod(Diagnostic):
-    """A method that this kind of map does not have in a program."""
+    """A method that this kind of map does not have in a program.
+
+    In a program hash maps have get, pop and setdefault, array maps have get, ring buffers have emit and reserve. What
+    walks through a whole map is for user space, which has all of Python's methods: `obj[seen].clear()`.
+
+        seen.update(pid(), 1)       # fails
+        seen[pid()] = 1             # works
+    """
 
     method: str
     name: str
@@ -126,20 +214,35 @@ class NoMapMethod(Diagnostic):
     hint: str
 
     code = "E0407"
-    title = "the {kind} map `{name}` has no method `{method}` in a program"
-    label = "unknown"
+    title = "the {kind} `{name}` has no method `{method}` in a program"
+    label = "no such method"
+
+    def texts(self) -> tuple[str, str]:
+        kind = _KINDS.get(self.kind, self.kind)
+        return f"the {kind} `{self.name}` has no method `{self.method}` in a program", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
             yield Help(f"did you mean `{self.near}`?")
         elif self.hint:
             yield Help(self.hint)
+        elif len(self.known) == 1:
+            yield Help(f"its only method in a program is {self.known[0]}")
         else:
-            yield Help(f"it has {listed(self.known)}")
+            yield Help(f"its methods in a program are {listed(self.known)}")
 
 
 class PopNeedsDefault(Advised):
-    """`m.pop(k)` without a default raises KeyError in Python where the key is missing, which a program can't."""
+    """`m.pop(k)` without a default, but the key may be missing.
+
+    Python would raise KeyError, which a program can't.
+
+        begin = started.pop(tid())          # fails
+
+        begin = started.pop(tid(), None)    # works
+        if begin is None:
+            return
+    """
 
     name: str
     key: str
@@ -147,32 +250,44 @@ class PopNeedsDefault(Advised):
     code = "E0408"
     title = "`{name}.pop()` needs a default, since the key may be missing"
     label = "Python would raise KeyError"
-    way_out = "write:"
-    lines = ("{name}.pop({key}, None)",)
+    way_out = "give a default, and check for it:"
+    lines = ("value = {name}.pop({key}, None)", "if value is not None:", "    ...")
 
 
 class PopOfObject(Advised):
-    """`pop()` of a struct: the entry is gone when it would be read. Look it up, use it, then delete it.
+    """`pop()` of a struct: its entry would be gone when the struct is read.
 
-    entry = m.get(key)
-    if entry is not None:
-        ...
-        del m[key]
+    A struct in a map is used in place, so look it up, use it, then delete it.
+
+        call = calls.pop(tid(), None)      # fails
+
+        call = calls.get(tid())            # works
+        if call is not None:
+            printk(f"{call.size}")
+            del calls[tid()]
     """
 
     name: str
     kind: str
+    key: str
 
     code = "E0409"
     title = "`{name}.pop()` would give a reference to a deleted {kind}"
     label = "only numbers can be popped"
     way_out = "look it up, use it, then delete it:"
-    lines = ("entry = {name}.get(key)", "if entry is not None:", "    ...", "    del {name}[key]")
+    lines = ("entry = {name}.get({key})", "if entry is not None:", "    ...", "    del {name}[{key}]")
 
 
 class ReserveOutsideWith(Advised):
-    """`reserve()` outside a `with` statement. A reserved record must be submitted on every path, which `with` sees
-    to.
+    """`reserve()` outside a `with` statement.
+
+    A reserved record must be submitted on every path, which `with` sees to.
+
+        event = execs.reserve()               # fails
+
+        with execs.reserve() as event:        # works
+            if event is not None:
+                event.pid = pid()
     """
 
     name: str
@@ -185,19 +300,36 @@ class ReserveOutsideWith(Advised):
 
 
 class WithoutName(Advised):
-    """A reservation without a name for the record."""
+    """A reservation without a name for the record.
+
+    Without `as` there is nothing to fill the record by.
+
+        with execs.reserve():                 # fails
+
+        with execs.reserve() as event:        # works
+            if event is not None:
+                event.pid = pid()
+    """
 
     name: str
 
     code = "E0412"
-    title = "the reserved record needs a name"
+    title = "the record reserved in `{name}` needs a name"
     label = "no `as`"
     way_out = "write:"
-    lines = ("with {name}.reserve() as event:",)
+    lines = ("with {name}.reserve() as event:", "    if event is not None:", "        ...")
 
 
 class ReserveNumber(Advised):
-    """`reserve()` of a ring buffer of plain numbers: there is no object to fill. Emit the number."""
+    """`reserve()` of a ring buffer of plain numbers: there is no object to fill.
+
+    Emit the number.
+
+        pids = RingBuffer[u32](4096)
+
+        with pids.reserve() as slot:     # fails
+        pids.emit(pid())                 # works
+    """
 
     name: str
     kind: str
@@ -205,36 +337,117 @@ class ReserveNumber(Advised):
     code = "E0413"
     title = "a record of `{name}` is a plain {kind}, so there is nothing to fill in place"
     label = "no object"
-    way_out = "emit it:"
+    way_out = "emit the number:"
     lines = ("{name}.emit(value)",)
 
 
-class ReserveName(Advised):
-    """The name of a reserved record is assigned again while the record is open, or was used for something else
-    before.
+class ReserveName(Diagnostic):
+    """The name of a reserved record is used for something else.
+
+    It is assigned while the record is open, or it had another value before. The record is filled by its fields.
+
+        with execs.reserve() as event:
+            if event is not None:
+                event = Exec(pid=pid())       # fails
+                event.pid = pid()             # works
     """
 
     name: str
+    open: bool
 
     code = "E0414"
-    title = "`{name}` names a reserved record, and nothing else"
-    label = "used for something else"
-    way_out = "use another name"
+    title = "`{name}` names a reserved record, and can't be assigned"
+    label = "assigned here"
+
+    def texts(self) -> tuple[str, str]:
+        if self.open:
+            return super().texts()
+        return f"`{self.name}` already has another value, so it can't name a reserved record", "used before"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.open:
+            yield Help(f"fill the record by its fields, `{self.name}.field = ...`, or assign to another name")
+        else:
+            yield Help("use another name")
 
 
-class DiscardOther(Advised):
-    """`discard()` on something other than the name after `as`, or outside the `with` block."""
+class DiscardOther(Diagnostic):
+    """`discard()` on something other than the name after `as`, or outside the `with` block.
+
+    The compiler sees to it that a record is submitted or discarded exactly once, by the name it was reserved under.
+
+        with execs.reserve() as event:
+            if event is not None:
+                same = event
+                same.discard()      # fails
+                event.discard()     # works
+    """
+
+    text: str
+    names: tuple[str, ...]
 
     code = "E0415"
-    title = "only the record of a `with ....reserve()` block around can be discarded"
-    label = "not that record"
-    way_out = "call it on the name after `as`, inside the block"
+    title = "`{text}` is not the name that a record was reserved under"
+    label = "can't be discarded by this name"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.names:
+            yield Help("discard it by the name after `as`:", (f"{self.names[-1]}.discard()",))
+        else:
+            yield Help("discard it inside the `with` block that reserved it, by the name after `as`")
 
 
 class RecordEscapes(Advised):
-    """A function returns a record that it reserved. It is submitted when the function leaves the `with` block."""
+    """A function returns a record that it reserved.
+
+    The record is submitted when the function leaves the `with` block, so the caller could not use it. Return a Struct,
+    which the caller emits.
+
+        def new_event() -> Exec | None:
+            with execs.reserve() as event:
+                return event                  # fails
+
+        def new_event() -> Exec:
+            return Exec(pid=pid())            # works
+
+        execs.emit(new_event())
+    """
+
+    text: str
 
     code = "E0416"
-    title = "the reserved record is submitted when the function returns"
-    label = "can't be returned"
-    way_out = "return a number, or fill the record where it is reserved"
+    title = "`{text}` is submitted when the function returns, so it can't be returned"
+    label = "a reserved record"
+    way_out = "fill it where it is reserved, or return a new Struct and emit that"
+
+
+class Misaligned(Advised):
+    """`+=` on a field of a packed struct in a map that other CPUs see, at an offset where it can't be atomic.
+
+    The update must be atomic, and the kernel takes atomic instructions at aligned addresses only: a u64 at a multiple
+    of 8 bytes, a u32 at a multiple of 4.
+
+        class Flow(Struct, packed=True):      # fails for flow.bytes += 1: it lies at byte 1
+            proto: u8
+            bytes: u64
+
+        class Flow(Struct, packed=True):      # works: at byte 0
+            bytes: u64
+            proto: u8
+
+        class Flow(Struct):                   # works: with padding, at byte 8
+            proto: u8
+            bytes: u64
+    """
+
+    text: str
+    struct: str
+    kind: str
+    size: int
+    offset: int
+
+    code = "E0417"
+    title = "`{text}` can't be updated atomically: it lies at byte {offset} of {struct}"
+    label = "a {kind} needs a multiple of {size}"
+    way_out = "put the field at a multiple of {size} bytes, or leave out packed=True"
+    why = "the kernel would say: misaligned value access"

@@ -13,26 +13,37 @@ if TYPE_CHECKING:
 __all__ = ["ArrayItems", "MethodNotCalled", "MissingFields", "NoField", "NoMethod", "PositionalField", "UnknownField"]
 
 
-class PositionalField(Diagnostic):
+class PositionalField(Advised):
     """The fields of a struct are given by keyword, so that the order of declaration does not matter.
 
-    Event(pid=pid(), comm=comm())
+    That is how the class works in plain Python, too.
+
+        Task(pid(), tid())               # fails
+        Task(pid=pid(), tid=tid())       # works
     """
 
     struct: str
-    fields: tuple[str, ...]
+    call: str
 
     code = "E0501"
     title = "the fields of {struct} are given by keyword"
-    label = "no keyword"
-
-    def more(self) -> Iterator[Label | Note | Help]:
-        given = ", ".join([f"{f}=..." for f in self.fields])
-        yield Help("write:", (f"{self.struct}({given})",))
+    label = "which field?"
+    way_out = "write:"
+    lines = ("{call}",)
 
 
 class UnknownField(Diagnostic):
-    """A keyword that names no field of the struct."""
+    """A keyword that names no field of the struct.
+
+    The fields are the annotations in the class.
+
+        class Task(Struct):
+            pid: u32
+            tid: u32
+
+        Task(pid=pid(), tidd=tid())      # fails
+        Task(pid=pid(), tid=tid())       # works
+    """
 
     name: str
     struct: str
@@ -48,10 +59,22 @@ class UnknownField(Diagnostic):
 
 
 class MissingFields(Diagnostic):
-    """Fields without a value. All must be given, except those for which the class has a default (`hits: u64 = 0`)."""
+    """Fields of a new struct are left without a value.
+
+    All must be given, except those for which the class has a default.
+
+        class Open(Struct):
+            pid: u32
+            flags: u32
+            size: u64 = 0
+
+        Open(pid=pid())                    # fails
+        Open(pid=pid(), flags=ctx.flags)   # works
+    """
 
     struct: str
     missing: tuple[str, ...]
+    default: str  # the first of them, declared with a default; "" where there is none
 
     code = "E0503"
     title = "{struct} needs a value for {names}"
@@ -62,12 +85,19 @@ class MissingFields(Diagnostic):
         return f"{self.struct}() needs a value for {names}", "incomplete"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        given = ", ".join([f"{n}=..." for n in self.missing])
-        yield Help(f"add {given}, or give a default in the class:", (f"{self.missing[0]}: ... = 0",))
+        yield Help("add " + listed(tuple([f"{n}=..." for n in self.missing])))
+        if self.default:
+            yield Help(f"or give a default in class {self.struct}:", (self.default,))
 
 
 class NoField(Diagnostic):
-    """An attribute that is neither a field nor a method of the struct."""
+    """An attribute that is neither a field nor a method of the struct.
+
+    The fields are the annotations in the class. Structs of pybpf.net have the kernel's names.
+
+        eth.proto == ETH_P_IP          # fails
+        eth.h_proto == ETH_P_IP        # works
+    """
 
     name: str
     struct: str
@@ -83,24 +113,45 @@ class NoField(Diagnostic):
 
 
 class MethodNotCalled(Advised):
-    """A method is named but not called. There are no function objects at run time."""
+    """A method is named but not called.
+
+    There are no function objects at run time, so a method can only be called.
+
+        flow.average > 1000          # fails
+        flow.average() > 1000        # works
+    """
 
     name: str
     what: str
+    call: str
 
     code = "E0505"
     title = "`{name}` is a method of {what}"
     label = "not called"
     way_out = "call it:"
-    lines = ("....{name}(...)",)
+    lines = ("{call}",)
 
 
 class NoMethod(Diagnostic):
-    """A method that the class of the object does not define as a plain function."""
+    """A method that the class of the object does not define.
+
+    Plain functions in the class of a Struct are its methods, and are inlined where they are called.
+
+        class Flow(Struct):
+            bytes: u64
+
+            def reset(self) -> None:
+                self.bytes = 0
+
+        flow.clear()      # fails
+        flow.reset()      # works
+    """
 
     name: str
     what: str
+    known: tuple[str, ...]
     near: str
+    own: bool  # the class is the user's
 
     code = "E0506"
     title = "{what} has no method `{name}`"
@@ -109,15 +160,25 @@ class NoMethod(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
             yield Help(f"did you mean `{self.near}`?")
+        elif self.own:
+            yield Help(f"define it in class {self.what}:", (f"def {self.name}(self): ...",))
+        elif self.known:
+            yield Help(f"its methods are {listed(self.known)}")
         else:
-            yield Help("define it in the class as a plain function, which is inlined, or call a function of the module")
+            yield Help("write a plain function of the module, and pass it as an argument")
 
 
 class ArrayItems(Advised):
-    """A list or tuple given for an array has another number of elements. An array has a fixed length:
+    """A list or tuple given for an array has another number of elements.
 
-    Sample(values=[1, 2, 3, 4])        # values: Array[u16, L[4]]
-    Sample(values=Array())             # all zero
+    An array has a fixed length, and each element gets a value.
+
+        class Sample(Struct):
+            values: Array[u16, L[4]]
+
+        Sample(values=[1, 2, 3])             # fails
+        Sample(values=[1, 2, 3, 0])          # works
+        Sample(values=Array())               # works: all zero
     """
 
     kind: str
@@ -127,5 +188,5 @@ class ArrayItems(Advised):
     code = "E0507"
     title = "{kind} takes {length} elements, not {given}"
     label = "{given} elements"
-    way_out = "give each of the {length} elements, or all zeroes and then some of them:"
+    way_out = "give {length} elements, or make the array all zero and then set some:"
     lines = ("values = {kind}()", "values[0] = ...")

@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong",
-    "TextWithNul",
+    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong", "TextWithNul",
 ]  # fmt: skip
 
 
 class TextTooLong(Diagnostic):
-    """A literal that does not fit its text or bytes object."""
+    """A literal that does not fit its text or bytes object.
+
+    A text of n bytes holds up to n bytes of UTF-8; a bytes object of n bytes holds exactly n.
+
+        names = HashMap[Text[L[8]], u64](max_entries=64)
+
+        names["postgresql"] += 1       # fails: 10 bytes
+        names["postgres"] += 1         # works: 8 bytes
+    """
 
     length: int
     kind: str
@@ -32,29 +39,47 @@ class TextTooLong(Diagnostic):
         return title, label if self.kind.startswith("Text") else f"{self.length} bytes"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        kind = self.kind.partition("[")[0]
-        yield Help(
-            f"make it larger, {kind}[L[{max(self.length, 1)}]], or shorten the literal"
-            if kind == "Text"
-            else f"a {self.kind} holds exactly {self.size} bytes"
-        )
+        if self.kind.startswith("Text"):
+            yield Help(f"make it larger, Text[L[{self.length}]], or shorten the literal")
+        else:
+            yield Help(f"a {self.kind} holds exactly {self.size} bytes; declare it Bytes[L[{max(self.length, 1)}]]")
 
 
 class TextCut(Advised):
-    """A text is copied into a smaller one. What does not fit would be lost without a word."""
+    """A text is copied into a smaller one, and what does not fit would be lost without a word.
+
+    Make the target as large as the source. Functions that fill a text, such as user_str(), cut it to the target's size.
+
+        class Name(Struct):
+            comm: Text[L[8]]
+
+        name = comm()               # up to 16 bytes
+        Name(comm=name)             # fails
+        Name(comm=comm())           # works: cut to 8 bytes
+    """
 
     given: str
     wanted: str
     what: str
+    size: int
 
     code = "E0511"
-    title = "{given} does not fit {what}, which is {wanted}"
-    label = "may be longer"
-    way_out = "make the target as large as the source"
+    title = "a {given} may not fit {what}, which is a {wanted}"
+    label = "may have up to {size} bytes"
+    way_out = "make {what} as large, Text[L[{size}]]"
 
 
 class TextWithNul(Advised):
-    """A text literal with a NUL byte inside. Texts end at the first NUL."""
+    """A text literal has a NUL byte inside, but texts end at the first NUL.
+
+    Use Bytes[L[n]] for data with zero bytes.
+
+        names = HashMap[Text[L[16]], u64](max_entries=64)
+        names["ssh\\0d"] += 1            # fails
+
+        keys = HashMap[Bytes[L[4]], u64](max_entries=64)
+        keys[b"ss\\0d"] += 1             # works
+    """
 
     code = "E0512"
     title = "a text ends at its first NUL, and this literal has one inside"
@@ -63,31 +88,51 @@ class TextWithNul(Advised):
 
 
 class TextIndex(Advised):
-    """A character of a text. A text is UTF-8, whose characters take one to four bytes; a program can't take it apart.
+    """A character of a text is read.
 
-    Declare it Bytes[L[n]] to look at the bytes.
+    A text is UTF-8, whose characters take one to four bytes; a program can't take it apart. Bytes can be.
+
+        name = comm()
+        name[0] == "k"                   # fails
+
+        name: Bytes[L[16]] = comm()
+        name[0] == ord("k")              # works
     """
 
+    text: str
+    size: int
+
     code = "E0513"
-    title = "the characters of a text can't be read one by one"
-    label = "a text"
-    way_out = "declare it Bytes[L[16]] to look at single bytes, or compare the whole text with =="
+    title = "the characters of `{text}` can't be read one by one"
+    label = "an element of a text"
+    way_out = "declare it Bytes to look at single bytes, or compare the whole text with ==:"
+    lines = ("name: Bytes[L[{size}]] = ...", 'name[0] == ord("a")')
 
 
 class TextOrder(Advised):
-    """`<`, `>` and the like on texts. Only equality is compiled."""
+    """Texts are compared with `<` or the like, which only numbers are.
+
+    Only equality of texts is compiled; put them in order in user space.
+
+        comm() < "m"          # fails
+        comm() == "sshd"      # works
+    """
 
     op: str
 
     code = "E0514"
-    title = "`{op}` of texts"
-    label = "texts have no order in a program"
-    way_out = "compare with == or !="
+    title = "texts can't be compared with `{op}` in a program"
+    label = "texts have no order here"
+    way_out = "compare with == or !=, or sort in user space"
 
 
 class NoTextOperator(Advised):
-    """`+`, `%` or `*` on a text. A program can't make new texts; printk(f"...") prints several, and a Struct keeps
-    them apart.
+    """`+`, `%` or `*` on a text, which a program can't make new ones of.
+
+    That would need memory of unknown size. printk prints several texts, and a Struct keeps them apart.
+
+        printk("exec of " + comm())       # fails
+        printk(f"exec of {comm()}")       # works
     """
 
     op: str
@@ -98,29 +143,51 @@ class NoTextOperator(Advised):
     way_out = 'print them with printk(f"{{a}} {{b}}"), or keep them in two fields of a Struct'
 
 
-class NoTextMethod(Advised):
-    """A method of `str`. A program compares texts with == and !=, copies and prints them; anything more is for user
-    space.
+class NoTextMethod(Diagnostic):
+    """A method of `str`, or its length, in a program.
+
+    A program compares texts with == and !=, copies and prints them; anything more is for user space, or for Bytes.
+
+        comm().startswith("k")           # fails
+
+        name: Bytes[L[16]] = comm()
+        name[0] == ord("k")              # works
     """
 
     name: str
+    constant: bool = False
 
     code = "E0516"
     title = "`{name}` of a text can't be computed in a program"
     label = "for user space"
-    way_out = "compare with == in the program, and leave the rest to user space"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.name == "format":
+            yield Help("write an f-string in printk:", ('printk(f"{a} {b}")',))
+        elif self.constant:
+            yield Help("compute it at module level, and use the result as a constant")
+        else:
+            yield Help("compare with == in the program, and leave the rest to user space")
+            yield Help("or look at single bytes:", ("name: Bytes[L[16]] = ...", 'name[0] == ord("a")'))
 
 
 class FillNeedsSize(Advised):
-    """A text or bytes object whose size is not said: where it is kept says how large it is.
+    """A text or bytes object is made whose size is not said anywhere.
 
-    name: Text[L[64]] = user_str(address)
+    Where it is kept says how large it is: a field of a Struct, or an annotated variable.
+
+        path = user_str(ctx.filename)                     # fails
+        path: Text[L[64]] = user_str(ctx.filename)        # works
+        Open(path=user_str(ctx.filename))                 # works, with `path: Text[L[64]]` in class Open
     """
 
     name: str
+    call: str
+    kind: str
+    local: str
 
     code = "E0517"
     title = "`{name}()` needs to know how large its result is"
     label = "no size"
-    way_out = "give it to a field of a Struct, or annotate the variable:"
-    lines = ("text: Text[L[64]] = {name}(...)",)
+    way_out = "annotate a variable, or give it to a field of a Struct:"
+    lines = ("{local}: {kind}[L[64]] = {call}",)

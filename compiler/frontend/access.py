@@ -79,12 +79,18 @@ def attribute(checker: Checker, node: ast.Attribute, want: Type | None) -> Value
 
             return inline(checker, member.fget, [base], {}, span)
         if callable(member):
-            checker.fail(errors.MethodNotCalled(span, node.attr, str(struct)))
+            checker.fail(errors.MethodNotCalled(span, node.attr, str(struct), called(checker, span, member)))
         if member is not None and not hasattr(type(member), "__get__"):
             return Known(member, span)
         names = [f.name for f in struct.fields]
         checker.fail(errors.NoField(span, node.attr, str(struct), tuple(names), closest(node.attr, names)))
     checker.fail(errors.NoAttribute(span, node.attr, kinds.spell(base.type)))
+
+
+def called(checker: Checker, span: Span, method: Any) -> str:
+    """The call of a method that was only named."""
+    alone = getattr(getattr(method, "__code__", None), "co_argcount", 0) == 1
+    return checker.text(span) + ("()" if alone else "(...)")
 
 
 def member_of(owner: Any, name: str) -> Any:
@@ -102,7 +108,7 @@ def _known_attribute(checker: Checker, base: Known, name: str, span: Span) -> Va
         from pybpf.compiler.frontend.methods import check_map_method
 
         check_map_method(checker, base, name, span)
-        checker.fail(errors.MethodNotCalled(span, name, describe(value)))
+        checker.fail(errors.MethodNotCalled(span, name, describe(value), checker.text(span) + "(...)"))
     try:
         found = getattr(value, name)
     except AttributeError:
@@ -140,7 +146,7 @@ def context_field(checker: Checker, base: ContextRef, name: str, span: Span) -> 
         return checker.local(state, span)
     member = member_of(spec.owner, name)
     if callable(member):
-        checker.fail(errors.MethodNotCalled(span, name, spec.struct))
+        checker.fail(errors.MethodNotCalled(span, name, spec.owner.__name__, called(checker, span, member)))
     return no_context_field(checker, spec, name, span)
 
 
@@ -169,7 +175,9 @@ def subscript(checker: Checker, node: ast.Subscript, want: Type | None) -> Value
     """`value[index]`, read."""
     span = checker.span(node)
     if isinstance(node.slice, ast.Slice):
-        checker.fail(errors.NoSlice(span))
+        from pybpf.compiler.frontend.wording import slice_of
+
+        checker.fail(errors.NoSlice(span, *slice_of(checker, node)))
     base = checker.expr(node.value)
     if isinstance(base, Known):
         if isinstance(checker.schema(base), MapSpec):
@@ -200,7 +208,7 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         maybe_none(checker, base)
     kind = kinds.aggregate(base.type)
     if isinstance(kind, TextType):
-        checker.fail(errors.TextIndex(span))
+        checker.fail(errors.TextIndex(span, checker.text(checker.span(node.value)), kind.size))
     if not isinstance(kind, (ArrayType, BytesType)):
         checker.fail(errors.NoSubscript(span, kinds.spell(base.type)))
     assert isinstance(base.type, PtrType)
@@ -235,7 +243,9 @@ def place(checker: Checker, node: Any) -> tree.Expr:
     base = checker.expr(node.value)
     if isinstance(node, ast.Subscript):
         if isinstance(node.slice, ast.Slice):
-            checker.fail(errors.NoSlice(span))
+            from pybpf.compiler.frontend.wording import slice_of
+
+            checker.fail(errors.NoSlice(span, *slice_of(checker, node), target=True))
         if isinstance(base, tree.Expr):
             target: tree.Expr = element(checker, base, node, span)
         else:

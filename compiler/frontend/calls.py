@@ -13,12 +13,12 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import member_of
 from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none
+from pybpf.compiler.frontend.elsewhere import in_library
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
 from pybpf.compiler.frontend.inline import inline
 from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.methods import map_method
-from pybpf.compiler.frontend.refusals import REFUSED_BUILTINS
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.specs import (
@@ -49,7 +49,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -65,10 +65,10 @@ def call(checker: Checker, node: ast.Call, want: Type | None) -> Value:
     span = checker.span(node)
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            checker.fail(errors.NoStar(checker.span(argument)))
+            checker.fail(errors.NoStar(checker.span(argument), checker.text(checker.span(argument))))
     for keyword in node.keywords:
         if keyword.arg is None:
-            checker.fail(errors.NoStar(checker.span(keyword)))
+            checker.fail(errors.NoStar(checker.span(keyword), checker.text(checker.span(keyword))))
     if isinstance(node.func, ast.Attribute):
         return _method(checker, node, node.func, span, want)
     callee = checker.expr(node.func)
@@ -90,7 +90,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
         if isinstance(schema, StructType) and name == "at" and isinstance(receiver.value, type):
             return _at(checker, schema, node, span)
         if isinstance(receiver.value, (str, bytes)):
-            checker.fail(errors.NoTextMethod(where, name))
+            checker.fail(errors.NoTextMethod(where, name, True))
         from pybpf.compiler.frontend.access import outer
 
         try:
@@ -103,7 +103,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             checker.fail(errors.NotCallable(where, kinds.spell(materialize(checker, callee).type)))
         return _known(checker, callee, node, span, want)
     if isinstance(receiver, ContextRef):
-        return _own_method(checker, receiver, receiver.spec.owner, receiver.spec.struct, node, func.attr, span)
+        return _own_method(checker, receiver, receiver.spec.owner, receiver.spec.owner.__name__, node, func.attr, span)
     if isinstance(receiver.type, OptionalType):
         maybe_none(checker, receiver)
     kind = kinds.aggregate(receiver.type)
@@ -115,7 +115,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
     if isinstance(kind, (TextType, BytesType)):
         checker.fail(errors.NoTextMethod(where, name))
-    checker.fail(errors.NoMethod(where, name, kinds.spell(receiver.type), ""))
+    checker.fail(errors.NoMethod(where, name, kinds.spell(receiver.type), (), "", False))
 
 
 def _own_method(
@@ -128,9 +128,10 @@ def _own_method(
         names = [
             n for cls in getattr(owner, "__mro__", ()) for n, m in vars(cls).items() if callable(m) and n[0] != "_"
         ]
-        checker.fail(errors.NoMethod(where, name, what, closest(name, names)))
+        names = sorted(set(names))
+        checker.fail(errors.NoMethod(where, name, what, tuple(names), closest(name, names), not in_library(owner)))
     if type(member).__name__ != "function":
-        checker.fail(errors.NoMethod(where, name, what, ""))
+        checker.fail(errors.NoMethod(where, name, what, (), "", False))
     raw = next(vars(cls)[name] for cls in owner.__mro__ if name in vars(cls))
     first = [] if isinstance(raw, staticmethod) else [receiver]
     return inline(checker, member, [*first, *_positional(checker, node)], _keywords(checker, node), span)
@@ -166,13 +167,10 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
             return rule(checker, schema, value, node, span, want)
     try:
         builtin = BUILTINS.get(value)
-        refused = REFUSED_BUILTINS.get(value)
     except TypeError:  # unhashable
-        builtin = refused = None
+        builtin = None
     if builtin is not None:
         return builtin(checker, node, span, want)
-    if refused is not None:
-        checker.fail(errors.NoBuiltin(span, value.__name__, refused))
     kind = type(value).__name__
     if kind == "function":
         return inline(checker, value, _positional(checker, node), _keywords(checker, node), span)
@@ -181,7 +179,23 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
         return inline(checker, value.__func__, [own, *_positional(checker, node)], _keywords(checker, node), span)
     if isinstance(value, type) and issubclass(value, int):
         return _enum_member(checker, value, node, span)
-    checker.fail(errors.UnknownCall(span, describe(value), getattr(value, "__module__", "") or ""))
+    _unknown_call(checker, value, node, span)
+
+
+def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> NoReturn:
+    """A call of what is not written in the language."""
+    from pybpf.compiler.frontend.refusals import REFUSED_BUILTINS
+
+    try:
+        refused = REFUSED_BUILTINS.get(value)
+    except TypeError:  # unhashable
+        refused = None
+    if refused is not None:
+        checker.fail(errors.NoBuiltin(span, value.__name__, refused))
+    named = checker.text(checker.span(node.func))
+    owner = getattr(value, "__self__", None)
+    module = getattr(value, "__module__", None) or getattr(owner if isinstance(owner, type) else type(owner), "__module__", "")
+    checker.fail(errors.UnknownCall(span, f"`{named}()`", str(module)))
 
 
 def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Value:

@@ -8,7 +8,7 @@ from pybpf.compiler.frontend.convert import materialize, number, stored, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.types import Field, IntType, PtrType, Space, size_of
+from pybpf.compiler.schema.types import Field, IntType, PtrType, Space, TextType, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.types import ArrayType, BytesType, StructType, TextType
+    from pybpf.compiler.schema.types import ArrayType, BytesType, StructType
 
 __all__ = ["array_of", "conversion", "new_array", "new_struct", "new_text"]
 
@@ -44,7 +44,7 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
     """`Event(pid=1, ...)`: all fields by keyword, except those for which the class has a default."""
     names = [f.name for f in schema.fields]
     if node.args:
-        checker.fail(errors.PositionalField(checker.span(node.args[0]), schema.name, tuple(names)))
+        checker.fail(errors.PositionalField(checker.span(node.args[0]), schema.name, _by_keyword(checker, schema, node)))
     values: list[tuple[Any, tree.Expr]] = []
     given: set[str] = set()
     for keyword in node.keywords:
@@ -62,11 +62,28 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
     missing = [f for f in schema.fields if f.name not in given]
     absent = tuple([f.name for f in missing if f.name not in defaults])
     if absent:
-        checker.fail(errors.MissingFields(span, schema.name, absent))
+        declared = schema.field(absent[0])
+        assert declared is not None
+        checker.fail(errors.MissingFields(span, schema.name, absent, _with_default(declared)))
     for field in missing:
         value = Known(defaults[field.name], span)
         values.append((field, stored(checker, value, field.type, f"`{schema.name}.{field.name}`")))
     return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
+
+
+def _by_keyword(checker: Checker, schema: StructType, node: ast.Call) -> str:
+    """The call as it should be written: values given by position named after the fields in their order."""
+    texts = [checker.text(checker.span(a)) for a in node.args]
+    given = [f"{f.name}={text}" for f, text in zip(schema.fields, texts)]
+    given += [f"{k.arg}={checker.text(checker.span(k.value))}" for k in node.keywords]
+    return f"{schema.name}({', '.join(given)})"
+
+
+def _with_default(field: Field) -> str:
+    """A field's declaration with a default value; "" for objects that have no short one."""
+    if kinds.is_int(field.type):
+        return f"{field.name}: {field.type} = 0"
+    return f'{field.name}: {kinds.written(field.type)} = ""' if isinstance(field.type, TextType) else ""
 
 
 def _finished(checker: Checker, made: tree.New) -> tree.Expr:
@@ -102,7 +119,7 @@ def new_array(checker: Checker, schema: ArrayType, node: ast.Call, span: Span) -
 def array_of(checker: Checker, schema: ArrayType, items: Sequence[Value], span: Span) -> tree.Expr:
     """A list or tuple written where an array belongs: exactly its elements."""
     if len(items) != schema.length:
-        checker.fail(errors.ArrayItems(span, str(schema), schema.length, len(items)))
+        checker.fail(errors.ArrayItems(span, kinds.written(schema), schema.length, len(items)))
     size = size_of(schema.element)
     values = []
     for index, item in enumerate(items):

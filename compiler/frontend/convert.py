@@ -115,14 +115,14 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
             return _text(checker, known, raw, wanted, span)
         kind = TextType(len(raw) + 1) if isinstance(known, str) else BytesType(max(len(raw), 1))
         return tree.TextConst(PtrType(kind, Space.STACK), span, raw.ljust(kind.size, b"\0"))
-    if isinstance(known, float):
-        checker.fail(errors.NoFloat(span, repr(known)))
+    if isinstance(known, (float, complex)):
+        checker.fail(errors.NoFloat(span, known, checker.text(span)))
     if isinstance(known, (tuple, list)) and (array := kinds.wanted_array(want)) is not None:
         from pybpf.compiler.frontend.construct import array_of
 
         return array_of(checker, array, [Known(item, span) for item in known], span)
     if isinstance(known, (tuple, list, dict, set, frozenset)):
-        checker.fail(errors.NoContainer(span, type(known).__name__))
+        checker.fail(errors.NoContainer(span, type(known).__name__, len(known)))
     checker.fail(errors.NotAValue(span, describe(known)))
 
 
@@ -194,6 +194,9 @@ def convert(checker: Checker, value: Value, to: Type, what: str, where: Span | N
 def _mismatch(checker: Checker, expr: tree.Expr, to: Type, what: str, where: Span | None) -> tree.Expr:
     if isinstance(expr.type, NoneType):
         checker.fail(errors.NoneGiven(expr.span, what, kinds.spell(to), where))
+    given, wanted = kinds.aggregate(expr.type), kinds.aggregate(to)
+    if isinstance(given, TextType) and isinstance(wanted, TextType) and given.size > wanted.size:
+        checker.fail(errors.TextCut(expr.span, str(given), str(wanted), what, given.size))
     checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), kinds.spell(to), what, where))
 
 
@@ -250,7 +253,7 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
     if given is not None and (kinds.same(given, to) or _text_fits(expr, given, to)):
         return expr
     if isinstance(given, TextType) and isinstance(to, TextType):
-        checker.fail(errors.TextCut(expr.span, str(given), str(to), what))
+        checker.fail(errors.TextCut(expr.span, str(given), str(to), what, given.size))
     if isinstance(given, ArrayType) and isinstance(to, ArrayType):
         checker.fail(errors.WrongType(expr.span, str(given), str(to), what, where))
     return _mismatch(checker, expr, to, what, where)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import expressions, flow, kinds, ranges, scope, statements, tree
-from pybpf.compiler.frontend.convert import convert, type_of
+from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
@@ -72,6 +72,7 @@ class Checker:
         self.diagnostics = []
         self.changed = False
         self.left_out = 0  # statements left out, each because of an error in `diagnostics`
+        self.lost_return = False  # one of them would have returned
         self.state: State | None = {}
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
@@ -110,6 +111,8 @@ class Checker:
         self._start()
         self.slots = {name: scope.Slot(name, preset=presets.get(name)) for name in self.locals.names}
         self.result_slot = scope.Slot("return", declared=self.declared_result, preset=result)
+        for name in self.locals.nonlocals & self.slots.keys():
+            self.slots[name].broken = True  # the statement itself is refused
         for name, annotation in self.locals.annotations.items():
             try:
                 self.slots[name].declared = scope.annotated_type(self, annotation)
@@ -212,15 +215,17 @@ class Checker:
     def block(self, nodes: list[Any]) -> list[tree.Stmt]:
         """Check statements one after the other from the current state, which is None afterwards if they never end."""
         made: list[tree.Stmt] = []
-        for node in nodes:
-            if self.state is None:
-                self.report(errors.Unreachable(self.span(node)))
+        for position, node in enumerate(nodes):
+            if self.state is None:  # no warning where a constant test has decided so
+                if statements.ends_always(nodes[position - 1]):
+                    self.report(errors.Unreachable(self.span(node)))
                 break
             try:
                 handler = statements.STATEMENTS.get(type(node), statements.unsupported)
                 made += handler(self, node)
             except Refused:
                 self.left_out += 1
+                self.lost_return = self.lost_return or scope.returns(node)
                 self.poison(scope.assigned_names(node))
         return made
 
@@ -277,7 +282,7 @@ class Checker:
         if slot.broken:
             raise Refused
         if name in self.reserved_names:
-            self.fail(errors.ReserveName(span, name))
+            self.fail(errors.ReserveName(span, name, True))
         assert self.state is not None
         annotation = slot.declared
         if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
@@ -291,6 +296,8 @@ class Checker:
             slot.joined = joined
             slot.span = slot.span or span
             if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
+                if isinstance(value, Known) and isinstance(value.value, (float, complex)):
+                    materialize(self, value)  # says what is wrong
                 slot.alias = value
                 self.state[name] = Fact()
                 return []

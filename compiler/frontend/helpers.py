@@ -155,7 +155,8 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
     wanted = wanted.pointee if isinstance(wanted, PtrType) else wanted
     kind = wanted if isinstance(wanted, (TextType, BytesType)) else spec.default
     if kind is None:
-        checker.fail(errors.FillNeedsSize(span, spec.name))
+        local, wanted_kind = ("raw", "Bytes") if spec.name.endswith("_bytes") else ("text", "Text")
+        checker.fail(errors.FillNeedsSize(span, spec.name, checker.text(span), wanted_kind, local))
     made = tree.Fill(PtrType(kind, Space.STACK), span, spec, tuple(arguments))
     checker.made(made)
     return made

@@ -8,12 +8,14 @@ from pybpf.compiler.schema.types import (
     U64,
     ArrayType,
     BoolType,
+    BytesType,
     EnumType,
     IntType,
     NoneType,
     OptionalType,
     PtrType,
     Space,
+    TextType,
     Type,
 )
 
@@ -185,6 +187,13 @@ def spell(type: Type) -> str:
             return "packet address"
         return "context" if type.space == Space.CTX else "address"
     return str(type)
+
+
+def written(type: Type) -> str:
+    """A type as a program's source has it."""
+    if isinstance(type, ArrayType):
+        return f"Array[{written(type.element)}, L[{type.length}]]"
+    return f"{str(type).partition('[')[0]}[L[{type.size}]]" if isinstance(type, (TextType, BytesType)) else str(type)
 
 
 def is_reference(type: Type) -> bool:

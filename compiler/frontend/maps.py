@@ -50,7 +50,7 @@ def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
         given = made.value if isinstance(made, tree.Convert) else made
         _lo, hi = range_of(checker, given)
         if hi < 0:
-            checker.fail(errors.NegativeKey(value.span, spec.name, str(spec.key)))
+            checker.fail(errors.NegativeKey(value.span, spec.name, str(spec.key), str(spec.key).replace("u", "i")))
     return made
 
 
@@ -62,7 +62,9 @@ def map_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
 
 def check_keyed(checker: Checker, spec: MapSpec, span: Span, what: str) -> None:
     if not spec.kind.keyed:
-        checker.fail(errors.NoEntries(span, spec.name, spec.kind.name, what))
+        assert spec.value is not None
+        value = f"{spec.value}(...)" if is_aggregate(spec.value) else "value"
+        checker.fail(errors.NoEntries(span, spec.name, spec.kind.name, what, value))
 
 
 def slot(checker: Checker, spec: MapSpec, node: Any, span: Span) -> tree.MapIndex:
@@ -92,7 +94,9 @@ def read(checker: Checker, base: Known, node: ast.Subscript, span: Span) -> tree
     check_keyed(checker, spec, span, "[...]")
     if not spec.kind.indexed:
         key(checker, spec, node.slice)
-        checker.fail(errors.HashSubscript(span, spec.name, checker.text(checker.span(node.slice))))
+        assert spec.value is not None
+        text = checker.text(checker.span(node.slice))
+        checker.fail(errors.HashSubscript(span, spec.name, text, not is_aggregate(spec.value)))
     return slot(checker, spec, node.slice, span)
 
 
@@ -152,7 +156,9 @@ def delete(checker: Checker, spec: MapSpec, node: ast.Subscript, span: Span) -> 
     """`del m[k]`."""
     check_keyed(checker, spec, span, "del")
     if spec.kind.indexed:
-        checker.fail(errors.ArrayDelete(span, spec.name))
+        assert spec.value is not None
+        zero = f"{spec.value}(...)" if is_aggregate(spec.value) else "0"
+        checker.fail(errors.ArrayDelete(span, spec.name, checker.text(checker.span(node.slice)), zero))
     return tree.ExprStmt(span, tree.MapDelete(NONE, span, spec, key(checker, spec, node.slice)))
 
 

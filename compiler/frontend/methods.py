@@ -104,7 +104,8 @@ def _pop(call: Call) -> tree.Expr:
             errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"])))
         )
     if is_aggregate(call.map.value):
-        checker.fail(errors.PopOfObject(call.span, call.map.name, str(call.map.value)))
+        key = checker.text(checker.span(call.arguments["key"]))
+        checker.fail(errors.PopOfObject(call.span, call.map.name, str(call.map.value), key))
     found = tree.MapPop(OptionalType(maps.entry_type(call.map)), call.span, call.map, call.key())
     default = call.value("default")
     if isinstance(default, Known) and default.value is None:
@@ -142,7 +143,16 @@ _ELSEWHERE = {
     "values": "a program can't walk through a map; user space can",
     "clear": "a program can't walk through a map; user space can",
     "popitem": "a program can't walk through a map; user space can",
-    "update": "set one key at a time: m[k] = v",
+    "update": "set one key at a time: {map}[key] = value",
+    "increment": "count with {map}[key] += 1",
+    "add": "count with {map}[key] += 1",
+    "set": "assign: {map}[key] = value",
+    "delete": "write: del {map}[key]",
+    "lookup": "look it up with {map}.get(key)",
+    "submit": "send a record with {map}.emit(...)",
+    "output": "send a record with {map}.emit(...)",
+    "send": "send a record with {map}.emit(...)",
+    "write": "send a record with {map}.emit(...)",
     "sum": "only user space sees the values of all CPUs",
     "poll": "a ring buffer is read by user space",
 }
@@ -156,7 +166,7 @@ def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -
         if method.name == name and kind in method.on:
             return method
     names = [m.name for m in METHODS if kind in m.on]
-    hint = _ELSEWHERE.get(name, "")
+    hint = _ELSEWHERE.get(name, "").format(map=spec.name)
     checker.fail(errors.NoMapMethod(span, name, spec.name, spec.kind.name, tuple(names), closest(name, names), hint))
 
 

@@ -43,7 +43,7 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
         checker.fail(errors.ReserveNumber(where, spec.name, str(spec.value)))
     slot = checker.slots[name]
     if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
-        checker.fail(errors.ReserveName(checker.span(item.optional_vars), name))
+        checker.fail(errors.ReserveName(checker.span(item.optional_vars), name, name in checker.reserved_names))
     kind = OptionalType(PtrType(spec.value, Space.RINGBUF))
     reserve = tree.RingReserve(kind, where, spec)
     slot.joined, slot.span = kind, checker.span(item.optional_vars)
@@ -81,7 +81,7 @@ def discard(checker: Checker, receiver: tree.Expr, span: Span) -> tree.Expr:
 
     var = underlying(checker, receiver)
     if var is None or var.name not in checker.reserved_names or checker.state is None:
-        checker.fail(errors.DiscardOther(span))
+        checker.fail(errors.DiscardOther(span, checker.text(receiver.span), tuple(sorted(checker.reserved_names))))
     for origin in sorted(checker.state[var.name].origins, key=str):
         flow.stale(checker.state, origin, "its record was discarded", span)
     return tree.Discard(NONE, span, var)

@@ -15,7 +15,6 @@ from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
-from pybpf.compiler.frontend.refusals import STATEMENT_REFUSALS
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["STATEMENTS", "fall_off", "unsupported"]
+__all__ = ["STATEMENTS", "ends_always", "fall_off", "unsupported"]
 
 
 def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
@@ -115,13 +114,17 @@ def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
             checker.state = None
             checker.poison(assigned_names(node))
             return []
-    statement = give_back(checker, value, span)
-    checker.state = None
+    try:
+        statement = give_back(checker, value, span)
+    finally:
+        checker.state = None
     return [*made, statement]
 
 
 def fall_off(checker: Checker) -> list[tree.Stmt]:
     """The end of the body is reached: the function returns None."""
+    if checker.lost_return:  # of a statement with an error
+        return []
     declared = checker.session.program.returns if checker.is_program else checker.result_slot.declared
     span = checker.end_span()
     if declared is not None and not isinstance(declared, (NoneType, OptionalType)):
@@ -141,6 +144,8 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
     if checker.is_program:
         return _program_return(checker, value, span)
     what = f"the result of {checker.node.name}()"
+    if isinstance(value, tree.Expr):
+        _check_escape(checker, value)
     annotation = slot.declared
     if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
         value = convert(checker, value, annotation, what)
@@ -179,14 +184,13 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
     expr = convert(checker, value, wanted, what)
     bounds = range_of(checker, expr)
     checker.result_range = bounds if checker.result_range is None else join(checker.result_range, bounds)
-    _check_escape(checker, expr)
     return tree.Return(span, expr)
 
 
 def _check_escape(checker: Checker, expr: tree.Expr) -> None:
     kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
     if isinstance(kind, PtrType) and kind.space == Space.RINGBUF and origins(checker, expr) & checker.reserved:
-        checker.fail(errors.RecordEscapes(expr.span))
+        checker.fail(errors.RecordEscapes(expr.span, checker.text(expr.span)))
 
 
 def _program_return(checker: Checker, value: Value, span: Span) -> tree.Stmt:
@@ -225,12 +229,19 @@ def _is_enum(expr: tree.Expr) -> bool:
 # --- everything else
 
 
+def ends_always(node: Any) -> bool:
+    """Whether a statement never goes on to the next one, whatever constants say."""
+    return isinstance(node, (ast.Return, ast.Break, ast.Continue, ast.While))
+
+
 def unsupported(checker: Checker, node: Any) -> list[tree.Stmt]:
     """Whatever else Python has."""
     span = checker.span(node)
+    from pybpf.compiler.frontend.refusals import STATEMENT_REFUSALS
+
     refusal = STATEMENT_REFUSALS.get(type(node))
     checker.fail(
-        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__)
+        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, f"this syntax ({type(node).__name__})")
     )
 
 

@@ -1,7 +1,8 @@
 """The exact text that a user sees for each mistake: pairs of `<theme>/<name>.py` and `<name>.err`.
 
 A new case is a `.py` file; `pytest tests/errors --update` writes its `.err`, which is then to be read. A file may say
-`# python >= 3.12` in its first line if older ones can't read it. Names that start with `_` are modules for others.
+`# python >= 3.12` in its first line if older ones can't read it; it is compiled for its `TARGET`, if it has one. Names
+that start with `_` are modules for others.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def said_about(path: Path) -> list[Diagnostic]:
     """All diagnostics, warnings too, of a file's programs."""
     before, modules = list(sys.path), set(sys.modules)
     try:
-        return list(check(*programs_of(import_file(str(path)))))
+        module = import_file(str(path))
+        return list(check(*programs_of(module), target=getattr(module, "TARGET", None)))
     except CompileError as error:
         return error.diagnostics
     finally:

@@ -1,0 +1,20 @@
+from pybpf import TracepointContext, pid, tid, tracepoint, u64
+
+
+def total(*numbers: u64) -> u64:
+    return numbers[0]
+
+
+def log(message: str, **fields: u64) -> None:
+    pass
+
+
+@tracepoint("sched:sched_process_exec")
+def on_exec(ctx: TracepointContext) -> None:
+    both = total(pid(), tid())
+    log("exec", pid=pid())
+
+
+@tracepoint("sched:sched_process_exit")
+def on_exit(*args: TracepointContext) -> None:
+    pass

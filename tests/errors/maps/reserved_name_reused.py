@@ -1,0 +1,23 @@
+from pybpf import RingBuffer, Struct, TracepointContext, pid, tracepoint, u32
+
+
+class Exec(Struct):
+    pid: u32
+
+
+execs = RingBuffer[Exec](4096)
+
+
+@tracepoint("sched:sched_process_exec")
+def on_exec(ctx: TracepointContext) -> None:
+    with execs.reserve() as event:
+        if event is not None:
+            event = Exec(pid=pid())
+
+
+@tracepoint("sched:sched_process_exit")
+def on_exit(ctx: TracepointContext) -> None:
+    event = pid()
+    with execs.reserve() as event:
+        if event is not None:
+            event.pid = pid()
