@@ -7,20 +7,31 @@ from pybpf.compiler.codegen.frame import MAX_STACK, StackOverflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pybpf.compiler.codegen.emit import MachineCode
+    from pybpf.compiler.codegen.machine import MFunction
     from pybpf.compiler.ir.function import Function, Module
     from pybpf.compiler.schema.specs import Target
 
 __all__ = ["generate"]
 
 
-def generate(module: Module, target: Target) -> list[MachineCode]:
-    """The module's functions in order. Raises CompileError for all whose frame is too large."""
+def generate(
+    module: Module, target: Target, observe: Callable[[str, Any], None] | None = None
+) -> list[MachineCode]:
+    """The module's functions in order. `observe` sees each function before and after register allocation. Raises CompileError for all whose frame is too large."""
     made: list[MachineCode] = []
+
+    def allocated(before: MFunction, after: MFunction) -> None:
+        if observe is not None:
+            observe("allocation", (before, after))
+
     refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
-            made.append(compile_function(function, target.cpu))
+            made.append(compile_function(function, target.cpu, allocated if observe is not None else None))
         except StackOverflow as error:
             refused.append((function, error))
     if refused:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.terminal import TerminalReporter
 
 # What a CI machine can't run, by the start of the skip's reason.
@@ -54,6 +56,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept.append(item)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def checked_compilations() -> Iterator[None]:
+    """Every compilation in the tests checks the IR after building it and after each pass, and each register allocation."""
+    from pybpf import compiler
+    from pybpf.compiler.codegen.checker import check_allocation
+    from pybpf.compiler.ir.checker import check, check_function
+
+    real = compiler.compile
+
+    def checked(*args: Any, observe: Any = None, **options: Any) -> Any:
+        def see(stage: str, value: Any) -> None:
+            if stage.startswith("ir:after-"):
+                check_function(value)
+            elif stage.startswith("ir"):
+                check(value)
+            elif stage == "allocation":
+                check_allocation(*value)
+            if observe is not None:
+                observe(stage, value)
+
+        return real(*args, observe=see, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "compile", checked)
+        yield
 
 
 @pytest.fixture
