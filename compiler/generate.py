@@ -21,7 +21,10 @@ __all__ = ["generate"]
 def generate(
     module: Module, target: Target, observe: Callable[[str, Any], None] | None = None
 ) -> list[MachineCode]:
-    """The module's functions in order. `observe` sees each function before and after register allocation. Raises CompileError for all whose frame is too large."""
+    """The module's functions in order. Raises CompileError for all whose frame is too large.
+
+    `observe` is called with "allocation" and each function before and after its registers are allocated.
+    """
     made: list[MachineCode] = []
 
     def allocated(before: MFunction, after: MFunction) -> None:

@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def checked_compilations() -> Iterator[None]:
-    """Every compilation in the tests checks the IR after building it and after each pass, and each register allocation."""
+    """Compilations in the tests check the IR after building it and after each pass, and each register allocation."""
     from pybpf import compiler
     from pybpf.compiler.codegen.checker import check_allocation
     from pybpf.compiler.ir.checker import check, check_function
