@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.maps import *
     from pybpf.compiler.diagnostics.names import *
     from pybpf.compiler.diagnostics.printing import *
+    from pybpf.compiler.diagnostics.statements import *
     from pybpf.compiler.diagnostics.structs import *
     from pybpf.compiler.diagnostics.syntax import *
     from pybpf.compiler.diagnostics.texts import *
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "structs", "syntax", "texts", "types", "values",
-    "warnings",
+    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "statements", "structs", "syntax", "texts",
+    "types", "values", "warnings",
 )  # fmt: skip
 
 

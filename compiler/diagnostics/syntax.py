@@ -1,4 +1,4 @@
-"""E01xx: Python that a BPF program can't have, and what to write instead."""
+"""E01xx, first part: expressions of Python that a BPF program can't have, and what to write instead."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AnnotatedPlace", "DelName", "DelPlace", "FStringElsewhere", "IsOnValues", "NestedUnpacking", "NoAssert", "NoAsync",
-    "NoComprehension", "NoContainer", "NoException", "NoFloat", "NoGenerator", "NoImport", "NoLambda", "NoMatch",
-    "NoNestedDefinition", "NoNonlocal", "NoOperator", "NoSlice", "NoSource", "NoSourceOf", "NoStar", "NoTuple",
-    "NoUnpacking", "NoWalrus", "NotInLanguage", "TrueDivision", "UnpackCount", "WithOther",
+    "FStringElsewhere", "IsOnValues", "NoComprehension", "NoContainer", "NoFloat", "NoGenerator", "NoLambda",
+    "NoOperator", "NoSlice", "NoStar", "NoTuple", "NoWalrus", "NotInLanguage", "TrueDivision",
 ]  # fmt: skip
 
 
@@ -23,288 +21,345 @@ class NotInLanguage(Advised):
 
     A program is compiled to a few thousand machine instructions without a heap, without exceptions and without
     recursion. docs/language.md lists the statements and expressions that there are.
+
+    Fails:
+
+        type Pid = u32       # inside a program
+        who: Pid = pid()
+
+    Works:
+
+        who: u32 = pid()
     """
 
-    node: str
+    what: str
 
     code = "E0100"
-    title = "this syntax ({node}) is not part of the language"
+    title = "{what} is not part of the language"
     label = "can't be compiled"
     way_out = "write it with if, while, for over range(), assignments, calls and arithmetic"
 
 
-class NoFloat(Advised):
-    """A floating-point number in a program.
+class NoFloat(Diagnostic):
+    """A floating-point (or complex) number in a program.
 
-    The BPF machine has 64-bit integers only. Scale instead: count in thousandths, or keep a numerator and a denominator
-    and divide in user space.
+    The BPF machine has 64-bit integers only. Multiply by a numerator and divide by a denominator, or count in
+    thousandths and divide in user space.
 
+    Fails:
+
+        average = old + 0.125 * (new - old)
+
+    Works:
+
+        average = old + (new - old) // 8
         rate = count * 1000 // seconds     # thousandths
     """
 
+    value: float | complex | None  # None: Python's result was not computed
     text: str
 
     code = "E0101"
     title = "`{text}` is a floating-point number"
     label = "BPF has integers only"
-    way_out = "scale to integers, and divide in user space:"
-    lines = ("thousandths = count * 1000 // total",)
+
+    def texts(self) -> tuple[str, str]:
+        label = self.label
+        what = "a complex number" if isinstance(self.value, complex) else "a floating-point number"
+        if self.value is not None and not self.text[:1].isdigit() and self.text[:1] != ".":
+            what = f"{self.value!r}, {what}"
+        return f"`{self.text}` is {what}", label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if isinstance(self.value, complex):
+            yield Help("keep the two parts in two variables, as integers")
+        elif self.value is not None and self.value.is_integer():
+            yield Help("write it as an integer:", (str(int(self.value)),))
+        elif self.value is not None and 1e-6 < abs(self.value) < 1e12:
+            from fractions import Fraction
+
+            near = Fraction(self.value).limit_denominator(1000)
+            if near.numerator == 1:
+                yield Help("divide instead of multiplying by it:", (f"x // {near.denominator}",))
+            elif near:
+                yield Help(
+                    "multiply by a numerator, then divide by a denominator:",
+                    (f"x * {near.numerator} // {near.denominator}",),
+                )
+        else:
+            yield Help("scale to integers, and divide in user space:", ("thousandths = count * 1000 // total",))
 
 
 class TrueDivision(Advised):
     """`/` gives a floating-point number in Python, which BPF does not have.
 
-    average = total // count
+    `//` rounds down, as in Python.
+
+    Fails:
+
+        average = total / count
+
+    Works:
+
+        average = total // count
     """
+
+    floored: str  # the user's text with `//`
 
     code = "E0102"
     title = "`/` gives a floating-point number, which BPF does not have"
     label = "not an integer"
     way_out = "divide with `//`, which rounds down:"
-    lines = ("a // b",)
+    lines = ("{floored}",)
 
 
-class NoOperator(Advised):
+class NoOperator(Diagnostic):
     """An operator without a machine instruction: `**` (unless both sides are constants) and `@`.
 
-    square = x * x
-    power = 1 << n      # 2 ** n
+    Fails:
+
+        square = x ** 2
+        size = 2 ** order
+
+    Works:
+
+        square = x * x
+        size = 1 << order
     """
 
     op: str
+    left: str
+    right: str
 
     code = "E0103"
     title = "the operator `{op}` can't be computed in a program"
     label = "no such instruction"
-    way_out = "multiply, or shift for a power of two:"
-    lines = ("x * x", "1 << n")
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.op == "@":
+            yield Help("write the products and the sum out, in a loop")
+        elif self.left == "2":
+            yield Help("shift, for a power of two:", (f"1 << {_operand(self.right)}",))
+        elif self.right in ("2", "3"):
+            yield Help("multiply:", (" * ".join([_operand(self.left)] * int(self.right)),))
+        else:
+            yield Help(
+                "multiply in a loop of a fixed length:",
+                ("power = 1", "for i in range(16):", f"    if i < {_operand(self.right)}:",
+                 f"        power *= {_operand(self.left)}"),
+            )  # fmt: skip
 
 
-class NoContainer(Advised):
-    """A list, dict, set or tuple as a value in a program. There is no heap to put it on.
+def _operand(text: str) -> str:
+    """A text as an operand: in parentheses, unless it is a name, a number, an attribute or a call."""
+    return text if text.replace(".", "").replace("_", "").isalnum() or text.endswith(")") else f"({text})"
 
-    Fixed numbers of elements are an Array in a Struct, an ArrayMap or a global; keyed data is a map:
+
+class NoContainer(Diagnostic):
+    """A list, dict or set as a value in a program. There is no heap to put it on.
+
+    A fixed number of elements is an Array; what grows, or has keys, is a map declared at module level.
+
+    Fails:
+
+        seen = {}
+        seen[pid()] = 1
+
+    Works:
 
         seen = HashMap[u32, u64](max_entries=1024)     # at module level
+
+        seen[pid()] = 1                                # in the program
+        ports: Array[u16, L[3]] = [80, 443, 8080]
     """
 
     kind: str
+    count: int = 0  # elements that are written out
 
     code = "E0104"
     title = "a {kind} can't be made in a program"
     label = "programs have no heap"
-    way_out = "declare a map at module level, or use an Array[u32, L[8]] field in a Struct:"
-    lines = ("seen = HashMap[u32, u64](max_entries=1024)",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.kind == "list" and self.count:
+            yield Help(
+                "say which array it is; an array has a fixed length:", (f"values: Array[u64, L[{self.count}]] = [...]",)
+            )
+        elif "set" in self.kind:
+            yield Help(
+                "compare with constants, or declare a map at module level and ask it:",
+                ("x in (1, 2, 3)", "seen = HashMap[u32, u8](max_entries=1024)", "x in seen"),
+            )
+        else:
+            yield Help("declare a map at module level:", ("seen = HashMap[u32, u64](max_entries=1024)",))
 
 
 class NoComprehension(Advised):
-    """A comprehension or generator expression makes a list, which a program can't have. Write the loop.
+    """A comprehension or generator expression makes a container, which a program can't have. Write the loop.
 
-    total = 0
-    for i in range(8):
-        total += values[i]
+    Fails:
+
+        total = sum(row.cells[i] for i in range(8))
+
+    Works:
+
+        total = 0
+        for i in range(8):
+            total += row.cells[i]
     """
 
+    what: str
+
     code = "E0105"
-    title = "a comprehension can't be compiled"
-    label = "programs have no lists"
+    title = "{what} can't be compiled"
+    label = "programs have no heap"
     way_out = "write the loop:"
-    lines = ("for i in range(8):", "    total += values[i]")
+    lines = ("total = 0", "for i in range(8):", "    total += i")
 
 
 class NoLambda(Advised):
-    """A lambda is a function object made at run time. Write a plain function at module level; calls of it are
-    inlined.
+    """A lambda is a function object made at run time. Write a plain function at module level; calls of it are inlined.
+
+    Fails:
+
+        even = lambda n: n % 2 == 0        # inside a program
+
+    Works:
+
+        def even(n: u32) -> bool:          # at module level
+            return n % 2 == 0
     """
+
+    parameters: str
+    body: str
 
     code = "E0106"
     title = "a lambda can't be made in a program"
     label = "no function objects at run time"
-    way_out = "define a function at module level; calling it costs nothing, since it is inlined"
+    way_out = "define a function at module level; calls of it are inlined:"
+    lines = ("def name({parameters}):", "    return {body}")
 
 
 class NoGenerator(Advised):
-    """`yield` suspends a function, which BPF can't do. Work through the elements in a loop, or call a function for
-    each.
+    """`yield` suspends a function, which BPF can't do. Send records through a ring buffer, or work in a loop.
+
+    Fails:
+
+        yield pid()
+
+    Works:
+
+        pids.emit(pid())       # pids = RingBuffer[u32](4096) at module level
     """
 
     code = "E0107"
     title = "`yield` can't be compiled"
     label = "a program runs from start to end"
-    way_out = "do the work in a loop, or emit records through a RingBuffer"
+    way_out = "send the value to user space through a ring buffer declared at module level:"
+    lines = ("values.emit(...)",)
 
 
-class NoAsync(Advised):
-    """A program is not a coroutine: it can't wait. Use `async for` in user space, on the ring buffer that a program
-    fills.
+class NoStar(Diagnostic):
+    """`*` or `**` spreads a container into arguments, or collects values in a list. A program has neither.
+
+    Fails:
+
+        within(n, *LIMITS)
+        first, *rest = PORTS
+
+    Works:
+
+        within(n, LIMITS[0], LIMITS[1])
+        first, second = PORTS
     """
-
-    what: str
-
-    code = "E0108"
-    title = "{what}: a program can't wait"
-    label = "not in a program"
-    way_out = "make it a plain `def`; `async for e in obj[events]` belongs in user space"
-
-
-class NoException(Advised):
-    """BPF has no exceptions: nothing can be raised, so there is nothing to catch.
-
-    What can fail says so in its value: a lookup gives None, a helper a negative number.
-
-        value = table.get(key)
-        if value is None:
-            return
-    """
-
-    word: str
-
-    code = "E0109"
-    title = "`{word}`: programs have no exceptions"
-    label = "can't be compiled"
-    way_out = "check the value and return early:"
-    lines = ("if value is None:", "    return")
-
-
-class NoAssert(Advised):
-    """An assertion raises an exception, which BPF does not have. Test, and return early.
-
-    if n >= 16:
-        return
-    """
-
-    test: str
-
-    code = "E0110"
-    title = "`assert`: programs have no exceptions"
-    label = "can't be compiled"
-    way_out = "return early where it does not hold:"
-    lines = ("if not ({test}):", "    return")
-
-
-class NoImport(Advised):
-    """An import inside a program. Modules are imported when the file is loaded; a program only sees the results."""
 
     text: str
-
-    code = "E0111"
-    title = "an import inside a program"
-    label = "nothing is imported at run time"
-    way_out = "move it to the top of the file:"
-    lines = ("{text}",)
-
-
-class NoNestedDefinition(Advised):
-    """A function or class defined inside a program. Define it at module level."""
-
-    kind: str
-    name: str
-
-    code = "E0112"
-    title = "the {kind} `{name}` is defined inside a program"
-    label = "can't be made at run time"
-    way_out = "move `{name}` to module level; a function called from a program is inlined"
-
-
-class NoNonlocal(Advised):
-    """`nonlocal` changes a variable of a function that is not running any more when the program does.
-
-    State that outlives a run is a global declared with var(), or a map entry.
-    """
-
-    names: str
-
-    code = "E0113"
-    title = "`nonlocal {names}`: the function around a program is gone when it runs"
-    label = "can't be changed"
-    way_out = "declare a global of the program at module level:"
-    lines = ("total = var(u64, 0)",)
-
-
-class NoMatch(Advised):
-    """A `match` statement. Write `if` and `elif`.
-
-    if proto == 6:
-        ...
-    elif proto == 17:
-        ...
-    """
-
-    code = "E0114"
-    title = "`match` can't be compiled"
-    label = "not part of the language"
-    way_out = "write it as if and elif:"
-    lines = ("if proto == 6:", "    ...", "elif proto == 17:", "    ...")
-
-
-class NoStar(Advised):
-    """`*` or `**` in a call or an assignment spreads a container, which a program does not have."""
+    collects: bool = False
 
     code = "E0115"
-    title = "`*` and `**` can't be compiled"
-    label = "programs have no containers to spread"
-    way_out = "write each argument or target out"
+    title = "`{text}` spreads a container, which a program can't do"
+    label = "number of values not fixed"
+
+    def texts(self) -> tuple[str, str]:
+        if self.collects:
+            return f"`{self.text}` makes a list, which a program can't have", "programs have no heap"
+        return super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.collects:
+            yield Help("give each value a target of its own")
+        elif self.text.startswith("**"):
+            yield Help("write each argument out, `name=value`")
+        else:
+            name = self.text[1:]
+            yield Help("write each one out:", (f"{name}[0], {name}[1]",))
 
 
-class NoSlice(Advised):
-    """A slice makes a new object of a length that is known only at run time. Copy element by element in a loop.
+class NoSlice(Diagnostic):
+    """A slice makes a new object. Copy element by element in a loop.
 
-    for i in range(4):
-        event.head[i] = packet[i]
+    Fails:
+
+        event.oui = eth.h_source[:3]
+
+    Works:
+
+        for i in range(3):
+            event.oui[i] = eth.h_source[i]
     """
+
+    base: str
+    start: int = 0
+    length: int = 0  # 0: not written as constants
+    target: bool = False
 
     code = "E0116"
     title = "a slice can't be compiled"
-    label = "its length is not fixed"
-    way_out = "copy the elements in a loop:"
-    lines = ("for i in range(4):", "    target[i] = source[i]")
+    label = "makes a new object, and programs have no heap"
+
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        return title, "several elements at once" if self.target else label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        element = f"{self.base}[i + {self.start}]" if self.start else f"{self.base}[i]"
+        line = f"    {element} = source[i]" if self.target else f"    target[i] = {element}"
+        yield Help("copy the elements in a loop:", (f"for i in range({self.length or 4}):", line))
 
 
-class NoTuple(Advised):
-    """A tuple of values known only at run time. `a, b = x, y` is fine, since nothing is made; otherwise use a Struct.
+class NoTuple(Diagnostic):
+    """A tuple of values known only at run time. Use a Struct; a key of several parts is one too.
 
-    class Pair(Struct):
-        first: u32
-        second: u32
+    `a, b = x, y` is fine, since nothing is made, and so is a tuple of constants.
+
+    Fails:
+
+        counts[(pid(), tid())] += 1
+
+    Works:
+
+        class Key(Struct):                             # at module level
+            pid: u32
+            tid: u32
+
+        counts[Key(pid=pid(), tid=tid())] += 1
     """
+
+    items: tuple[tuple[str, str], ...] = ()  # type and text of each element
 
     code = "E0117"
     title = "a tuple can't be made in a program"
     label = "programs have no heap"
-    way_out = "use a Struct; `a, b = x, y` is fine where both sides are written out"
 
-
-class NestedUnpacking(Advised):
-    """A target that is not a name, a field, an element or a map entry."""
-
-    code = "E0118"
-    title = "this can't be assigned to"
-    label = "neither a name nor a place in memory"
-    way_out = "assign each part in a statement of its own"
-
-
-class NoUnpacking(Advised):
-    """Only a tuple that is written out, or a constant one, can be taken apart."""
-
-    kind: str
-
-    code = "E0119"
-    title = "{kind} can't be unpacked"
-    label = "not a tuple written out here"
-    way_out = "read the parts one by one:"
-    lines = ("a = pair.first", "b = pair.second")
-
-
-class UnpackCount(Advised):
-    """The two sides of an unpacking assignment differ in length, which Python would raise ValueError for."""
-
-    targets: int
-    values: int
-
-    code = "E0120"
-    title = "{values} values can't be unpacked into {targets} targets"
-    label = "{targets} targets"
-    way_out = "give each value one target"
+    def more(self) -> Iterator[Label | Note | Help]:
+        names = ("first", "second", "third", "fourth")
+        if not 0 < len(self.items) <= len(names):
+            yield Help("declare a Struct at module level, and make one")
+            return
+        fields = [f"    {name}: {kind}" for name, (kind, _) in zip(names, self.items)]
+        given = ", ".join([f"{name}={text}" for name, (_, text) in zip(names, self.items)])
+        lines = ("class Key(Struct):", *fields, "", f"Key({given})")
+        yield Help("declare a Struct at module level, and make one:", lines)
 
 
 class NoWalrus(Advised):
@@ -312,8 +367,13 @@ class NoWalrus(Advised):
 
     It can be used as the first thing that an `if`, an assignment, a `return` or a call evaluates.
 
-        if (value := table.get(key)) is not None:
-            ...
+    Fails:
+
+        if pid() != 1 and (n := counts.get(pid(), 0)) > 10:
+
+    Works:
+
+        if (n := counts.get(pid(), 0)) > 10 and pid() != 1:
     """
 
     target: str
@@ -329,101 +389,42 @@ class NoWalrus(Advised):
 class FStringElsewhere(Advised):
     """An f-string outside printk. Formatting needs memory of unknown size; only the kernel's trace printing does it.
 
-    Keep the parts in a Struct, and format in user space.
+    Fails:
+
+        events.emit(Event(what=f"{pid()} exits"))
+
+    Works:
+
+        printk(f"{pid()} exits")
+        events.emit(Event(pid=pid()))       # format it in user space
     """
+
+    text: str
 
     code = "E0122"
-    title = "an f-string can be formatted by printk only"
+    title = "only printk() can format an f-string"
     label = "can't be made in a program"
-    way_out = "print it, or send the parts through a RingBuffer and format in user space:"
-    lines = ('printk(f"...")',)
-
-
-class WithOther(Advised):
-    """`with` is for ring-buffer reservations only.
-
-    with events.reserve() as event:
-        if event is not None:
-            event.pid = pid()
-    """
-
-    code = "E0123"
-    title = "`with` is for ring-buffer reservations"
-    label = "no context manager in a program"
-    way_out = "reserve a record like this:"
-    lines = ("with events.reserve() as event:", "    if event is not None:", "        event.pid = pid()")
-
-
-class DelName(Advised):
-    """`del` of a variable. Registers need no freeing."""
-
-    name: str
-
-    code = "E0124"
-    title = "`del {name}`: variables need not be deleted"
-    label = "nothing to delete"
-    way_out = "leave it out; `del m[key]` deletes from a map"
-
-
-class DelPlace(Advised):
-    """`del` of something that is not an entry of a map."""
-
-    code = "E0125"
-    title = "only an entry of a map can be deleted"
-    label = "not a map's entry"
-    way_out = "set it to zero, or delete from a map:"
-    lines = ("del m[key]",)
+    way_out = "print it, or send its parts through a RingBuffer and format them in user space:"
+    lines = ("printk({text})",)
 
 
 class IsOnValues(Advised):
     """`is` on numbers or objects. Numbers have no identity; only `is None` has a meaning in a program.
 
-    if a == b:
+    Fails:
+
+        if pid() is tid():
+
+    Works:
+
+        if pid() == tid():
     """
 
     op: str
+    equal: str  # the comparison that is meant
 
     code = "E0126"
     title = "`{op}` compares identity, which values in a program don't have"
     label = "only `is None` can be asked"
-    way_out = "compare with == or !="
-
-
-class AnnotatedPlace(Advised):
-    """An annotation on a field or an element. Their types are fixed by the struct or the map."""
-
-    code = "E0127"
-    title = "only a variable can be annotated here"
-    label = "its type is fixed by its declaration"
-    way_out = "leave the annotation out"
-
-
-class NoSource(Diagnostic):
-    """The source text of a program can't be found. pybpf compiles source text, not bytecode.
-
-    That is so for functions typed into the plain `python` prompt, made by exec() or eval(), or whose file has gone or
-    has changed since it was imported. Write the program into a file, or into a notebook cell.
-    """
-
-    name: str
-    filename: str
-
-    code = "E0130"
-    title = "the source text of `{name}` can't be found"
-    label = "expected in {filename}"
-
-    def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("write the program into a file or a notebook cell; if the file has changed, start Python again")
-        if self.filename.startswith("<"):
-            yield Note("text typed at the python prompt, or given to exec(), is not kept")
-
-
-class NoSourceOf(Advised):
-    """A function that a program calls has no source text: it is written in C, made by exec(), or its file has gone."""
-
-    name: str
-
-    code = "E0131"
-    title = "the source text of `{name}` can't be found, so it can't be inlined"
-    label = "called here"
-    way_out = "write the function into a file or a notebook cell"
+    way_out = "compare by value:"
+    lines = ("{equal}",)

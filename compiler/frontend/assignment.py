@@ -14,12 +14,12 @@ from pybpf.compiler.frontend.measure import is_simple
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import PtrType, Space, is_aggregate, size_of
+from pybpf.compiler.schema.types import PtrType, Space, StructType, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -97,8 +97,8 @@ def assign_to(checker: Checker, target: Any, value: Value, span: Span) -> list[t
     if isinstance(target, (ast.Attribute, ast.Subscript)):
         return [store(checker, access.place(checker, target), value, span, checker.text(checker.span(target)))]
     if isinstance(target, ast.Starred):
-        checker.fail(errors.NoStar(checker.span(target)))
-    checker.fail(errors.NestedUnpacking(checker.span(target)))
+        checker.fail(errors.NoStar(checker.span(target), checker.text(checker.span(target)), True))
+    checker.fail(errors.NestedUnpacking(checker.span(target), checker.text(checker.span(target))))
 
 
 def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: str) -> tree.Stmt:
@@ -161,21 +161,23 @@ def _map_of(checker: Checker, node: Any) -> MapSpec | None:
 
 def _unpack(checker: Checker, target: Any, source: Any, span: Span) -> list[tree.Stmt]:
     """`a, b = x, y`: all values first, then the targets from left to right."""
-    if any(isinstance(t, ast.Starred) for t in target.elts):
-        checker.fail(errors.NoStar(checker.span(target)))
+    for t in target.elts:
+        if isinstance(t, ast.Starred):
+            checker.fail(errors.NoStar(checker.span(t), checker.text(checker.span(t)), True))
     if isinstance(source, (ast.Tuple, ast.List)):
-        if any(isinstance(s, ast.Starred) for s in source.elts):
-            checker.fail(errors.NoStar(checker.span(source)))
+        for s in source.elts:
+            if isinstance(s, ast.Starred):
+                checker.fail(errors.NoStar(checker.span(s), checker.text(checker.span(s))))
         values = [checker.expr(s, _wanted(checker, t)) for s, t in zip(source.elts, target.elts)]
         count = len(source.elts)
     else:
         value = checker.expr(source)
         if not (isinstance(value, Known) and isinstance(value.value, (tuple, list))):
-            checker.fail(errors.NoUnpacking(checker.span(source), kinds.spell(type_of(value))))
+            _not_unpackable(checker, value, target, source)
         values = [access.outer(checker, item, value.span) for item in value.value]
         count = len(values)
     if count != len(target.elts):
-        checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), count))
+        checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), count, checker.span(source)))
     made: list[tree.Stmt] = []
     held: list[Value] = []
     for item in values:
@@ -189,10 +191,21 @@ def _unpack(checker: Checker, target: Any, source: Any, span: Span) -> list[tree
     return made
 
 
+def _not_unpackable(checker: Checker, value: Value, target: Any, source: Any) -> NoReturn:
+    """Refuse to take a value apart; of a struct, say which fields there are."""
+    kind = type_of(value)
+    struct = kinds.aggregate(kind)
+    names: list[str] = []
+    if isinstance(struct, StructType) and len(struct.fields) >= len(target.elts):
+        names = [f"{checker.text(value.span)}.{f.name}" for f in struct.fields[: len(target.elts)]]
+    targets = ", ".join([checker.text(checker.span(t)) for t in target.elts])
+    checker.fail(errors.NoUnpacking(checker.span(source), kinds.spell(kind), targets, tuple(names)))
+
+
 def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
     """`x: u32 = 0`; the annotation was read before the body (function.py)."""
     if not isinstance(node.target, ast.Name):
-        checker.fail(errors.AnnotatedPlace(checker.span(node.target)))
+        checker.fail(errors.AnnotatedPlace(checker.span(node.target), checker.text(checker.span(node.target))))
     slot = checker.slots.get(node.target.id)
     if slot is None:
         checker.fail(errors.AnnotatedGlobal(checker.span(node), node.target.id))
@@ -284,6 +297,6 @@ def delete(checker: Checker, node: ast.Delete) -> list[tree.Stmt]:
             checker.fail(errors.DelName(checker.span(target), target.id))
         spec = _map_of(checker, target) if isinstance(target, ast.Subscript) else None
         if spec is None or not isinstance(target, ast.Subscript):
-            checker.fail(errors.DelPlace(checker.span(target)))
+            checker.fail(errors.DelPlace(checker.span(target), checker.text(checker.span(target))))
         made.append(maps.delete(checker, spec, target, checker.span(node)))
     return made

@@ -194,7 +194,8 @@ def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> N
         checker.fail(errors.NoBuiltin(span, value.__name__, refused))
     named = checker.text(checker.span(node.func))
     owner = getattr(value, "__self__", None)
-    module = getattr(value, "__module__", None) or getattr(owner if isinstance(owner, type) else type(owner), "__module__", "")
+    owner = owner if isinstance(owner, type) else type(owner)
+    module = getattr(value, "__module__", None) or getattr(owner, "__module__", "")
     checker.fail(errors.UnknownCall(span, f"`{named}()`", str(module)))
 
 

@@ -14,6 +14,7 @@ from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import (
     BOOL,
     U8,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
-    from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
@@ -209,7 +209,9 @@ def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None
             rhs: Any = _hold(checker, checker.expr(right), own)
         else:
             own, rhs = [], right
-        expr, step_true, step_false = _compare(checker, node, op, lhs, rhs, spot)
+        start, end = checker.span(node.comparators[i - 1] if i else node.left), checker.span(right)
+        pair = Span(spot.source, start.line, start.col, end.end_line, end.end_col)
+        expr, step_true, step_false = _compare(checker, node, op, lhs, rhs, pair)
         pending.append((expr, own))
         true, false = step_true, flow.join(false, step_false)
         lhs = rhs if i < last else lhs
@@ -262,7 +264,9 @@ def _identity(
     if not (isinstance(rhs, Known) and rhs.value is None):
         if isinstance(lhs, Known) and isinstance(rhs, Known) and not isinstance(lhs.value, (int, str, bytes, tuple)):
             return _constant(checker, lhs.value is rhs.value, span)
-        checker.fail(errors.IsOnValues(span, op))
+        from pybpf.compiler.frontend.wording import equal
+
+        checker.fail(errors.IsOnValues(span, op, equal(checker, lhs, rhs, op)))
     if not isinstance(lhs, tree.Expr):
         return _constant(checker, isinstance(lhs, Known) and lhs.value is None, span)
     expr = lhs
@@ -306,7 +310,7 @@ def ordered(
     check_sign(checker, kind, y, rhs.span, x, op)
     left, right = to_type(checker, x, kind, lhs.span), to_type(checker, y, kind, rhs.span)
     first, second = range_of(checker, left), range_of(checker, right)
-    if (isinstance(x, int) or isinstance(y, int)) and not checker.in_library:
+    if any(_is_written_out(checker, side) for side in (lhs, rhs)) and not checker.in_library:
         outcome = ranges.compare(op, _limits(x), _limits(y))
         if outcome is not None:
             typed = next(kinds.spell(n.type) for n in (x, y) if not isinstance(n, int))
@@ -317,6 +321,11 @@ def ordered(
     false = _narrowed(checker, left, negated, second)
     false = _narrowed(checker, right, _FLIPPED[negated], first, false)
     return tree.Compare(BOOL, span, op, left, right), true, false
+
+
+def _is_written_out(checker: Checker, value: Value) -> bool:
+    """Whether it is a number as it stands in the source; constants by name, and arguments, may differ another time."""
+    return isinstance(value, Known) and checker.text(value.span).lstrip("-(")[:1].isdigit()
 
 
 def _limits(value: tree.Expr | int) -> ranges.Interval:

@@ -13,7 +13,6 @@ from pybpf.compiler.frontend.construct import array_of
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import is_simple, range_of
-from pybpf.compiler.frontend.refusals import EXPRESSION_REFUSALS
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType
 
@@ -56,7 +55,7 @@ def _list(checker: Checker, node: ast.List, want: Type | None) -> Value:
     kind = kinds.wanted_array(want)
     if kind is not None:
         return _array(checker, node, kind)
-    checker.fail(errors.NoContainer(checker.span(node), "list"))
+    checker.fail(errors.NoContainer(checker.span(node), "list", len(node.elts)))
 
 
 def _tuple(checker: Checker, node: ast.Tuple, want: Type | None) -> Value:
@@ -67,7 +66,14 @@ def _tuple(checker: Checker, node: ast.Tuple, want: Type | None) -> Value:
     items = [checker.expr(element) for element in node.elts]
     if all(isinstance(item, Known) for item in items):
         return Known(tuple(item.value for item in items if isinstance(item, Known)), checker.span(node))
-    checker.fail(errors.NoTuple(checker.span(node)))
+    shown = [(_field_kind(item), checker.text(item.span)) for item in items]
+    checker.fail(errors.NoTuple(checker.span(node), tuple(shown)))
+
+
+def _field_kind(value: Value) -> str:
+    """How the type of a value is written as a Struct's field."""
+    kind = kinds.settle(type_of(value))
+    return kinds.spell(kind if kinds.is_int(kind) or not isinstance(kind, OptionalType) else kind.inner)
 
 
 def _choice(checker: Checker, node: ast.IfExp, want: Type | None) -> Value:
@@ -184,11 +190,13 @@ def _walrus(checker: Checker, node: ast.NamedExpr, want: Type | None) -> Value:
 
 def unsupported(checker: Checker, node: Any, want: Type | None) -> Value:
     """Whatever else Python has."""
+    from pybpf.compiler.frontend.refusals import EXPRESSION_REFUSALS
+
     span = checker.span(node)
     refusal = EXPRESSION_REFUSALS.get(type(node))
-    checker.fail(
-        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, type(node).__name__)
-    )
+    if refusal is not None:
+        checker.fail(refusal(checker, node, span))
+    checker.fail(errors.NotInLanguage(span, f"this syntax ({type(node).__name__})"))
 
 
 EXPRESSIONS: dict[type, Callable[[Checker, Any, Type | None], Value]] = {

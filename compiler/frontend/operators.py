@@ -67,9 +67,11 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
     for side in (lhs, rhs):
         _check_operand(checker, op, side, span)
     if op == "/":
-        checker.fail(errors.TrueDivision(span))
+        from pybpf.compiler.frontend.wording import floored
+
+        checker.fail(errors.TrueDivision(span, floored(checker, lhs, rhs, span)))
     if op in ("**", "@"):
-        checker.fail(errors.NoOperator(span, op))
+        checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
     if isinstance(lhs, tree.Expr) and isinstance(lhs.type, PtrType) and lhs.type.space == Space.PACKET:
         return _move(checker, op, lhs, rhs, span)
     if isinstance(rhs, tree.Expr) and isinstance(rhs.type, PtrType) and rhs.type.space == Space.PACKET and op == "+":
@@ -94,7 +96,11 @@ def _fold(checker: Checker, op: str, a: Any, b: Any, span: Span) -> Known | None
     if (not ints and not texts) or op in ("/", "@"):
         return None
     if ints and op in ("<<", "**") and not 0 <= b <= 256:
-        checker.fail(errors.ShiftCount(span, int(b)) if op == "<<" else errors.NoOperator(span, op))
+        if op == "<<":
+            checker.fail(errors.ShiftCount(span, int(b)))
+        if b < 0:
+            checker.fail(errors.NoFloat(span, None, checker.text(span)))
+        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", "the exponent is larger than 256"))
     if ints and op == ">>" and b < 0:
         checker.fail(errors.ShiftCount(span, int(b)))
     if ints and op in ("//", "%") and b == 0:
@@ -103,8 +109,8 @@ def _fold(checker: Checker, op: str, a: Any, b: Any, span: Span) -> Known | None
 
 
 def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
-    if isinstance(value, Known) and isinstance(value.value, float):
-        checker.fail(errors.NoFloat(value.span, repr(value.value)))
+    if isinstance(value, Known) and isinstance(value.value, (float, complex)):
+        checker.fail(errors.NoFloat(value.span, value.value, checker.text(value.span)))
     if isinstance(value, Known) and isinstance(value.value, (str, bytes)):
         checker.fail(errors.NoTextOperator(span, op))
     if isinstance(value, tree.Expr) and isinstance(value.type, PtrType) and isinstance(value.type.pointee, TextType):

@@ -50,8 +50,9 @@ def parse(programs: Iterable[ProgramSpec], names: dict[str, str] | None = None) 
             diagnostics.append(_no_source(spec))
         elif not isinstance(place[1], ast.FunctionDef):
             from pybpf.compiler.diagnostics import NoAsync
+            from pybpf.compiler.frontend.wording import header
 
-            diagnostics.append(NoAsync(place[0].span(place[1]), "a coroutine"))
+            diagnostics.append(NoAsync(header(place[0].span(place[1])), f"`async def {spec.name}`"))
         else:
             found.append(ParsedProgram(spec, place[0], place[1]))
     if diagnostics:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend.scope import ast_text
+from pybpf.compiler.frontend import wording
+from pybpf.compiler.frontend.known import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,15 +24,22 @@ __all__ = ["EXPRESSION_REFUSALS", "REFUSED_BUILTINS", "STATEMENT_REFUSALS"]
 
 
 def _assert(checker: Checker, node: ast.Assert, span: Span) -> Diagnostic:
-    return errors.NoAssert(span, ast_text(checker, node.test))
+    from pybpf.compiler.frontend.conditions import condition
+
+    try:  # what is asserted is taken to hold, so that nothing is said about it twice
+        _, holds, _ = condition(checker, node.test)
+        checker.state = holds if holds is not None else checker.state
+    except Refused:
+        pass
+    return errors.NoAssert(span, wording.negated(checker, node.test), wording.early_return(checker))
 
 
 def _raise(checker: Checker, node: ast.Raise, span: Span) -> Diagnostic:
-    return errors.NoException(span, "raise")
+    return errors.NoException(span, "raise", wording.early_return(checker))
 
 
 def _try(checker: Checker, node: ast.Try, span: Span) -> Diagnostic:
-    return errors.NoException(span, "try")
+    return errors.NoException(wording.header(span), "try", wording.early_return(checker))
 
 
 def _import(checker: Checker, node: Any, span: Span) -> Diagnostic:
@@ -39,19 +47,26 @@ def _import(checker: Checker, node: Any, span: Span) -> Diagnostic:
 
 
 def _define(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoNestedDefinition(span, "class" if isinstance(node, ast.ClassDef) else "function", node.name)
+    kind = "class" if isinstance(node, ast.ClassDef) else "function"
+    return errors.NoNestedDefinition(wording.header(span), kind, node.name)
 
 
 def _nonlocal(checker: Checker, node: ast.Nonlocal, span: Span) -> Diagnostic:
-    return errors.NoNonlocal(span, ", ".join(node.names))
+    checker.poison(node.names)
+    return errors.NoNonlocal(span, ", ".join(node.names), node.names[0])
 
 
 def _async(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoAsync(span, "asynchronous code")
+    what = {ast.AsyncFor: "`async for`", ast.AsyncWith: "`async with`"}.get(type(node), "`async def`")
+    return errors.NoAsync(wording.header(span), what)
 
 
 def _match(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoMatch(span)
+    return errors.NoMatch(wording.header(span), *wording.cases(checker, node))
+
+
+def _type_statement(checker: Checker, node: Any, span: Span) -> Diagnostic:
+    return errors.NotInLanguage(span, "a `type` statement")
 
 
 STATEMENT_REFUSALS: dict[type, Refusal] = {
@@ -71,18 +86,25 @@ _TRY_STAR = getattr(ast, "TryStar", None)  # since Python 3.11
 if _TRY_STAR is not None:
     STATEMENT_REFUSALS[_TRY_STAR] = _try
 STATEMENT_REFUSALS[ast.Match] = _match
+if hasattr(ast, "TypeAlias"):  # Python 3.12
+    STATEMENT_REFUSALS[ast.TypeAlias] = _type_statement
 
 
-def _container(name: str) -> Refusal:
-    return lambda checker, node, span: errors.NoContainer(span, name)
+def _dict(checker: Checker, node: ast.Dict, span: Span) -> Diagnostic:
+    return errors.NoContainer(span, "dict", len(node.keys))
+
+
+def _set(checker: Checker, node: ast.Set, span: Span) -> Diagnostic:
+    return errors.NoContainer(span, "set", len(node.elts))
 
 
 def _comprehension(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoComprehension(span)
+    return errors.NoComprehension(span, "a generator" if isinstance(node, ast.GeneratorExp) else "a comprehension")
 
 
-def _lambda(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoLambda(span)
+def _lambda(checker: Checker, node: ast.Lambda, span: Span) -> Diagnostic:
+    names = [p.arg for p in (*node.args.posonlyargs, *node.args.args)]
+    return errors.NoLambda(span, ", ".join(names), checker.text(checker.span(node.body)))
 
 
 def _yield(checker: Checker, node: Any, span: Span) -> Diagnostic:
@@ -90,24 +112,24 @@ def _yield(checker: Checker, node: Any, span: Span) -> Diagnostic:
 
 
 def _await(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoAsync(span, "await")
+    return errors.NoAsync(span, "`await`")
 
 
 def _fstring(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.FStringElsewhere(span)
+    return errors.FStringElsewhere(span, checker.text(span))
 
 
 def _star(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoStar(span)
+    return errors.NoStar(span, checker.text(span))
 
 
 def _slice(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoSlice(span)
+    return errors.NoSlice(span, "source")
 
 
 EXPRESSION_REFUSALS: dict[type, Refusal] = {
-    ast.Dict: _container("dict"),
-    ast.Set: _container("set"),
+    ast.Dict: _dict,
+    ast.Set: _set,
     ast.ListComp: _comprehension,
     ast.SetComp: _comprehension,
     ast.DictComp: _comprehension,

@@ -39,7 +39,7 @@ else:
 __all__ = [
     "Locals", "Names", "Parameter", "Slot", "annotated_type", "ast_text", "closest", "annotation_of",
     "assigned_names", "children",
-    "find_locals", "mentioned_names",
+    "find_locals", "mentioned_names", "returns",
 ]  # fmt: skip
 
 _NOTHING = object()
@@ -76,10 +76,11 @@ class Parameter(Record, eq=False):
 
 
 class Locals(Record, eq=False):
-    """Names assigned in a function in the order they first appear, those declared global, and annotations of locals."""
+    """Names bound in a function in the order they first appear, those declared global or nonlocal, and annotations."""
 
     names: list[str]
     globals: set[str]
+    nonlocals: set[str]
     annotations: dict[str, Any]
 
 
@@ -153,19 +154,31 @@ _SCOPES = (
 )
 
 
+def _bound(node: Any) -> list[str]:
+    """Names that a node itself binds: by assignment, definition or import."""
+    if isinstance(node, ast.Name):
+        return [] if isinstance(node.ctx, ast.Load) else [node.id]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    return []
+
+
 def find_locals(node: Any, parameters: list[str]) -> Locals:
     """The local names of a function definition."""
-    found = Locals(list(parameters), set(), {})
+    found = Locals(list(parameters), set(), set(), {})
     seen = set(parameters)
 
     def visit(item: Any) -> None:
-        if isinstance(item, ast.Name):
-            if not isinstance(item.ctx, ast.Load) and item.id not in seen:
-                seen.add(item.id)
-                found.names.append(item.id)
-            return
+        for name in _bound(item):
+            if name not in seen:
+                seen.add(name)
+                found.names.append(name)
         if isinstance(item, ast.Global):
             found.globals.update(item.names)
+        elif isinstance(item, ast.Nonlocal):
+            found.nonlocals.update(item.names)
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             found.annotations.setdefault(item.target.id, item.annotation)
         elif isinstance(item, _SCOPES):
@@ -183,16 +196,25 @@ def _walk_names(node: Any, stores: bool) -> list[str]:
     found: list[str] = []
 
     def visit(item: Any) -> None:
-        if isinstance(item, ast.Name):
-            if not (stores and isinstance(item.ctx, ast.Load)) and item.id not in found:
-                found.append(item.id)
-        elif not isinstance(item, _SCOPES):
+        if isinstance(item, ast.Name) and not stores:
+            names = [item.id]
+        else:
+            names = _bound(item)
+        found.extend([name for name in names if name not in found])
+        if not isinstance(item, _SCOPES):
             for child in children(item):
                 visit(child)
 
     for item in node if isinstance(node, list) else [node]:
         visit(item)
     return found
+
+
+def returns(node: Any) -> bool:
+    """Whether there is a `return` in a statement."""
+    if isinstance(node, ast.Return):
+        return True
+    return not isinstance(node, _SCOPES) and any(returns(child) for child in children(node))
 
 
 def assigned_names(node: Any) -> list[str]:

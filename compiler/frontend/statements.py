@@ -236,13 +236,13 @@ def ends_always(node: Any) -> bool:
 
 def unsupported(checker: Checker, node: Any) -> list[tree.Stmt]:
     """Whatever else Python has."""
-    span = checker.span(node)
     from pybpf.compiler.frontend.refusals import STATEMENT_REFUSALS
 
+    span = checker.span(node)
     refusal = STATEMENT_REFUSALS.get(type(node))
-    checker.fail(
-        refusal(checker, node, span) if refusal is not None else errors.NotInLanguage(span, f"this syntax ({type(node).__name__})")
-    )
+    if refusal is not None:
+        checker.fail(refusal(checker, node, span))
+    checker.fail(errors.NotInLanguage(span, f"this syntax ({type(node).__name__})"))
 
 
 STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {

@@ -1,0 +1,5 @@
+from pybpf import PtRegs, kprobe
+
+made = {}
+exec('def probe(ctx):\n    return None', made)
+probe = kprobe("vfs_read")(made["probe"])
