@@ -122,6 +122,7 @@ def _context_pointer(b: Builder, field: CtxField) -> Value:
 
 
 _LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
+_SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is no constant
 
 
 def bounded(b: Builder, index: Value, length: int) -> Value:
@@ -139,7 +140,7 @@ def bounded(b: Builder, index: Value, length: int) -> Value:
     return b.phi(incoming)
 
 
-def _is_followed(value: Value, depth: int) -> bool:
+def _is_followed(value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset()) -> bool:
     """Whether the verifier follows the arithmetic from which the index comes (comparisons it always follows)."""
     if depth > 8:
         return False
@@ -148,7 +149,11 @@ def _is_followed(value: Value, depth: int) -> bool:
             return True
         if value.op == "umod" and type(value.rhs) is Const and value.rhs.value & value.rhs.value - 1 == 0:
             return True
-        return value.op not in _LOST and _is_followed(value.lhs, depth + 1) and _is_followed(value.rhs, depth + 1)
+        if value.op in _LOST or (value.op in _SHIFTS and type(value.rhs) is not Const):
+            return False
+        return all(_is_followed(each, depth + 1, seen) for each in (value.lhs, value.rhs))
+    if type(value) is ops.Phi:  # one that is seen again goes around a loop, which the verifier follows too
+        return value in seen or all(_is_followed(v, depth + 1, seen | {value}) for _, v in value.incoming)
     return type(value) is not ops.Swap
 
 
