@@ -22,7 +22,8 @@ __all__ = ["EVERYTHING", "I64_RANGE", "U64_RANGE", "arithmetic", "compare", "joi
 I64_RANGE = (-(1 << 63), (1 << 63) - 1)
 U64_RANGE = (0, (1 << 64) - 1)
 EVERYTHING = (-(1 << 63), (1 << 64) - 1)
-# A step this small cannot bring a 64-bit counter to overflow within the million instructions the verifier allows.
+# A step this small cannot bring a signed counter of 64 bits to overflow within the million instructions the verifier
+# allows. (An unsigned one wraps by one step down from zero.)
 _SMALL = 1 << 32
 
 
@@ -61,7 +62,7 @@ def arithmetic(op: str, a: Interval, b: Interval, limits: Interval) -> Interval:
     lo, hi = exact
     if limits[0] <= lo and hi <= limits[1]:
         return lo, hi
-    if op in "+-" and (_is_step(b) or (op == "+" and _is_step(a))):
+    if op in "+-" and limits[0] and (_is_step(b) or (op == "+" and _is_step(a))):
         return max(lo, limits[0]), min(hi, limits[1])
     return limits
 
