@@ -1,0 +1,81 @@
+"""What compiles, the verifier takes: natural ways to make an index, against the machine's kernel."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pybpf import build
+from tests.loaders.libbpf import load_with_libbpf, need_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.kernel
+
+SOURCE = """\
+from pybpf import XDP, Array, HashMap, L, PerCpuArray, Struct, XdpContext, i64, u8, u32, u64, xdp
+
+
+class Header(Struct):
+    number: u32
+    other: u32
+    small: u8
+
+
+class Cells(Struct):
+    cells: Array[u32, L[20]]
+
+
+table = HashMap[u32, Cells](max_entries=3)
+slots = PerCpuArray[u64](max_entries=20)
+
+
+@xdp
+def program(pkt: XdpContext) -> XDP:
+    h = pkt.parse(Header)
+    v = table.get(3)
+    if h is None or v is None:
+        return XDP.PASS
+    n = h.number
+    {line}
+    return XDP.PASS
+"""
+
+# The verifier follows neither quotients nor remainders nor shifts by a variable, and forgets much at a join.
+INDICES = [
+    "n % 20", "(n & 15) % 20", "n // 300000000", "(n & 255) // 13", "n >> 28", "h.small >> 4",
+    "(n & 15) >> (h.other & 3)", "(n & 15) >> (n & 31)", "min(n, 19)", "n if n < 20 else 0",
+    "n % 20 if h.other else 3", "(n & 3) * (n & 3)", "(n & 15) ^ (n & 7)", "19 - (n & 15)", "15 - n % 16",
+    "1 if n > 5 else 2", "~n & 15", "5 - (n & 3)", "max(n % 7, h.small % 19)", "abs(i64(n & 7) - 3)",
+]  # fmt: skip
+STATEMENTS = [
+    "for i in range(min(n, 15)): v.cells[i] += 1",
+    "for i in range(n & 15): slots[i] += 1",
+    "k = u32(7)\n    if h.other == 1:\n        k = n % 20\n    v.cells[k] += 1",
+    "if n >= 20:\n        return XDP.DROP\n    v.cells[n] += 1",
+    "k = n - 5\n    if not 0 <= k < 20:\n        return XDP.DROP\n    v.cells[k] += 1",
+]
+
+
+@pytest.mark.parametrize(
+    "line", [f"v.cells[{index}] += 1" for index in INDICES] + [f"slots[{i}] += 1" for i in INDICES] + STATEMENTS
+)
+def test_it_loads(line: str, tmp_path: Path) -> None:
+    need_root()
+    path = tmp_path / "written.py"
+    path.write_text(SOURCE.replace("{line}", line))
+    spec = importlib.util.spec_from_file_location("written_for_the_verifier", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+        made = build(module.program)
+    finally:
+        del sys.modules[spec.name]
+    verdict = load_with_libbpf(made.elf, 1)
+    assert verdict.clean, verdict.logs["program"][-2000:]
