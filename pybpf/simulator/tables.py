@@ -193,13 +193,13 @@ class Ring:
         room = self._has_room(self.size)
         if room:
             self._reserved += _record_size(self.size)
-        return Record(self, Ref(bytearray(self.size), 0, self.value_type) if room else None)
+        return Record(self, Ref(bytearray(self.size), 0, self.value_type) if room else None, len(self.events))
 
     def finish(self, record: Record, keep: bool) -> None:
         if record.ref is not None and record.open:
             self._reserved -= _record_size(self.size)
             if keep:
-                self.events.append(record.ref.read(self.size))
+                self.events.insert(record.place, record.ref.read(self.size))
         record.open = False
 
 
@@ -210,11 +210,12 @@ def _record_size(size: int) -> int:
 class Record:
     """A reserved record: a context manager that submits it on the way out, unless it was discarded."""
 
-    __slots__ = ("open", "ref", "ring")
+    __slots__ = ("open", "place", "ref", "ring")
 
-    def __init__(self, ring: Ring, ref: Ref | None) -> None:
+    def __init__(self, ring: Ring, ref: Ref | None, place: int) -> None:
         self.ring = ring
         self.ref = ref
+        self.place = place  # events lie in the order of their reservations
         self.open = True
 
     def __enter__(self) -> Record:

@@ -197,6 +197,23 @@ def reserve(pkt: XdpContext) -> XDP:
 
 
 @xdp
+def reserve_and_emit(pkt: XdpContext) -> XDP:
+    """Events come in the order of their reservations, whichever is submitted first."""
+    h = pkt.parse(Head)
+    if h is None:
+        return XDP.ABORTED
+    with events.reserve() as outer:
+        if outer is None:
+            return XDP.DROP
+        outer.key = 1
+        events.emit(Seen(key=2, name="between", raw=outer.raw, cells=outer.cells, count=0))
+        with events.reserve() as inner:
+            if inner is not None:
+                inner.key = 3
+    return XDP.PASS
+
+
+@xdp
 def big_values(pkt: XdpContext) -> XDP:
     h = pkt.parse(Head)
     if h is None:
