@@ -71,13 +71,17 @@ def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) 
         if isinstance(item, int):
             held.append((value, value.span))
             continue
-        if not is_simple(item):
+        if not isinstance(item, tree.Local):  # a conversion too: what is compared must be what is the answer
             var = checker.temporary(item.type, item)
             lets.append((var, item))
             item = checker.local(var, item.span)
         held.append((item, value.span))
     result, where = held[0]
     for other, spot in held[1:]:
+        if isinstance(result, tree.IfExp):  # it is used twice: compared, and chosen
+            var = checker.temporary(result.type, result)
+            lets.append((var, result))
+            result = checker.local(var, span)
         result = _pick(checker, result, where, other, spot, op, span)
     made = materialize(checker, result)
     bounds = range_of(checker, made)
