@@ -6,6 +6,7 @@ order.py      order of blocks, loops
 liveness.py, intervals.py   where each virtual register lives
 regalloc.py   linear scan: a register or memory for each part of each life
 rewrite.py    registers put in, with the moves that this takes (moves.py)
+spillslots.py which values in memory share a slot
 checker.py    proof that an allocation is right, for tests
 peephole.py   moves that do nothing
 frame.py      the stack
@@ -28,6 +29,7 @@ from pybpf.compiler.codegen.liveness import live_masks
 from pybpf.compiler.codegen.peephole import drop_redundant_moves
 from pybpf.compiler.codegen.regalloc import allocate
 from pybpf.compiler.codegen.rewrite import rewrite
+from pybpf.compiler.ir.ops import CallHelper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ __all__ = ["allocate_registers", "compile_function"]
 def compile_function(
     function: Function, level: int = 3, check: Callable[[MFunction, MFunction], None] | None = None
 ) -> MachineCode:
-    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation.
+    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and again
+    when redundant moves are gone.
 
     Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
     """
@@ -53,9 +56,13 @@ def compile_function(
         check(selected, allocated)
     phis = frozenset([v for block in selected.blocks for v in block.params])
     drop_redundant_moves(allocated, phis)
+    if check is not None:
+        check(selected, allocated)
     frame = lay_out_frame(allocated)
     lines = bring_into_reach(allocated, lay_out_blocks(allocated))
-    return emit(allocated, lines, frame, function.span)
+    code = emit(allocated, lines, frame, function.span)
+    code.helpers = {op.id: op.helper for op in function.ops() if type(op) is CallHelper}
+    return code
 
 
 def allocate_registers(selected: MFunction) -> MFunction:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WrongAllocation", "check_allocation"]
 
-State = dict[int, frozenset[int]]  # registers 0 to 10; ~v for slots. A place that is not there holds nothing
+State = dict[int, frozenset[int]]  # registers 0 to 10; ~number for slots. A place that is not there holds nothing
 NOTHING: frozenset[int] = frozenset()
 ARGUMENTS = 5
 
@@ -103,9 +103,9 @@ def _step(before: MFunction, insn: MInsn, state: State) -> None:
     """Change `state` as the instruction does."""
     if insn.origin is None:
         if insn.form is m.SPILL:
-            state[~insn.vreg] = state.get(insn.srcs[0], NOTHING)
+            state[~insn.imm] = state.get(insn.srcs[0], NOTHING)
         elif insn.form is m.RELOAD:
-            state[insn.dst] = state.get(~insn.vreg, NOTHING)
+            state[insn.dst] = state.get(~insn.imm, NOTHING)
         elif insn.form is m.MOV_X and insn.op == op.MOV_REG:
             state[insn.dst] = state.get(insn.srcs[0], NOTHING)
         elif insn.form is not m.JUMP:

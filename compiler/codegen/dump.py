@@ -97,8 +97,8 @@ def _special(fn: MFunction, insn: MInsn, dst: str, srcs: list[str]) -> str:
     if form is m.LOAD_64:
         return f"{dst} = {insn.ref.kind} {insn.ref.name}" if type(insn.ref) is Symbol else f"{dst} = {insn.imm} ll"
     if form is m.SPILL:
-        return f"spill[{_reg(fn, insn.vreg)}] = {srcs[0]}"
-    return f"{dst} = spill[{_reg(fn, insn.vreg)}]"
+        return f"spill[{insn.imm}] = {srcs[0]}  ; {_reg(fn, insn.vreg)}"
+    return f"{dst} = spill[{insn.imm}]  ; {_reg(fn, insn.vreg)}"
 
 
 def _place(insn: MInsn, base: str) -> str:
@@ -115,7 +115,7 @@ def dump_code(code: MachineCode, helpers: Mapping[int, str] | None = None) -> st
     for insn in decode(code.code):
         if at in sources:
             lines.append(f"; {sources[at].text} @ {sources[at].file}:{sources[at].line}")
-        text = disassemble(insn, helpers or {})
+        text = disassemble(insn, helpers or code.helpers)
         if at in symbols:
             text = f"{text:<40} ; {symbols[at].kind} {symbols[at].symbol}"
         lines.append(f"{at:6}: {text}")

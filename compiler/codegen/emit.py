@@ -9,7 +9,7 @@ from pybpf.compiler.codegen.layout import slots_of
 from pybpf.compiler.codegen.machine import FRAME_POINTER, Symbol
 from pybpf.compiler.elf.model import LineRecord, Reloc
 from pybpf.compiler.isa import opcodes as op
-from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.record import Record, factory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class MachineCode(Record, eq=False):
     """A compiled function: what the object writer wants of it, and what explains it.
 
     `insns` are (number of the first slot, instruction), in order; `starts` says at which slot which block starts.
-    `function` is the allocated function that they are from.
+    `function` is the allocated function that they are from; `helpers` names those it calls, by number.
     """
 
     name: str
@@ -38,6 +38,7 @@ class MachineCode(Record, eq=False):
     insns: list[tuple[int, MInsn]]
     starts: list[tuple[int, MBlock]]
     function: MFunction
+    helpers: dict[int, str] = factory(dict)
 
 
 # Opcode, registers (source in the upper half), offset, immediate.
@@ -141,6 +142,6 @@ _ENCODE: dict[str, Callable[[MInsn, Frame], list[Slot]]] = {
     "frame": _frame_address,
     "set_k": _set,
     "set_x": _set,
-    "spill": lambda i, f: [(op.STX | op.MEM | op.DW, FRAME_POINTER | i.srcs[0] << 4, f.spills[i.vreg], 0)],
-    "reload": lambda i, f: [(op.LDX | op.MEM | op.DW, i.dst | FRAME_POINTER << 4, f.spills[i.vreg], 0)],
+    "spill": lambda i, f: [(op.STX | op.MEM | op.DW, FRAME_POINTER | i.srcs[0] << 4, f.spills[i.imm], 0)],
+    "reload": lambda i, f: [(op.LDX | op.MEM | op.DW, i.dst | FRAME_POINTER << 4, f.spills[i.imm], 0)],
 }

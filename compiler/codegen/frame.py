@@ -2,7 +2,7 @@
 
 The frame grows down from R10 (offsets are negative); the kernel gives a program 512 bytes for a whole chain of calls
 (kernel/bpf/verifier.c, MAX_BPF_STACK). Spill slots are 8 bytes, aligned, so that the verifier keeps track of what is
-in them; two virtual registers that are never in memory at once share one.
+in them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_STACK = 512
 
 
 class Frame(Record, eq=False):
-    """`slots` and `spills` (by virtual register) map to offsets from R10; `size` is in bytes, a multiple of 8."""
+    """`slots` and `spills` (by number) map to offsets from R10; `size` is in bytes, a multiple of 8."""
 
     slots: dict[Slot, int]
     spills: dict[int, int]
@@ -47,21 +47,13 @@ def lay_out_frame(fn: MFunction) -> Frame:
         used = (used + slot.size + slot.align - 1) // slot.align * slot.align
         slots[slot] = -used
     used = (used + 7) // 8 * 8
-    spills: dict[int, int] = {}
-    shared: list[tuple[int, int]] = []  # (end of the last user's life, offset)
-    for v, (start, end) in sorted(fn.spills.items(), key=lambda item: (item[1], item[0])):
-        for index, (over, offset) in enumerate(shared):
-            if over < start:
-                shared[index] = (end, offset)
-                spills[v] = offset
-                break
-        else:
-            used += 8
-            spills[v] = -used
-            shared.append((end, -used))
+    spills = {}
+    for number in range(max(fn.spills.values(), default=-1) + 1):
+        used += 8
+        spills[number] = -used
     if used > MAX_STACK:
         parts = [(slot.name or "a temporary", slot.size) for slot in fn.slots]
-        if shared:
-            parts.append(("values that did not fit into registers", 8 * len(shared)))
+        if spills:
+            parts.append(("values that did not fit into registers", 8 * len(spills)))
         raise StackOverflow(fn.name, used, sorted(parts, key=lambda part: -part[1]))
     return Frame(slots, spills, used)

@@ -80,9 +80,9 @@ MOV_K = Form("mov_k", "D = imm")
 LOAD_64 = Form("load_64", "D = imm or symbol ll")
 FRAME = Form("frame", "D = R10 + slot + imm")
 
-# Made by the allocator: whole registers to and from the spill slot of virtual register `vreg`.
-SPILL = Form("spill", "spill[vreg] = S")
-RELOAD = Form("reload", "D = spill[vreg]")
+# Made by the allocator: whole registers to and from the spill slot number `imm`, for virtual register `vreg`.
+SPILL = Form("spill", "spill[imm] = S")
+RELOAD = Form("reload", "D = spill[imm]")
 
 
 class Symbol(Record):
@@ -115,7 +115,7 @@ class MBlock(Record, eq=False):
     """A basic block. Its last instruction is a JUMP (one successor), a BRANCH (taken if true, else the second) or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
-    allocation there are no parameters; `arrivals` has (register, or ~v for the slot; virtual register) of each.
+    allocation there are no parameters; `arrivals` has (register, or ~number of its spill slot; virtual register) of each.
     """
 
     label: str
@@ -136,7 +136,7 @@ class MFunction(Record, eq=False):
     """A function; `blocks[0]` is the entry. `params[i]` arrives in R1+i (-1: not used).
 
     `recipes` and `names` (Python variables) are keyed by virtual register. `slots` are the IR's stack slots that are
-    used; `spills` maps the virtual registers that have a spill slot to the positions between which they need it.
+    used; `spills` maps the virtual registers that have a spill slot to its number.
     """
 
     name: str
@@ -147,7 +147,7 @@ class MFunction(Record, eq=False):
     slots: list[Slot]
     vregs: int
     level: int
-    spills: dict[int, tuple[int, int]] = factory(dict)
+    spills: dict[int, int] = factory(dict)
 
 
 def copy(dst: int, src: int, vreg: int = -1, span: Span | None = None) -> MInsn:

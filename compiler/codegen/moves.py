@@ -6,38 +6,71 @@ also be RECIPE + v: the value that v's recipe computes.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING, Protocol
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RECIPE", "sequence"]
+__all__ = ["RECIPE", "Scratch", "sequence"]
 
 RECIPE = 1 << 24
+LENT = 9  # the register that lends itself when none is free
 
 
-def sequence(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[tuple[int, int]]:
+class Scratch(Protocol):
+    """Places that nothing else uses at the point of the moves."""
+
+    def register(self, taken: set[int]) -> int:
+        """A register that holds nothing before the moves and is not `taken`; -1 if there is none."""
+
+    def slot(self, which: int) -> int:
+        """A spill slot for temporary use: 0 or 1."""
+
+
+def sequence(moves: list[tuple[int, int]], scratch: Scratch) -> list[tuple[int, int]]:
     """Order (destination, source) pairs so that no source is overwritten before it is read.
 
-    Destinations are distinct. Stores into slots come first, then moves among registers, then loads and recipes.
-    `scratch` gives a place to break a cycle with, or to carry a value from slot to slot: a register that nothing else
-    uses here, or the slot of a virtual register of its own, if there is none.
+    Destinations are distinct. First values go from slots and recipes into slots, then from registers into slots, then
+    among registers, and at last from slots and recipes into registers.
     """
     if len(moves) == 1:
         dst, src = moves[0]
         if dst >= 0 or 0 <= src < RECIPE:
             return [] if dst == src else moves
-    stores = [m for m in moves if m[0] < 0 and 0 <= m[1] < RECIPE]
-    loads = [m for m in moves if m[0] >= 0 and not 0 <= m[1] < RECIPE]
-    between = [m for m in moves if m[0] < 0 and not 0 <= m[1] < RECIPE and m[0] != m[1]]
-    registers = {dst: src for dst, src in moves if dst >= 0 and 0 <= src < RECIPE and dst != src}
-    ordered = stores + _permute(registers, scratch)
+    among: dict[int, int] = {}
+    between: dict[int, int] = {}
+    stores, loads = [], []
+    for dst, src in moves:
+        if dst == src:
+            continue
+        if 0 <= src < RECIPE:
+            if dst >= 0:
+                among[dst] = src
+            else:
+                stores.append((dst, src))
+        elif dst >= 0:
+            loads.append((dst, src))
+        else:
+            between[dst] = src
+    ordered = stores
     if between:
-        ordered = _through_scratch(between, scratch) + ordered
+        # Stores into slots that are read here come afterwards; their registers are not touched before.
+        sources = {src for _, src in moves if 0 <= src < RECIPE}
+        ordered = _among_slots(between, sources, scratch) + stores
+    if among:
+        ordered = ordered + _permute(among, lambda: _break(among, scratch))
     return ordered + loads
 
 
-def _permute(pending: dict[int, int], scratch: Callable[[], int]) -> list[tuple[int, int]]:
-    """Moves among registers: those whose destination nobody still reads go first; what remains are cycles."""
+def _break(among: dict[int, int], scratch: Scratch) -> int:
+    """Where a cycle among registers keeps one value meanwhile."""
+    reg = scratch.register(set(among) | set(among.values()))
+    return reg if reg >= 0 else scratch.slot(1)
+
+
+def _permute(moves: dict[int, int], aside: Callable[[], int]) -> list[tuple[int, int]]:
+    """Moves whose destination nobody still reads go first; a cycle that remains is broken by putting a value `aside`."""
+    pending = dict(moves)
     ordered = []
     readers: dict[int, int] = {}
     for src in pending.values():
@@ -45,9 +78,8 @@ def _permute(pending: dict[int, int], scratch: Callable[[], int]) -> list[tuple[
     ready = [dst for dst in pending if dst not in readers]
     while pending:
         if not ready:
-            # A cycle: keep one destination's old value aside, for the move that wants it.
             dst = next(iter(pending))
-            free = scratch()
+            free = aside()
             ordered.append((free, dst))
             for other, src in pending.items():
                 if src == dst:
@@ -64,14 +96,11 @@ def _permute(pending: dict[int, int], scratch: Callable[[], int]) -> list[tuple[
     return ordered
 
 
-def _through_scratch(moves: list[tuple[int, int]], scratch: Callable[[], int]) -> list[tuple[int, int]]:
-    """Moves into slots from other slots or recipes. Slots of virtual registers that live at once differ, but a phi
-    may be passed to another phi of the same block, so all are read before the first is written.
-    """
-    if any(dst == src for dst, _ in moves for _, src in moves):
-        raise AssertionError("the slots of a block's parameters are exchanged")
-    free = scratch()
-    if free >= 0:
-        return [step for dst, src in moves for step in ((free, src), (dst, free))]
-    # No register is free: R9 lends itself.
-    return [(free, 9), *(step for dst, src in moves for step in ((9, src), (dst, 9))), (9, free)]
+def _among_slots(moves: dict[int, int], sources: set[int], scratch: Scratch) -> list[tuple[int, int]]:
+    """Moves into slots from other slots or recipes, each by way of a register."""
+    steps = _permute(moves, lambda: scratch.slot(1))
+    carrier = scratch.register(sources)
+    if carrier >= 0:
+        return [step for dst, src in steps for step in ((carrier, src), (dst, carrier))]
+    saved = scratch.slot(0)
+    return [(saved, LENT), *(step for dst, src in steps for step in ((LENT, src), (dst, LENT))), (LENT, saved)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["variables_at"]
 
-State = dict[int, int]  # register, or ~v for a spill slot -> virtual register
+State = dict[int, int]  # register, or ~number of a spill slot -> virtual register
 
 
 def variables_at(code: MachineCode, slot: int) -> dict[str, str]:
@@ -72,7 +72,7 @@ def _step(insn: MInsn, state: State) -> None:
             state.pop(reg, None)
     place, v = insn.dst, insn.vreg
     if form is m.SPILL:
-        place, v = ~insn.vreg, state.get(insn.srcs[0], insn.vreg)
+        place, v = ~insn.imm, state.get(insn.srcs[0], insn.vreg)
     elif insn.origin is None and form is m.MOV_X and insn.op == op.MOV_REG:
         v = state.get(insn.srcs[0], insn.vreg)
     if v >= 0:

@@ -30,7 +30,7 @@ def drop_redundant_moves(fn: MFunction, phis: frozenset[int]) -> None:
 
 
 def _block(insns: list[MInsn]) -> list[MInsn]:
-    held: dict[int, int] = {}  # register, or ~v for a slot -> number of its value
+    held: dict[int, int] = {}  # register, or ~number for a slot -> number of its value
     recipes: dict[tuple[object, ...], int] = {}
     count = 0
     kept = []
@@ -43,14 +43,14 @@ def _block(insns: list[MInsn]) -> list[MInsn]:
                 held[source] = count
             value = held[source]
         elif form is SPILL:
-            place, source = ~insn.vreg, insn.srcs[0]
+            place, source = ~insn.imm, insn.srcs[0]
             if source not in held:
                 count += 1
                 held[source] = count
             value = held[source]
         elif form is RELOAD:
             place = insn.dst
-            slot = ~insn.vreg
+            slot = ~insn.imm
             if slot not in held:
                 count += 1
                 held[slot] = count
@@ -84,48 +84,44 @@ def _block(insns: list[MInsn]) -> list[MInsn]:
 
 
 def _drop_repeated_spills(fn: MFunction, phis: frozenset[int]) -> None:
-    """A value has one definition, so once stored it stays in its slot until that is executed again."""
-    gen: dict[int, int] = {}
-    kill: dict[int, int] = {}
-    everything = 0
-    for v in fn.spills:
-        if v not in phis:
-            everything |= 1 << v
-    for number, block in enumerate(fn.blocks):
-        stored = killed = 0
-        for insn in block.insns:
-            if insn.form is SPILL or insn.form is RELOAD:
-                stored |= 1 << insn.vreg
-            elif insn.origin is not None and insn.dst >= 0 and insn.vreg >= 0:
-                stored &= ~(1 << insn.vreg)
-                killed |= 1 << insn.vreg
-        gen[number], kill[number] = stored & everything, killed
+    """A value has one definition: once stored, it is in its slot until that is executed again or the slot changes."""
+    followed = 0
+    sharing: dict[int, int] = {}  # slot number -> virtual registers that may be in it
+    for v, slot in fn.spills.items():
+        if v not in phis and v < fn.vregs:
+            followed |= 1 << v
+        sharing[slot] = sharing.get(slot, 0) | 1 << v
     index = {block: number for number, block in enumerate(fn.blocks)}
-    known = [everything] * len(fn.blocks)
+    known = [followed] * len(fn.blocks)  # what certainly is in its slot at the start of each block
     known[0] = 0
-    changed = True
-    while changed:
-        changed = False
-        for number, block in enumerate(fn.blocks):
-            out = known[number] & ~kill[number] | gen[number]
-            for target in block.succs:
-                there = index[target]
-                if known[there] & ~out:
-                    known[there] &= out
-                    changed = True
+    work = set(range(len(fn.blocks)))
+    while work:
+        number = min(work)
+        work.remove(number)
+        stored = known[number]
+        for insn in fn.blocks[number].insns:
+            stored = _stored_after(insn, stored, sharing)
+        stored &= followed
+        for target in fn.blocks[number].succs:
+            there = index[target]
+            if known[there] & ~stored:
+                known[there] &= stored
+                work.add(there)
     for number, block in enumerate(fn.blocks):
-        have = known[number]
-        if not have and not gen[number]:
-            continue
+        stored = known[number]
         kept = []
         for insn in block.insns:
-            if insn.form is SPILL and everything >> insn.vreg & 1:
-                if have >> insn.vreg & 1:
-                    continue
-                have |= 1 << insn.vreg
-            elif insn.form is RELOAD:
-                have |= 1 << insn.vreg
-            elif insn.origin is not None and insn.dst >= 0 and insn.vreg >= 0:
-                have &= ~(1 << insn.vreg)
-            kept.append(insn)
+            if insn.form is not SPILL or not stored & followed & 1 << insn.vreg:
+                kept.append(insn)
+            stored = _stored_after(insn, stored, sharing)
         block.insns = kept
+
+
+def _stored_after(insn: MInsn, stored: int, sharing: dict[int, int]) -> int:
+    if insn.form is SPILL:
+        return stored & ~sharing[insn.imm] | 1 << insn.vreg
+    if insn.form is RELOAD:
+        return stored | 1 << insn.vreg
+    if insn.origin is not None and insn.vreg >= 0:
+        return stored & ~(1 << insn.vreg)
+    return stored

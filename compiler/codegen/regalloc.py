@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.intervals import Intervals
 
-__all__ = ["allocate"]
+__all__ = ["NEVER", "allocate", "first_common"]
 
 NEVER = 1 << 40
 # Where to look first. Those that calls and results want come last among the caller-saved registers.
@@ -99,7 +99,7 @@ class _Scan:
         for interval in self.inactive:
             reg = interval.reg
             if free[reg]:
-                at = _first_common(interval.ranges, current.ranges)
+                at = first_common(interval.ranges, current.ranges)
                 if at < free[reg]:
                     free[reg] = at
         for interval in self.active:
@@ -180,7 +180,7 @@ class _Scan:
             if at < next_use[interval.reg]:
                 next_use[interval.reg] = at
         for interval in self.inactive:
-            if _first_common(interval.ranges, current.ranges) < NEVER:
+            if first_common(interval.ranges, current.ranges) < NEVER:
                 at = self._next_use(interval, gap)
                 if at < next_use[interval.reg]:
                     next_use[interval.reg] = at
@@ -198,7 +198,7 @@ class _Scan:
             self._evict(interval, gap, start)
             self.active.remove(interval)
         for interval in [i for i in self.inactive if i.reg == reg]:
-            if _first_common(interval.ranges, current.ranges) < NEVER:
+            if first_common(interval.ranges, current.ranges) < NEVER:
                 self._evict(interval, gap, start)
                 self.inactive.remove(interval)
         if blocked[reg] < end:
@@ -291,7 +291,7 @@ def _covers(ranges: list[tuple[int, int]], at: int) -> bool:
     return False
 
 
-def _first_common(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> int:
+def first_common(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> int:
     """The first position that both have, or NEVER."""
     i = j = 0
     while i < len(first) and j < len(second):

@@ -28,12 +28,11 @@ from pybpf.compiler.codegen.machine import (
     copy,
 )
 from pybpf.compiler.codegen.moves import RECIPE, sequence
+from pybpf.compiler.codegen.spillslots import share_slots
 from pybpf.compiler.isa import opcodes as op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pybpf.compiler.codegen.intervals import Interval, Intervals
     from pybpf.compiler.schema.span import Span
 
@@ -53,8 +52,7 @@ class _Rewriter:
         self.live = live
         self.parts = parts
         self.live_in = live_in
-        self.spilled: dict[int, tuple[int, int]] = {}
-        self.vregs = fn.vregs
+        self.slots: dict[int, int] = {}  # of virtual registers, and of the two that hold what is put aside
         # Virtual registers that stay in one register all their life: the common case, found at once.
         self.home = {
             v: own[0].reg for v, own in parts.items() if len(own) == 1 and not own[0].recipe and own[0].reg >= 0
@@ -69,8 +67,12 @@ class _Rewriter:
             dropped = {~v for v in at_definition}
             for moves in [*gaps.values(), *edges.values()]:
                 moves[:] = [m for m in moves if m[0] not in dropped]
-        for v in sorted({~dst for moves in [*gaps.values(), *edges.values()] for dst, _ in moves if dst < 0}):
-            self._need_slot(v)
+        all_moves = [*gaps.values(), *edges.values()]
+        spilled = at_definition | {~dst for moves in all_moves for dst, _ in moves if dst < 0}
+        if spilled:
+            self.slots = share_slots(fn, self.live, self.parts, sorted(spilled))
+            for moves in edges.values():
+                moves[:] = [m for m in moves if not self._same_slot(*m)]
         made = [MBlock(b.label, number=b.number, depth=b.depth) for b in fn.blocks]
         order = []
         for block, new in zip(fn.blocks, made, strict=True):
@@ -81,15 +83,16 @@ class _Rewriter:
                 if edges.get((block.number, which)):
                     landing = self._on_edge(block, new, landing, edges[block.number, which], order)
                 new.succs.append(landing)
-        allocated = MFunction(
-            fn.name, fn.params, order, fn.recipes, fn.names, fn.slots, self.vregs, fn.level, self.spilled
-        )
+        allocated = MFunction(fn.name, fn.params, order, fn.recipes, fn.names, fn.slots, fn.vregs, fn.level, self.slots)
         for block in order:
             for target in block.succs:
                 target.preds.append(block)
         return allocated
 
     # ---- places
+
+    def _same_slot(self, dst: int, src: int) -> bool:
+        return dst < 0 and src < 0 and self.slots[~dst] == self.slots[~src]
 
     def _memory(self, v: int) -> int:
         return RECIPE + v if v in self.fn.recipes else ~v
@@ -106,34 +109,6 @@ class _Rewriter:
                 break
             found = -1 if recipe and part.ranges[-1][1] <= at else part.reg
         return found if found >= 0 else self._memory(v)
-
-    def _scratch(self, moves: Moves, *positions: int) -> Callable[[], int]:
-        """What sequence() asks for: a register free at all `positions` and in none of `moves`, or else a new slot."""
-
-        def find() -> int:
-            used = {place for move in moves for place in move}
-            for own in self.parts.values():
-                for part in own:
-                    if part.reg >= 0 and any(start <= at < end for at in positions for start, end in part.ranges):
-                        used.add(part.reg)
-            for reg in range(ALLOCATABLE):
-                if reg not in used:
-                    return reg
-            self.vregs += 1
-            self.spilled[self.vregs - 1] = (min(positions), max(positions) + 1)
-            return ~(self.vregs - 1)
-
-        return find
-
-    def _need_slot(self, v: int) -> None:
-        own = self.parts[v]
-        first, last = own[0].ranges[0][0], own[-1].ranges[-1][1]
-        for block in self.fn.blocks:
-            if v in block.params:  # written on the edges, that is, at the end of the blocks before
-                for pred in block.preds:
-                    end = self.live.starts[pred.number + 1]
-                    first, last = min(first, end - 1), max(last, end)
-        self.spilled[v] = (first, last)
 
     # ---- moves
 
@@ -202,8 +177,6 @@ class _Rewriter:
         for v, depth in deepest.items():
             if depth and v not in phis and depth > fn.blocks[self._block_of(self.parts[v][0].ranges[0][0])].depth:
                 found.add(v)
-        for v in sorted(found):
-            self._need_slot(v)
         return found
 
     def _block_of(self, at: int) -> int:
@@ -215,7 +188,7 @@ class _Rewriter:
         end = starts[block.number + 1] - 1
         span = block.insns[-1].span
         target = self.fn.blocks[landing.number]
-        code = self._sequence(moves, span, end, starts[landing.number])
+        code = self._sequence(moves, span, end)
         if len(block.succs) == 1:
             new.insns[-1:-1] = code
             return landing
@@ -228,14 +201,15 @@ class _Rewriter:
         order.append(between)
         return between
 
-    def _sequence(self, moves: Moves, span: Span | None, *positions: int) -> list[MInsn]:
-        return [self._move(dst, src, span) for dst, src in sequence(moves, self._scratch(moves, *positions))]
+    def _sequence(self, moves: Moves, span: Span | None, before: int) -> list[MInsn]:
+        """`before` is a position in front of the moves."""
+        return [self._move(dst, src, span) for dst, src in sequence(moves, _Free(self, before))]
 
     def _move(self, dst: int, src: int, span: Span | None) -> MInsn:
         if dst < 0:
-            return MInsn(SPILL, 0, -1, (src,), vreg=~dst, span=span)
+            return MInsn(SPILL, 0, -1, (src,), imm=self.slots[~dst], vreg=~dst, span=span)
         if src < 0:
-            return MInsn(RELOAD, 0, dst, (), vreg=~src, span=span)
+            return MInsn(RELOAD, 0, dst, (), imm=self.slots[~src], vreg=~src, span=span)
         if src >= RECIPE:
             recipe = self.fn.recipes[src - RECIPE]
             return MInsn(recipe.form, recipe.op, dst, (), 0, recipe.imm, recipe.ref, span, src - RECIPE)
@@ -246,20 +220,23 @@ class _Rewriter:
     def _block(self, block: MBlock, new: MBlock, gaps: dict[int, Moves], at_definition: set[int]) -> None:
         out = new.insns
         at = self.live.starts[block.number]
-        new.arrivals = [(self._place(v, at), v) for v in block.params if v in self.parts]
+        for v in block.params:
+            if v in self.parts:
+                where = self._place(v, at)
+                new.arrivals.append((where if where >= 0 else ~self.slots[v], v))
         if block.number == 0:
             arrived = [
                 (self._place(v, 0), index + 1)
                 for index, v in enumerate(self.fn.params)
                 if v in self.parts  # else it is not used
             ]
-            out += [MInsn(SPILL, 0, -1, (i + 1,), vreg=v) for i, v in enumerate(self.fn.params) if v in at_definition]
-            out += self._sequence([m for m in arrived if m[0] != m[1]], block.insns[0].span, 0)
+            out += [self._move(~v, i + 1, None) for i, v in enumerate(self.fn.params) if v in at_definition]
+            out += self._sequence([m for m in arrived if m[0] != m[1]], block.insns[0].span, -1)
         place = self._place
         for insn in block.insns:
             moves = gaps.get(at)
             if moves:
-                out += self._sequence(moves, insn.span, at, at - 1)
+                out += self._sequence(moves, insn.span, at - 1)
             form = insn.form
             if form.fixed:
                 srcs = self._fixed(insn, at, moves or [], out)
@@ -282,7 +259,7 @@ class _Rewriter:
             if form.result >= 0 and dst >= 0 and place(dst, at + 3) != reg:
                 out.append(copy(place(dst, at + 3), reg, dst, insn.span))
             if dst in at_definition:
-                out.append(MInsn(SPILL, 0, -1, (reg,), vreg=dst, span=insn.span))
+                out.append(self._move(~dst, reg, insn.span))
             at += 4
 
     def _fixed(self, insn: MInsn, at: int, gap: Moves, out: list[MInsn]) -> tuple[int, ...]:
@@ -304,3 +281,26 @@ class _Rewriter:
             srcs.append(source)
         out += self._sequence(moves, insn.span, at)
         return tuple(srcs)
+
+
+class _Free:
+    """Scratch places at one point of the code, for sequence()."""
+
+    def __init__(self, rewriter: _Rewriter, before: int) -> None:
+        self.rewriter = rewriter
+        self.before = before
+
+    def register(self, taken: set[int]) -> int:
+        used = set(taken)
+        for own in self.rewriter.parts.values():
+            for part in own:
+                if part.reg >= 0 and any(start <= self.before < end for start, end in part.ranges):
+                    used.add(part.reg)
+        return next((reg for reg in range(ALLOCATABLE) if reg not in used), -1)
+
+    def slot(self, which: int) -> int:
+        v = self.rewriter.fn.vregs + which
+        slots = self.rewriter.slots
+        if v not in slots:
+            slots[v] = max(slots.values(), default=-1) + 1
+        return ~v
