@@ -52,8 +52,12 @@ class Packet(Context):
         return header.at(start)
 
     def skip(self, count: int) -> bool:
-        """Move the cursor over `count` bytes; False, and no move, where the packet is too short or `count` negative."""
-        if count < 0 or count > 0xFFFF:  # the verifier's MAX_PACKET_OFF
+        """Move the cursor over `count` bytes; False, and no move, where the packet is too short or `count` negative.
+
+        At most 16383 bytes at once: the verifier follows an address to 65535 bytes from the packet's start
+        (MAX_PACKET_OFF), and adds up the most that each skip may have moved it.
+        """
+        if count < 0 or count > 0x3FFF:
             return False
         start = self.cursor
         if start + count > self.data_end:

@@ -72,9 +72,9 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
         checker.fail(errors.TrueDivision(span, floored(checker, lhs, rhs, span)))
     if op in ("**", "@"):
         checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
-    if isinstance(lhs, tree.Expr) and isinstance(lhs.type, PtrType) and lhs.type.space == Space.PACKET:
+    if isinstance(lhs, tree.Expr) and _is_address(lhs.type):
         return _move(checker, op, lhs, rhs, span)
-    if isinstance(rhs, tree.Expr) and isinstance(rhs.type, PtrType) and rhs.type.space == Space.PACKET and op == "+":
+    if isinstance(rhs, tree.Expr) and _is_address(rhs.type) and op == "+":
         return _move(checker, op, rhs, lhs, span)
     a, b = number(checker, lhs), number(checker, rhs)
     kind = _shift_type(a) if op in ("<<", ">>") else common_type(checker, a, b, op)
@@ -115,6 +115,11 @@ def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
         checker.fail(errors.NoTextOperator(span, op))
     if isinstance(value, tree.Expr) and isinstance(value.type, PtrType) and isinstance(value.type.pointee, TextType):
         checker.fail(errors.NoTextOperator(span, op))
+
+
+def _is_address(kind: Type) -> bool:
+    """A place in the packet; a reference to a header there is an object instead."""
+    return isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None
 
 
 def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) -> tree.Expr:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pybpf import build
+from pybpf.compiler.diagnostics.base import CompileError
 from tests.loaders.libbpf import load_with_libbpf, need_root
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.kernel
+    from pybpf.compiler.object import Object
 
 SOURCE = """\
 from pybpf import XDP, Array, HashMap, L, PerCpuArray, Struct, XdpContext, i64, u8, u32, u64, xdp
@@ -52,21 +53,32 @@ INDICES = [
     "n % 20 if h.other else 3", "(n & 3) * (n & 3)", "(n & 15) ^ (n & 7)", "19 - (n & 15)", "15 - n % 16",
     "1 if n > 5 else 2", "~n & 15", "5 - (n & 3)", "max(n % 7, h.small % 19)", "abs(i64(n & 7) - 3)",
 ]  # fmt: skip
+TAIL = "\n    tail = pkt.parse(Header)\n    if tail is not None:\n        slots[0] += tail.number"
 STATEMENTS = [
     "for i in range(min(n, 15)): v.cells[i] += 1",
     "for i in range(n & 15): slots[i] += 1",
     "k = u32(7)\n    if h.other == 1:\n        k = n % 20\n    v.cells[k] += 1",
     "if n >= 20:\n        return XDP.DROP\n    v.cells[n] += 1",
     "k = n - 5\n    if not 0 <= k < 20:\n        return XDP.DROP\n    v.cells[k] += 1",
+    "pkt.skip(n)\n    pkt.skip(h.other)" + TAIL,
+    "pkt.skip(n % 40)" + TAIL,
+    "pkt.cursor += 3" + TAIL,
 ]
 
+# What the verifier would not take, or would read as something else than Python does.
+REFUSED = {
+    "h += 4": "E0210",
+    "table[1] = h + 4": "E0210",
+    "v.cells[n] += 1": "E0225",
+    "v.cells[(n & 7) - 3] += 1": "E0225",
+    "v.cells[abs((n & 7) - 3)] += 1": "E0225",
+    "v.cells[n - 5 if n - 5 < 20 else 0] += 1": "E0225",
+}
 
-@pytest.mark.parametrize(
-    "line", [f"v.cells[{index}] += 1" for index in INDICES] + [f"slots[{i}] += 1" for i in INDICES] + STATEMENTS
-)
-def test_it_loads(line: str, tmp_path: Path) -> None:
-    need_root()
-    path = tmp_path / "written.py"
+
+def compiled(line: str, folder: Path) -> Object:
+    """The program with that line in it."""
+    path = folder / "written.py"
     path.write_text(SOURCE.replace("{line}", line))
     spec = importlib.util.spec_from_file_location("written_for_the_verifier", path)
     assert spec is not None and spec.loader is not None
@@ -74,8 +86,23 @@ def test_it_loads(line: str, tmp_path: Path) -> None:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-        made = build(module.program)
+        return build(module.program)
     finally:
         del sys.modules[spec.name]
-    verdict = load_with_libbpf(made.elf, 1)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "line", [f"v.cells[{index}] += 1" for index in INDICES] + [f"slots[{i}] += 1" for i in INDICES] + STATEMENTS
+)
+def test_it_loads(line: str, tmp_path: Path) -> None:
+    need_root()
+    verdict = load_with_libbpf(compiled(line, tmp_path).elf, 1)
     assert verdict.clean, verdict.logs["program"][-2000:]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_it_is_refused(line: str, tmp_path: Path) -> None:
+    with pytest.raises(CompileError) as raised:
+        compiled(line, tmp_path)
+    assert [diagnostic.code for diagnostic in raised.value.diagnostics] == [REFUSED[line]]
