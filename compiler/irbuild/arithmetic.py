@@ -102,6 +102,8 @@ def compute(b: Builder, op: str, signed: bool, lhs: Value, rhs: Value) -> Value:
     if type(rhs) is Const and op in ("<<", ">>"):
         rhs = Const(rhs.value & 63)
     name = _WRAPPING.get((op, signed))
+    if name == "umod" and type(rhs) is Const and rhs.value and rhs.value & rhs.value - 1 == 0:
+        return _emit(b, "and", lhs, Const(rhs.value - 1))  # whose bounds the verifier follows
     if name is not None:
         return _emit(b, name, lhs, rhs)
     if type(rhs) is Const and rhs.value > 0:

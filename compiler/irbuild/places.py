@@ -147,8 +147,6 @@ def _is_followed(value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset(
     if type(value) is ops.Binary:
         if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
             return True
-        if value.op == "umod" and type(value.rhs) is Const and value.rhs.value & value.rhs.value - 1 == 0:
-            return True
         if value.op in _LOST or (value.op in _SHIFTS and type(value.rhs) is not Const):
             return False
         return all(_is_followed(each, depth + 1, seen) for each in (value.lhs, value.rhs))
