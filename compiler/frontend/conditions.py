@@ -10,7 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import materialize, number, type_of
-from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.schema.record import replace
@@ -187,7 +187,13 @@ def _narrowed(
 def comparison(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None, State | None]:
     """A comparison or a chain of them: `a < b < c` evaluates b once."""
     if len(node.ops) == 1:
-        return _compare(checker, node, node.ops[0], checker.expr(node.left), node.comparators[0], checker.span(node))
+        lhs = checker.expr(node.left)
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            return _compare(checker, node, node.ops[0], lhs, node.comparators[0], checker.span(node))
+        rhs = checker.expr(node.comparators[0])
+        found = _compare(checker, node, node.ops[0], lhs, rhs, checker.span(node))
+        _warn_of_decided(checker, found[0], lhs, rhs)
+        return found
     return _chain(checker, node)
 
 
@@ -242,7 +248,7 @@ def _compare(
 ) -> tuple[tree.Expr, State | None, State | None]:
     """One comparison; `rhs_node` is a syntax node, or a value already checked."""
     op = _SYMBOLS[type(op_node)]
-    checked = isinstance(rhs_node, (tree.Expr, Known))
+    checked = isinstance(rhs_node, (tree.Expr, Known, ContextRef))
     if op in ("in", "not in"):
         from pybpf.compiler.frontend.membership import contains
 
@@ -310,11 +316,6 @@ def ordered(
     check_sign(checker, kind, y, rhs.span, x, op)
     left, right = to_type(checker, x, kind, lhs.span), to_type(checker, y, kind, rhs.span)
     first, second = range_of(checker, left), range_of(checker, right)
-    if any(_is_written_out(checker, side) for side in (lhs, rhs)) and not checker.in_library:
-        outcome = ranges.compare(op, _limits(x), _limits(y))
-        if outcome is not None:
-            typed = next(kinds.spell(n.type) for n in (x, y) if not isinstance(n, int))
-            checker.report(errors.AlwaysDecided(span, checker.text(span), "true" if outcome else "false", typed))
     true = _narrowed(checker, left, op, second)
     true = _narrowed(checker, right, _FLIPPED[op], first, true)
     negated = _NEGATED[op]
@@ -323,13 +324,22 @@ def ordered(
     return tree.Compare(BOOL, span, op, left, right), true, false
 
 
-def _is_written_out(checker: Checker, value: Value) -> bool:
-    """Whether it is a number as it stands in the source; constants by name, and arguments, may differ another time."""
-    return isinstance(value, Known) and checker.text(value.span).lstrip("-(")[:1].isdigit()
+def _warn_of_decided(checker: Checker, expr: tree.Expr, lhs: Value, rhs: Value) -> None:
+    """Say so where the type of one side decides a comparison with a number that is written out.
 
-
-def _limits(value: tree.Expr | int) -> ranges.Interval:
-    return (value, value) if isinstance(value, int) else ranges.of_type(value.type)
+    Constants by name, and arguments, may differ another time; and `0 <= x < n` is a habit, so chains are left alone.
+    """
+    if not isinstance(expr, tree.Compare) or checker.in_library:
+        return
+    for number_side, other, op in ((rhs, lhs, expr.op), (lhs, rhs, _FLIPPED[expr.op])):
+        if not (isinstance(number_side, Known) and isinstance(number_side.value, int) and isinstance(other, tree.Expr)):
+            continue
+        if checker.text(number_side.span).lstrip("-(")[:1].isdigit():
+            value = int(number_side.value)
+            outcome = ranges.compare(op, ranges.of_type(other.type), (value, value))
+            if outcome is not None:
+                text, kind = checker.text(expr.span), kinds.spell(other.type)
+                checker.report(errors.AlwaysDecided(expr.span, text, "true" if outcome else "false", kind))
 
 
 def _known(

@@ -116,6 +116,8 @@ def join(a: Type | None, b: Type) -> Type | None:
     """
     if a is None or same(a, b):
         return b
+    if isinstance(a, KnownType) or isinstance(b, KnownType):
+        return None
     if isinstance(a, AnyInt) and isinstance(b, AnyInt):
         return AnyInt(min(a.lo, b.lo), max(a.hi, b.hi))
     if isinstance(a, AnyInt):

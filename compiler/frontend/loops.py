@@ -39,11 +39,15 @@ _ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keep
 
 
 class Loop:
-    """The loop around the statements in hand: the states that leave it by `break`, and that go round by `continue`."""
+    """The loop around the statements in hand: the states that leave it by `break`, and that go round by `continue`.
 
-    __slots__ = ("breaks", "continues")
+    `back` is the state of all ways back to its head; None where no iteration is followed by another.
+    """
+
+    __slots__ = ("back", "breaks", "continues")
 
     def __init__(self) -> None:
+        self.back: State | None = None
         self.breaks: State | None = None
         self.continues: State | None = None
 
@@ -79,7 +83,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
             once()
         finally:
             checker.loops.pop()
-        back = flow.join(checker.state, loop.continues)
+        back = loop.back = flow.join(checker.state, loop.continues)
         if flow.covers(head, back):
             return loop
         del checker.diagnostics[mark:]
@@ -142,7 +146,7 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
     made = tree.While(span, test, body)
     if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
         checker.state = entry
-        count = bounds.iterations(checker, node)
+        count = bounds.iterations(checker, node) if loop.back is not None else 1
         if count is None:
             checker.report(errors.UnboundedWhile(checker.span(node.test), not isinstance(test, tree.Const)))
         else:

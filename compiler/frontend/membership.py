@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.convert import type_of
-from pybpf.compiler.frontend.known import Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import is_simple
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import BOOL
@@ -32,7 +32,7 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> tuple
     if isinstance(container, (ast.Tuple, ast.List, ast.Set)):
         members = [checker.expr(element) for element in container.elts]
         return _any_of(checker, item, members, span)
-    value = container if isinstance(container, (tree.Expr, Known)) else checker.expr(container)
+    value = container if isinstance(container, (tree.Expr, Known, ContextRef)) else checker.expr(container)
     if isinstance(value, Known):
         schema = checker.schema(value)
         if isinstance(schema, MapSpec):
@@ -40,6 +40,8 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> tuple
 
             return map_contains(checker, schema, item, span), checker.state, checker.state
         members = value.value
+        if isinstance(members, dict):
+            members = tuple(members)
         if isinstance(members, (set, frozenset)):
             members = sorted(members, key=repr)
         if isinstance(members, (tuple, list)):
