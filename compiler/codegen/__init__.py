@@ -45,8 +45,8 @@ __all__ = ["allocate_registers", "compile_function"]
 def compile_function(
     function: Function, level: int = 3, check: Callable[[MFunction, MFunction], None] | None = None
 ) -> MachineCode:
-    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and again
-    when redundant moves are gone.
+    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and
+    again when redundant moves are gone.
 
     Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
     """

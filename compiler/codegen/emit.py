@@ -114,11 +114,7 @@ def _frame_address(insn: MInsn, frame: Frame) -> list[Slot]:
 
 def _set(insn: MInsn, frame: Frame) -> list[Slot]:
     regs = insn.srcs[0] | (insn.srcs[1] << 4 if insn.form is m.SET_X else 0)
-    return [
-        (op.MOV_IMM, insn.dst, 0, insn.off),
-        (insn.op, regs, 1, insn.imm),
-        (op.MOV_IMM, insn.dst, 0, 1 - insn.off),
-    ]
+    return [(op.MOV_IMM, insn.dst, 0, insn.off), (insn.op, regs, 1, insn.imm), (op.MOV_IMM, insn.dst, 0, 1 - insn.off)]
 
 
 def _call(insn: MInsn, frame: Frame) -> list[Slot]:

@@ -7,17 +7,7 @@ keep the order that order.py gave them.
 
 from __future__ import annotations
 
-from pybpf.compiler.codegen.machine import (
-    BRANCH_K,
-    BRANCH_X,
-    EXIT,
-    FRAME,
-    JUMP,
-    LOAD_64,
-    SET_K,
-    SET_X,
-    MInsn,
-)
+from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, EXIT, FRAME, JUMP, LOAD_64, SET_K, SET_X, MInsn
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record
 

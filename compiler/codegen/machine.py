@@ -115,7 +115,7 @@ class MBlock(Record, eq=False):
     """A basic block. Its last instruction is a JUMP (one successor), a BRANCH (taken if true, else the second) or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
-    allocation there are no parameters; `arrivals` has (register, or ~number of its spill slot; virtual register) of each.
+    allocation there are no parameters; `arrivals` has (register, or ~number of the slot; virtual register) of each.
     """
 
     label: str

@@ -3,9 +3,10 @@
     r1 = r2                   r1 = r2                 *(u64 *)(r10 -8) = r6        *(u64 *)(r10 -8) = r6
     r2 = r1           ->                              r1 = *(u64 *)(r10 -8)   ->   r1 = r6
 
-Within a block each register and spill slot has a number for its value; a move, a spill, a reload or a recipe that
-would give a place the value that it has already is dropped, and a reload of what some register has becomes a move.
-Across blocks, a spill of a value that its slot certainly holds already is dropped as well.
+Only what the allocator put in is touched. Within a block each register and spill slot has a number for its value; a
+move, a spill, a reload or a recipe that would give a place the value that it has already is dropped, and a reload of
+what some register has becomes a move. Across blocks, a spill of a value that its slot certainly holds already is
+dropped as well.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _block(insns: list[MInsn]) -> list[MInsn]:
                 held.pop(insn.dst, None)
             kept.append(insn)
             continue
-        if held.get(place) == value:
+        if held.get(place) == value and insn.origin is None:
             continue
         held[place] = value
         if form is RELOAD:

@@ -16,17 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
-from pybpf.compiler.codegen.machine import (
-    ALLOCATABLE,
-    FIRST_VREG,
-    JUMP,
-    RELOAD,
-    SPILL,
-    MBlock,
-    MFunction,
-    MInsn,
-    copy,
-)
+from pybpf.compiler.codegen.machine import ALLOCATABLE, FIRST_VREG, JUMP, RELOAD, SPILL, MBlock, MFunction, MInsn, copy
 from pybpf.compiler.codegen.moves import RECIPE, sequence
 from pybpf.compiler.codegen.spillslots import share_slots
 from pybpf.compiler.isa import opcodes as op
