@@ -79,8 +79,10 @@ class Running:
 def start() -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
-    def start(*words: str, module: bool = False) -> Running:
+    def start(*words: str, module: bool = False, inside: str = "") -> Running:
         command = [sys.executable, "-m", "pybpf.cli", *words] if module else [sys.executable, *words]
+        if inside:
+            command = ["ip", "netns", "exec", inside, *command]
         running.append(Running(command))
         return running[-1]
 
@@ -121,6 +123,22 @@ def test_opensnoop(start: Callable[..., Running], tmp_path: Path) -> None:
     assert "Traceback" not in "".join(example.errors)
 
 
+def test_opensnoop_sees_other_processes(start: Callable[..., Running], tmp_path: Path) -> None:
+    """A child's open, under the child's pid and name, with the path as the child gave it."""
+    example = start("opensnoop.py")
+    (tmp_path / "read-by-the-child").touch()
+    children = []
+
+    def child() -> None:
+        children.append(subprocess.Popen(["cat", "./read-by-the-child"], cwd=tmp_path))
+        assert children[-1].wait(20) == 0
+
+    line = example.until(child, lambda line: line.rstrip().endswith(" ./read-by-the-child"))
+    pid, comm, result, _ = line.split()
+    assert int(pid) in [child.pid for child in children]
+    assert comm == "cat" and int(result) > 2
+
+
 def _try_open(path: Path) -> None:
     try:
         os.open(path, os.O_RDONLY)
@@ -155,11 +173,18 @@ def test_execsnoop(start: Callable[..., Running], tmp_path: Path) -> None:
     program = tmp_path / "started-here"
     shutil.copy(shutil.which("true") or "/bin/true", program)
     example = start("execsnoop.py")
-    line = example.until(
-        lambda: subprocess.run([program], check=True), lambda line: line.rstrip().endswith(str(program))
-    )
-    _, uid, comm, _ = line.split()
+    children = []
+
+    def child() -> None:
+        children.append(subprocess.Popen([program]))
+        assert children[-1].wait(20) == 0
+
+    line = example.until(child, lambda line: line.rstrip().endswith(str(program)))
+    pid, uid, comm, _ = line.split()
+    assert int(pid) in [child.pid for child in children]
     assert (uid, comm) == ("0", "started-here")
+    assert example.stop() == 0
+    assert "".join(example.errors) == ""
 
 
 def test_syscount() -> None:
@@ -176,7 +201,8 @@ def test_syscount() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.split("\n")[1:-1]]
     counts = [int(calls) for calls, *_ in rows]
-    assert max(int(calls) for calls, pid, *_ in rows if int(pid) == busy.pid) > 1000
+    (mine,) = [int(calls) for calls, pid, *_ in rows if int(pid) == busy.pid]
+    assert mine > 1000
     assert counts == sorted(counts, reverse=True)
 
 
@@ -208,6 +234,35 @@ def test_malloc_sizes() -> None:
     assert total > 10 * 1_000_000
 
 
+def test_malloc_sizes_of_a_c_program(tmp_path: Path) -> None:
+    """Two threads whose mallocs all have a size of their own: the bytes are that many times the calls."""
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not installed")
+    (tmp_path / "busy.c").write_text(
+        "#include <pthread.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+        "static void *work(void *size) { for (;;) { free(malloc((size_t)size)); usleep(2000); } }\n"
+        "int main(void) { pthread_t t; pthread_create(&t, 0, work, (void *)1000); alarm(30); work((void *)77); }\n"
+    )
+    subprocess.run(["gcc", "-O0", "-fno-builtin", "-pthread", "busy.c", "-o", "busy"], cwd=tmp_path, check=True)
+    busy = subprocess.Popen([tmp_path / "busy"])
+    try:
+        done = subprocess.run(
+            [sys.executable, "malloc_sizes.py", str(busy.pid), "1"],
+            cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        busy.kill()
+        busy.wait()
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = {
+        tid: rest for tid, *rest in ([int(word) for word in line.split()] for line in done.stdout.split("\n")[1:-1])
+    }
+    calls, total, failed = rows.pop(busy.pid)
+    assert calls > 20 and total == 77 * calls and failed == 0
+    ((calls, total, failed),) = rows.values()
+    assert calls > 20 and total == 1000 * calls and failed == 0
+
+
 @pytest.fixture
 def network() -> Iterator[str]:
     """A network namespace with a veth pair inside: `left` 10.77.0.1 in it, `right` 10.77.0.2 in a second one."""
@@ -223,8 +278,9 @@ def network() -> Iterator[str]:
         for each in (name, peer):
             subprocess.run(["ip", "netns", "add", each], check=True)
         ip("link", "add", "left", "type", "veth", "peer", "name", "right", "netns", peer)
-        for inside, device, address in ((name, "left", "10.77.0.1/24"), (peer, "right", "10.77.0.2/24")):
-            ip("addr", "add", address, "dev", device, inside=inside)
+        for inside, device, number in ((name, "left", 1), (peer, "right", 2)):
+            ip("addr", "add", f"10.77.0.{number}/24", "dev", device, inside=inside)
+            ip("addr", "add", f"fd77::{number}/64", "dev", device, "nodad", inside=inside)
             ip("link", "set", device, "up", inside=inside)
         yield name
     finally:
@@ -232,25 +288,41 @@ def network() -> Iterator[str]:
             subprocess.run(["ip", "netns", "del", each], check=False, stderr=subprocess.DEVNULL)
 
 
-def test_xdp_count(network: str) -> None:
+def test_xdp_count(network: str, start: Callable[..., Running]) -> None:
+    """Each packet is counted once, under its protocol, and the interface is as before afterwards."""
     send = (
-        "import socket, time\n"
-        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-        "end = time.monotonic() + 20\n"
-        "while time.monotonic() < end: s.sendto(b'x' * 100, ('10.77.0.1', 9999)); time.sleep(0.02)\n"
+        "import socket, struct\n"
+        "udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "for i in range(7): udp.sendto(b'x' * 100, ('10.77.0.1', 9999))\n"
+        "raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)\n"
+        "echo = lambda i: struct.pack('>BBHHH', 8, 0, 0xffff - 0x0800 - 1 - i, 1, i)\n"
+        "for i in range(5): raw.sendto(echo(i), ('10.77.0.1', 0))\n"
+        "other = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)\n"
+        "for i in range(3): other.sendto(bytes(12), ('10.77.0.1', 0))\n"
+        "udp6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n"
+        "for i in range(4): udp6.sendto(b'x', ('fd77::1', 9999))\n"
     )
-    sender = subprocess.Popen(["ip", "netns", "exec", f"{network}-peer", sys.executable, "-c", send])
-    try:
-        done = subprocess.run(
-            ["ip", "netns", "exec", network, sys.executable, "xdp_count.py", "left", "2"],
-            cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-    finally:
-        sender.kill()
-        sender.wait()
-    assert (done.returncode, done.stderr) == (0, "")
-    counts = dict(line.split() for line in done.stdout.strip().split("\n"))
-    assert 20 < int(counts["udp"]) < 200
+
+    def attached() -> bool:
+        shown = subprocess.run(
+            ["ip", "-n", network, "link", "show", "left"], check=True, capture_output=True, text=True
+        )
+        return "prog/xdp" in shown.stdout
+
+    example = start("xdp_count.py", "left", "3", inside=network)
+    deadline = time.monotonic() + 30
+    while not attached():
+        assert time.monotonic() < deadline and example.process.poll() is None, example.errors
+        time.sleep(0.02)
+    subprocess.run(["ip", "netns", "exec", f"{network}-peer", sys.executable, "-c", send], check=True, timeout=30)
+    assert example.process.wait(60) == 0
+    example.stop()
+    assert example.errors == []
+    counts = dict(line.split() for line in example.lines)
+    for own in ("icmpv6", "0"):  # what the network stacks say to each other; 0 are hop-by-hop options
+        counts.pop(own, None)
+    assert counts == {"udp": "11", "icmp": "5", "132": "3"}
+    assert not attached()
 
 
 def test_every_example_is_tested() -> None:
