@@ -77,7 +77,15 @@ class _StructMeta(type):
         if made is None:
             if "__bpf_fields__" not in cls.__dict__:
                 raise AttributeError("__bpf__")
-            made = _lay_out(cls)
+            if "__bpf_busy__" in cls.__dict__:
+                raise DeclarationTypeError(
+                    f"struct {cls.__name__} contains itself", help="keep the key of a map's entry in its place"
+                )
+            type.__setattr__(cls, "__bpf_busy__", True)
+            try:
+                made = _lay_out(cls)
+            finally:
+                type.__delattr__(cls, "__bpf_busy__")
             made.owner = cls
             cls.__bpf_layout__ = made
             type.__setattr__(cls, "__bpf_scope__", ({}, {}))  # let go of what the names held

@@ -231,3 +231,18 @@ def test_wrong_structs() -> None:
 def test_at_needs_a_program() -> None:
     with pytest.raises(RuntimeError, match=r"Inner\.at\(\) works inside a BPF program only"):
         Inner.at(0)
+
+
+class First(Struct):
+    n: u32
+    other: Second
+
+
+class Second(Struct):
+    back: Array[First, L[2]]
+
+
+def test_a_struct_can_not_contain_itself() -> None:
+    for _ in range(2):
+        with pytest.raises(DeclarationTypeError, match=r"First\.other: Second\.back: struct First contains itself"):
+            assert First.__bpf__
