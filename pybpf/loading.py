@@ -31,12 +31,22 @@ def load(
     if len(programs) == 1 and isinstance(programs[0], Object):
         made = programs[0]
     else:
-        made = compile_specs([_as_it_is_here(spec) for spec in specs_of(programs)], target, "", {})
+        made = compile_specs([_as_it_is_here(spec) for spec in specs_of(programs)], target or _this_kernel(), "", {})
 
     def origin(program: str, slot: int) -> Origin | None:
         return _origin(made, program, slot)
 
     return load_object(made, globals=consts, log_level=log_level, origin=origin)
+
+
+def _this_kernel() -> Target:
+    """What programs that are loaded at once are compiled for."""
+    import os
+
+    from pybpf.compiler.schema.specs import Target
+
+    major, minor = os.uname().release.split(".")[:2]
+    return Target(kernel=(int(major), int(minor.split("-")[0])))
 
 
 def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:

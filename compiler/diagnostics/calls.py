@@ -15,7 +15,7 @@ __all__ = [
     "ArgumentCount", "ArgumentTwice", "CallArguments", "HelperArguments", "HelperNeedsGpl",
     "HelperNotAllowed", "HelperSleeps",
     "HelperUnsupported", "MissingArguments", "NoBuiltin", "NotCallable", "ProgramCalled", "Recursion", "ReturnsObject",
-    "SizeOutOfRange", "StarParameters", "UnknownArgument", "UnknownCall",
+    "SizeOutOfRange", "StarParameters", "TooNew", "UnknownArgument", "UnknownCall",
 ]  # fmt: skip
 
 
@@ -299,3 +299,25 @@ class SizeOutOfRange(Diagnostic):
         yield Help("pass the object's own size:", ("sizeof(buffer)",))
         if self.lo != self.hi:
             yield Note(between(self.lo, self.hi))
+
+
+class TooNew(Diagnostic):
+    """A helper or a kind of map that the oldest kernel which the program is built for does not have.
+
+    `pybpf build --target 6.1` says which kernel that is (6.1 unless told); what is loaded at once, with `load()` or
+    `pybpf run`, is compiled for the running kernel.
+
+        events = RingBuffer[Event](4096)    # needs Linux 5.8: refused with --target 5.4
+    """
+
+    what: str
+    since: str
+    target: str
+
+    code = "E0626"
+    title = "{what} needs Linux {since}, and the program is built for {target}"
+    label = "not in Linux {target}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"build it for newer kernels: --target {self.since}")
+

@@ -52,6 +52,8 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
     schema = checker.schema(known)
     if isinstance(schema, GlobalSpec):
         return tree.Global(reference(schema.type, Space.GLOBAL), span, schema)
+    if isinstance(schema, MapSpec):
+        checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)
     return known
 
 

@@ -195,6 +195,14 @@ class Checker:
         if isinstance(kind, PtrType) and kind.space in (Space.KERNEL, Space.USER):
             self.fail(errors.NotReadable(span, kind.space))
 
+    def check_release(self, what: str, since: str, span: Span) -> None:
+        """Refuse what came to Linux with release `since` ("5.8", "": always there) if the program is for older ones."""
+        if since:
+            major, _, minor = since.partition(".")
+            target = self.session.target.kernel
+            if (int(major), int(minor)) > target:
+                self.fail(errors.TooNew(span, what, since, f"{target[0]}.{target[1]}"))
+
     def made(self, expr: tree.Expr) -> None:
         """A new object was made: what was made at the same place before, by an earlier iteration, is gone."""
         kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type

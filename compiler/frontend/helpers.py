@@ -43,12 +43,13 @@ _GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/
 
 
 def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
-    """Whether this program may call the helper: its type, its licence, whether it may sleep."""
+    """Whether this program may call the helper: its type, its licence, the kernels it is for, whether it may sleep."""
     program = checker.session.program
     if spec.programs and program.prog_type not in spec.programs:
         checker.fail(errors.HelperNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
     if spec.gpl and checker.session.target.license not in _GPL:
         checker.fail(errors.HelperNeedsGpl(span, spec.name, checker.session.target.license))
+    checker.check_release(f"`{spec.name}`", spec.since, span)
     if spec.sleepable and not program.sleepable:
         checker.fail(errors.HelperSleeps(span, spec.name, program.name))
 

@@ -12,17 +12,7 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, maybe_none, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.schema.types import (
-    I64,
-    NONE,
-    U64,
-    BoolType,
-    OptionalType,
-    PtrType,
-    Space,
-    TextType,
-    Type,
-)
+from pybpf.compiler.schema.types import I64, NONE, U64, BoolType, OptionalType, PtrType, Space, TextType, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +28,8 @@ else:
 __all__ = ["printk"]
 
 _MOST_ARGUMENTS = 12  # MAX_BPRINTF_VARARGS
+_PLAIN_ARGUMENTS = 3  # more of them need bpf_trace_vprintk, not bpf_trace_printk
+_VPRINTK = "5.16"
 
 
 def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -59,6 +51,8 @@ def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
         checker.fail(errors.PrintkCharacter(checker.span(node.args[0]), ascii(bad)))
     if len(arguments) > _MOST_ARGUMENTS:
         checker.fail(errors.PrintkTooMany(span, len(arguments), _MOST_ARGUMENTS))
+    if len(arguments) > _PLAIN_ARGUMENTS:
+        checker.check_release(f"printk() of more than {_PLAIN_ARGUMENTS} values", _VPRINTK, span)
     return tree.Printk(NONE, span, text.encode(), tuple(arguments))
 
 

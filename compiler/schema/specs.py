@@ -193,7 +193,7 @@ class Target(Record):
 
     cpu: int = 3
     arch: str = "x86_64"
-    kernel: tuple[int, int] = (5, 15)
+    kernel: tuple[int, int] = (6, 1)
     optimise: bool = True
     license: str = "GPL"
 

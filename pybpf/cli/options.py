@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["CPU", "FILE", "FORMAT", "SET", "TARGET", "settings", "target_of"]
 
 FILE = Argument("file", "FILE.py")
-TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program, as in 6.1.")
+TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told.")
 CPU = Option("--cpu", choices=("v1", "v2", "v3", "v4"), help="BPF instruction set; v3 unless told.")
 SET = Option("--set", metavar="NAME=VALUE", multiple=True, help="Set a const() or var(), as in --set only_pid=7.")
 FORMAT = Option("--format", choices=("text", "json"), default="text", help="How to print diagnostics.")
