@@ -74,6 +74,8 @@ _REGISTER = re.compile(r"(?:^|\s)(R\d+|fp-?\d+|refs?|cb)(?:_[rwD]+)?=")
 _PROCESSED = re.compile(r"^processed (\d+) insns")
 _HEADING = re.compile(r"^(Reason|Causal path|Suggestion|Note|Help)s?:\s*(.*)$", re.IGNORECASE)
 _NAMED_INSN = re.compile(r"\b(?:insn|at) (\d+)\b")
+# At log level 2 this may follow an instruction on its line (kernel/bpf/verifier.c, do_check).
+_RUN_ON = "BPF program is too large."
 # lines that are neither an instruction nor a reason
 _NOISE = re.compile(
     r"^(func#\d+ @\d+|Live regs before insn:|\s*\d+: [.\d]{5,} .*|verification time |stack depth |mark_precise:"
@@ -102,6 +104,10 @@ class _Reader:
         stripped = line.rstrip()
         if not stripped:
             return
+        before, found, rest = stripped.partition(_RUN_ON)
+        if before and found:
+            self.line(before)
+            stripped = found + rest
         if match := _HEADING.match(stripped):
             self.heading = match[1].capitalize()
             self.sections[self.heading] = match[2]

@@ -257,3 +257,15 @@ def test_frames_by_the_compilers_knowledge() -> None:
     bare = "jump out of range from insn 1 to 99\nprocessed 0 insns"
     assert [frame.line for frame in locate(parse(bare), lambda insn: known).frames] == [7]
     assert locate(parse(bare), lambda insn: None).frames == ()
+
+
+def test_a_reason_on_the_line_of_an_instruction() -> None:
+    """The kernel gives up in the middle of a line."""
+    log = (
+        "; if x: @ b.py:3\n5: (15) if r1 == 0x0 goto pc+2 BPF program is too large. Processed 1000001 insn\n"
+        "processed 1000001 insns (limit 1000000) max_states_per_insn 4 total_states 9 peak_states 9 mark_read 0\n"
+    )
+    report = parse(log)
+    assert (report.insn, report.insn_text) == (5, "if r1 == 0x0 goto pc+2")
+    assert report.message == "BPF program is too large. Processed 1000001 insn"
+    assert explain(report)[0] == "the verifier gave up: too many paths to walk"
