@@ -444,7 +444,8 @@ class ForRange(Stmt):
     """for var in range(start, stop, step): bounds are evaluated once, and are of type I64 or U64 as `var` is.
 
     `step` is a non-zero constant. `var` may be assigned in the body without changing the iteration, and keeps its last
-    value after the loop. `orelse` as in While.
+    value after the loop. `orelse` as in While. `most`: `start` and `stop` are known to be neither negative nor above
+    these; None where they are not.
     """
 
     var: Var
@@ -453,6 +454,7 @@ class ForRange(Stmt):
     step: int
     body: list[Stmt]
     orelse: list[Stmt] = factory(list)
+    most: tuple[int | None, int | None] = (None, None)
 
 
 class Break(Stmt):

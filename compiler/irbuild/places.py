@@ -127,7 +127,7 @@ _SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is 
 
 def bounded(b: Builder, index: Value, length: int) -> Value:
     """`index`, which is known to be below `length`, in a form from which the verifier knows it too."""
-    if _is_followed(index, 0):
+    if type(index) is Const or _is_followed(index, 0):
         return index
     if length & length - 1 == 0:
         return b.emit(ops.Binary("and", index, Const(length - 1), 64, "", b.span))

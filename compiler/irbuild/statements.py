@@ -8,6 +8,7 @@ from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
+from pybpf.compiler.irbuild.places import bounded
 from pybpf.compiler.irbuild.ringbuf import release_to
 
 TYPE_CHECKING = False
@@ -85,6 +86,10 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     """
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
+    if node.most[0] is not None:
+        start = bounded(b, start, node.most[0] + 1)
+    if node.most[1] is not None:
+        stop = bounded(b, stop, node.most[1] + 1)
     counter = b.new_cells(node.var.type, node.var.name)
     body, again, onward, after = (b.new_block(h) for h in ("for", "next", "step", "endfor"))
     other = b.new_block("else") if node.orelse else after
