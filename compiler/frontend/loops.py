@@ -221,7 +221,11 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
         checker.fail(errors.UnboundedFor(part.span, checker.text(part.span), checker.text(span), bounds.MOST))
     if inside[0] > inside[1]:
         inside = (inside[0], inside[0])
-    return _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
+    made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
+    for loop in made:
+        if isinstance(loop, tree.ForRange):
+            loop.most = (high if low >= 0 else None, most if least >= 0 else None)
+    return made
 
 
 def _bound(checker: Checker, part: Value) -> tree.Expr:

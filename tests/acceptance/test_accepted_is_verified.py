@@ -57,6 +57,13 @@ TAIL = "\n    tail = pkt.parse(Header)\n    if tail is not None:\n        slots[
 STATEMENTS = [
     "for i in range(min(n, 15)): v.cells[i] += 1",
     "for i in range(n & 15): slots[i] += 1",
+    "for i in range(n % 20): slots[i] += 1",
+    "for i in range((n & 15) >> (h.other & 3)): v.cells[i] += 1",
+    "for i in range(n % 20, 20): v.cells[i] += 1",
+    "for i in range(0, n % 20, 3): v.cells[i] += 1",
+    "for i in range(n % 20, -1, -1): v.cells[i] += 1",
+    "for i in range(19, n % 20, -1): v.cells[i] += 1",
+    "k = n % 20 if h.small else 7\n    for i in range(k, h.other % 20): v.cells[i] += 1",
     "k = u32(7)\n    if h.other == 1:\n        k = n % 20\n    v.cells[k] += 1",
     "if n >= 20:\n        return XDP.DROP\n    v.cells[n] += 1",
     "k = n - 5\n    if not 0 <= k < 20:\n        return XDP.DROP\n    v.cells[k] += 1",
