@@ -7,7 +7,7 @@ since the move between their slots is then none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
 
 from pybpf.compiler.codegen.regalloc import NEVER, first_common
 from pybpf.compiler.schema.record import Record
