@@ -7,11 +7,10 @@ since the move between their slots is then none.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-
 from pybpf.compiler.codegen.regalloc import NEVER, first_common
 from pybpf.compiler.schema.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.codegen.intervals import Interval, Intervals
     from pybpf.compiler.codegen.machine import MFunction
