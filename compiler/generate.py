@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 
-def generate(
-    module: Module, target: Target, observe: Callable[[str, Any], None] | None = None
-) -> list[MachineCode]:
+def generate(module: Module, target: Target, observe: Callable[[str, Any], None] | None = None) -> list[MachineCode]:
     """The module's functions in order. Raises CompileError for all whose frame is too large.
 
     `observe` is called with "allocation" and each function before and after its registers are allocated.
@@ -40,10 +38,14 @@ def generate(
     if refused:
         from pybpf.compiler.diagnostics.base import Report
         from pybpf.compiler.diagnostics.loops import StackTooLarge
+        from pybpf.compiler.frontend.wording import header
 
         report = Report()
         for function, overflow in refused:
             assert function.span is not None
-            report.add(StackTooLarge(function.span, function.name, overflow.size, MAX_STACK, overflow.parts))
+            largest = overflow.parts[0][0]
+            kind = largest if largest[:1].isupper() else ""  # slots of structs are named after them
+            span = header(function.span)
+            report.add(StackTooLarge(span, function.name, overflow.size, MAX_STACK, overflow.parts, kind))
         report.raise_if_failed()
     return made

@@ -51,7 +51,9 @@ class Stale(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
-            yield Label(self.where, "made here" if self.again else "discarded here" if self.discarded else "reserved here")
+            yield Label(
+                self.where, "made here" if self.again else "discarded here" if self.discarded else "reserved here"
+            )
         if self.again:
             yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
         elif self.discarded:

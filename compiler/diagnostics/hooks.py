@@ -10,14 +10,30 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "ArgumentNotNumber", "BareReturn", "NoContextField", "NoContextParameter", "OddParameter", "ReadOnlyField",
-    "ReturnOutOfRange", "ReturnsNothing", "TooManyParameters", "WrongContext",
-]  # fmt: skip
+__all__ = ["ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing"]
+
+# What people look for in a context, and where it is.
+_ELSEWHERE = {
+    "pid": "pid() gives the current process's id", "tgid": "pid() gives the current process's id",
+    "tid": "tid() gives the current thread's id", "comm": "comm() gives the current task's name",
+    "uid": "uid() gives the current user's id", "gid": "gid() gives the current group's id",
+    "cpu": "cpu() gives the CPU's number", "timestamp": "ktime() gives nanoseconds since boot",
+    "ts": "ktime() gives nanoseconds since boot", "time": "ktime() gives nanoseconds since boot",
+}  # fmt: skip
 
 
 class NoContextField(Diagnostic):
-    """A field that the program's context does not have. A tracepoint's fields are those of its format in tracefs."""
+    """A field that the program's context does not have.
+
+    A tracepoint's fields are those of its format in tracefs; the other contexts are structs of the kernel. What is
+    the same everywhere, such as the process, is a function.
+
+        @tracepoint("syscalls:sys_enter_openat")
+        def on_open(ctx: TracepointContext) -> None:
+            path = ctx.path            # fails
+            path = ctx.filename        # works
+            process = pid()            # works
+    """
 
     name: str
     context: str
@@ -29,13 +45,26 @@ class NoContextField(Diagnostic):
     label = "unknown field of {context}"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.near:
-            yield Help(f"did you mean `{self.near}`?")
-        yield (Note if self.near else Help)(f"its fields are {listed(self.fields, 24)}")
+        first = _ELSEWHERE.get(self.name) or (f"did you mean `{self.near}`?" if self.near else "")
+        fields = f"its fields are {listed(self.fields, 24)}"
+        if len(self.fields) == 1:
+            fields = f"its only field is {self.fields[0]}"
+        if first:
+            yield Help(first)
+        yield (Note if first else Help)(fields)
 
 
 class ReadOnlyField(Diagnostic):
-    """A field of the context that the kernel does not let this type of program change."""
+    """A field of the context that the kernel does not let this type of program change.
+
+    Keep the value in a variable, and change that.
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            pkt.rx_queue_index = 0             # fails
+            queue = pkt.rx_queue_index         # works
+            queue = 0
+    """
 
     name: str
     context: str
@@ -53,116 +82,99 @@ class ReadOnlyField(Diagnostic):
         yield Note("the kernel would say: invalid bpf_context access")
 
 
-class WrongContext(Advised):
-    """The first parameter is annotated with the context of another kind of program."""
-
-    given: str
-    wanted: str
-    section: str
-
-    code = "E0703"
-    title = "a program for `{section}` gets {wanted}, not {given}"
-    label = "the context of another hook"
-    way_out = "annotate it:"
-    lines = ("ctx: {wanted}",)
-
-
-class NoContextParameter(Advised):
-    """A program without a parameter for its context."""
-
-    name: str
-    section: str
-
-    code = "E0704"
-    title = "`{name}` has no parameter for its context"
-    label = "no parameter"
-    way_out = "give it one, even if it is not used:"
-    lines = ("def {name}(ctx):",)
-
-
-class TooManyParameters(Advised):
-    """More parameters than the hook has arguments."""
-
-    name: str
-    section: str
-    most: int
-
-    code = "E0705"
-    title = "`{section}` has {most} arguments"
-    label = "one too many"
-    way_out = "take {most} at most, after the context"
-
-
 class ArgumentNotNumber(Advised):
-    """An argument of a hook annotated with something other than a number. The registers hold numbers and addresses."""
+    """An argument of a hook is annotated with something other than a number.
+
+    Arguments come in registers, which hold numbers and addresses. Read what an address points to.
+
+        @uprobe("libc", "puts")
+        def puts(ctx: PtRegs, text: Text[L[64]]) -> None:      # fails
+            ...
+
+        @uprobe("libc", "puts")
+        def puts(ctx: PtRegs, text: u64) -> None:              # works
+            content: Text[L[64]] = user_str(text)
+    """
 
     name: str
     kind: str
+    read: str
 
     code = "E0706"
-    title = "the argument `{name}` is a register, which holds a number, not {kind}"
+    title = "the argument `{name}` comes in a register, which holds a number, not {kind}"
     label = "not a number's type"
     way_out = "annotate it u64, and read what the address points to:"
-    lines = ("path: Text[L[64]] = user_str({name})",)
+    lines = ("{read}",)
 
 
-class OddParameter(Advised):
-    """A default, or a keyword-only parameter, of a program. The kernel calls it with the arguments of the hook."""
+class OddParameter(Diagnostic):
+    """A parameter of a program has a default, or can be given by keyword only.
+
+    The kernel calls the program with the arguments of the hook, all of them and nothing else. What is set when the
+    program is loaded is a const().
+
+        @kprobe("vfs_read")
+        def read(ctx: PtRegs, file: u64, limit: u32 = 4096) -> None: ...     # fails
+
+        limit = const(u32, 4096)                                             # works
+
+        @kprobe("vfs_read")
+        def read(ctx: PtRegs, file: u64) -> None: ...
+    """
 
     name: str
+    parameter: str
+    default: str
+    keyword_only: bool
 
     code = "E0707"
-    title = "the parameters of the program `{name}` can't have defaults or be keyword-only"
-    label = "the kernel passes no defaults"
-    way_out = "use a const() for what is set when the program is loaded:"
-    lines = ("limit = const(u32, 10)",)
+    title = "the parameter `{parameter}` of the program `{name}` {problem}"
+    label = "the kernel can't give it"
+
+    def texts(self) -> tuple[str, str]:
+        problem = "can be given by keyword only" if self.keyword_only else "has a default"
+        return f"the parameter `{self.parameter}` of the program `{self.name}` {problem}", self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        constant = f"{self.parameter} = const(u32, {self.default or 0})"
+        yield Help("what is set when the program is loaded is declared in the module:", (constant,))
 
 
 class ReturnsNothing(Advised):
-    """A value is returned to a hook that takes none."""
+    """A value is returned from a program that is declared to return nothing.
 
-    section: str
+    Annotate the program `-> int` if the kernel is to have the value, or write a bare return.
+
+        @tracepoint("sched:sched_process_exec")
+        def on_exec(ctx: TracepointContext) -> None:
+            return 0        # fails
+            return          # works
+    """
+
+    name: str
 
     code = "E0708"
-    title = "a program for `{section}` returns nothing"
+    title = "`{name}` is declared to return nothing"
     label = "nobody takes this value"
-    way_out = "write a bare return"
+    way_out = "write a bare `return`, or annotate the program `-> int`"
 
 
 class BareReturn(Advised):
-    """A return without a value, from a program that must give an answer."""
+    """A return without a value, from a program that must give an answer.
+
+    The kernel does with the packet, or the call, what the program returns.
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            return              # fails
+            return XDP.PASS     # works
+    """
 
     wanted: str
+    example: str
 
     code = "E0709"
     title = "this program must return {wanted}"
     label = "no value"
-    way_out = "return one of {wanted}"
-
-
-class ReturnOutOfRange(Diagnostic):
-    """A result that the kernel does not allow for this hook."""
-
-    section: str
-    least: int
-    most: int
-    lo: int
-    hi: int
-    members: tuple[str, ...]
-
-    code = "E0710"
-    title = "a program for `{section}` returns {least} to {most}"
-    label = "may be something else"
-
-    def texts(self) -> tuple[str, str]:
-        title, _ = super().texts()
-        return title, f"this is {self.lo}" if self.lo == self.hi else f"may be {self.lo} to {self.hi}"
-
-    def more(self) -> Iterator[Label | Note | Help]:
-        if self.members:
-            yield Help(f"return one of {listed(self.members)}")
-        else:
-            yield Help(f"return a number from {self.least} to {self.most}")
-        yield Note(
-            "the kernel would say: At program exit the register R0 ... should have been in ..."
-        )
+    way_out = "return one:"
+    lines = ("{example}",)

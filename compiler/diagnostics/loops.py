@@ -11,41 +11,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "LoopTarget", "LoopTooLong", "MapIteration", "NotIterable", "RangeArguments", "RangeElsewhere", "RangeStep",
-    "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
+    "LoopTarget", "LoopTooLong", "MapIteration", "NestedTooDeeply", "NotIterable", "RangeArguments", "RangeElsewhere",
+    "RangeStep", "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
 ]  # fmt: skip
 
 
 class UnboundedWhile(Diagnostic):
     """A `while` loop whose end can't be seen.
 
-    The verifier walks through every iteration, and refuses a program that it can't see the end of. It needs a counter
-    that every iteration moves by a constant, and a comparison with a bound:
+    The verifier walks through every iteration, and refuses a program that it can't see the end of. A loop needs a
+    counter that every iteration moves by a constant, and a comparison with a bound; or write a `for` with a `break`.
+
+        while n != 1:               # fails
+            n = step(n)
+
+        for _ in range(64):         # works
+            if n == 1:
+                break
+            n = step(n)
 
         i = 0
-        while i < 64:
-            ...
+        while i < 64:               # works
             i += 1
-
-    or, more simply, a `for` with a `break`:
-
-        for _ in range(64):
-            if done:
-                break
     """
 
-    tested: bool
+    left: str  # the condition that ends the loop
 
     code = "E0801"
     title = "the verifier can't see the end of this loop"
     label = "no counter with a bound"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.tested:
-            yield Help(
-                "bound it, and leave early:",
-                ("for _ in range(64):", "    if not (...):  # the condition", "        break"),
-            )
+        if self.left:
+            yield Help("bound it, and leave early:", ("for _ in range(64):", f"    if {self.left}:", "        break"))
         else:
             yield Help(
                 "bound it, and leave early:", ("for _ in range(64):", "    ...", "    if done:", "        break")
@@ -54,29 +52,51 @@ class UnboundedWhile(Diagnostic):
 
 
 class UnboundedFor(Diagnostic):
-    """`range()` up to a number that may be huge. The verifier walks through every iteration, so there must be an
-    upper bound.
+    """`range()` up to a number that may be huge, or is.
 
-        for i in range(min(n, 1024)):
+    The verifier walks through every iteration, so there must be an upper bound, and no more than 65536 iterations.
+
+        for i in range(n):                   # fails
+        for i in range(min(n, 1024)):        # works
     """
 
     text: str
     call: str
     most: int
+    count: int  # of iterations, where that is known; else 0
 
     code = "E0802"
     title = "`{text}` may be very large, and the verifier walks through every iteration"
     label = "not known to be at most {most}"
 
+    def texts(self) -> tuple[str, str]:
+        if not self.count:
+            return super().texts()
+        title = f"{self.count} iterations are too many: the verifier walks through every one"
+        return title, f"at most {self.most} are possible"
+
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("bound it:", (f"range(min({self.text}, 1024))",))
+        if self.count:
+            yield Help(f"loop at most {self.most} times, or let user space do it")
+        else:
+            bounded = self.call.replace(self.text, f"min({self.text}, 1024)", 1)
+            yield Help("bound it:", (bounded,))
 
 
 class LoopTooLong(Diagnostic):
     """A loop takes more instructions, or more branches, than the verifier is willing to walk through.
 
     It gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration
-    counts, and in nested loops the product does.
+    counts, in nested loops the product does, and all loops of a program together. A test that depends on nothing but
+    the counter of a loop with constant bounds is no branch.
+
+        for i in range(100):              # fails: 10000 iterations with two branches each
+            for j in range(100):
+                counts[i * j] += 1
+
+        for i in range(50):               # works
+            for j in range(50):
+                counts[i * j] += 1
     """
 
     count: int
@@ -84,19 +104,41 @@ class LoopTooLong(Diagnostic):
     branches: int
     by_branches: bool
     most: int
+    with_others: bool
 
     code = "E0803"
     title = "this loop is too long for the verifier: up to {count} iterations"
-    label = "about {each} instructions and {branches} branches each"
+    label = "about {each} instructions each"
+
+    def texts(self) -> tuple[str, str]:
+        title = super().texts()[0]
+        if self.with_others:
+            title = f"the loops of this program are too long for the verifier: up to {self.count} iterations here"
+        if self.by_branches:
+            return title, f"about {self.branches} branch{'es' if self.branches > 1 else ''} each"
+        return title, f"about {self.each} instructions each"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"loop at most {self.most} times" if self.most > 0 else "make the loops in it shorter")
-        limit = "8192 branches" if self.by_branches else "a million instructions"
-        yield Note(f"the verifier walks through every iteration, and gives up after {limit}")
+        if self.most > 0:
+            yield Help(f"loop at most {self.most} times")
+        else:
+            yield Help("make the other loops shorter" if self.with_others else "make the loops in it shorter")
+        if self.by_branches:
+            yield Note("the verifier walks through every iteration, and gives up when 8192 branches wait for it")
+            yield Note("the kernel would say: The sequence of 8193 jumps is too complex.")
+        else:
+            yield Note("the verifier walks through every iteration, and gives up after a million instructions")
+            yield Note("the kernel would say: BPF program is too large. Processed 1000001 insn")
 
 
 class RangeArguments(Advised):
-    """`range()` with arguments that it doesn't take."""
+    """`range()` with arguments that it doesn't take.
+
+    It takes one to three numbers, by position.
+
+        for i in range(start=0, stop=10):      # fails, in Python too
+        for i in range(0, 10):                 # works
+    """
 
     code = "E0804"
     title = "range() takes one to three numbers"
@@ -104,96 +146,211 @@ class RangeArguments(Advised):
     way_out = "write range(stop), range(start, stop) or range(start, stop, step)"
 
 
-class RangeStep(Advised):
-    """The step of a range is zero, or is known only at run time."""
+class RangeStep(Diagnostic):
+    """The step of a range is zero, or is known only at run time.
 
-    problem: str
+    The compiler has to know in which direction the loop goes. Multiply inside the loop.
+
+        for i in range(0, 64, stride):       # fails
+            use(i)
+
+        for n in range(16):                  # works
+            use(n * stride)
+    """
+
+    text: str
+    zero: bool
 
     code = "E0805"
-    title = "the step of range() is {problem}"
-    label = "must be a constant other than zero"
-    way_out = "use a constant step, and multiply inside the loop"
+    title = "the step of range() is known only at run time"
+    label = "must be a constant"
+
+    def texts(self) -> tuple[str, str]:
+        return ("the step of range() is zero", "would never end") if self.zero else super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.zero:
+            yield Help("step by 1 or more, or by -1 or less to count down")
+        else:
+            yield Help("step by 1, and multiply inside the loop:", ("for n in range(16):", f"    i = n * {self.text}"))
 
 
-class LoopTarget(Advised):
-    """The variable of a `for` loop is not a plain local name."""
+class LoopTarget(Diagnostic):
+    """The variable of a `for` loop is not a plain local name.
+
+    A loop gives one number, or one element, to one local variable. Assign others inside the loop.
+
+        for position.i in range(4):       # fails
+
+        for i in range(4):                # works
+            position.i = i
+    """
+
+    text: str
+    iterated: str
+    several: bool
 
     code = "E0806"
-    title = "the variable of a loop must be a local name"
-    label = "not a plain name"
-    way_out = "write:"
-    lines = ("for i in range(n):",)
+    title = "`{text}` can't be the variable of a loop"
+    label = "not a local name"
+
+    def texts(self) -> tuple[str, str]:
+        return super().texts()[0], "more than one name" if self.several else self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.several:
+            yield Help("loop with one name, and work out the rest inside the loop:", ("for i in range(n):", "    ..."))
+        else:
+            yield Help("assign to it inside the loop:", (f"for i in {self.iterated}:", f"    {self.text} = i"))
 
 
-class NotIterable(Advised):
-    """A `for` over something other than range(), an array, or a tuple of constants."""
+class NotIterable(Diagnostic):
+    """A `for` over something other than range(), an array, or a tuple of integers.
 
+    Bytes and arrays can also be looped over by their index.
+
+        for n in count:                  # fails
+        for n in range(count):           # works, where count has a bound
+        for port in (80, 443):           # works
+        for value in sample.values:      # works: an array
+    """
+
+    text: str
     what: str
+    indexed: bool
+    number: bool
 
     code = "E0807"
     title = "a program can't loop over {what}"
-    label = "not range(), an array or constants"
-    way_out = "loop over an index:"
-    lines = ("for i in range(len(values)):", "    ... values[i]")
+    label = "not range(), an array or a tuple of integers"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.number:
+            yield Help("to loop so many times:", (f"for i in range(min({self.text}, 64)):",))
+        elif self.indexed:
+            lines = (f"for i in range(len({self.text})):", f"    ... {self.text}[i]")
+            yield Help("loop over the index:", lines)
+        else:
+            yield Help("loop over a range, an array of a Struct, or a tuple of integers")
 
 
 class TooManyItems(Advised):
-    """A `for` over so many constants that choosing between them would bloat the program."""
+    """A `for` over so many constants that choosing between them would bloat the program.
 
+    Keep them in a constant array, which is memory of the program.
+
+        for prime in PRIMES:                          # fails for more than 64 of them
+
+        table = const(Array[u32, L[78]], PRIMES)      # at module level
+
+        for prime in table:                           # works
+    """
+
+    text: str
     count: int
     most: int
 
     code = "E0808"
     title = "a loop over {count} constants; at most {most} are compiled"
     label = "too many"
-    way_out = "keep them in a constant array, and loop over the index:"
-    lines = ("table = const(Array[u32, L[{count}]], [...])",)
+    way_out = "keep them in a constant array of the module, and loop over that:"
+    lines = ("table = const(Array[u32, L[{count}]], {text})",)
 
 
 class MapIteration(Advised):
-    """A `for` over a map. User space can do it: `for key, value in obj[m].items()`."""
+    """A `for` over a map.
 
-    what: str
+    Programs look up single keys; user space walks through maps.
+
+        for key in counts:                               # fails in a program
+
+        for key, value in obj[counts].items():           # works in user space, where obj is what load() gave
+    """
+
+    name: str
 
     code = "E0809"
-    title = "a program can't loop over {what}"
+    title = "a program can't loop over the map {name}"
     label = "maps are walked through by user space"
-    way_out = "do it in user space:"
-    lines = ("for key, value in obj[m].items():",)
+    way_out = "do it in user space, where obj is what load() gave:"
+    lines = ("for key, value in obj[{name}].items():",)
 
 
-class RangeElsewhere(Advised):
-    """`range()` of values known only at run time, outside a `for`."""
+class NestedTooDeeply(Advised):
+    """An expression, or blocks inside blocks, nested hundreds of levels deep.
+
+    A sum of hundreds of terms is one: each `+` contains the one before it. So is a chain of hundreds of `elif`.
+
+        total = a + b + c + ...      # hundreds: fails
+
+        total = a + b + c            # works
+        total += d + e + f
+    """
+
+    name: str
+
+    code = "E0820"
+    title = "`{name}` is nested too deeply"
+    label = "more than 250 levels deep"
+    way_out = "split it into several statements, or move parts into functions"
+
+
+class RangeElsewhere(Diagnostic):
+    """`range()` of values known only at run time, outside a `for`.
+
+    There are no range objects at run time. `in` takes a range of constants; for others, compare.
+
+        if port in range(low, high):       # fails
+        if low <= port < high:             # works
+        if port in range(1, 1024):         # works
+    """
+
+    bounds: tuple[str, ...]
 
     code = "E0811"
-    title = "range() stands only after `for ... in`"
+    title = "a range() of values known only at run time stands only after `for ... in`"
     label = "no range objects at run time"
-    way_out = "compare instead:"
-    lines = ("low <= x < high",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if len(self.bounds) in (1, 2):
+            low, high = self.bounds if len(self.bounds) == 2 else ("0", self.bounds[0])
+            yield Help("to see whether a number lies in it, compare:", (f"{low} <= n < {high}",))
+        else:
+            yield Help("compare with its ends instead")
 
 
 class StackTooLarge(Diagnostic):
     """A program's variables take more than the 512 bytes of stack that the kernel gives it.
 
     Structs, texts and bytes that a program makes live on the stack, and so do the keys and values it hands to maps.
-    What is large belongs in a map (a PerCpuArray of one element makes a good scratch buffer), or is built in place in a
-    ring-buffer record, where it takes no stack:
+    What is large belongs in a map, or is built in place in a ring-buffer record, where it takes no stack.
 
-        events.emit(Event(pid=pid(), path=user_str(address)))
+        event = Open(pid=pid(), path=user_str(ctx.filename))           # fails if Open is large
+        opens.emit(event)
+
+        opens.emit(Open(pid=pid(), path=user_str(ctx.filename)))       # works: built in the record
+
+        scratch = PerCpuArray[Open](max_entries=1)                     # at module level
+
+        event = scratch[0]                                             # works: changed in the map
+        event.path = user_str(ctx.filename)
     """
 
     name: str
     size: int
     limit: int
     parts: list[tuple[str, int]]
+    object: str  # the type of the largest object; "" where it is none
 
     code = "E0812"
     title = "`{name}` needs {size} bytes of stack, but there are {limit}"
     label = "too much at once"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Note("what takes it: " + ", ".join(f"{what} {size} bytes" for what, size in self.parts[:6]))
-        yield Help(
-            "keep the largest in a map, and change it there:",
-            ("scratch = PerCpuArray[Event](max_entries=1)", "event = scratch[0]"),
-        )
+        yield Note("what takes it: " + ", ".join([f"{what} {size} bytes" for what, size in self.parts[:6]]))
+        if self.object:
+            name = "scratch"
+            lines = (f"{name} = PerCpuArray[{self.object}](max_entries=1)", "", f"value = {name}[0]")
+            yield Help("keep the largest in a map, and change it there:", lines)
+        else:
+            yield Help("keep the largest in a map, and change it there")

@@ -51,7 +51,9 @@ class HashSubscript(Diagnostic):
         if self.number:
             yield Help("give a default for a missing key:", (f"{self.name}.get({self.key}, 0)",))
         lines = (f"entry = {self.name}.get({self.key})", "if entry is not None:", "    ...")
-        yield Help("look it up, and check for None:" if not self.number else "or look it up, and check for None:", lines)
+        yield Help(
+            "look it up, and check for None:" if not self.number else "or look it up, and check for None:", lines
+        )
 
 
 class SlotConstant(Diagnostic):

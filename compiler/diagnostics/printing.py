@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pybpf.compiler.diagnostics.advice import Advised
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["PrintkArgument", "PrintkCharacter", "PrintkFormat", "PrintkTooMany", "PrintkValue"]
 
@@ -10,55 +16,103 @@ __all__ = ["PrintkArgument", "PrintkCharacter", "PrintkFormat", "PrintkTooMany",
 class PrintkArgument(Advised):
     """`printk` takes one text that is written out: a literal or an f-string.
 
-    printk(f"{comm()} opened {n} files")
+    Values stand in an f-string, in the place where they are printed.
+
+        printk("%s opened %d files", comm(), n)      # fails
+        printk(f"{comm()} opened {n} files")         # works
     """
+
+    example: str
 
     code = "E0640"
     title = "printk() takes one string or f-string"
-    label = "not a string written out"
+    label = "values belong into an f-string"
     way_out = "write:"
-    lines = ('printk(f"n is {{n}}")',)
+    lines = ("{example}",)
 
 
 class PrintkFormat(Advised):
     """A format that the kernel's printing does not have.
 
     Numbers: {n} {n:5} {n:<5} {n:05} {n:x} {n:X} {n:08x} {n:#x} {n:+}. Texts: {s} {s:16} {s:>16}.
+
+        printk(f"{pid():b}")        # fails
+        printk(f"{pid():#x}")       # works
     """
 
     spec: str
     problem: str
+    instead: str
 
     code = "E0641"
-    title = "the format `{spec}`: {problem}"
-    label = "can't be printed so"
-    way_out = "use {{n}}, {{n:5}}, {{n:x}}, {{n:#x}} or {{n:08x}}, or format in user space"
+    title = "printk has no format `{spec}` for this"
+    label = "{problem}"
+    way_out = "{instead}"
 
 
-class PrintkValue(Advised):
-    """A value that can't be printed: a struct, an array, an address. Print its fields."""
+class PrintkValue(Diagnostic):
+    """A value that can't be printed: a struct, an array, an address.
 
+    printk prints numbers and texts, so print the fields.
+
+        printk(f"{flow}")                             # fails
+        printk(f"{flow.packets} {flow.bytes}")        # works
+    """
+
+    text: str
     kind: str
+    example: str
 
     code = "E0642"
-    title = "{kind} can't be printed"
+    title = "`{text}` is {kind}, which printk can't print"
     label = "neither a number nor a text"
-    way_out = "print its fields one by one"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.example:
+            yield Help("print the numbers and texts in it:", (self.example,))
+        else:
+            yield Help("print numbers and texts")
 
 
-class PrintkCharacter(Advised):
-    """A character that the kernel does not take in a format: anything outside ASCII, or a control character."""
+class PrintkCharacter(Diagnostic):
+    """A character that the kernel does not take in a format: anything outside ASCII, or a control character.
+
+    The kernel would print nothing at all. Texts that are values may hold any bytes.
+
+        printk(f"{pid()} → {child}")       # fails
+        printk(f"{pid()} -> {child}")      # works
+    """
 
     character: str
 
     code = "E0643"
-    title = "the kernel prints ASCII only, and this has {character}"
-    label = "not ASCII"
-    way_out = "spell it in ASCII"
+    title = "printk prints ASCII only, and this text has {what}"
+    label = "not printable ASCII"
+
+    def texts(self) -> tuple[str, str]:
+        point = f"U+{ord(self.character):04X}"
+        if self.character.isprintable():
+            return f"printk prints ASCII only, and this text has `{self.character}` ({point})", "not ASCII"
+        return (
+            f"printk takes no control characters, and this text has {ascii(self.character)} ({point})",
+            "not printable",
+        )
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("spell it in ASCII" if self.character.isprintable() else "leave it out; \\n and \\t are taken")
+        yield Note("the kernel would print nothing: bpf_trace_printk returns -EINVAL")
 
 
 class PrintkTooMany(Advised):
-    """More arguments than bpf_trace_vprintk takes."""
+    """More values in one printk than the kernel takes.
+
+    bpf_trace_vprintk takes twelve arguments. Print the rest in another line, or send a record through a RingBuffer.
+
+        printk(f"{a} {b} {c} {d} {e} {f} {g} {h} {i} {j} {k} {l} {m}")     # fails: thirteen
+
+        printk(f"{a} {b} {c} {d} {e} {f} {g}")                             # works
+        printk(f"{h} {i} {j} {k} {l} {m}")
+    """
 
     count: int
     most: int
@@ -66,4 +120,4 @@ class PrintkTooMany(Advised):
     code = "E0644"
     title = "{count} values in one printk; at most {most} are possible"
     label = "too many"
-    way_out = "split it into two"
+    way_out = "print them in two lines, or send a record through a RingBuffer"

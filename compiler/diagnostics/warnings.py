@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pybpf.compiler.diagnostics.advice import Advised
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["AlwaysDecided", "MayDivideByZero", "NoEffect", "Unreachable"]
 
 
 class MayDivideByZero(Advised):
-    """A divisor that may be zero. Python would raise ZeroDivisionError; the machine gives x // 0 == 0 and x % 0 == x.
+    """A divisor that may be zero.
 
-    if count != 0:
-        average = total // count
+    Python would raise ZeroDivisionError; the machine gives x // 0 == 0 and x % 0 == x.
+
+        average = total // count           # warns
+
+        if count != 0:
+            average = total // count       # does not
     """
 
     text: str
@@ -27,7 +37,16 @@ class MayDivideByZero(Advised):
 
 
 class Unreachable(Advised):
-    """A statement that no path leads to: it stands after a return, a break, a continue, or a loop that never ends."""
+    """A statement that no path leads to.
+
+    It stands after a return, a break, a continue, or a loop that never ends.
+
+        return XDP.PASS
+        printk("passed")       # warns
+
+        printk("passed")       # does not
+        return XDP.PASS
+    """
 
     code = "W0902"
     severity = "warning"
@@ -36,25 +55,43 @@ class Unreachable(Advised):
     way_out = "remove it, or what leaves before it"
 
 
-class AlwaysDecided(Advised):
+class AlwaysDecided(Diagnostic):
     """A comparison that the type of one side decides: no u32 is below 0, and none is above 4294967295.
 
     If the number can go below zero, it should be signed: the difference of two u64 wraps instead of becoming negative.
+
+        if end - begin < 0:           # warns: both are u64
+        if end < begin:               # does not
     """
 
     text: str
     outcome: str
     kind: str
+    least: int
+    most: int
 
     code = "W0903"
     severity = "warning"
     title = "`{text}` is always {outcome}"
-    label = "every {kind} compares so"
-    way_out = "compare with another number, or make the other side signed: i64(...)"
+    label = "a {kind} holds {least} to {most}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if " - " in self.text and ("< 0" in self.text or ">= 0" in self.text):
+            yield Help("to see whether a difference is negative, compare the two numbers themselves")
+        elif "-" in self.text.replace(" - ", ""):
+            yield Help(f"compare with the number as {self.kind} holds it, or make the other side signed")
+        else:
+            yield Help("compare with another number, or remove the comparison")
 
 
 class NoEffect(Advised):
-    """An expression as a statement that does nothing."""
+    """An expression as a statement that does nothing.
+
+    Its value is worked out, if at all, and forgotten.
+
+        count + 1       # warns
+        count += 1      # does not
+    """
 
     code = "W0904"
     severity = "warning"

@@ -13,7 +13,7 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import member_of
 from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none
-from pybpf.compiler.frontend.elsewhere import in_library
+from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
 from pybpf.compiler.frontend.inline import inline
@@ -21,15 +21,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.specs import (
-    BuiltinSpec,
-    ContextSpec,
-    FillSpec,
-    GlobalSpec,
-    HelperSpec,
-    MapSpec,
-    ProgramSpec,
-)
+from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec
 from pybpf.compiler.schema.types import (
     ArrayType,
     BoolType,
@@ -73,9 +65,15 @@ def call(checker: Checker, node: ast.Call, want: Type | None) -> Value:
         return _method(checker, node, node.func, span, want)
     callee = checker.expr(node.func)
     if not isinstance(callee, Known):
-        what = "the context" if isinstance(callee, ContextRef) else kinds.spell(callee.type)
-        checker.fail(errors.NotCallable(checker.span(node.func), what))
+        what = "the context" if isinstance(callee, ContextRef) else a_value(callee.type)
+        where = checker.span(node.func)
+        checker.fail(errors.NotCallable(where, checker.text(where), what))
     return _known(checker, callee, node, span, want)
+
+
+def a_value(kind: Type) -> str:
+    """What a diagnostic calls a value of a type: `a u32`."""
+    return f"a {kinds.spell(kind)}" if kinds.is_int(kind) else f"of type {kinds.spell(kind)}"
 
 
 def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, want: Type | None) -> Value:
@@ -100,7 +98,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             checker.fail(errors.UnknownAttribute(where, describe(receiver.value), name, closest(name, names)))
         callee = outer(checker, found, where)
         if not isinstance(callee, Known):
-            checker.fail(errors.NotCallable(where, kinds.spell(materialize(checker, callee).type)))
+            checker.fail(errors.NotCallable(where, checker.text(where), a_value(materialize(checker, callee).type)))
         return _known(checker, callee, node, span, want)
     if isinstance(receiver, ContextRef):
         return _own_method(checker, receiver, receiver.spec.owner, receiver.spec.owner.__name__, node, func.attr, span)
@@ -109,7 +107,8 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
     kind = kinds.aggregate(receiver.type)
     if isinstance(receiver.type, PtrType) and receiver.type.space == Space.RINGBUF and name == "discard":
         if node.args or node.keywords:
-            checker.fail(errors.CallArguments(span, "discard()", "takes no arguments"))
+            text = checker.text(checker.span(node.func))
+            checker.fail(errors.CallArguments(span, "discard()", "takes no arguments", f"{text}()"))
         return discard(checker, receiver, span)
     if isinstance(kind, StructType):
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
@@ -140,7 +139,8 @@ def _own_method(
 def _at(checker: Checker, struct: StructType, node: ast.Call, span: Span) -> Value:
     """`header.at(address)`: the struct at a packet address."""
     if len(node.args) != 1 or node.keywords:
-        checker.fail(errors.CallArguments(span, f"{struct.name}.at()", "takes one packet address"))
+        example = f"{struct.name}.at(pkt.cursor)"
+        checker.fail(errors.CallArguments(span, f"{struct.name}.at()", "takes one packet address", example))
     address = materialize(checker, checker.expr(node.args[0]))
     if isinstance(address.type, OptionalType):
         maybe_none(checker, address)
@@ -172,7 +172,7 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
     if builtin is not None:
         return builtin(checker, node, span, want)
     kind = type(value).__name__
-    if kind == "function":
+    if kind == "function" and not is_pythons(value):
         return inline(checker, value, _positional(checker, node), _keywords(checker, node), span)
     if kind == "method" and type(value.__func__).__name__ == "function":
         own = Known(value.__self__, callee.span)
@@ -196,7 +196,9 @@ def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> N
     owner = getattr(value, "__self__", None)
     owner = owner if isinstance(owner, type) else type(owner)
     module = getattr(value, "__module__", None) or getattr(owner, "__module__", "")
-    checker.fail(errors.UnknownCall(span, f"`{named}()`", str(module)))
+    if not callable(value):
+        checker.fail(errors.NotCallable(checker.span(node.func), named, describe(value)))
+    checker.fail(errors.UnknownCall(span, f"`{named}()`", str(module), isinstance(value, type)))
 
 
 def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Value:
@@ -206,8 +208,9 @@ def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Valu
         try:
             return Known(cls(value.value), span)
         except Exception as error:  # the user's class
-            checker.fail(errors.ConstantLookup(span, describe(cls), str(error)))
-    checker.fail(errors.UnknownCall(span, describe(cls), ""))
+            problem = f"raises {type(error).__name__}: {error}"
+            checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
+    checker.fail(errors.UnknownCall(span, describe(cls), "", True))
 
 
 # --- by what __bpf__ says
@@ -233,7 +236,7 @@ def _text(
 
 def _enum(checker: Checker, schema: EnumType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     if not isinstance(value, type) or len(node.args) != 1 or node.keywords:
-        checker.fail(errors.CallArguments(span, f"{schema.name}()", "takes one number"))
+        checker.fail(errors.CallArguments(span, f"{schema.name}()", "takes one number", f"{schema.name}(number)"))
     given = checker.expr(node.args[0])
     if isinstance(given, Known):
         return _enum_member(checker, value, node, span)
@@ -253,7 +256,7 @@ def _compiler(
 ) -> Value:
     rule = COMPILER_FUNCTIONS.get(schema.name)
     if rule is None:
-        checker.fail(errors.UnknownCall(span, f"the function {schema.name}", ""))
+        checker.fail(errors.UnknownCall(span, f"the function {schema.name}", "", False))
     return rule(checker, node, span, want)
 
 
@@ -262,7 +265,8 @@ def _program(checker: Checker, schema: ProgramSpec, value: Any, node: ast.Call, 
 
 
 def _other(checker: Checker, schema: Any, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
-    checker.fail(errors.NotCallable(checker.span(node.func), describe(value)))
+    where = checker.span(node.func)
+    checker.fail(errors.NotCallable(where, checker.text(where), describe(value)))
 
 
 _BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None], Value]] = {

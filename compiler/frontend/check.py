@@ -8,7 +8,7 @@ from pybpf.compiler.frontend import cost, kinds, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.reach import reach
-from pybpf.compiler.frontend.scope import Parameter, annotation_of
+from pybpf.compiler.frontend.scope import Parameter, annotation_of, too_deep
 from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import U64, Type
@@ -43,6 +43,9 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
 
 
 def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | None, list[Any]]:
+    deepest = too_deep(parsed.node)
+    if deepest is not None:
+        return None, [errors.NestedTooDeeply(parsed.module.span(deepest), parsed.node.name)]
     checker = Checker(session, parsed.module, parsed.node, parsed.spec.function)
     checker.is_program = True
     try:
@@ -85,28 +88,30 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
     if star is not None:
         checker.fail(errors.StarParameters(module.span(star), spec.name))
     if arguments.kwonlyargs or arguments.defaults:
-        odd: Any = arguments.kwonlyargs[0] if arguments.kwonlyargs else arguments.defaults[0]
-        checker.fail(errors.OddParameter(module.span(odd), spec.name))
+        odd, default = _odd(arguments)
+        text = checker.text(module.span(default)) if default is not None else ""
+        checker.fail(errors.OddParameter(module.span(odd), spec.name, odd.arg, text, bool(arguments.kwonlyargs)))
     plain = [*arguments.posonlyargs, *arguments.args]
     made: list[Parameter] = []
     if spec.context is not None:
-        if not plain:
-            checker.fail(errors.NoContextParameter(checker.end_span(), spec.name, spec.section))
+        assert plain, "the hook gives a context only to a function with a parameter for it"
         first = plain.pop(0)
         span = module.span(first)
-        _check_context(checker, first, spec.context)
         made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
-    if len(plain) > len(spec.arg_offsets):
-        checker.fail(
-            errors.TooManyParameters(
-                module.span(plain[len(spec.arg_offsets)]), spec.name, spec.section, len(spec.arg_offsets)
-            )
-        )
+    assert len(plain) <= len(spec.arg_offsets), "the hook counts the parameters"
     for parameter in plain:
         span = module.span(parameter)
         kind = _argument_type(checker, parameter)
         made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind), annotated=True))
     return made, list(spec.arg_offsets[: len(plain)])
+
+
+def _odd(arguments: Any) -> tuple[Any, Any]:
+    """The first parameter that the kernel can't give, and its default."""
+    if arguments.kwonlyargs:
+        return arguments.kwonlyargs[0], arguments.kw_defaults[0]
+    plain = [*arguments.posonlyargs, *arguments.args]
+    return plain[-len(arguments.defaults)], arguments.defaults[0]
 
 
 def _argument_type(checker: Checker, parameter: Any) -> Type:
@@ -118,21 +123,9 @@ def _argument_type(checker: Checker, parameter: Any) -> Type:
         return U64
     if not isinstance(found, Type) or not kinds.is_int(found):
         spelled = kinds.spell(found) if isinstance(found, Type) else checker.text(checker.span(parameter.annotation))
-        checker.fail(errors.ArgumentNotNumber(checker.span(parameter.annotation), parameter.arg, spelled))
+        reader = "user" if checker.session.program.section.startswith(("uprobe", "uretprobe")) else "kernel"
+        read = f"content: Bytes[L[16]] = {reader}_bytes({parameter.arg})"
+        if found is str or spelled.startswith("Text["):
+            read = f"content: Text[L[64]] = {reader}_str({parameter.arg})"
+        checker.fail(errors.ArgumentNotNumber(checker.span(parameter.annotation), parameter.arg, spelled, read))
     return kinds.host(found)
-
-
-def _check_context(checker: Checker, parameter: Any, context: ContextSpec) -> None:
-    """The annotation of the first parameter is the hook's context class, or one without a spec of its own."""
-    if parameter.annotation is None:
-        return
-    found = annotation_of(checker, parameter.annotation)
-    schema = checker.schema(Known(found, checker.span(parameter.annotation))) if not isinstance(found, Type) else found
-    if schema is None and isinstance(found, type):
-        return  # a class whose fields come from the hook itself
-    if schema is not context and not (isinstance(schema, ContextSpec) and schema.struct == context.struct):
-        expected = getattr(context.owner, "__name__", context.struct)
-        text = checker.text(checker.span(parameter.annotation))
-        checker.fail(
-            errors.WrongContext(checker.span(parameter.annotation), text, expected, checker.session.program.section)
-        )

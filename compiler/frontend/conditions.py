@@ -10,7 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import materialize, number, type_of
-from pybpf.compiler.frontend.known import ContextRef, Known
+from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.schema.record import replace
@@ -136,7 +136,7 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     if isinstance(kind, OptionalType):
         return _optional_truth(checker, expr, span)
     if isinstance(kind, NoneType):
-        checker.fail(errors.NothingReturned(span))
+        checker.fail(errors.NothingReturned(span, checker.text(span)))
     if isinstance(kind, PtrType) and isinstance(kind.pointee, TextType):
         first = tree.Index(U8, span, expr, tree.Const(U64, span, 0))
         return tree.Truth(BOOL, span, first), state, state
@@ -304,12 +304,17 @@ def ordered(
         return _texts(checker, op, lhs, rhs, span), checker.state, checker.state
     for a, b in ((lhs, rhs), (rhs, lhs)):
         if isinstance(a, Known) and a.value is None:
-            checker.fail(errors.CompareNone(span, op, checker.text(b.span)))
+            text = checker.text(b.span)
+            test = f"{text} is None" if op == "==" else f"{text} is not None"
+            checker.fail(errors.CompareNone(span, op, text, test))
         kind = type_of(a)
         if isinstance(kind, PtrType) and kind.space in (Space.PACKET, Space.PACKET_END) and kind.pointee is None:
             return _addresses(checker, op, lhs, rhs, span), checker.state, checker.state
         if isinstance(kind, PtrType) and kind.pointee is not None:
-            checker.fail(errors.CompareObjects(span, op, kinds.spell(kind)))
+            from pybpf.compiler.frontend.advise import fields_compared
+
+            lines = fields_compared(kind, op, checker.text(lhs.span), checker.text(rhs.span))
+            checker.fail(errors.CompareObjects(span, op, kinds.spell(kind), lines))
     x, y = number(checker, lhs), number(checker, rhs)
     kind = common_type(checker, x, y, op)
     check_sign(checker, kind, x, lhs.span, y, op)
@@ -339,7 +344,9 @@ def _warn_of_decided(checker: Checker, expr: tree.Expr, lhs: Value, rhs: Value) 
             outcome = ranges.compare(op, ranges.of_type(other.type), (value, value))
             if outcome is not None:
                 text, kind = checker.text(expr.span), kinds.spell(other.type)
-                checker.report(errors.AlwaysDecided(expr.span, text, "true" if outcome else "false", kind))
+                least, most = ranges.of_type(other.type)
+                outcome_text = "true" if outcome else "false"
+                checker.report(errors.AlwaysDecided(expr.span, text, outcome_text, kind, least, most))
 
 
 def _known(
@@ -375,7 +382,7 @@ def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tre
     if isinstance(rhs, Known):
         expected = str if isinstance(kind, TextType) else bytes
         if not isinstance(rhs.value, expected):
-            checker.fail(errors.WrongType(rhs.span, type(rhs.value).__name__, str(kind), "this comparison"))
+            checker.fail(errors.WrongType(rhs.span, describe(rhs.value), str(kind), "this comparison"))
         raw = rhs.value.encode() if isinstance(rhs.value, str) else rhs.value
         if len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size):
             checker.fail(errors.TextTooLong(rhs.span, len(raw), str(kind), kind.size))

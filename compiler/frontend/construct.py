@@ -28,7 +28,7 @@ def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) ->
     """`u32(x)`: wraps x to the width. A constant is wrapped at once."""
     name = str(schema)
     if node.keywords or len(node.args) > 1:
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes one number"))
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes one number", f"{name}(number)"))
     if not node.args:
         return tree.Const(kinds.host(schema), span, 0)
     value = number(checker, checker.expr(node.args[0]))
@@ -44,7 +44,9 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
     """`Event(pid=1, ...)`: all fields by keyword, except those for which the class has a default."""
     names = [f.name for f in schema.fields]
     if node.args:
-        checker.fail(errors.PositionalField(checker.span(node.args[0]), schema.name, _by_keyword(checker, schema, node)))
+        checker.fail(
+            errors.PositionalField(checker.span(node.args[0]), schema.name, _by_keyword(checker, schema, node))
+        )
     values: list[tuple[Any, tree.Expr]] = []
     given: set[str] = set()
     for keyword in node.keywords:
@@ -105,7 +107,8 @@ def _keyword_span(checker: Checker, keyword: Any) -> Span:
 def new_array(checker: Checker, schema: ArrayType, node: ast.Call, span: Span) -> tree.Expr:
     """`Array[u8, L[6]]()`: all zero; or `Array[u8, L[2]]([1, 2])`."""
     if node.keywords or len(node.args) > 1:
-        checker.fail(errors.CallArguments(span, f"{schema}()", "takes one list of elements, or nothing"))
+        text = kinds.written(schema)
+        checker.fail(errors.CallArguments(span, f"{text}()", "takes one list of elements, or nothing", f"{text}()"))
     if node.args:
         given = materialize(checker, checker.expr(node.args[0], schema), schema)
         if kinds.aggregate(given.type) != schema:
@@ -131,7 +134,8 @@ def array_of(checker: Checker, schema: ArrayType, items: Sequence[Value], span: 
 def new_text(checker: Checker, schema: TextType | BytesType, node: ast.Call, span: Span) -> tree.Expr:
     """`Text[L[16]]("x")`, `Bytes[L[4]](b"abcd")`; without an argument, empty."""
     if node.keywords or len(node.args) > 1:
-        checker.fail(errors.CallArguments(span, f"{schema}()", "takes one text"))
+        text = kinds.written(schema)
+        checker.fail(errors.CallArguments(span, f"{text}()", "takes one text", f'{text}("...")'))
     kind = PtrType(schema, Space.STACK)
     if not node.args:
         made: tree.Expr = tree.Zero(kind, span)

@@ -5,9 +5,10 @@ node.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import (
     BOOL,
     I64,
@@ -28,6 +29,8 @@ from pybpf.compiler.schema.types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
@@ -91,8 +94,16 @@ def number(checker: Checker, value: Value) -> tree.Expr | int:
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
     if not kinds.is_int(expr.type):
-        checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type)))
+        _not_a_number(checker, expr)
     return expr
+
+
+def _not_a_number(checker: Checker, expr: tree.Expr) -> NoReturn:
+    from pybpf.compiler.frontend.advise import numbers_in
+
+    if isinstance(expr.type, NoneType):
+        checker.fail(errors.NothingReturned(expr.span, checker.text(expr.span)))
+    checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), numbers_in(expr.type, checker.text(expr.span))))
 
 
 def materialize(checker: Checker, value: Value, want: Type | None = None) -> tree.Expr:
@@ -123,13 +134,16 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         return array_of(checker, array, [Known(item, span) for item in known], span)
     if isinstance(known, (tuple, list, dict, set, frozenset)):
         checker.fail(errors.NoContainer(span, type(known).__name__, len(known)))
-    checker.fail(errors.NotAValue(span, describe(known)))
+    from pybpf.compiler.frontend.advise import not_a_value
+
+    advice = not_a_value(known, checker.schema(value), checker.text(span))
+    checker.fail(errors.NotAValue(span, describe(known), *advice))
 
 
 def _text(checker: Checker, known: str | bytes, raw: bytes, kind: TextType | BytesType, span: Span) -> tree.Expr:
     """A literal as a text or bytes object of a given size."""
     if isinstance(known, str) != isinstance(kind, TextType):
-        checker.fail(errors.WrongType(span, "str" if isinstance(known, str) else "bytes", str(kind), "this place"))
+        checker.fail(errors.WrongType(span, "a text" if isinstance(known, str) else "bytes", str(kind), "this place"))
     if len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size):
         checker.fail(errors.TextTooLong(span, len(raw), str(kind), kind.size))
     if isinstance(kind, TextType) and b"\0" in raw.rstrip(b"\0"):
@@ -137,19 +151,23 @@ def _text(checker: Checker, known: str | bytes, raw: bytes, kind: TextType | Byt
     return tree.TextConst(PtrType(kind, Space.STACK), span, raw.ljust(kind.size, b"\0"))
 
 
-def maybe_none(checker: Checker, expr: tree.Expr) -> None:
+def maybe_none(checker: Checker, expr: tree.Expr) -> NoReturn:
     """Refuse an Optional that is used without a check."""
-    source = None
-    name = ""
-    if isinstance(expr, tree.Local) and checker.state is not None:
+    from pybpf.compiler.frontend.advise import origin
+    from pybpf.compiler.frontend.wording import early_return, statement
+
+    name, source = "", None
+    if isinstance(expr, tree.Local) and checker.state is not None and not expr.var.name.startswith("%"):
         name = expr.var.name
         fact = checker.state.get(name)
-        source = fact.source if fact is not None else None
-    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
-    what = kinds.aggregate(kind)
-    checker.fail(
-        errors.MaybeNone(expr.span, name, checker.text(expr.span), source, what is None, checker.returns_value)
-    )
+        if fact is not None:
+            source = fact.source
+            checker.state[name] = replace(fact, presence=flow.PRESENT)  # said once is enough
+    text, where = checker.text(expr.span), source or expr.span
+    line = statement(expr.span)
+    made = checker.text(where)
+    why = origin(expr, made)
+    checker.fail(errors.MaybeNone(expr.span, name, text, source, made, why, early_return(checker), line))
 
 
 def widened(checker: Checker, value: tree.Expr, to: IntType) -> tree.Expr:
@@ -182,22 +200,26 @@ def convert(checker: Checker, value: Value, to: Type, what: str, where: Span | N
     base = kinds.int_base(to)
     if base is not None and kinds.is_int(expr.type):
         if isinstance(to, BoolType):
-            checker.fail(errors.IntToBool(expr.span, what, kinds.spell(expr.type), checker.text(expr.span)))
+            meant = bool(expr.value) if isinstance(expr, tree.Const) else None
+            spelled = kinds.spell(expr.type) if meant is None else "a number"
+            checker.fail(errors.IntToBool(expr.span, what, spelled, checker.text(expr.span), meant))
         if isinstance(to, EnumType):
             made: tree.Expr = tree.Convert(to, expr.span, expr)
             range_of(checker, made)
             return made
         return widened(checker, expr, base)
-    return _mismatch(checker, expr, to, what, where)
+    _mismatch(checker, expr, to, what, where)
 
 
-def _mismatch(checker: Checker, expr: tree.Expr, to: Type, what: str, where: Span | None) -> tree.Expr:
-    if isinstance(expr.type, NoneType):
+def _mismatch(checker: Checker, expr: tree.Expr, to: Type, what: str, where: Span | None) -> NoReturn:
+    from pybpf.compiler.frontend.advise import given, in_place_of
+
+    if isinstance(expr, tree.NoneValue):
         checker.fail(errors.NoneGiven(expr.span, what, kinds.spell(to), where))
-    given, wanted = kinds.aggregate(expr.type), kinds.aggregate(to)
-    if isinstance(given, TextType) and isinstance(wanted, TextType) and given.size > wanted.size:
-        checker.fail(errors.TextCut(expr.span, str(given), str(wanted), what, given.size))
-    checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), kinds.spell(to), what, where))
+    if isinstance(expr.type, NoneType):
+        checker.fail(errors.NothingReturned(expr.span, checker.text(expr.span)))
+    advice = in_place_of(checker, expr, to, what)
+    checker.fail(errors.WrongType(expr.span, given(expr), kinds.spell(to), what, where, *advice))
 
 
 def _to_optional(checker: Checker, value: Value, to: OptionalType, what: str, where: Span | None) -> tree.Expr:
@@ -239,7 +261,10 @@ def into(checker: Checker, value: Value, to: PtrType, what: str, where: Span | N
         and kinds.same(expr.type.pointee, to.pointee or NONE)
     ):
         checker.fail(errors.OtherSpace(expr.span, what, str(to.pointee), expr.type.space, to.space, where))
-    return _mismatch(checker, expr, to, what, where)
+    text, wanted = kinds.aggregate(expr.type), to.pointee
+    if isinstance(text, TextType) and isinstance(wanted, TextType) and text.size > wanted.size:
+        checker.fail(errors.TextCut(expr.span, str(text), str(wanted), what, text.size))
+    _mismatch(checker, expr, to, what, where)
 
 
 def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | None = None) -> tree.Expr:
@@ -256,7 +281,7 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
         checker.fail(errors.TextCut(expr.span, str(given), str(to), what, given.size))
     if isinstance(given, ArrayType) and isinstance(to, ArrayType):
         checker.fail(errors.WrongType(expr.span, str(given), str(to), what, where))
-    return _mismatch(checker, expr, to, what, where)
+    _mismatch(checker, expr, to, what, where)
 
 
 def _text_fits(expr: tree.Expr, given: Type, to: Type) -> bool:

@@ -1,7 +1,9 @@
 """How many instructions the verifier would walk through, as a rough upper estimate, and whether its limits hold.
 
-It follows each iteration of a loop, and gives up after a million instructions, or with more than 8192 branches
-waiting to be looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/bpf/verifier.c).
+It follows each iteration of a loop, and gives up after a million instructions, or with more than 8192 branches waiting
+to be looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/bpf/verifier.c). It goes down one
+side of each branch before it comes back for the other, so all branches of all iterations wait at once; those whose
+outcome it knows do not: it knows the counter of a loop with constant bounds in each iteration.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from pybpf.compiler.frontend.reach import children
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.session import Session
+
+    Cost: TypeAlias = "tuple[int, int]"  # instructions, branches
 
 __all__ = ["check"]
 
@@ -23,54 +27,114 @@ _INSTRUCTIONS = 1_000_000
 _BRANCHES = 8192
 
 # Instructions and branches of a node on its own; others count 1 and 0.
-_WEIGHT: dict[type, tuple[int, int]] = {
+_WEIGHT: dict[type, Cost] = {
     tree.Const: (0, 0), tree.Local: (0, 0), tree.Convert: (1, 0), tree.Unwrap: (0, 0), tree.Wrap: (0, 0),
     tree.Cast: (0, 0), tree.Assign: (0, 0), tree.ExprStmt: (0, 0), tree.Let: (0, 0), tree.Context: (0, 0),
     tree.If: (1, 1), tree.IfExp: (1, 1), tree.And: (1, 1), tree.Or: (1, 1), tree.IsNone: (0, 0),
-    tree.MapGet: (5, 1), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0), tree.MapDelete: (5, 0),
+    tree.MapGet: (5, 0), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0), tree.MapDelete: (5, 0),
     tree.MapPop: (10, 1), tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2), tree.RingEmit: (10, 1),
     tree.WithReserve: (8, 1), tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0),
-    tree.TextCompare: (16, 4),
-    tree.Index: (3, 1),
+    tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
+_FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
+# What the verifier computes as it goes, where it knows the operands.
+_COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree.And, tree.Or)
 
 
 def check(session: Session, function: tree.Function) -> list[Diagnostic]:
-    """What to say about loops that are too much for the verifier."""
-    found: list[Diagnostic] = []
-    known: dict[tree.Function, tuple[int, int]] = {}
+    """What to say about loops that are too much for the verifier: the first that is alone, or the longest of several."""
+    weigh = _Weigher(session)
+    insns, branches = weigh.node(function)
+    if not weigh.found and weigh.loops and (insns > _INSTRUCTIONS or branches > _BRANCHES):
+        by_branches = insns <= _INSTRUCTIONS
+        longest = max(weigh.loops, key=lambda loop: loop[2] if by_branches else loop[1])
+        node, loop_insns, loop_branches, count, each, forks = longest
+        rest = _BRANCHES - branches + loop_branches if by_branches else _INSTRUCTIONS - insns + loop_insns
+        most = max(rest, 0) // (forks if by_branches else each)
+        weigh.found.append(errors.LoopTooLong(node.span, count, each, forks, by_branches, most, len(weigh.loops) > 1))
+    return weigh.found
 
-    def weigh_all(nodes: Any) -> tuple[int, int]:
+
+class _Weigher:
+    """Adds up a program. `fixed` are the variables whose value the verifier knows at the node in hand."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.functions: dict[tree.Function, Cost] = {}
+        self.fixed: frozenset[tree.Var] = frozenset()
+        self.found: list[Diagnostic] = []
+        # outermost loops: node, instructions and branches in all, iterations, instructions and branches of each
+        self.loops: list[tuple[Any, int, int, int, int, int]] = []
+        self.depth = 0
+
+    def all(self, nodes: Any) -> Cost:
         insns = branches = 0
         for node in nodes:
-            more, forks = weigh(node)
+            more, forks = self.node(node)
             insns += more
             branches += forks
         return insns, branches
 
-    def weigh(node: Any) -> tuple[int, int]:
+    def node(self, node: Any) -> Cost:
         if isinstance(node, tree.Function):
-            if node not in known:
-                known[node] = weigh_all(node.body)
-            return known[node]
+            return self.function(node)
         if not isinstance(node, tree.Node):
             return 0, 0
-        insns, branches = weigh_all(children(node))
         if isinstance(node, (tree.ForRange, tree.While)):
-            count = session.iterations.get(node, 1)
-            forks = branches + (0 if isinstance(node, tree.ForRange) and _constant(node) else 1)
-            each, total = insns + 3, count * (insns + 3)
-            if (total > _INSTRUCTIONS or count * forks > _BRANCHES) and not found:
-                by_branches = total <= _INSTRUCTIONS
-                most = _BRANCHES // forks if by_branches else _INSTRUCTIONS // each
-                found.append(errors.LoopTooLong(node.span, count, each, forks, by_branches, most))
-            return total, count * forks
+            return self.loop(node)
+        insns, branches = self.all(children(node))
         own = _WEIGHT.get(type(node), (1, 0))
+        if isinstance(node, _FORKS) and self.decided(node.lhs if isinstance(node, (tree.And, tree.Or)) else node.test):
+            return insns + own[0], branches
         return insns + own[0], branches + own[1]
 
-    weigh(function)
-    return found
+    def function(self, node: tree.Function) -> Cost:
+        if node not in self.functions:
+            before, self.fixed = self.fixed, frozenset()
+            self.functions[node] = self.all(node.body)
+            self.fixed = before
+        return self.functions[node]
+
+    def loop(self, node: tree.ForRange | tree.While) -> Cost:
+        count = self.session.iterations.get(node, 1)
+        before = self.fixed
+        self.depth += 1
+        if isinstance(node, tree.ForRange):
+            once = self.all((node.start, node.stop))
+            known = self.decided(node.start) and self.decided(node.stop)
+            if known and not _assigns(node.body, node.var):
+                self.fixed = before | {node.var}
+            insns, branches = self.all(node.body)
+        else:
+            once, known = (0, 0), False
+            insns, branches = self.all((node.test, *node.body))
+        self.fixed = before
+        self.depth -= 1
+        each, forks = insns + 3, branches + (not known)
+        total, waiting = count * each, count * forks
+        if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:
+            by_branches = total <= _INSTRUCTIONS
+            most = _BRANCHES // forks if by_branches else _INSTRUCTIONS // each
+            self.found.append(errors.LoopTooLong(node.span, count, each, forks, by_branches, most, False))
+        if not self.depth:
+            self.loops.append((node, total, waiting, count, each, forks))
+        after = self.all(node.orelse)
+        return total + once[0] + after[0], waiting + once[1] + after[1]
+
+    def decided(self, node: Any) -> bool:
+        """Whether the verifier knows the value of an expression."""
+        if isinstance(node, tree.Const):
+            return True
+        if isinstance(node, tree.Local):
+            return node.var in self.fixed
+        return isinstance(node, _COMPUTED) and all(
+            self.decided(child) for child in children(node) if isinstance(child, tree.Node)
+        )
 
 
-def _constant(node: tree.ForRange) -> bool:
-    return isinstance(node.start, tree.Const) and isinstance(node.stop, tree.Const)
+def _assigns(nodes: Any, var: tree.Var) -> bool:
+    return any(
+        isinstance(node, tree.Node)
+        and (isinstance(node, tree.Assign) and node.var is var or _assigns(children(node), var))
+        for node in nodes
+    )

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import Help
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["Elsewhere", "in_library", "relocate"]
+__all__ = ["Elsewhere", "in_library", "is_pythons", "relocate"]
 
 
 def in_library(function: Any) -> bool:
     """Whether a function is ours rather than the user's."""
     return str(function.__module__).partition(".")[0] == "pybpf"
+
+
+def is_pythons(function: Any) -> bool:
+    """Whether a function belongs to Python's own library, which is not written in the language."""
+    import os
+
+    filename = function.__code__.co_filename
+    home = os.path.dirname(os.__file__) + os.sep
+    return filename.startswith("<frozen ") or filename.startswith(home) and "site-packages" not in filename
 
 
 class Elsewhere(Diagnostic):

@@ -22,6 +22,7 @@ from pybpf.compiler.schema.types import (
     BytesType,
     IntType,
     OptionalType,
+    StructType,
     TextType,
     Type,
     is_aggregate,
@@ -46,7 +47,9 @@ __all__ = ["BUILTINS", "COMPILER_FUNCTIONS"]
 def _arguments(checker: Checker, node: ast.Call, span: Span, name: str, count: int) -> list[Value]:
     if node.keywords or len(node.args) != count:
         plural = "" if count == 1 else "s"
-        checker.fail(errors.CallArguments(span, f"{name}()", f"takes {count} argument{plural} by position"))
+        checker.fail(
+            errors.CallArguments(span, f"{name}()", f"takes {count} argument{plural} by position", f"{name}(x)")
+        )
     return [checker.expr(argument) for argument in node.args]
 
 
@@ -54,13 +57,13 @@ def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) 
     """`min(a, b, ...)`, `max(...)`: comparisons of each argument evaluated once."""
     name = "min" if op == "<" else "max"
     if node.keywords or not node.args:
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position"))
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position", f"{name}(a, b)"))
     values = [checker.expr(argument) for argument in node.args]
     if len(values) == 1:
         known = values[0]
         if isinstance(known, Known) and isinstance(known.value, (tuple, list, range)) and known.value:
             return Known(min(known.value) if op == "<" else max(known.value), span)
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position"))
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position", f"{name}(a, b)"))
     if all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
         plain = [v.value for v in values if isinstance(v, Known)]
         return Known(min(plain) if op == "<" else max(plain), span)
@@ -139,11 +142,11 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     value = _arguments(checker, node, span, "len", 1)[0]
     if isinstance(value, Known):
         if isinstance(checker.schema(value), MapSpec):
-            checker.fail(errors.NoLen(span, describe(value.value)))
+            checker.fail(errors.NoLen(span, describe(value.value), "map", checker.text(value.span)))
         try:
             return Known(len(value.value), span)
         except TypeError:
-            checker.fail(errors.NoLen(span, describe(value.value)))
+            checker.fail(errors.NoLen(span, describe(value.value), "", ""))
     kind = kinds.aggregate(type_of(value))
     if isinstance(kind, ArrayType):
         return Known(kind.length, span)
@@ -151,7 +154,8 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
         return Known(kind.size, span)
     if isinstance(kind, TextType):
         checker.fail(errors.NoTextMethod(span, "len()"))
-    checker.fail(errors.NoLen(span, kinds.spell(type_of(value))))
+    sort = "struct" if isinstance(kind, StructType) else ""
+    checker.fail(errors.NoLen(span, kinds.spell(type_of(value)), sort, checker.text(value.span)))
 
 
 def _int(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -160,7 +164,7 @@ def _int(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
         try:
             return Known(int(value.value), span)
         except ValueError as error:
-            checker.fail(errors.ConstantLookup(span, "int()", str(error)))
+            checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", f"raises ValueError: {error}"))
     made = number(checker, value)
     return Known(made, span) if isinstance(made, int) else made
 
@@ -177,7 +181,7 @@ def _ord(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     value = _arguments(checker, node, span, "ord", 1)[0]
     if isinstance(value, Known) and isinstance(value.value, (str, bytes)) and len(value.value) == 1:
         return Known(ord(value.value), span)
-    checker.fail(errors.CallArguments(span, "ord()", "takes one literal character"))
+    checker.fail(errors.CallArguments(span, "ord()", "takes one literal character", 'ord("a")'))
 
 
 def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -191,7 +195,7 @@ def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
         plain = [v.value for v in values if isinstance(v, Known)]
         if len(plain) < 3 or plain[2] != 0:
             return Known(range(*plain), span)
-    checker.fail(errors.RangeElsewhere(span))
+    checker.fail(errors.RangeElsewhere(span, tuple([checker.text(v.span) for v in values])))
 
 
 def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -210,14 +214,15 @@ def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
         return Known(size_of(pointee), span)
     if isinstance(kind, IntType) or kinds.is_int(kind):
         return Known(size_of(kind), span)
-    checker.fail(errors.NoSize(span, "an Optional" if isinstance(kind, OptionalType) else kinds.spell(kind)))
+    what = f"{kinds.spell(kind.inner)}, which may be None," if isinstance(kind, OptionalType) else kinds.spell(kind)
+    checker.fail(errors.NoSize(span, what))
 
 
 def _array(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`Array()` and `Array([1, 2])`, where the place says which array it is."""
     kind = kinds.wanted_array(want)
     if kind is None:
-        checker.fail(errors.CallArguments(span, "Array()", "needs its type here, as in Array[u32, L[4]]()"))
+        checker.fail(errors.CallArguments(span, "Array()", "needs its type here", "Array[u32, L[4]]()"))
     return new_array(checker, kind, node, span)
 
 

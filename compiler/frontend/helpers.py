@@ -37,18 +37,25 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ArgSpec
 
-__all__ = ["fill", "helper"]
+__all__ = ["check_licence", "fill", "helper"]
 
 _GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")  # linux/license.h
+
+
+def check_licence(checker: Checker, name: str, span: Span) -> None:
+    """Refuse a helper that only GPL-compatible programs may call."""
+    if checker.session.target.license not in _GPL:
+        checker.fail(errors.HelperNeedsGpl(span, name, checker.session.target.license))
 
 
 def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
     """Whether this program may call the helper: its type, its licence, the kernels it is for, whether it may sleep."""
     program = checker.session.program
     if spec.programs and program.prog_type not in spec.programs:
-        checker.fail(errors.HelperNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
-    if spec.gpl and checker.session.target.license not in _GPL:
-        checker.fail(errors.HelperNeedsGpl(span, spec.name, checker.session.target.license))
+        allowed = tuple(sorted(spec.programs))
+        checker.fail(errors.HelperNotAllowed(span, spec.name, spec.id, program.prog_type, allowed))
+    if spec.gpl:
+        check_licence(checker, spec.name, span)
     checker.check_release(f"`{spec.name}`", spec.since, span)
     if spec.sleepable and not program.sleepable:
         checker.fail(errors.HelperSleeps(span, spec.name, program.name))
@@ -59,7 +66,9 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     check_allowed(checker, spec, span)
     names = [a.name for a in spec.args]
     if node.keywords or len(node.args) != len(names):
-        checker.fail(errors.HelperArguments(span, spec.name, tuple(names), len(node.args), spec.signature))
+        written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
+        count = len(node.args)
+        checker.fail(errors.HelperArguments(span, spec.name, written, tuple(names), count, by_keyword, spec.signature))
     arguments: list[Any] = []
     for i, (argument, given) in enumerate(zip(spec.args, node.args)):
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
@@ -133,11 +142,11 @@ def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: 
     size = number(checker, value)
     pointee = kinds.aggregate(memory.type) if isinstance(memory, tree.Expr) else None
     most = size_of(pointee) if pointee is not None else 0
+    least = 0 if argument.zero else 1
     lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
-    if lo < (0 if argument.zero else 1) or hi > most:
-        checker.fail(
-            errors.SizeOutOfRange(value.span, checker.text(value.span), what, 0 if argument.zero else 1, most, lo, hi)
-        )
+    if lo < least or hi > most:
+        text, of = checker.text(value.span), checker.text(memory.span) if pointee is not None else "None"
+        checker.fail(errors.SizeOutOfRange(value.span, text, what, of, least, most, lo, hi))
     return to_type(checker, size, U64, value.span)
 
 
@@ -146,9 +155,8 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
     check_allowed(checker, spec.helper, span)
     if node.keywords or len(node.args) != len(spec.params):
         shown = ", ".join(spec.params)
-        checker.fail(
-            errors.CallArguments(span, f"{spec.name}()", f"takes ({shown})" if shown else "takes no arguments")
-        )
+        takes = f"takes ({shown})" if shown else "takes no arguments"
+        checker.fail(errors.CallArguments(span, f"{spec.name}()", takes, f"{spec.name}({shown})"))
     arguments = []
     for name, given in zip(spec.params, node.args):
         arguments.append(convert(checker, checker.expr(given), U64, f"`{name}` of {spec.name}()"))

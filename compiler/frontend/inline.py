@@ -9,10 +9,10 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
-from pybpf.compiler.frontend.elsewhere import relocate
+from pybpf.compiler.frontend.elsewhere import in_library, relocate
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.frontend.scope import Parameter, annotation_of, find_locals
+from pybpf.compiler.frontend.scope import Parameter, annotation_of, closest, find_locals, too_deep
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import NoneType, Type
@@ -43,11 +43,14 @@ def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[st
     module, node = found
     if isinstance(node, ast.AsyncFunctionDef):
         checker.fail(errors.NoAsync(span, f"{function.__name__}() is a coroutine"))
+    deepest = too_deep(node)
+    if deepest is not None:
+        checker.fail(errors.NestedTooDeeply(module.span(deepest), node.name))
     for active, _ in session.active:
         if active.__code__ is function.__code__:
             names = [f.__name__ for f, _ in session.active] + [function.__name__]
             checker.fail(errors.Recursion(span, function.__name__, tuple(names)))
-    values = _bind(checker, function, node, args, keywords, span)
+    values = _bind(checker, function, module, node, args, keywords, span)
     inner = checker.enter(module, node, function)
     try:
         parameters = [_parameter(checker, inner, module, p, v, node) for p, v in values]
@@ -83,23 +86,37 @@ def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[st
 
 
 def _bind(
-    checker: Checker, function: Any, node: Any, args: list[Value], keywords: dict[str, Value], span: Span
+    checker: Checker,
+    function: Any,
+    module: Module,
+    node: Any,
+    args: list[Value],
+    keywords: dict[str, Value],
+    span: Span,
 ) -> list[tuple[Any, Value]]:
     """Parameters and the values given for them, by Python's rules."""
     spec = node.args
     name = function.__name__
     if spec.vararg is not None or spec.kwarg is not None:
-        checker.fail(errors.StarParameters(span, name))
+        star = spec.vararg or spec.kwarg
+        text = f"{'*' if spec.vararg is not None else '**'}{star.arg}"
+        where = None if in_library(function) else module.span(star)
+        checker.fail(errors.StarParameters(span, name, text, where))
     plain = [*spec.posonlyargs, *spec.args]
     if len(args) > len(plain):
-        checker.fail(errors.ArgumentCount(span, name, len(plain), len(args)))
+        own = 1 if plain and plain[0].arg == "self" else 0  # given by the object before the dot
+        shown = tuple([p.arg for p in plain[own:]])
+        extra = args[len(plain)].span
+        checker.fail(errors.ArgumentCount(extra, name, len(plain) - own, len(args) - own, shown))
     bound: dict[str, Value] = {p.arg: v for p, v in zip(plain, args)}
     names = [p.arg for p in [*spec.args, *spec.kwonlyargs]]
     for keyword, value in keywords.items():
         if keyword not in names:
-            checker.fail(errors.UnknownArgument(value.span, name, keyword, tuple(names)))
+            known = [n for n in names if n != "self"]
+            near = closest(keyword, known)
+            checker.fail(errors.UnknownArgument(_keyword(value.span, keyword), name, keyword, tuple(known), near))
         if keyword in bound:
-            checker.fail(errors.ArgumentTwice(value.span, name, keyword))
+            checker.fail(errors.ArgumentTwice(_keyword(value.span, keyword), name, keyword, bound[keyword].span))
         bound[keyword] = value
     defaults = dict(
         zip([p.arg for p in plain][len(plain) - len(function.__defaults__ or ()) :], function.__defaults__ or ())
@@ -107,7 +124,8 @@ def _bind(
     defaults.update(function.__kwdefaults__ or {})
     missing = [p.arg for p in [*plain, *spec.kwonlyargs] if p.arg not in bound and p.arg not in defaults]
     if missing:
-        checker.fail(errors.MissingArguments(span, name, tuple(missing)))
+        shown = tuple([p.arg for p in plain if p.arg != "self"] + [f"{p.arg}=..." for p in spec.kwonlyargs])
+        checker.fail(errors.MissingArguments(span, name, tuple(missing), shown))
     made = []
     for parameter in [*plain, *spec.kwonlyargs]:
         if parameter.arg in bound:
@@ -115,6 +133,16 @@ def _bind(
         else:
             made.append((parameter, Known(defaults[parameter.arg], span)))
     return made
+
+
+def _keyword(value: Span, keyword: str) -> Span:
+    """The region of `keyword` before the value that was given by it; the value's where it stands elsewhere."""
+    from pybpf.compiler.schema.span import Span
+
+    before = value.source.line(value.line)[: value.col].rstrip().removesuffix("=").rstrip()
+    if not before.endswith(keyword):
+        return value
+    return Span(value.source, value.line, len(before) - len(keyword), value.line, len(before))
 
 
 def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any, value: Value, node: Any) -> Parameter:
@@ -146,7 +174,7 @@ def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any,
             return Parameter(name, span, known=value)
         value = materialize(checker, value, wanted if isinstance(wanted, Type) else None)
     if isinstance(value.type, NoneType):
-        checker.fail(errors.NothingReturned(value.span))
+        checker.fail(errors.NothingReturned(value.span, checker.text(value.span)))
     annotated = isinstance(wanted, Type) and not kinds.is_reference(wanted)
     return Parameter(name, span, type=value.type, range=range_of(checker, value), annotated=annotated)
 

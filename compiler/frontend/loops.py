@@ -10,20 +10,20 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, bounds, flow, kinds, ranges, tree
 from pybpf.compiler.frontend.conditions import condition
-from pybpf.compiler.frontend.convert import number, type_of
-from pybpf.compiler.frontend.known import Known, Refused, describe
+from pybpf.compiler.frontend.convert import maybe_none, number, type_of
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, OptionalType, PtrType
+from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
@@ -72,7 +72,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
     head = dict(checker.state)
     for name in assigned:
         fact = head.get(name)
-        if fact is not None:
+        if fact is not None and fact.range != ranges.EMPTY:
             head[name] = replace(fact, range=(fact.range[0], max(fact.range[1], _type_range(checker, name)[1])))
     for _ in range(_ATTEMPTS):
         mark, left_out = len(checker.diagnostics), checker.left_out
@@ -96,7 +96,7 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
             if fact.poisoned and not head[name].poisoned:
                 # The error was reported in this attempt only: what led to it must be there in the next one too.
                 fact = weaker[name] = head[name]
-            if fact.range != head[name].range:
+            if fact.range != head[name].range and head[name].range != ranges.EMPTY:
                 weaker[name] = replace(fact, range=_type_range(checker, name))
         head = {name: weaker[name] for name in head}
     raise AssertionError("the facts at a loop's head do not settle")
@@ -148,7 +148,10 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
         checker.state = entry
         count = bounds.iterations(checker, node) if loop.back is not None else 1
         if count is None:
-            checker.report(errors.UnboundedWhile(checker.span(node.test), not isinstance(test, tree.Const)))
+            from pybpf.compiler.frontend.wording import negated
+
+            left = "" if isinstance(test, tree.Const) else negated(checker, node.test)
+            checker.report(errors.UnboundedWhile(checker.span(node.test), left))
         else:
             checker.session.iterations[made] = count
     made.orelse = _after(checker, node, false, loop)
@@ -161,12 +164,13 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
 def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
     """`for` over range(), over a constant tuple, or over an array."""
     if not isinstance(node.target, ast.Name):
-        checker.fail(errors.LoopTarget(checker.span(node.target)))
+        _refuse_target(checker, node)
     call = node.iter
     if isinstance(call, ast.Call) and _is_builtin(checker, call.func, range):
         if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
             checker.fail(errors.RangeArguments(checker.span(call)))
         return _for_range(checker, node, [checker.expr(a) for a in call.args], checker.span(call))
+    _refuse_walk(checker, node.iter)
     value = checker.expr(node.iter)
     if isinstance(value, Known):
         known = value.value
@@ -176,8 +180,9 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
         if isinstance(known, (tuple, list)) and known and all(isinstance(item, int) for item in known):
             return _for_items(checker, node, len(known), _pick(checker, tuple(known), value.span))
         if isinstance(checker.schema(value), MapSpec):
-            checker.fail(errors.MapIteration(value.span, describe(known)))
-        checker.fail(errors.NotIterable(value.span, describe(known)))
+            checker.fail(errors.MapIteration(value.span, checker.schema(value).name))
+        what = "an empty tuple" if isinstance(known, (tuple, list)) and not known else describe(known)
+        checker.fail(errors.NotIterable(value.span, checker.text(value.span), what, False, False))
     kind = kinds.aggregate(type_of(value)) if isinstance(value, tree.Expr) else None
     if isinstance(kind, ArrayType) and isinstance(value, tree.Expr):
         array, first = value, []
@@ -191,7 +196,36 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
             return tree.Index(access.reference(kind.element, array.type.space), array.span, array, at)
 
         return [*first, *_for_items(checker, node, kind.length, element)]
-    checker.fail(errors.NotIterable(value.span, kinds.spell(type_of(value))))
+    if isinstance(value, ContextRef):
+        checker.fail(errors.NotIterable(value.span, checker.text(value.span), "the context", False, False))
+    if isinstance(value.type, OptionalType):
+        maybe_none(checker, value)
+    what, text, number = kinds.spell(value.type), checker.text(value.span), kinds.is_int(value.type)
+    what = f"a number ({what})" if number else what
+    checker.fail(errors.NotIterable(value.span, text, what, isinstance(kind, BytesType), number))
+
+
+def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:
+    """A target that is no name. What is wrong with the thing looped over comes first."""
+    call = node.iter
+    if not (isinstance(call, ast.Call) and _is_builtin(checker, call.func, range)):
+        _refuse_walk(checker, call)
+        checker.expr(call)
+    target = checker.span(node.target)
+    several = isinstance(node.target, (ast.Tuple, ast.List))
+    checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(checker.span(call)), several))
+
+
+def _refuse_walk(checker: Checker, node: Any) -> None:
+    """Refuse `m.items()`, `m.keys()` and `m.values()` of a map."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WALKS:
+        base = checker.expr(node.func.value)
+        schema = checker.schema(base)
+        if isinstance(schema, MapSpec):
+            checker.fail(errors.MapIteration(checker.span(node), schema.name))
+
+
+_WALKS = ("items", "keys", "values")
 
 
 def _is_builtin(checker: Checker, node: Any, what: Any) -> bool:
@@ -208,8 +242,8 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
     step_value = parts[2] if len(parts) == 3 else Known(1, span)
     step = step_value.value if isinstance(step_value, Known) else None
     if not isinstance(step, int) or isinstance(step, bool) or step == 0 or abs(step) >= 1 << 31:
-        checker.fail(errors.RangeStep(step_value.span, "zero" if step == 0 else "not a constant"))
-    start, stop = (_bound(checker, part) for part in parts[:2])
+        checker.fail(errors.RangeStep(step_value.span, checker.text(step_value.span), step == 0))
+    start, stop = (_bound(checker, part, span) for part in parts[:2])
     (low, high), (least, most) = range_of(checker, start), range_of(checker, stop)
     # the interval of i, the most iterations, and whether there is at least one
     if step > 0:
@@ -218,7 +252,8 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
         inside, count, some = (least + 1, high), (high - least - step - 1) // -step, low > most
     if count > bounds.MOST:
         part = stop if step > 0 else start
-        checker.fail(errors.UnboundedFor(part.span, checker.text(part.span), checker.text(span), bounds.MOST))
+        known = count if least == most and low == high else 0
+        checker.fail(errors.UnboundedFor(part.span, checker.text(part.span), checker.text(span), bounds.MOST, known))
     if inside[0] > inside[1]:
         inside = (inside[0], inside[0])
     made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
@@ -228,12 +263,12 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
     return made
 
 
-def _bound(checker: Checker, part: Value) -> tree.Expr:
+def _bound(checker: Checker, part: Value, whole: Span) -> tree.Expr:
     """A bound of range() as i64; one that is a u64 beyond that is refused as unbounded."""
     value = number(checker, part)
     if not isinstance(value, int) and range_of(checker, value)[1] > I64.max:
         text = checker.text(part.span)
-        checker.fail(errors.UnboundedFor(part.span, text, text, bounds.MOST))
+        checker.fail(errors.UnboundedFor(part.span, text, checker.text(whole), bounds.MOST, 0))
     return to_type(checker, value, I64, part.span)
 
 
@@ -249,7 +284,7 @@ def _for_items(
 def _pick(checker: Checker, items: tuple[int, ...], span: Span) -> Callable[[tree.Expr], tree.Expr]:
     """Item number `at` of a constant tuple, as a chain of choices."""
     if len(items) > 64:
-        checker.fail(errors.TooManyItems(span, len(items), 64))
+        checker.fail(errors.TooManyItems(span, checker.text(span), len(items), 64))
     kind = I64 if min(items) < 0 or max(items) <= I64.max else U64
     for item in items:
         if not kind.min <= item <= kind.max:
@@ -278,7 +313,8 @@ def _counted(
     name = node.target.id  # type: ignore[attr-defined]
     slot = checker.slots.get(name)
     if slot is None:
-        checker.fail(errors.LoopTarget(target))
+        iterated = checker.text(checker.span(node.iter))
+        checker.fail(errors.LoopTarget(target, checker.text(target), iterated, False))
     entry = checker.state
     assert entry is not None
     direct = element is None and slot.declared is None and (slot.preset is None or kinds.same(slot.preset, I64))

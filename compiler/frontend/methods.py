@@ -67,14 +67,14 @@ def _with_default(call: Call, found: tree.Expr, default: Value) -> tree.Expr:
     local = tree.Local(found.type, span, var)
     present: tree.Expr = tree.Unwrap(inner, span, local)
     if isinstance(inner, PtrType):
-        given = stored(checker, default, call.map.value, f"the default of {call.map.name}.get()")
+        given = stored(checker, default, call.map.value, f"the default of `{call.map.name}.get()`")
         kind = kinds.join(inner, given.type)
         if kind is None:
             checker.fail(errors.OtherSpace(given.span, "the default", str(inner.pointee), _space(given), inner.space))
         kind = kinds.settle(kind)
         present, other = convert(checker, present, kind, "the entry"), convert(checker, given, kind, "the default")
     else:
-        kind, other = inner, convert(checker, default, inner, f"the default of {call.map.name}.get()")
+        kind, other = inner, convert(checker, default, inner, f"the default of `{call.map.name}.get()`")
     choice = tree.IfExp(kind, span, tree.IsNone(BOOL, span, local), other, present)
     made = tree.Let(kind, span, var, found, choice)
     range_of(checker, made)
@@ -183,8 +183,19 @@ def map_method(
     clash = any(k not in names or k in arguments for k in keywords)
     arguments.update(keywords)  # type: ignore[arg-type]
     if clash or len(node.args) > len(names) or any(p not in arguments for p in required):
-        shown = ", ".join(names)
-        checker.fail(
-            errors.CallArguments(span, f"{spec.name}.{name}()", f"takes ({shown})" if shown else "takes no arguments")
-        )
+        shown = ", ".join([f"[{p[:-1]}]" if p.endswith("=") else p for p in method.parameters])
+        example = f"{spec.name}.{name}({_example(spec, names)})"
+        takes = f"takes ({shown})" if shown else "takes no arguments"
+        checker.fail(errors.CallArguments(span, f"`{spec.name}.{name}()`", takes, example))
     return method.build(Call(checker, spec, arguments, span))
+
+
+def _example(spec: MapSpec, parameters: list[str]) -> str:
+    """Arguments as they may look: objects of the map's types by their constructors."""
+    shown = []
+    for parameter in parameters:
+        kind = spec.key if parameter == "key" else spec.value
+        shown.append(
+            f"{kind}(...)" if kind is not None and is_aggregate(kind) and parameter != "default" else parameter
+        )
+    return ", ".join(shown)

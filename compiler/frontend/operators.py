@@ -61,7 +61,7 @@ def binary(checker: Checker, node: ast.BinOp, want: Type | None) -> Value:
 def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> Value:
     """lhs op rhs, for any two values."""
     if isinstance(lhs, Known) and isinstance(rhs, Known):
-        folded = _fold(checker, op, lhs.value, rhs.value, span)
+        folded = _fold(checker, op, lhs, rhs, span)
         if folded is not None:
             return folded
     for side in (lhs, rhs):
@@ -89,22 +89,24 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
     return made
 
 
-def _fold(checker: Checker, op: str, a: Any, b: Any, span: Span) -> Known | None:
+def _fold(checker: Checker, op: str, lhs: Known, rhs: Known, span: Span) -> Known | None:
     """Two constants, computed as Python does."""
+    a, b = lhs.value, rhs.value
     ints = isinstance(a, int) and isinstance(b, int)
     texts = op == "+" and type(a) is type(b) and isinstance(a, (str, bytes, tuple))
     if (not ints and not texts) or op in ("/", "@"):
         return None
     if ints and op in ("<<", "**") and not 0 <= b <= 256:
         if op == "<<":
-            checker.fail(errors.ShiftCount(span, int(b)))
+            checker.fail(errors.ShiftCount(rhs.span, int(b)))
         if b < 0:
             checker.fail(errors.NoFloat(span, None, checker.text(span)))
-        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", "the exponent is larger than 256"))
+        problem = "can't be computed: the exponent is larger than 256"
+        checker.fail(errors.ConstantLookup(rhs.span, f"`{checker.text(span)}`", problem))
     if ints and op == ">>" and b < 0:
-        checker.fail(errors.ShiftCount(span, int(b)))
+        checker.fail(errors.ShiftCount(rhs.span, int(b)))
     if ints and op in ("//", "%") and b == 0:
-        checker.fail(errors.DivisionByZero(span, op))
+        checker.fail(errors.DivisionByZero(rhs.span, op))
     return Known(_FOLD[op](a, b), span)
 
 
@@ -125,12 +127,14 @@ def _is_address(kind: Type) -> bool:
 def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) -> tree.Expr:
     """A packet address and a number of bytes."""
     if op != "+":
-        checker.fail(errors.AddressArithmetic(span, op))
+        checker.fail(errors.AddressArithmetic(span, op, checker.text(address.span)))
     offset = number(checker, by)
     expr = constant(checker, offset, I64, by.span) if isinstance(offset, int) else offset
     lo, hi = range_of(checker, expr)
     if lo < 0 or hi > 0xFFFF:  # MAX_PACKET_OFF of kernel/bpf/verifier.c
-        checker.fail(errors.PacketOffset(by.span, checker.text(by.span), lo, hi))
+        from pybpf.compiler.frontend.wording import early_return
+
+        checker.fail(errors.PacketOffset(by.span, checker.text(by.span), lo, hi, early_return(checker)))
     return tree.PtrOffset(address.type, span, address, to_type(checker, offset, I64, by.span))
 
 
@@ -170,6 +174,11 @@ def _check_shift(checker: Checker, op: str, count: tree.Expr | int, span: Span) 
         checker.fail(errors.ShiftCount(span, lo))
 
 
+def enclosed(text: str) -> str:
+    """A piece of source text as an operand: in parentheses where an operator would take part of it away."""
+    return f"({text})" if " " in text and not text.endswith((")", "]")) else text
+
+
 def _check_division(
     checker: Checker, op: str, kind: IntType, a: tree.Expr | int, b: tree.Expr | int, left: Span, right: Span
 ) -> None:
@@ -178,7 +187,7 @@ def _check_division(
     if lo == hi == 0:
         checker.fail(errors.DivisionByZero(right, op))
     if lo <= 0 <= hi and not checker.in_library:
-        checker.report(errors.MayDivideByZero(right, checker.text(right), op))
+        checker.report(errors.MayDivideByZero(right, enclosed(checker.text(right)), op))
     for side, span, other in ((a, left, b), (b, right, a)):
         check_sign(checker, kind, side, span, other, op)
 
@@ -191,8 +200,10 @@ def check_sign(
         return
     lo = side if isinstance(side, int) else range_of(checker, side)[0]
     if lo < 0:
-        spelled = "a negative number" if isinstance(side, int) else kinds.spell(side.type)
-        checker.fail(errors.SignedMeetsUnsigned(span, op, spelled, checker.text(span)))
+        spelled = "" if isinstance(side, int) else kinds.spell(side.type)
+        unsigned = "..." if isinstance(other, int) else checker.text(other.span)
+        literal = isinstance(side, int)
+        checker.fail(errors.SignedMeetsUnsigned(span, op, spelled, checker.text(span), unsigned, literal))
 
 
 def unary(checker: Checker, node: ast.UnaryOp, want: Type | None) -> Value:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, maybe_none, widened
+from pybpf.compiler.frontend.helpers import check_licence
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.schema.types import I64, NONE, U64, BoolType, OptionalType, PtrType, Space, TextType, Type
+from pybpf.compiler.schema.types import I64, NONE, U64, BoolType, IntType, OptionalType, PtrType, Space, TextType, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ else:
 
 __all__ = ["printk"]
 
+_NUMBERS = "a number takes a width and d, x or X: {n:5}, {n:<5}, {n:08}, {n:x}, {n:#x}, {n:08x}"
 _MOST_ARGUMENTS = 12  # MAX_BPRINTF_VARARGS
 _PLAIN_ARGUMENTS = 3  # more of them need bpf_trace_vprintk, not bpf_trace_printk
 _VPRINTK = "5.16"
@@ -34,7 +36,10 @@ _VPRINTK = "5.16"
 
 def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     if len(node.args) != 1 or node.keywords:
-        checker.fail(errors.PrintkArgument(span))
+        from pybpf.compiler.frontend.fstrings import of_call
+
+        checker.fail(errors.PrintkArgument(span, of_call(checker, node)))
+    check_licence(checker, "bpf_trace_printk", span)
     pieces = _pieces(checker, node.args[0])
     text = ""
     arguments: list[tree.Expr] = []
@@ -48,7 +53,7 @@ def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
                 arguments.append(argument)
     bad = next((c for c in text if not (" " <= c <= "~" or c in "\n\t")), None)
     if bad is not None:
-        checker.fail(errors.PrintkCharacter(checker.span(node.args[0]), ascii(bad)))
+        checker.fail(errors.PrintkCharacter(checker.span(node.args[0]), bad))
     if len(arguments) > _MOST_ARGUMENTS:
         checker.fail(errors.PrintkTooMany(span, len(arguments), _MOST_ARGUMENTS))
     if len(arguments) > _PLAIN_ARGUMENTS:
@@ -63,7 +68,8 @@ def _pieces(checker: Checker, node: Any) -> list[Any]:
     value = checker.expr(node)
     if isinstance(value, Known) and isinstance(value.value, str):
         return [value.value]
-    checker.fail(errors.PrintkArgument(checker.span(node)))
+    where = checker.span(node)
+    checker.fail(errors.PrintkArgument(where, f'printk(f"{{{checker.text(where)}}}")'))
 
 
 def _argument(checker: Checker, piece: ast.FormattedValue) -> tuple[str, tree.Expr | None]:
@@ -75,19 +81,26 @@ def _argument(checker: Checker, piece: ast.FormattedValue) -> tuple[str, tree.Ex
         try:
             return format(value.value, spec).replace("%", "%%"), None
         except ValueError as error:
-            checker.fail(errors.PrintkFormat(span, spec, str(error)))
+            checker.fail(errors.PrintkFormat(span, spec, str(error), "use what Python's format() takes"))
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
     kind = kinds.aggregate(expr.type)
-    if piece.conversion not in (-1, 115) or (piece.conversion == 115 and not isinstance(kind, TextType)):  # !s
-        checker.fail(errors.PrintkFormat(span, "!" + chr(piece.conversion), "only !s of a text is supported"))
+    as_str = isinstance(kind, TextType) and piece.conversion == 115  # !s
+    as_str |= isinstance(expr.type, (IntType, BoolType)) and not spec  # !r and !a print a number as !s does
+    if piece.conversion != -1 and not as_str:
+        conversion = "!" + chr(piece.conversion)
+        problem = "would add quotes" if isinstance(kind, TextType) else "makes a text of it first"
+        checker.fail(errors.PrintkFormat(span, conversion, problem, "leave it out"))
     if isinstance(kind, TextType):
         return _text(checker, spec, span), expr
     if isinstance(expr.type, BoolType) and not spec:
         return "%s", _bool(expr, span)
     if not kinds.is_int(expr.type):
-        checker.fail(errors.PrintkValue(span, kinds.spell(expr.type)))
+        from pybpf.compiler.frontend.fstrings import described, of_fields
+
+        text = checker.text(span)
+        checker.fail(errors.PrintkValue(span, text, described(expr), of_fields(text, kind)))
     return _number(checker, expr, spec, span)
 
 
@@ -96,7 +109,7 @@ def _spec(checker: Checker, piece: ast.FormattedValue, span: Span) -> str:
     if spec is None:
         return ""
     if not all(isinstance(p, ast.Constant) for p in spec.values):
-        checker.fail(errors.PrintkFormat(span, "{...}", "a width must be written as a number"))
+        checker.fail(errors.PrintkFormat(span, "{...}", "known only at run time", "write the width as a number: {n:8}"))
     return "".join([p.value for p in spec.values])
 
 
@@ -106,7 +119,7 @@ def _text(checker: Checker, spec: str, span: Span) -> str:
     left = not rest.startswith(">")
     width = rest.lstrip("<>") if rest[:2] not in ("<<", ">>", "<>", "><") else "?"
     if width and not (width.isascii() and width.isdigit() and width[0] != "0"):
-        checker.fail(errors.PrintkFormat(span, spec, "a text takes a width, as in {name:16} or {name:>16}"))
+        checker.fail(errors.PrintkFormat(span, spec, "a text", "a text takes a width, {name:16} or {name:>16}"))
     return f"%{'-' if left and width else ''}{width}s"
 
 
@@ -131,21 +144,19 @@ def _number(checker: Checker, expr: tree.Expr, spec: str, span: Span) -> tuple[s
     zero = rest.startswith("0")
     width = rest[1:] if zero else rest
     if (width and not (width.isascii() and width.isdigit() and width[0] != "0")) or (zero and (not width or left)):
-        checker.fail(
-            errors.PrintkFormat(span, spec, "a number takes a width and d, x or X, as in {n:5}, {n:08x}, {n:#x}")
-        )
+        checker.fail(errors.PrintkFormat(span, spec, "a number", _NUMBERS))
     if prefix and width:
         if not zero or int(width) < 3:
-            checker.fail(errors.PrintkFormat(span, spec, "with # a width needs a zero before it, as in {n:#010x}"))
+            checker.fail(errors.PrintkFormat(span, spec, "padded by spaces", "put a zero before the width: {n:#010x}"))
         width = str(int(width) - 2)
     if letter != "d" and signed:
-        checker.fail(
-            errors.PrintkFormat(span, spec, "a negative number has no hexadecimal form here: write {u64(n):x}")
-        )
+        text = checker.text(span)
+        way = f"convert it to the width to print: {{u64({text}):{spec}}}"
+        checker.fail(errors.PrintkFormat(span, spec, "may be negative", way))
     if plus and not signed:
         prefix, plus = "+" + prefix, False
         if width:
-            checker.fail(errors.PrintkFormat(span, spec, "+ with a width needs a signed number"))
+            checker.fail(errors.PrintkFormat(span, spec, "never negative", "leave out the + or the width"))
     kind = I64 if signed else U64
     conversion = "lld" if signed else "llu" if letter == "d" else f"ll{letter}"
     flags = ("-" if left and width else "") + ("+" if plus else "") + ("0" if zero else "")

@@ -70,7 +70,8 @@ def _reserved_map(checker: Checker, node: Any) -> MapSpec | None:
     if not isinstance(schema, MapSpec) or schema.kind.keyed:
         return None
     if node.args or node.keywords:
-        checker.fail(errors.CallArguments(checker.span(node), "reserve()", "takes no arguments"))
+        example = f"{schema.name}.reserve()"
+        checker.fail(errors.CallArguments(checker.span(node), f"`{example}`", "takes no arguments", example))
     return schema
 
 

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
 
 __all__ = ["STATEMENTS", "ends_always", "fall_off", "unsupported"]
+
+
+# Expressions whose value is all that they give.
+_USELESS = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Compare, ast.BinOp, ast.UnaryOp, ast.Tuple)
 
 
 def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
@@ -39,11 +44,10 @@ def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
         return []
     made = hoisted(checker, node.value)
     value = checker.expr(node.value)
+    if not isinstance(node.value, (ast.Call, ast.NamedExpr)):
+        checker.report(errors.NoEffect(checker.span(node)))
     if isinstance(value, tree.Expr):
-        return [*made, tree.ExprStmt(checker.span(node), value)]
-    if isinstance(node.value, ast.Call):  # a call whose value is known at compile time, such as sizeof()
-        return made
-    checker.report(errors.NoEffect(checker.span(node)))
+        made.append(tree.ExprStmt(checker.span(node), value))
     return made
 
 
@@ -55,8 +59,8 @@ def _if(checker: Checker, node: ast.If) -> list[tree.Stmt]:
         made = hoisted(checker, node.test)
         test, true, false = condition(checker, node.test)
     except Refused:
-        checker.poison(mentioned_names(node.test))
-        return _both_branches(checker, node)
+        _both_branches(checker, node)
+        return []
     if false is None:
         checker.state = true
         return made + checker.block(node.body)
@@ -72,16 +76,29 @@ def _if(checker: Checker, node: ast.If) -> list[tree.Stmt]:
     return [*made, tree.If(checker.span(node), test, body, orelse)]
 
 
-def _both_branches(checker: Checker, node: ast.If) -> list[tree.Stmt]:
-    """After an error in the test: look for errors in both branches, with what the test mentions unknown."""
+def _both_branches(checker: Checker, node: ast.If) -> None:
+    """After an error in the test: look for errors in both branches, with what the test mentions unknown.
+
+    Afterwards objects are known again; numbers and Optionals are not, since the test may have been about their values.
+    """
     assert checker.state is not None
+    names = mentioned_names(node.test)
+    objects = {name: checker.state[name] for name in names if name in checker.state and _is_object(checker, name)}
+    checker.poison(names)
     before = dict(checker.state)
     checker.block(node.body)
     after_body = checker.state
-    checker.state = before
+    checker.state = dict(before)
     checker.block(node.orelse)
     checker.state = flow.join(after_body, checker.state)
-    return []
+    if checker.state is not None:
+        changed = assigned_names([*node.body, *node.orelse])
+        checker.state.update({name: fact for name, fact in objects.items() if name not in changed})
+
+
+def _is_object(checker: Checker, name: str) -> bool:
+    slot = checker.slots.get(name)
+    return slot is not None and slot.var is not None and isinstance(slot.var.type, PtrType)
 
 
 def _pass(checker: Checker, node: ast.Pass) -> list[tree.Stmt]:
@@ -128,7 +145,9 @@ def fall_off(checker: Checker) -> list[tree.Stmt]:
     declared = checker.session.program.returns if checker.is_program else checker.result_slot.declared
     span = checker.end_span()
     if declared is not None and not isinstance(declared, (NoneType, OptionalType)):
-        checker.report(errors.MissingReturn(span, checker.node.name, kinds.spell(declared)))
+        from pybpf.compiler.frontend.wording import early_return
+
+        checker.report(errors.MissingReturn(span, checker.node.name, kinds.spell(declared), early_return(checker)))
         return []
     if checker.result_slot.joined is None and declared is None:
         return []
@@ -154,9 +173,11 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
         joined = kinds.join(slot.joined, seen)
         if joined is None:
             assert slot.joined is not None
-            checker.fail(
-                errors.ReturnsDisagree(span, checker.node.name, kinds.spell(slot.joined), kinds.spell(seen), slot.span)
-            )
+            from pybpf.compiler.frontend.advise import called, other_space
+
+            other_space(checker, what, slot.joined, seen, span, slot.span)
+            first, second = called(slot.joined), called(seen)
+            checker.fail(errors.ReturnsDisagree(span, checker.node.name, first, second, slot.span))
         slot.joined, slot.span = joined, slot.span or span
         if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
             slot.alias = value
@@ -178,9 +199,7 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
         expr = materialize(checker, value)
         if isinstance(expr.type, NoneType):
             return tree.Return(span, expr)
-        checker.fail(
-            errors.WrongType(expr.span, kinds.spell(expr.type), "None", f"{checker.node.name}(), which returns nothing")
-        )
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "None", what))
     expr = convert(checker, value, wanted, what)
     bounds = range_of(checker, expr)
     checker.result_range = bounds if checker.result_range is None else join(checker.result_range, bounds)
@@ -202,28 +221,20 @@ def _program_return(checker: Checker, value: Value, span: Span) -> tree.Stmt:
         expr = materialize(checker, value)
         if isinstance(expr.type, NoneType):
             return tree.Return(span, expr)
-        checker.fail(errors.ReturnsNothing(value.span, spec.section))
+        checker.fail(errors.ReturnsNothing(value.span, spec.name))
     if isinstance(value, Known) and value.value is None:
-        checker.fail(errors.BareReturn(span, kinds.spell(spec.returns)))
+        example = f"return {_example_of(spec.returns)}"
+        checker.fail(errors.BareReturn(span, kinds.spell(spec.returns), example))
     expr = convert(checker, value, spec.returns, f"the result of {spec.name}")
-    if spec.return_values is not None:
-        lo, hi = range_of(checker, expr)
-        least, most = spec.return_values
-        if (
-            hi < least
-            or lo > most
-            or ((lo, hi) != (least, most) and not (least <= lo and hi <= most) and not _is_enum(expr))
-        ):
-            members = spec.returns.members if isinstance(spec.returns, EnumType) else ()
-            checker.fail(
-                errors.ReturnOutOfRange(value.span, spec.section, least, most, lo, hi, tuple([n for n, _ in members]))
-            )
     return tree.Return(span, expr)
 
 
-def _is_enum(expr: tree.Expr) -> bool:
-    """Whether it came from the enumeration itself, whose members are all allowed."""
-    return isinstance(expr.type, EnumType) and not isinstance(expr, (tree.Convert, tree.Const))
+def _example_of(kind: Type) -> str:
+    """A value of a result's type."""
+    if isinstance(kind, EnumType):
+        names = [name for name, _ in kind.members]
+        return f"{kind.name}.{'PASS' if 'PASS' in names else names[0]}"
+    return "0"
 
 
 # --- everything else

@@ -34,7 +34,7 @@ from pybpf.compiler.irbuild.memory import (
 )
 from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
 from pybpf.compiler.irbuild.walk import has_effect, refers
-from pybpf.compiler.schema.types import PtrType, Space, TextType, Type, is_aggregate, size_of
+from pybpf.compiler.schema.types import PtrType, Space, StructType, TextType, Type, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def in_memory(b: Builder, node: tree.Expr, kind: Type, name: str) -> Value:
 
 
 def _label(kind: Type) -> str:
-    return str(kind).partition("[")[0].lower()
+    return kind.name if isinstance(kind, StructType) else str(kind).partition("[")[0].lower()
 
 
 def construct(b: Builder, to: Address, kind: Type, node: tree.Expr, *, fresh: bool) -> None:

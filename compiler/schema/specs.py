@@ -165,7 +165,7 @@ class ProgramSpec(Record, eq=False):
     `context` is None where the parameters are the arguments themselves. Parameters after the context (all of them,
     without one) are read as u64 from `arg_offsets` of the context, in order: raw tracepoints, BTF tracepoints, and
     the argument registers of a probed function. `returns` is the type of the return value (NONE: the program always
-    returns `default_return`), limited to `return_values` if that is not empty.
+    returns `default_return`).
     """
 
     name: str
@@ -176,7 +176,6 @@ class ProgramSpec(Record, eq=False):
     context_struct: str  # name of the C struct that the kernel passes
     arg_offsets: tuple[int, ...] = ()
     returns: Type = NONE
-    return_values: tuple[int, int] | None = None  # smallest and largest that the verifier allows
     default_return: int = 0
     sleepable: bool = False
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look

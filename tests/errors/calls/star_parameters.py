@@ -13,8 +13,3 @@ def log(message: str, **fields: u64) -> None:
 def on_exec(ctx: TracepointContext) -> None:
     both = total(pid(), tid())
     log("exec", pid=pid())
-
-
-@tracepoint("sched:sched_process_exit")
-def on_exit(*args: TracepointContext) -> None:
-    pass

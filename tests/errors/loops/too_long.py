@@ -1,4 +1,4 @@
-from pybpf import HashMap, TracepointContext, pid, tracepoint, u32, u64
+from pybpf import HashMap, TracepointContext, pid, random, tracepoint, u32, u64
 
 counts = HashMap[u32, u64](max_entries=64)
 
@@ -14,3 +14,10 @@ def squares(ctx: TracepointContext) -> None:
 def scan(ctx: TracepointContext) -> None:
     for i in range(60_000):
         counts[i] = pid()
+
+
+@tracepoint("sched:sched_switch")
+def search(ctx: TracepointContext) -> None:
+    for i in range(20_000):
+        if random() == i:
+            counts[i] = 1
