@@ -129,7 +129,7 @@ def _operate_constant(sel: Selector, dst: int, name: str, lhs: Value, value: int
     elif not fits(value):
         _operate_registers(sel, dst, name, src, sel.constant(value), kind)
     elif name in ("sdiv", "smod") and sel.level < 4:
-        _divide_signed(sel, dst, name, src, sel.constant(value), kind)
+        _divide_signed_constant(sel, dst, name, src, value, kind)
     else:
         off = op.SIGNED if name in ("sdiv", "smod") else 0
         sel.emit(ALU_K, kind | CODES[name], dst, (src,), off, value)
@@ -174,6 +174,28 @@ def _divide_signed(sel: Selector, dst: int, name: str, lhs: int, rhs: int, kind:
     if name == "sdiv":
         sign = sel.temp()
         sel.emit(ALU_X, op.ALU64 | op.XOR | op.X, sign, (lhs_sign, rhs_sign))
+    _flip(sel, result, sign, dst)
+
+
+def _divide_signed_constant(sel: Selector, dst: int, name: str, lhs: int, divisor: int, kind: int) -> None:
+    """The same by a constant other than 0, whose sign and magnitude are known. The divisor fits an immediate."""
+    if kind == op.ALU:
+        wide = [sel.temp(), sel.temp()]
+        shift_pair(sel, wide[0], lhs, 32, op.ARSH)
+        _divide_signed_constant(sel, wide[1], name, wide[0], divisor, op.ALU64)
+        _zero_extend_32(sel, dst, wide[1])
+        return
+    sign, result = sel.temp(), sel.temp()
+    sel.emit(ALU_K, op.ALU64 | op.ARSH, sign, (lhs,), imm=63)
+    size = _flip(sel, lhs, sign)
+    if fits(abs(divisor)):
+        sel.emit(ALU_K, op.ALU64 | CODES[name], result, (size,), imm=abs(divisor))
+    else:
+        sel.emit(ALU_X, op.ALU64 | CODES[name] | op.X, result, (size, sel.constant(abs(divisor))))
+    if name == "sdiv" and divisor < 0:
+        opposite = sel.temp()
+        sel.emit(ALU_K, op.ALU64 | op.XOR, opposite, (sign,), imm=-1)
+        sign = opposite
     _flip(sel, result, sign, dst)
 
 

@@ -23,6 +23,7 @@ CODES = {
     "sgt": op.JSGT, "sge": op.JSGE, "slt": op.JSLT, "sle": op.JSLE,
 }  # fmt: skip
 LESS = frozenset(("ult", "ule", "slt", "sle"))  # not in ISA level 1
+SIGNED = frozenset(("slt", "sle", "sgt", "sge"))
 
 # Opcode, source registers, immediate, and whether the jump is taken when the predicate does *not* hold.
 Test = tuple[int, tuple[int, ...], int, bool]
@@ -31,26 +32,29 @@ Test = tuple[int, tuple[int, ...], int, bool]
 def _test(sel: Selector, pred: str, lhs: Value, rhs: Value, width: int) -> Test:
     if type(lhs) is ops.Const and type(rhs) is not ops.Const:
         pred, lhs, rhs = ops.SWAPPED[pred], rhs, lhs
-    if width == 32 and sel.level < 3:
-        return _registers(sel, pred, *_widened(sel, pred, lhs, rhs), op.JMP)
     kind = op.JMP
-    if width == 32:
+    if width == 64:
+        left = sel.vreg(lhs)
+    elif sel.level >= 3:
         kind = op.JMP32
         lhs, rhs = low_half(lhs), low_half(rhs)
+        left = sel.vreg(lhs)
+    else:
+        # Without 32-bit jumps: both sides extended, by sign where the comparison is signed.
+        signed = pred in SIGNED
+        left = extend_32(sel, low_half(lhs), signed)
+        if type(rhs) is not ops.Const:
+            return _registers(sel, pred, left, extend_32(sel, low_half(rhs), signed), kind)
+        rhs = ops.Const(signed_32(rhs.value) if signed else rhs.value & 0xFFFF_FFFF)
     if type(rhs) is not ops.Const:
-        return _registers(sel, pred, sel.vreg(lhs), sel.vreg(rhs), kind)
-    value = rhs.value if width == 64 else signed_32(rhs.value)
+        return _registers(sel, pred, left, sel.vreg(rhs), kind)
+    value = signed_32(rhs.value) if kind == op.JMP32 else rhs.value
     if not fits(value):
-        return _registers(sel, pred, sel.vreg(lhs), sel.constant(value), kind)
+        return _registers(sel, pred, left, sel.constant(value), kind)
     negated = sel.level < 2 and pred in LESS
     if negated:
         pred = ops.NEGATED[pred]
-    return kind | CODES[pred], (sel.vreg(lhs),), value, negated
-
-
-def _widened(sel: Selector, pred: str, lhs: Value, rhs: Value) -> tuple[int, int]:
-    signed = pred in ("slt", "sle", "sgt", "sge")
-    return extend_32(sel, low_half(lhs), signed), extend_32(sel, low_half(rhs), signed)
+    return kind | CODES[pred], (left,), value, negated
 
 
 def _registers(sel: Selector, pred: str, lhs: int, rhs: int, kind: int) -> Test:

@@ -55,7 +55,8 @@ def run(fd: int, context: bytes) -> Ran:
     memory = ctypes.create_string_buffer(context, len(context))
     attr = bytearray(struct.pack("<IIIIQQIIIIQQIII", fd, 0, 0, 0, 0, 0, 0, 0, len(context), 0,
                                  ctypes.addressof(memory), 0, 0, 0, 0))  # fmt: skip
-    done = bpf(BPF_PROG_TEST_RUN, attr + bytes(8))
+    attr += bytes(8)
+    done = bpf(BPF_PROG_TEST_RUN, attr)
     return Ran(done, struct.unpack_from("<I", attr, 4)[0], memory.raw)
 
 
