@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.loops import *
     from pybpf.compiler.diagnostics.maps import *
     from pybpf.compiler.diagnostics.names import *
+    from pybpf.compiler.diagnostics.optional import *
     from pybpf.compiler.diagnostics.printing import *
     from pybpf.compiler.diagnostics.statements import *
     from pybpf.compiler.diagnostics.structs import *
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "calls", "flow", "hooks", "loops", "maps", "names", "printing", "statements", "structs", "syntax", "texts",
-    "types", "values", "warnings",
+    "calls", "flow", "hooks", "loops", "maps", "names", "optional", "printing", "statements", "structs", "syntax",
+    "texts", "types", "values", "warnings",
 )  # fmt: skip
 
 

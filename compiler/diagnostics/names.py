@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.diagnostics.advice import Advised
+from pybpf.compiler.diagnostics.advice import Advised, listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "AnnotatedGlobal", "ConstAssigned", "GlobalNotVar", "NoAttribute", "Unassigned", "Unknown", "UnknownAttribute",
-]  # fmt: skip
+__all__ = ["ConstAssigned", "GlobalNotVar", "NoAttribute", "Unassigned", "Unknown", "UnknownAttribute"]
 
 
 class Unknown(Diagnostic):
     """A name that stands for nothing: no variable of the function, nothing in the module, no builtin.
 
     Names are looked up when the program is compiled, so whatever it uses must be defined or imported by then.
+
+    Fails:
+
+        counts[ktime()] += 1          # ktime is not imported
+
+    Works:
+
+        from pybpf import ktime
+
+        counts[ktime()] += 1
     """
 
     name: str
     near: str
+    module: str = ""  # that has a public name like it
 
     code = "E0301"
     title = "the name `{name}` is not defined"
     label = "unknown"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.near:
+        if self.module:
+            yield Help("import it:", (f"from {self.module} import {self.name}",))
+        elif self.near:
             yield Help(f"did you mean `{self.near}`?")
         else:
             yield Help("import it, or define it before the program is compiled")
@@ -38,8 +49,16 @@ class Unknown(Diagnostic):
 class Unassigned(Diagnostic):
     """A variable is read where it may have no value yet. Python would raise UnboundLocalError.
 
-    Give it a value on every path that leads here. A name that is assigned anywhere in a function is local to the
-    whole function: to change a var() of the module, declare it.
+    Give it a value on every path that leads here. A name that is assigned anywhere in a function is local to the whole
+    function: to change a var() of the module, declare it.
+
+    Fails:
+
+        total = var(u64, 0)           # at module level
+
+        total += n
+
+    Works:
 
         global total
         total += n
@@ -72,68 +91,132 @@ class Unassigned(Diagnostic):
 
 
 class UnknownAttribute(Diagnostic):
-    """A module, class or object of the user's file has no attribute of that name."""
+    """A module, class or object of the user's file has no attribute of that name.
+
+    Fails:
+
+        return XDP.ACCEPT
+
+    Works:
+
+        return XDP.PASS
+    """
 
     what: str
     name: str
     near: str
+    names: tuple[str, ...] = ()  # of an enumeration: all there are
 
     code = "E0303"
     title = "{what} has no attribute `{name}`"
     label = "unknown"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"did you mean `{self.near}`?" if self.near else "check its spelling")
+        if self.near:
+            yield Help(f"did you mean `{self.near}`?")
+        elif self.names:
+            yield Help(f"it has {listed(self.names)}")
+        else:
+            yield Help("check its spelling")
 
 
-class NoAttribute(Advised):
-    """An attribute of something that has none: a number, an array, a text."""
+class NoAttribute(Diagnostic):
+    """An attribute of something that has none: a number, an array, a text.
+
+    Fails:
+
+        count = counts.get(pid(), 0)
+        counts[0] = count.value
+
+    Works:
+
+        counts[0] = count             # a number is a number, not a pointer to one
+    """
 
     name: str
     kind: str
+    text: str  # of the value
+    sort: str  # "number", "array", "None" or ""
 
     code = "E0304"
     title = "{kind} has no attribute `{name}`"
     label = "unknown"
-    way_out = "only structs, the context, modules and enums have attributes"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.sort == "number":
+            yield Help("it is the number itself:", (self.text,))
+        elif self.sort == "array":
+            yield Help(f"its elements are {self.text}[0] and so on; its length:", (f"len({self.text})",))
+        elif self.sort == "None":
+            yield Help(f"`{self.text}` is None here: give it a value before")
+        else:
+            yield Help("only structs, the context, modules and enums have attributes")
 
 
 class GlobalNotVar(Diagnostic):
-    """`global x` where x is not a var(). A program can't change a Python object of the module; it has globals of its
-    own.
+    """`global x` where x is not a var(). A program can't change a Python object of the module.
+
+    It has variables of its own, which keep their value from one run to the next and which user space can read.
+
+    Fails:
+
+        total = 0                     # at module level
+
+        global total
+        total += 1
+
+    Works:
 
         total = var(u64, 0)
+
+        global total
+        total += 1
     """
 
     name: str
     what: str
+    is_map: bool = False
 
     code = "E0305"
     title = "`{name}` is {what}, which a program can't change"
     label = "not a var()"
 
+    def texts(self) -> tuple[str, str]:
+        if self.is_map:
+            return f"`{self.name}` is a map, to which a program can't assign", self.label
+        return super().texts()
+
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("declare it as a variable of the program:", (f"{self.name} = var(u64, 0)",))
+        if self.is_map:
+            yield Help("assign to an entry of it:", (f"{self.name}[key] = ...",))
+        else:
+            yield Help("declare it as a variable of the program, at module level:", (f"{self.name} = var(u64, 0)",))
 
 
 class ConstAssigned(Advised):
-    """A const() is assigned by a program. It is set when the program is loaded, and fixed from then on."""
+    """A const() is assigned by a program. It is set when the program is loaded, and fixed from then on.
+
+    Fails:
+
+        only_pid = const(u32, 0)      # at module level
+
+        global only_pid
+        only_pid = pid()
+
+    Works:
+
+        last_pid = var(u32, 0)
+
+        global last_pid
+        last_pid = pid()
+    """
 
     name: str
+    kind: str
+    initial: str
 
     code = "E0306"
     title = "`{name}` is a const(), which a program can't change"
     label = "assigned here"
     way_out = "declare it with var() instead:"
-    lines = ("{name} = var(u64, 0)",)
-
-
-class AnnotatedGlobal(Advised):
-    """An annotation of a name that is declared global in the same function. Python refuses it too."""
-
-    name: str
-
-    code = "E0307"
-    title = "the global `{name}` can't be annotated here"
-    label = "its type is fixed by its declaration"
-    way_out = "leave the annotation out"
+    lines = ("{name} = var({kind}, {initial})",)

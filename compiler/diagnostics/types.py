@@ -1,4 +1,4 @@
-"""E02xx, first part: types, Optional, and what a place is given."""
+"""E02xx, first part: types, and what a place is given."""
 
 from __future__ import annotations
 
@@ -13,20 +13,30 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "AnnotatedTwice", "ChoiceDisagrees", "CompareNone", "CompareObjects", "Declaration", "Disagree",
-    "DoesNotFit", "IntToBool",
-    "MaybeNone", "MissingReturn", "NoneGiven", "NotAType", "NotAValue", "NotANumber", "NothingReturned", "OtherSpace",
-    "ReturnsDisagree", "SignedMeetsUnsigned", "WrongType",
+    "AnnotatedTwice", "ChoiceDisagrees", "CompareObjects", "Declaration", "Disagree", "DoesNotFit", "IntToBool",
+    "MissingReturn", "NotANumber", "NotAType", "NotAValue", "OtherSpace", "ReturnsDisagree", "SignedMeetsUnsigned",
+    "WrongType",
 ]  # fmt: skip
+
+_NEGATIVE = "a negative number"
+_NUMBERS = ("a number", _NEGATIVE, "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64")
 
 
 class Disagree(Diagnostic):
     """A variable is assigned values of types that no one type holds.
 
-    A variable has one type for its whole life: the annotated one, or one that holds all that is assigned to it.
-    Numbers of several widths agree on a wider one, but u64 and a signed type have none in common.
+    A variable has one type for its whole life: the annotated one, or one that holds all that is assigned to it. Numbers
+    of several widths agree on a wider one, but u64 and a signed type have none in common.
 
-        n = u64(x)         # say which one is meant
+    Fails:
+
+        delta = -1
+        delta = ktime() - start       # a u64
+
+    Works:
+
+        delta: i64 = -1
+        delta = ktime() - start       # wraps, so it is the signed difference
     """
 
     name: str
@@ -41,103 +51,94 @@ class Disagree(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where is not None:
             yield Label(self.where, f"this makes `{self.name}` {self.first}")
-        if {self.first, self.second} == {"u64", "i64"}:
-            yield Help("say which one is meant:", (f"{self.name}: i64 = ...",))
+        if self.first in _NUMBERS and self.second in _NUMBERS:
+            yield Help("say which type is meant, where it is first assigned:", (f"{self.name}: i64 = ...",))
         else:
             yield Help("use another variable for the second value")
 
 
 class WrongType(Diagnostic):
-    """A value of one type where another is needed."""
+    """A value of one type where another is needed.
+
+    Numbers convert to each other, wrapping at the width of the place; nothing else converts by itself.
+
+    Fails:
+
+        flows = HashMap[Flow, u64](max_entries=64)
+
+        flows[pid()] += 1
+
+    Works:
+
+        flows[Flow(pid=pid(), cpu=cpu())] += 1
+    """
 
     given: str
     wanted: str
     what: str
     where: Span | None = None
+    advice: str = ""
+    lines: tuple[str, ...] = ()
 
     code = "E0202"
-    title = "{what} takes {wanted}, not {given}"
+    title = "{what} must be {wanted}, not {given}"
     label = "this is {given}"
 
-    def more(self) -> Iterator[Label | Note | Help]:
-        if self.where is not None:
-            yield Label(self.where, f"declared {self.wanted} here")
-        yield Help(f"give it {self.wanted}")
-
-
-class MaybeNone(Diagnostic):
-    """A value that may be None is used without a check.
-
-    Map lookups, packet parsing and ring-buffer reservations can fail; the kernel's verifier refuses a program that uses
-    their result unchecked. After the check the value is known to be there:
-
-        value = table.get(key)
-        if value is None:
-            return
-        value.count += 1
-
-    For a number a default may do: `table.get(key, 0)`.
-    """
-
-    name: str
-    text: str
-    origin: Span | None
-    number: bool
-    answer: bool
-
-    code = "E0203"
-    title = "`{text}` may be None here"
-    label = "used without a check"
-
-    def more(self) -> Iterator[Label | Note | Help]:
-        if self.origin is not None and self.origin != self.span:
-            yield Label(self.origin, "this can be None")
-        answer = "    return ..." if self.answer else "    return"
-        if self.name:
-            yield Help("return early when it is None:", (f"if {self.name} is None:", answer))
-        else:
-            yield Help("keep it in a variable and check that:", (f"value = {self.text}", "if value is None:", answer))
-        if self.number and self.text.endswith(")") and ".get(" in self.text:
-            yield Help("or give a default:", (f"{self.text[:-1]}, 0)",))
-        if not self.number:
-            yield Note("the kernel would say: R0 invalid mem access 'map_value_or_null'")
-
-
-class NoneGiven(Diagnostic):
-    """None where a value is needed."""
-
-    what: str
-    wanted: str
-    where: Span | None = None
-
-    code = "E0204"
-    title = "{what} takes {wanted}, and gets None"
-    label = "this is None"
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        if self.what.startswith("this ") or (self.what.endswith("()") and not self.what.startswith("the ")):
+            title = f"{self.what} takes {self.wanted}, not {self.given}"
+        return title, label
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where is not None:
             yield Label(self.where, f"declared {self.wanted} here")
-        yield Help(f"give it a value, or declare it `{self.wanted} | None`")
+        yield Help(self.advice or f"give it {self.wanted}", self.lines)
 
 
-class NotAType(Advised):
+class NotAType(Diagnostic):
     """An annotation that is no type of the language.
 
-    Numbers: u8 to u64, i8 to i64, be16 to be64, bool. Objects: a Struct, Array[u8, L[6]], Text[L[16]], Bytes[L[8]].
-    Any of them may be `| None`.
+    Numbers: u8 to u64, i8 to i64, be16 to be64, bool. Objects: a Struct, Array[u8, L[6]], Text[L[16]], Bytes[L[8]]. Any
+    of them may be `| None`. A variable needs no annotation where its first value says what it is.
+
+    Fails:
+
+        count: int = 0
+        name: str = comm()
+
+    Works:
+
+        count: u64 = 0
+        name: Text[L[16]] = comm()
     """
 
     text: str
     reason: str
+    instead: str
 
     code = "E0205"
-    title = "`{text}` is not a type of the language"
+    title = "`{text}` is not a type that a program's variable can have"
     label = "{reason}"
-    way_out = "annotate with u8 to u64, i8 to i64, bool, a Struct, Array, Text or Bytes"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.instead:
+            yield Help("write:", (self.instead,))
+        else:
+            yield Help("annotate with u8 to u64, i8 to i64, bool, a Struct, Array, Text or Bytes")
 
 
 class Declaration(Diagnostic):
-    """A declaration that this line uses is faulty: a struct's field, a map's size, a tracepoint's name."""
+    """A declaration that this line uses is faulty: an array's size, a struct's field, a tracepoint's name.
+
+    Fails:
+
+        digits: Array[u8, L[0]] = Array[u8, L[0]]()
+
+    Works:
+
+        digits: Array[u8, L[8]] = Array[u8, L[8]]()
+    """
 
     problem: str
     where: str
@@ -155,27 +156,45 @@ class Declaration(Diagnostic):
             yield Help(self.advice)
 
 
-class IntToBool(Advised):
+class IntToBool(Diagnostic):
     """A number where a bool is needed. Say what makes it true.
 
-    flag: bool = count != 0
+    Fails:
+
+        flag: bool = flags & 1
+
+    Works:
+
+        flag: bool = flags & 1 != 0
     """
 
     what: str
     given: str
     text: str
+    constant: bool | None  # of a number written out: what it would mean
 
     code = "E0207"
-    title = "{what} takes bool, not {given}"
+    title = "{what} must be bool, not {given}"
     label = "this is {given}"
-    way_out = "compare, to say what makes it true:"
-    lines = ("{text} != 0",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.constant is not None:
+            yield Help("write:", (str(self.constant),))
+        else:
+            yield Help("compare, to say what makes it true:", (f"{self.text} != 0",))
 
 
 class DoesNotFit(Diagnostic):
     """A constant that the type of its place can't hold. Python's number would silently become another one.
 
-    flags: u32 = 0xFFFF_FFFF     # instead of -1
+    Fails:
+
+        flags: u32 = -1
+
+    Works:
+
+        flags: u32 = 0xFFFF_FFFF
+        change: i32 = -1
     """
 
     value: int
@@ -196,60 +215,149 @@ class DoesNotFit(Diagnostic):
         wrapped = self.value & (1 << bits) - 1
         if wrapped > self.most:
             wrapped -= 1 << bits
-        shown = hex(wrapped) if wrapped >= 0 else str(wrapped)
-        yield Help(f"use a wider type, or write the wrapped value {shown}")
+        signed = self.value < 0 or self.least < 0
+        wider = next((n for n in (8, 16, 32, 64) if n >= bits and _holds(n, signed, self.value)), 0)
+        better = f"declare it {'i' if signed else 'u'}{wider}" if wider else "numbers have at most 64 bits"
+        if bits == 64 and not wider:
+            yield Help(better)
+        elif -1 << bits - 1 <= self.value < 1 << bits:  # the same bits, read with the other sign
+            yield Help(f"{better}, or write the wrapped value {hex(wrapped) if wrapped >= 0 else wrapped}")
+        else:
+            yield Help(better)
 
 
-class SignedMeetsUnsigned(Advised):
+def _holds(bits: int, signed: bool, value: int) -> bool:
+    return -(1 << bits - 1) <= value < 1 << bits - 1 if signed else 0 <= value < 1 << bits
+
+
+class SignedMeetsUnsigned(Diagnostic):
     """A u64 meets a number that may be negative in a comparison, a division or a remainder.
 
-    The machine would take the negative number for a huge one (or the huge one for a negative), and the result would
-    not be Python's. Say which is meant: i64(x) if the u64 is known to be small, u64(x) if the other is known not to be
-    negative, or check it first.
+    The machine would take the negative number for a huge one (or the huge one for a negative), and the result would not
+    be Python's. Check the sign first, or say which is meant: i64(x) if the u64 is known to be small, u64(x) if the
+    other is known not to be negative.
 
-        if delta >= 0 and delta < limit:
+    Fails:
+
+        limit = limits.get(0, -1)         # an i64
+        if ktime() > limit:
+
+    Works:
+
+        if limit >= 0 and ktime() > limit:
     """
 
     op: str
     kind: str
     text: str
+    other: str  # the u64
+    literal: bool
 
     code = "E0209"
     title = "`{op}` of u64 and {kind} that may be negative"
     label = "may be negative"
-    way_out = "check its sign first, or cast: u64(...) if it is never negative, i64(...) of the other if that is small:"
-    lines = ("u64({text})",)
+
+    def texts(self) -> tuple[str, str]:
+        if self.literal:
+            return f"`{self.op}` of u64 and {_NEGATIVE}", "negative, where a u64 never is"
+        return super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.literal:
+            yield Help("read the u64 as signed:", (f"i64({self.other})",))
+            return
+        if self.text.isidentifier():
+            yield Help("check its sign first:", (f"if {self.text} >= 0:", "    ..."))
+        yield Help(
+            "or say which is meant:" if self.text.isidentifier() else "say which is meant:",
+            (f"u64({self.text})  # if it is never negative", f"i64({self.other})  # if it is small"),
+        )
 
 
-class NotANumber(Advised):
-    """An object where a number is needed."""
+class NotANumber(Diagnostic):
+    """An object where a number is needed.
+
+    Fails:
+
+        counts[0] = entry + 1         # entry is a Struct
+
+    Works:
+
+        counts[0] = entry.reads + 1
+    """
 
     kind: str
+    lines: tuple[str, ...] = ()
 
     code = "E0210"
     title = "a number is needed here, not {kind}"
     label = "this is {kind}"
-    way_out = "use one of its fields, or compare it by its own means"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.lines:
+            yield Help("use a number in it:", self.lines)
+        elif self.kind == "the context":
+            yield Help("use one of the context's fields")
+        elif self.kind == "a packet address":
+            yield Help("compare two addresses, or read what is at one")
+        else:
+            yield Help("use something that is a number")
 
 
-class NotAValue(Advised):
-    """A map, a function, a type or a module is used as if it were a value at run time. It exists at compile time
-    only.
+class NotAValue(Diagnostic):
+    """A map, a function, a type or a module is used as if it were a value at run time. It exists at compile time only.
+
+    Fails:
+
+        counts[0] = limit             # a function
+
+    Works:
+
+        counts[0] = limit()
     """
 
     what: str
+    advice: str
+    lines: tuple[str, ...] = ()
 
     code = "E0211"
-    title = "{what} is no value that a program can hold"
+    title = "{what} is not a value at run time"
     label = "known at compile time only"
-    way_out = "use it by its name: call it, subscript it, or read an attribute of it"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(self.advice, self.lines)
+
+
+# What a diagnostic calls the memory in a Space.
+_MEMORY = {
+    "packet": "the packet", "map": "a map", "percpu": "a per-CPU map", "stack": "the program's own memory",
+    "global": "a global of the program", "ringbuf": "a ring-buffer record", "ctx": "the context",
+    "trusted": "the kernel's memory", "kernel": "the kernel's memory", "user": "the process's memory",
+}  # fmt: skip
+
+
+def memory(space: str) -> str:
+    """`the packet` for a Space."""
+    return _MEMORY.get(space, f"{space} memory")
 
 
 class OtherSpace(Diagnostic):
     """A variable would refer to objects in kinds of memory that are read by different instructions.
 
-    A packet, the context and a ring-buffer record are each different from the stack and from maps. Use one variable
-    for each, or copy the fields that are needed into numbers.
+    A packet, the context and a ring-buffer record are each different from the program's own memory and from maps. Use
+    one variable for each, or copy the fields that are needed into numbers.
+
+    Fails:
+
+        eth = pkt.parse(ethhdr)
+        if eth is None:
+            eth = last.get(0)
+
+    Works:
+
+        eth = pkt.parse(ethhdr)
+        if eth is None:
+            old = last.get(0)
     """
 
     what: str
@@ -259,24 +367,38 @@ class OtherSpace(Diagnostic):
     where: Span | None = None
 
     code = "E0212"
-    title = "{what} refers to {kind} in {wanted} memory, and this one is in {given} memory"
-    label = "in {given} memory"
+    title = "{what} is {kind} in {wanted}, and this one is in {given}"
+    label = "in {given}"
+
+    def texts(self) -> tuple[str, str]:
+        given = memory(self.given)
+        return f"{self.what} refers to {memory(self.wanted)}, and this {self.kind} is in {given}", f"in {given}"
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where is not None:
-            yield Label(self.where, f"in {self.wanted} memory")
+            yield Label(self.where, f"in {memory(self.wanted)}")
         yield Help("use another variable, or keep the fields that you need as numbers")
 
 
 class ChoiceDisagrees(Diagnostic):
-    """The two sides of a conditional expression, or of `or`, have types that no one type holds."""
+    """The two sides of a conditional expression, or of `or`, have types that no one type holds.
+
+    Fails:
+
+        entry = usage.get(pid()) or 0        # a Struct, or a number
+
+    Works:
+
+        entry = usage.get(pid())
+        reads = entry.reads if entry is not None else 0
+    """
 
     first: str
     second: str
     where: Span
 
     code = "E0213"
-    title = "this is {second} and the other side {first}"
+    title = "one side is {first}, the other {second}"
     label = "{second}"
 
     def more(self) -> Iterator[Label | Note | Help]:
@@ -285,7 +407,22 @@ class ChoiceDisagrees(Diagnostic):
 
 
 class ReturnsDisagree(Diagnostic):
-    """A function returns values of types that no one type holds."""
+    """A function returns values of types that no one type holds.
+
+    Fails:
+
+        def age(since: u64):
+            if since == 0:
+                return -1
+            return ktime() - since
+
+    Works:
+
+        def age(since: u64) -> i64:
+            if since == 0:
+                return -1
+            return ktime() - since
+    """
 
     name: str
     first: str
@@ -299,40 +436,52 @@ class ReturnsDisagree(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where is not None:
             yield Label(self.where, f"{self.first} here")
-        yield Help("annotate the result, and convert each value to that type", (f"def {self.name}(...) -> u64:",))
+        if self.first in _NUMBERS and self.second in _NUMBERS:
+            yield Help("say which type is meant:", (f"def {self.name}(...) -> i64:",))
+        else:
+            yield Help("return values of one type; a value or None will do too")
 
 
-class CompareNone(Advised):
-    """A comparison with None by `==`. It compiles to nothing sensible; None is asked for with `is`."""
-
-    op: str
-    text: str
-
-    code = "E0215"
-    title = "`{op} None`"
-    label = "None is compared with `is`"
-    way_out = "write:"
-    lines = ("{text} is None",)
-
-
-class CompareObjects(Advised):
+class CompareObjects(Diagnostic):
     """A comparison of whole objects. Compare the fields that matter.
 
-    if a.src == b.src and a.dst == b.dst:
+    Fails:
+
+        if old == new:
+
+    Works:
+
+        if old.reads == new.reads and old.writes == new.writes:
     """
 
     op: str
     kind: str
+    lines: tuple[str, ...] = ()
 
     code = "E0216"
-    title = "`{op}` of {kind}: objects are not compared"
+    title = "`{op}` of {kind}: whole objects can't be compared"
     label = "compares objects"
-    way_out = "compare their fields:"
-    lines = ("a.x == b.x and a.y == b.y",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("compare the fields that matter:" if self.lines else "compare what is in them", self.lines)
 
 
 class AnnotatedTwice(Diagnostic):
-    """A variable is annotated with two types. It has one for its whole life."""
+    """A variable is annotated with two types. It has one for its whole life.
+
+    Fails:
+
+        if pid() == 1:
+            n: u32 = pid()
+        else:
+            n: u64 = ktime()
+
+    Works:
+
+        n: u64 = ktime()
+        if pid() == 1:
+            n = pid()
+    """
 
     name: str
     first: str
@@ -349,22 +498,28 @@ class AnnotatedTwice(Diagnostic):
 
 
 class MissingReturn(Advised):
-    """The end of a function that has a result can be reached without a `return`. Python would return None there."""
+    """The end of a function that has a result can be reached without a `return`. Python would return None there.
+
+    Fails:
+
+        def weight(queue: u32) -> u32:
+            if queue < 4:
+                return 1
+
+    Works:
+
+        def weight(queue: u32) -> u32:
+            if queue < 4:
+                return 1
+            return 0
+    """
 
     name: str
     wanted: str
+    answer: str
 
     code = "E0218"
     title = "`{name}` does not return a value on every path"
     label = "the end can be reached without a return"
     way_out = "end it with a return of {wanted}:"
-    lines = ("return ...",)
-
-
-class NothingReturned(Advised):
-    """The value of a call that has none."""
-
-    code = "E0219"
-    title = "this has no value"
-    label = "gives None"
-    way_out = "call it in a statement of its own"
+    lines = ("{answer}",)

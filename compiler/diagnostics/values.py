@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.types import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AddressArithmetic", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen",
-    "NoMembership", "NoSize",
-    "NoSubscript", "NotAssignable", "NotReadable", "PacketOffset", "ReadOnlyMemory",
-    "RuntimeIndexOfConstant", "ShiftCount",
+    "AddressArithmetic", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen", "NoMembership",
+    "NoSize", "NoSubscript", "NotAssignable", "PacketOffset", "ReadOnlyMemory", "RuntimeIndexOfConstant", "ShiftCount",
     "TooManyMembers", "UpdateOfObject", "between",
 ]  # fmt: skip
 
@@ -30,19 +29,49 @@ def between(lo: int, hi: int) -> str:
     return f"it may be anything from {low} to {high}"
 
 
-class ShiftCount(Advised):
-    """A shift by a constant outside 0 to 63, the width of the machine's registers."""
+class ShiftCount(Diagnostic):
+    """A shift by a constant outside 0 to 63, the width of the machine's registers.
+
+    Fails:
+
+        mask = n << 64
+
+    Works:
+
+        mask = n << 63
+    """
 
     count: int
 
     code = "E0220"
     title = "a shift by {count}: the count must lie between 0 and 63"
     label = "numbers have 64 bits"
-    way_out = "shift by 0 to 63"
+
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        return title, "negative" if self.count < 0 else label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("shift the other way" if self.count < 0 else "use a smaller count: no bit is left after this one")
 
 
 class DivisionByZero(Advised):
-    """A division by the constant zero."""
+    """A division by the constant zero.
+
+    A divisor that may be zero at run time is a warning: see W0901.
+
+    Fails:
+
+        BUCKETS = 0
+
+        slot = pid() % BUCKETS
+
+    Works:
+
+        BUCKETS = 16
+
+        slot = pid() % BUCKETS
+    """
 
     op: str
 
@@ -53,16 +82,31 @@ class DivisionByZero(Advised):
     why = "the machine gives x // 0 == 0 and x % 0 == x, where Python raises ZeroDivisionError"
 
 
-class AddressArithmetic(Advised):
-    """Arithmetic on a packet address other than adding bytes to it. The verifier allows no more."""
+class AddressArithmetic(Diagnostic):
+    """Arithmetic on a packet address other than adding bytes to it. The verifier allows no more.
+
+    Fails:
+
+        length = pkt.data_end - pkt.data
+
+    Works:
+
+        if pkt.data + 64 > pkt.data_end:
+            return XDP.PASS
+    """
 
     op: str
+    start: str  # "": the end of the packet
 
     code = "E0222"
     title = "`{op}` on a packet address"
     label = "only `address + bytes` can be computed"
-    way_out = "keep the offset in a number, and add that:"
-    lines = ("start + offset",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.start:
+            yield Help("keep the offset in a number, and add that:", (f"{self.start} + offset",))
+        else:
+            yield Help("add to the start, and compare with the end:", ("if pkt.data + 64 > pkt.data_end:", "    ..."))
 
 
 class PacketOffset(Diagnostic):
@@ -70,45 +114,76 @@ class PacketOffset(Diagnostic):
 
     The verifier follows a packet address up to 65535 bytes from the packet's start. Check the number first.
 
-        if n > 1500:
+    Fails:
+
+        payload = pkt.data + offset       # any u32
+
+    Works:
+
+        if offset > 1500:
             return XDP.PASS
+        payload = pkt.data + offset
     """
 
     text: str
     lo: int
     hi: int
+    answer: str
 
     code = "E0223"
     title = "`{text}` bytes are added to a packet address, without a bound"
     label = "may lie outside 0 to 65535"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        test = f"{self.text} > 1500" if self.lo >= 0 else f"not 0 <= {self.text} <= 1500"
-        yield Help("check it first:", (f"if {test}:", "    return ..."))
+        name = self.text if self.text.isidentifier() else "n"
+        test = f"{name} > 1500" if self.lo >= 0 else f"not 0 <= {name} <= 1500"
+        lines = (f"if {test}:", f"    {self.answer}")
+        if name == self.text:
+            yield Help("check it first:", lines)
+        else:
+            yield Help("keep it in a variable, and check that:", (f"{name} = {self.text}", *lines))
         yield Note(between(self.lo, self.hi))
 
 
 class IndexConstant(Advised):
-    """A constant index outside its array."""
+    """A constant index outside its array. Negative ones count from the end, as in Python.
+
+    Fails:
+
+        row.cells[8] = 1              # Array[u64, L[8]]
+
+    Works:
+
+        row.cells[7] = 1
+        row.cells[-1] = 1
+    """
 
     index: int
     what: str
     length: int
+    last: int
 
     code = "E0224"
     title = "`{what}` has {length} elements; there is no element {index}"
     label = "out of bounds"
-    way_out = "use an index below {length}"
+    way_out = "use an index from 0 to {last}"
 
 
 class IndexUnproven(Diagnostic):
     """An index that is not known to lie inside its array.
 
-    Python would raise IndexError; a program can't, and the verifier refuses an access that it can't bound. Compare
-    the index with the length before it is used, or mask it.
+    Python would raise IndexError; a program can't, and the verifier refuses an access that it can't bound. Compare the
+    index with the length before it is used, or mask it.
 
-        if i < 16:
-            total += values[i]
+    Fails:
+
+        row.cells[slot] += 1          # Array[u64, L[8]], and any slot
+
+    Works:
+
+        if slot < 8:
+            row.cells[slot] += 1
+        row.cells[slot & 7] += 1
     """
 
     text: str
@@ -116,36 +191,73 @@ class IndexUnproven(Diagnostic):
     length: int
     lo: int
     hi: int
+    line: str  # the user's statement
 
     code = "E0225"
     title = "`{text}` may be out of bounds: `{what}` has {length} elements"
     label = "not known to be below {length}"
 
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        if self.hi == self.length:
+            label = f"may be {self.length}"
+        elif self.hi < self.length:
+            label = "may be negative"
+        return title, label
+
     def more(self) -> Iterator[Label | Note | Help]:
-        test = f"{self.text} < {self.length}" if self.lo >= 0 else f"0 <= {self.text} < {self.length}"
-        if self.text.isidentifier():
-            yield Help("check it first:", (f"if {test}:", f"    ... {self.what}[{self.text}]"))
+        name = self.text if self.text.isidentifier() else "i"
+        test = f"{name} < {self.length}" if self.lo >= 0 else f"0 <= {name} < {self.length}"
+        if name == self.text:
+            yield Help("check it first:", (f"if {test}:", f"    {self.line}"))
         else:
-            test = f"i < {self.length}" if self.lo >= 0 else f"0 <= i < {self.length}"
-            yield Help(
-                "keep it in a variable, and check that:", (f"i = {self.text}", f"if {test}:", f"    ... {self.what}[i]")
-            )
+            line = self.line.replace(self.text, name)
+            lines = (f"{name} = {self.text}", f"if {test}:", f"    {line}")
+            yield Help("keep it in a variable, and check that:", lines)
         yield Note(between(self.lo, self.hi))
 
 
-class NoLen(Advised):
-    """`len()` of something whose length a program can't know. Arrays and bytes have one."""
+class NoLen(Diagnostic):
+    """`len()` of something whose length a program can't know. Arrays and bytes have one.
+
+    Fails:
+
+        if len(usage) > 60:           # a map
+
+    Works:
+
+        n = len(row.cells)            # in a program: 8, for an Array[u64, L[8]]
+        n = len(obj[usage])           # in user space: the number of entries
+    """
 
     what: str
+    kind: str  # "map", "struct" or ""
+    text: str
 
     code = "E0226"
     title = "{what} has no length in a program"
     label = "no len()"
-    way_out = "len() is for arrays, bytes and constants"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.kind == "map":
+            yield Help("count in a var() of the program, or let user space count:", (f"len(obj[{self.text}])",))
+        elif self.kind == "struct":
+            yield Help("for its size in bytes:", (f"sizeof({self.text})",))
+        else:
+            yield Help("len() is for arrays, bytes and constants")
 
 
 class NoSize(Advised):
-    """`sizeof()` of something that has no place in memory."""
+    """`sizeof()` of something that has no place in memory.
+
+    Fails:
+
+        n = sizeof(usage)             # a map
+
+    Works:
+
+        n = sizeof(Usage)             # a Struct
+    """
 
     what: str
 
@@ -155,110 +267,213 @@ class NoSize(Advised):
     way_out = "sizeof() is for types, structs and numbers"
 
 
-class NotReadable(Advised):
-    """A field behind an address that the kernel does not let programs load from."""
+class ReadOnlyMemory(Diagnostic):
+    """A store to memory that the kernel lends for reading only.
 
-    space: str
+    Fails:
 
-    code = "E0228"
-    title = "{space} memory can't be read directly"
-    label = "needs a helper"
-    way_out = "copy it with {space}_bytes(address) or {space}_str(address)"
+        ctx.args[0] = 0
 
+    Works:
 
-class ReadOnlyMemory(Advised):
-    """A store to memory that the kernel lends for reading only."""
+        first = ctx.args[0]
+        first = 0
+    """
 
     space: str
 
     code = "E0229"
-    title = "{space} memory is read-only"
+    title = "{space} is read-only"
     label = "can't be changed"
-    way_out = "copy what you need into a variable or a Struct, and change that"
+
+    def texts(self) -> tuple[str, str]:
+        return f"{memory(self.space)} is read-only here", self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("copy what you need into a variable or a Struct, and change that")
 
 
-class UpdateOfObject(Advised):
+class UpdateOfObject(Diagnostic):
     """An augmented assignment to a whole object. Update one of its fields.
 
-    usage.bytes += n
+    Fails:
+
+        usage[pid()] += 1             # HashMap[u32, Usage]
+
+    Works:
+
+        entry = usage.setdefault(pid(), Usage(reads=0))
+        if entry is not None:
+            entry.reads += 1
     """
 
     op: str
     kind: str
+    lines: tuple[str, ...] = ()
 
     code = "E0230"
-    title = "`{op}=` on {kind}"
+    title = "`{op}=` on {kind}, which is not a number"
     label = "not a number"
-    way_out = "update a field of it, or the number in it:"
-    lines = ("entry.count {op}= 1",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("update a number in it:" if self.lines else "update a number in it", self.lines)
 
 
-class NoSubscript(Advised):
-    """`x[i]` of something that has no elements."""
+class NoSubscript(Diagnostic):
+    """`x[i]` of something that has no elements.
+
+    Fails:
+
+        entry["reads"] += 1           # a Struct
+
+    Works:
+
+        entry.reads += 1
+    """
 
     what: str
+    field: str = ""
 
     code = "E0231"
     title = "{what} has no elements"
     label = "can't be subscripted"
-    way_out = "arrays, bytes and maps can be subscripted"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.field:
+            yield Help("name the field:", (self.field,))
+        else:
+            yield Help("arrays, bytes and maps can be subscripted")
 
 
 class ConstantLookup(Advised):
-    """Python itself raised an exception when this constant expression was computed."""
+    """Python itself raised an exception when this constant expression was computed.
+
+    Fails:
+
+        PORTS = {"http": 80}
+
+        counts[PORTS["ssh"]] += 1     # KeyError
+
+    Works:
+
+        counts[PORTS["http"]] += 1
+    """
 
     what: str
     problem: str
 
     code = "E0232"
-    title = "{what}: {problem}"
+    title = "{what} {problem}"
     label = "computed when the program is compiled"
     way_out = "correct the constant"
 
 
-class RuntimeIndexOfConstant(Advised):
-    """A list, tuple or dict of the module, indexed by a number known only at run time. Its elements are not in the
-    program.
+class RuntimeIndexOfConstant(Diagnostic):
+    """A list, tuple or dict of the module, indexed by a number known only at run time.
 
-    An ArrayMap filled by user space, or a global array, can be indexed at run time.
+    Its elements are not in the program. A constant array can be indexed at run time, and so can a map that user space
+    fills.
 
-        table = const(Array[u32, L[4]], [1, 2, 4, 8])
+    Fails:
+
+        WEIGHTS = [1, 2, 4, 8]
+
+        total += WEIGHTS[queue]
+
+    Works:
+
+        WEIGHTS = const(Array[u32, L[4]], [1, 2, 4, 8])
+
+        if queue < 4:
+            total += WEIGHTS[queue]
     """
 
+    text: str
     kind: str
+    lines: tuple[str, ...] = ()
 
     code = "E0233"
-    title = "a {kind} of the module can be indexed by constants only"
+    title = "`{text}` is a {kind} of the module, which can be indexed by constants only"
     label = "this index is known only at run time"
-    way_out = "make it a constant array of the program:"
-    lines = ("table = const(Array[u32, L[4]], [1, 2, 4, 8])",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.kind == "dict":
+            yield Help("put it into a map, which user space fills:", self.lines)
+        else:
+            yield Help("make it a constant array of the program:", self.lines)
 
 
-class NotAssignable(Advised):
-    """An attribute or element of an object that exists at compile time only."""
+class NotAssignable(Diagnostic):
+    """An attribute or element of an object that exists at compile time only.
 
+    Fails:
+
+        totals = [0, 0]
+
+        totals[0] += 1
+
+    Works:
+
+        totals = var(Array[u64, L[2]], [0, 0])
+
+        totals[0] += 1
+    """
+
+    text: str
     what: str
+    lines: tuple[str, ...]
 
     code = "E0234"
-    title = "{what} can't be changed by a program"
+    title = "`{text}` is {what}, which a program can't change"
     label = "known at compile time only"
-    way_out = "declare a global of the program, var(u32, 0), or a map"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("declare a variable of the program at module level, or a map:", self.lines)
 
 
-class NoMembership(Advised):
-    """`in` on something that can't be searched."""
+class NoMembership(Diagnostic):
+    """`in` on something that can't be searched.
 
+    Fails:
+
+        if pid() in LIMIT:            # a number
+
+    Works:
+
+        if pid() in (1, 2, 3):
+        if pid() in watched:          # a map
+    """
+
+    text: str
     what: str
+    lines: tuple[str, ...] = ()
 
     code = "E0235"
-    title = "`in` can't search {what}"
+    title = "`{text}` is {what}, which `in` can't search"
     label = "not a map, nor constants"
-    way_out = "use a map, or constants:"
-    lines = ("x in (1, 2, 3)",)
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.lines:
+            yield Help("write:", self.lines)
+        else:
+            yield Help("search a map, or constants:", ("x in (1, 2, 3)",))
 
 
 class TooManyMembers(Advised):
-    """`in` over so many constants that the comparisons would bloat the program. A map looks them up faster."""
+    """`in` over so many constants that the comparisons would bloat the program. A map looks them up faster.
+
+    Fails:
+
+        WATCHED = list(range(1000, 2000, 7))
+
+        if pid() in WATCHED:
+
+    Works:
+
+        watched = HashMap[u32, u8](max_entries=143)    # filled by user space
+
+        if pid() in watched:
+    """
 
     count: int
     most: int
@@ -266,5 +481,5 @@ class TooManyMembers(Advised):
     code = "E0236"
     title = "`in` over {count} constants becomes {count} comparisons; at most {most} are compiled"
     label = "too many"
-    way_out = "put them into a map, and ask `x in allowed`:"
+    way_out = "put them into a map that user space fills, and ask `x in allowed`:"
     lines = ("allowed = HashMap[u32, u8](max_entries={count})",)

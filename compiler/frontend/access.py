@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     U64,
     ArrayType,
     BytesType,
+    NoneType,
     OptionalType,
     PtrType,
     Space,
@@ -29,7 +30,7 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -86,13 +87,21 @@ def attribute(checker: Checker, node: ast.Attribute, want: Type | None) -> Value
             return Known(member, span)
         names = [f.name for f in struct.fields]
         checker.fail(errors.NoField(span, node.attr, str(struct), tuple(names), closest(node.attr, names)))
-    checker.fail(errors.NoAttribute(span, node.attr, kinds.spell(base.type)))
+    _no_attribute(checker, base, node.attr, span)
 
 
 def called(checker: Checker, span: Span, method: Any) -> str:
     """The call of a method that was only named."""
     alone = getattr(getattr(method, "__code__", None), "co_argcount", 0) == 1
     return checker.text(span) + ("()" if alone else "(...)")
+
+
+def _no_attribute(checker: Checker, base: tree.Expr, name: str, span: Span) -> NoReturn:
+    """Refuse an attribute of a value that has none."""
+    kind = kinds.aggregate(base.type)
+    sort = "number" if kinds.is_int(base.type) else "array" if isinstance(kind, (ArrayType, BytesType)) else ""
+    sort = "None" if isinstance(base.type, NoneType) else sort
+    checker.fail(errors.NoAttribute(span, name, kinds.spell(base.type), checker.text(base.span), sort))
 
 
 def member_of(owner: Any, name: str) -> Any:
@@ -111,11 +120,16 @@ def _known_attribute(checker: Checker, base: Known, name: str, span: Span) -> Va
 
         check_map_method(checker, base, name, span)
         checker.fail(errors.MethodNotCalled(span, name, describe(value), checker.text(span) + "(...)"))
+    if value is None or type(value) is int:
+        sort = "None" if value is None else "number"
+        checker.fail(errors.NoAttribute(span, name, describe(value), checker.text(base.span), sort))
     try:
         found = getattr(value, name)
     except AttributeError:
         candidates = [n for n in dir(value) if not n.startswith("_")]
-        checker.fail(errors.UnknownAttribute(span, describe(value), name, closest(name, candidates)))
+        members = tuple([str(n) for n in getattr(value, "__members__", ())])
+        near = closest(name, candidates)
+        checker.fail(errors.UnknownAttribute(span, describe(value), name, near, members))
     return outer(checker, found, span)
 
 
@@ -128,7 +142,6 @@ def field(checker: Checker, base: tree.Expr, name: str, span: Span) -> tree.Expr
     if found is None:
         return None
     assert isinstance(base.type, PtrType)
-    checker.check_readable(base, span)
     made = tree.Field(reference(found.type, base.type.space), span, base, found)
     range_of(checker, made)
     return made
@@ -198,9 +211,13 @@ def _known_element(checker: Checker, base: Known, index: Value, span: Span) -> V
         try:
             return outer(checker, value[index.value], span)
         except Exception as error:  # whatever the user's object raises
-            checker.fail(errors.ConstantLookup(span, describe(value), f"{type(error).__name__}: {error}"))
+            problem = f"raises {type(error).__name__}: {error}"
+            checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
     if isinstance(value, (tuple, list, dict)):
-        checker.fail(errors.RuntimeIndexOfConstant(span, type(value).__name__))
+        from pybpf.compiler.frontend.advise import at_run_time
+
+        name = checker.text(base.span)
+        checker.fail(errors.RuntimeIndexOfConstant(span, name, type(value).__name__, at_run_time(name, value)))
     checker.fail(errors.NoSubscript(span, describe(value)))
 
 
@@ -212,12 +229,14 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     if isinstance(kind, TextType):
         checker.fail(errors.TextIndex(span, checker.text(checker.span(node.value)), kind.size))
     if not isinstance(kind, (ArrayType, BytesType)):
-        checker.fail(errors.NoSubscript(span, kinds.spell(base.type)))
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        named = isinstance(key, str) and isinstance(kind, StructType) and kind.field(key) is not None
+        shown = f"{checker.text(checker.span(node.value))}.{key!s}" if named else ""
+        checker.fail(errors.NoSubscript(span, kinds.spell(base.type), shown))
     assert isinstance(base.type, PtrType)
     length = kind.length if isinstance(kind, ArrayType) else kind.size
     inner = kind.element if isinstance(kind, ArrayType) else U8
     at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
-    checker.check_readable(base, span)
     return tree.Index(reference(inner, base.type.space), span, base, at)
 
 
@@ -226,11 +245,14 @@ def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:
     at = number(checker, value)
     if isinstance(at, int):
         if not -length <= at < length:
-            checker.fail(errors.IndexConstant(value.span, at, what, length))
+            checker.fail(errors.IndexConstant(value.span, at, what, length, length - 1))
         return constant(checker, at + length if at < 0 else at, U64, value.span)
     lo, hi = range_of(checker, at)
     if lo < 0 or hi >= length:
-        checker.fail(errors.IndexUnproven(value.span, checker.text(value.span), what, length, lo, hi))
+        from pybpf.compiler.frontend.wording import statement
+
+        text, line = checker.text(value.span), statement(value.span)
+        checker.fail(errors.IndexUnproven(value.span, text, what, length, lo, hi, line))
     return to_type(checker, at, U64, value.span)
 
 
@@ -251,8 +273,12 @@ def place(checker: Checker, node: Any) -> tree.Expr:
         if isinstance(base, tree.Expr):
             target: tree.Expr = element(checker, base, node, span)
         else:
+            from pybpf.compiler.frontend.advise import as_variable
+
             what = describe(base.value) if isinstance(base, Known) else "the context"
-            checker.fail(errors.NotAssignable(span, what))
+            text = checker.text(base.span)
+            lines = as_variable(text, base.value if isinstance(base, Known) else None)
+            checker.fail(errors.NotAssignable(span, text, what, lines))
     elif isinstance(base, ContextRef):
         loaded = context_field(checker, base, node.attr, span)
         if isinstance(loaded, tree.CtxLoad) and not loaded.field.writable:
@@ -261,13 +287,14 @@ def place(checker: Checker, node: Any) -> tree.Expr:
         assert isinstance(loaded, tree.Expr)
         return loaded
     elif isinstance(base, Known):
-        checker.fail(errors.NotAssignable(span, describe(base.value)))
+        lines = (f"{node.attr} = var(u64, 0)",)
+        checker.fail(errors.NotAssignable(span, checker.text(base.span), describe(base.value), lines))
     else:
         found = field(checker, base, node.attr, span)
         if found is None:
             struct = kinds.aggregate(base.type)
             if not isinstance(struct, StructType):
-                checker.fail(errors.NoAttribute(span, node.attr, kinds.spell(base.type)))
+                _no_attribute(checker, base, node.attr, span)
             names = [f.name for f in struct.fields]
             checker.fail(errors.NoField(span, node.attr, str(struct), tuple(names), closest(node.attr, names)))
         target = found
@@ -281,7 +308,10 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
     while isinstance(root, (tree.Field, tree.Index)):
         root = root.base
     if isinstance(root, tree.Global) and root.spec.constant:
-        checker.fail(errors.ConstAssigned(span, root.spec.name))
+        from pybpf.compiler.frontend.advise import written
+
+        initial = "0" if kinds.is_int(root.spec.type) else "..."
+        checker.fail(errors.ConstAssigned(span, root.spec.name, written(root.spec.type), initial))
     kind = root.type
     if isinstance(kind, PtrType) and kind.space in (Space.CTX, Space.TRUSTED, Space.KERNEL, Space.USER):
         checker.fail(errors.ReadOnlyMemory(span, kind.space))

@@ -10,11 +10,11 @@ from pybpf.compiler.frontend import access, kinds, maps, tree
 from pybpf.compiler.frontend.convert import stored, type_of
 from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import Known, Refused, describe
-from pybpf.compiler.frontend.measure import is_simple
+from pybpf.compiler.frontend.measure import alignment, is_simple
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import PtrType, Space, StructType, is_aggregate, size_of
+from pybpf.compiler.schema.types import ArrayType, PtrType, Space, StructType, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _global(checker: Checker, name: str, where: Span) -> tree.Expr:
         checker.fail(errors.Unknown(where, name, ""))
     schema = checker.schema(replace(found, span=where))
     if not isinstance(schema, GlobalSpec):
-        checker.fail(errors.GlobalNotVar(where, name, describe(found.value)))
+        checker.fail(errors.GlobalNotVar(where, name, describe(found.value), isinstance(schema, MapSpec)))
     place = tree.Global(access.reference(schema.type, Space.GLOBAL), where, schema)
     access.check_writable(checker, place, where)
     return place
@@ -206,9 +206,7 @@ def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
     """`x: u32 = 0`; the annotation was read before the body (function.py)."""
     if not isinstance(node.target, ast.Name):
         checker.fail(errors.AnnotatedPlace(checker.span(node.target), checker.text(checker.span(node.target))))
-    slot = checker.slots.get(node.target.id)
-    if slot is None:
-        checker.fail(errors.AnnotatedGlobal(checker.span(node), node.target.id))
+    slot = checker.slots[node.target.id]  # Python itself refuses an annotation of a global
     if slot.broken:
         raise Refused
     first = checker.locals.annotations.get(node.target.id)
@@ -243,6 +241,8 @@ def augmented(checker: Checker, node: ast.AugAssign) -> list[tree.Stmt]:
     target = node.target
     if isinstance(target, ast.Name) and target.id in checker.slots:
         old = checker.read(target.id, checker.span(target))
+        if isinstance(old, tree.Expr) and isinstance(kinds.aggregate(old.type), (StructType, ArrayType)):
+            update(checker, old, op, checker.expr(node.value), span)  # says what is wrong
         value = arithmetic(checker, op, old, checker.expr(node.value), span)
         return checker.assign(target.id, value, span)
     if isinstance(target, ast.Name):
@@ -263,11 +263,28 @@ def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span
         moved = arithmetic(checker, op, place, value, span)
         return tree.Assign(span, place.var, stored(checker, moved, place.type, "the address"))
     if is_aggregate(kind) or not kinds.is_int(kind):
-        checker.fail(errors.UpdateOfObject(span, op, kinds.spell(kind)))
+        from pybpf.compiler.frontend.advise import numbers_in
+
+        by, numbers = checker.text(value.span), numbers_in(kind, checker.text(place.span))
+        lines = tuple([f"{number} {op}= {by}" for number in numbers])
+        checker.fail(errors.UpdateOfObject(span, op, kinds.spell(kind), lines))
     # checks the operands and gives the operand its type; the node itself is made anew
     made = arithmetic(checker, op, place, value, span)
     assert isinstance(made, tree.Binary)
-    return tree.Update(span, place, op, made.rhs, is_shared(place) and is_atomic(kind, op))
+    atomic = is_shared(place) and is_atomic(kind, op)
+    if atomic:
+        _check_aligned(checker, place, kind)
+    return tree.Update(span, place, op, made.rhs, atomic)
+
+
+def _check_aligned(checker: Checker, place: tree.Expr, kind: Type) -> None:
+    """The machine's atomic instructions take aligned addresses only; fields of packed structs may lie elsewhere."""
+    if alignment(checker, place) < size_of(kind):
+        offset, base = 0, place
+        while isinstance(base, tree.Field):
+            offset, base = offset + base.field.offset, base.base
+        text, struct = checker.text(place.span), kinds.spell(base.type)
+        checker.fail(errors.Misaligned(place.span, text, struct, str(kind), size_of(kind), offset))
 
 
 def is_atomic(kind: Type, op: str) -> bool:

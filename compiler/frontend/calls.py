@@ -145,7 +145,8 @@ def _at(checker: Checker, struct: StructType, node: ast.Call, span: Span) -> Val
     if isinstance(address.type, OptionalType):
         maybe_none(checker, address)
     if not isinstance(address.type, PtrType) or address.type.pointee is not None or address.type.space != Space.PACKET:
-        checker.fail(errors.WrongType(address.span, kinds.spell(address.type), "packet address", f"{struct.name}.at()"))
+        what = f"{struct.name}.at()"
+        checker.fail(errors.WrongType(address.span, kinds.spell(address.type), "a packet address", what))
     return tree.Cast(PtrType(struct, address.type.space), span, address)
 
 

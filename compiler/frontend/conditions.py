@@ -394,8 +394,10 @@ def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tre
 
 
 def _addresses(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    from pybpf.compiler.frontend.advise import given
+
     left, right = materialize(checker, lhs), materialize(checker, rhs)
     for side in (left, right):
         if not (isinstance(side.type, PtrType) and side.type.pointee is None):
-            checker.fail(errors.WrongType(side.span, kinds.spell(side.type), "packet address", "this comparison"))
+            checker.fail(errors.WrongType(side.span, given(side), "a packet address", "this comparison"))
     return tree.Compare(BOOL, span, op, left, right)

@@ -13,8 +13,8 @@ from pybpf.compiler.frontend.construct import array_of
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import is_simple, range_of
-from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType
+from pybpf.compiler.frontend.scope import closest, public_in
+from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _name(checker: Checker, node: ast.Name, want: Type | None) -> Value:
     found = checker.names.find(node.id)
     if found is None:
         near = closest(node.id, [*checker.slots, *checker.names.candidates()])
-        checker.fail(errors.Unknown(span, node.id, near))
+        checker.fail(errors.Unknown(span, node.id, near, public_in(node.id)))
     return access.outer(checker, found.value, span)
 
 
@@ -107,12 +107,24 @@ def unify(checker: Checker, a: Value, b: Value, want: Type | None) -> Type:
         if base is not None and base.min <= joined.lo and joined.hi <= base.max:
             return want
     if joined is None or isinstance(joined, kinds.KnownType):
+        want = want or _roomy(a, b)
         first = _as_object(checker, a, want, first)
         second = _as_object(checker, b, want, second)
         joined = kinds.join(first, second)
     if joined is None:
-        checker.fail(errors.ChoiceDisagrees(b.span, kinds.spell(first), kinds.spell(second), a.span))
+        from pybpf.compiler.frontend.advise import other_space, side_of_choice
+
+        other_space(checker, "the other side", first, second, b.span, a.span)
+        one, other = side_of_choice(a, first, second), side_of_choice(b, second, first)
+        checker.fail(errors.ChoiceDisagrees(b.span, one, other, a.span))
     return kinds.settle(joined)
+
+
+def _roomy(a: Value, b: Value) -> Type | None:
+    """A text that either of two literals fits."""
+    if not all(isinstance(v, Known) and isinstance(v.value, str) for v in (a, b)):
+        return None
+    return TextType(1 + max([len(v.value.encode()) for v in (a, b) if isinstance(v, Known)]))
 
 
 def _as_object(checker: Checker, value: Value, want: Type | None, kind: Type) -> Type:

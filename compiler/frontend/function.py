@@ -15,12 +15,12 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
-from pybpf.compiler.frontend.measure import origins, range_of
+from pybpf.compiler.frontend.measure import alignment, origins, range_of
 from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
-from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import NONE, OptionalType, PtrType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Checker:
         self.state: State | None = {}
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
+        self.alignments: dict[str, int] = {}  # of what variables refer to, where that is less than 8 bytes
         self.hoisted: set[Any] = set()  # assignment expressions that were made before their statement
         self.reserved: set[Span] = set()  # where ring-buffer records were reserved
         self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
@@ -173,13 +174,6 @@ class Checker:
     def annotation(self, node: Any) -> Type:
         return scope.annotated_type(self, node)
 
-    @property
-    def returns_value(self) -> bool:
-        """Whether a bare `return` would not do here."""
-        if self.is_program:
-            return not isinstance(self.session.program.returns, NoneType)
-        return self.declared_result is not None and not isinstance(self.declared_result, NoneType)
-
     def schema(self, known: Value) -> Any:
         """What an object's `__bpf__` says; None where it has none. A faulty declaration is refused where it is used."""
         if not isinstance(known, Known) or isinstance(known.value, int):
@@ -188,12 +182,6 @@ class Checker:
             return getattr(known.value, "__bpf__", None)
         except DeclarationError as error:
             self.fail(errors.Declaration(known.span, error.title, error.label, error.help))
-
-    def check_readable(self, base: tree.Expr, span: Span) -> None:
-        """Memory of a kernel or user address can't be loaded directly."""
-        kind = base.type
-        if isinstance(kind, PtrType) and kind.space in (Space.KERNEL, Space.USER):
-            self.fail(errors.NotReadable(span, kind.space))
 
     def check_release(self, what: str, since: str, span: Span) -> None:
         """Refuse what came to Linux with release `since` ("5.8", "": always there) if the program is for older ones."""
@@ -274,6 +262,7 @@ class Checker:
             raise Refused
         if fact is None or not fact.assigned:
             outer = self.names.find(name)
+            self.poison([name])  # said once is enough
             self.fail(errors.Unassigned(span, name, fact is not None, _global_kind(outer)))
         if fact.stale is not None:
             why, where = fact.stale
@@ -300,7 +289,10 @@ class Checker:
             joined = kinds.join(slot.joined, seen)
             if joined is None:
                 assert slot.joined is not None
-                self.fail(errors.Disagree(span, name, kinds.spell(slot.joined), kinds.spell(seen), slot.span))
+                from pybpf.compiler.frontend.advise import called, other_space
+
+                other_space(self, f"`{name}`", slot.joined, seen, span, slot.span)
+                self.fail(errors.Disagree(span, name, called(slot.joined), called(seen), slot.span))
             slot.joined = joined
             slot.span = slot.span or span
             if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
@@ -324,6 +316,8 @@ class Checker:
             self.changed = True
         converted = convert(self, value, slot.var.type, f"`{name}`", slot.span if slot.declared is not None else None)
         self.state[name] = self.fact(converted)
+        if kinds.is_reference(converted.type):
+            self.alignments[name] = min(self.alignments.get(name, 8), alignment(self, converted))
         return [tree.Assign(span, slot.var, converted)]
 
     def fact(self, value: tree.Expr) -> Fact:

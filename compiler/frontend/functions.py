@@ -214,7 +214,7 @@ def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
         return Known(size_of(pointee), span)
     if isinstance(kind, IntType) or kinds.is_int(kind):
         return Known(size_of(kind), span)
-    what = f"{kinds.spell(kind.inner)}, which may be None," if isinstance(kind, OptionalType) else kinds.spell(kind)
+    what = f"`{checker.text(value.span)}`, which may be None," if isinstance(kind, OptionalType) else kinds.spell(kind)
     checker.fail(errors.NoSize(span, what))
 
 

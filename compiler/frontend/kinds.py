@@ -186,8 +186,8 @@ def spell(type: Type) -> str:
         return f"{spell(type.inner)} | None"
     if isinstance(type, PtrType) and type.pointee is None:
         if type.space in (Space.PACKET, Space.PACKET_END):
-            return "packet address"
-        return "context" if type.space == Space.CTX else "address"
+            return "a packet address"
+        return "the context" if type.space == Space.CTX else "an address"
     return str(type)
 
 

@@ -45,30 +45,30 @@ def is_int(value: object) -> bool:
 
 
 def describe(value: object) -> str:
-    """What a diagnostic calls a Python object: `a map`, `the module time`, `the class Event`."""
+    """What a diagnostic calls a Python object: a list, the module `time`, the class `Event`."""
     from pybpf.compiler.schema import specs, types
 
     schema = getattr(value, "__bpf__", None)
     if isinstance(schema, specs.MapSpec):
-        return f"the map {schema.name}"
+        return f"the map `{schema.name}`"
     if isinstance(schema, specs.GlobalSpec):
-        return f"the global {schema.name}"
+        return f"the global `{schema.name}`"
     if isinstance(schema, (specs.HelperSpec, specs.FillSpec, specs.BuiltinSpec)):
-        return f"the function {schema.name}"
+        return f"the function `{schema.name}`"
     if isinstance(schema, specs.ContextSpec):
         return "a context class"
     if isinstance(schema, specs.ProgramSpec):
-        return f"the program {schema.name}"
+        return f"the program `{schema.name}`"
     if isinstance(schema, types.Type) and isinstance(value, type):
-        return f"the type {value.__name__}"
+        return f"the type `{value.__name__}`"
     if value is None:
         return "None"
     if isinstance(value, type):
-        return f"the class {value.__name__}"
+        return f"the class `{value.__name__}`"
     name = getattr(value, "__name__", None)
     if type(value).__name__ == "module":
-        return f"the module {name}"
+        return f"the module `{name}`"
     if callable(value) and name:
-        return f"the function {name}"
+        return f"the function `{name}`"
     article = "an" if type(value).__name__[0] in "aeiou" else "a"
     return f"{article} {type(value).__name__}"

@@ -45,7 +45,7 @@ def key(checker: Checker, spec: MapSpec, node: Any) -> tree.Expr:
 
 def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     assert spec.key is not None
-    made = stored(checker, value, spec.key, f"the key of {spec.name}")
+    made = stored(checker, value, spec.key, f"the key of `{spec.name}`")
     if not is_aggregate(spec.key):
         given = made.value if isinstance(made, tree.Convert) else made
         _lo, hi = range_of(checker, given)
@@ -57,7 +57,7 @@ def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
 def map_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     """The value that an operation puts into the map."""
     assert spec.value is not None
-    return stored(checker, value, spec.value, f"the value of {spec.name}")
+    return stored(checker, value, spec.value, f"the value of `{spec.name}`")
 
 
 def check_keyed(checker: Checker, spec: MapSpec, span: Span, what: str) -> None:
@@ -138,14 +138,19 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
     if spec.kind.indexed:
         return [update(checker, slot(checker, spec, node.slice, checker.span(node)), op, value, span)]
     if is_aggregate(spec.value):
-        checker.fail(errors.UpdateOfObject(span, op, str(spec.value)))
+        from pybpf.compiler.frontend.advise import numbers_in
+
+        lookup = f"entry = {checker.text(checker.span(node.value))}.get({checker.text(checker.span(node.slice))})"
+        lines = [f"    {number} {op}= {checker.text(value.span)}" for number in numbers_in(spec.value, "entry")]
+        shown = (lookup, "if entry is not None:", *lines) if lines else ()
+        checker.fail(errors.UpdateOfObject(span, op, str(spec.value), shown))
     at = key(checker, spec, node.slice)
     # a stand-in for the old value checks the operands; the entry may be missing, in which case it counts as 0
     old = tree.Local(access.reference(spec.value, Space.MAP), span, tree.Var(spec.name, spec.value))
     made = arithmetic(checker, op, old, value, span)
     assert isinstance(made, tree.Binary)
     amount = (
-        stored(checker, made.rhs, spec.value, f"the value of {spec.name}")
+        stored(checker, made.rhs, spec.value, f"the value of `{spec.name}`")
         if op not in ("//", "%", "<<", ">>")
         else made.rhs
     )

@@ -39,17 +39,17 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> tuple
             from pybpf.compiler.frontend.maps import contains as map_contains
 
             return map_contains(checker, schema, item, span), checker.state, checker.state
-        members = value.value
-        if isinstance(members, dict):
-            members = tuple(members)
-        if isinstance(members, (set, frozenset)):
-            members = sorted(members, key=repr)
-        if isinstance(members, (tuple, list)):
-            return _any_of(checker, item, [Known(m, value.span) for m in members], span)
-        if isinstance(members, range):
-            return _in_range(checker, item, members, span)
-        checker.fail(errors.NoMembership(value.span, describe(members)))
-    checker.fail(errors.NoMembership(value.span, kinds.spell(type_of(value))))
+        found: Any = value.value
+        if isinstance(found, dict):
+            found = tuple(found)
+        if isinstance(found, (set, frozenset)):
+            found = sorted(found, key=repr)
+        if isinstance(found, (tuple, list)):
+            return _any_of(checker, item, [Known(m, value.span) for m in found], span)
+        if isinstance(found, range):
+            return _in_range(checker, item, found, span, value.span)
+        checker.fail(errors.NoMembership(value.span, checker.text(value.span), describe(found)))
+    checker.fail(errors.NoMembership(value.span, checker.text(value.span), f"of type {kinds.spell(type_of(value))}"))
 
 
 def _any_of(
@@ -86,13 +86,17 @@ def _any_of(
 
 
 def _in_range(
-    checker: Checker, item: Value, members: range, span: Span
+    checker: Checker, item: Value, members: range, span: Span, where: Span
 ) -> tuple[tree.Expr, State | None, State | None]:
     """`x in range(a, b)`: two comparisons."""
     from pybpf.compiler.frontend.conditions import ordered
 
     if members.step != 1:
-        checker.fail(errors.NoMembership(span, "a range with a step"))
+        text = checker.text(item.span)
+        least, most = sorted((members[0], members[-1])) if members else (0, 0)
+        offset = text if least % abs(members.step) == 0 else f"({text} - {least})"
+        lines = (f"{least} <= {text} <= {most} and {offset} % {abs(members.step)} == 0",)
+        checker.fail(errors.NoMembership(where, checker.text(where), "a range with a step", lines))
     let = None
     if isinstance(item, tree.Expr) and not is_simple(item):
         var = checker.temporary(item.type, item)

@@ -72,6 +72,9 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
         checker.fail(errors.TrueDivision(span, floored(checker, lhs, rhs, span)))
     if op in ("**", "@"):
         checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
+    for side in (lhs, rhs):
+        if isinstance(side, tree.Expr) and isinstance(side.type, PtrType) and side.type.space == Space.PACKET_END:
+            checker.fail(errors.AddressArithmetic(span, op, ""))
     if isinstance(lhs, tree.Expr) and _is_address(lhs.type):
         return _move(checker, op, lhs, rhs, span)
     if isinstance(rhs, tree.Expr) and _is_address(rhs.type) and op == "+":

@@ -13,15 +13,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import ranges
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import (
-    BOOL,
-    NONE,
-    OptionalType,
-    PtrType,
-    Space,
-    Type,
-    is_aggregate,
-)
+from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space, Type, is_aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +31,7 @@ else:
 __all__ = [
     "Locals", "Names", "Parameter", "Slot", "annotated_type", "ast_text", "closest", "annotation_of",
     "assigned_names", "children",
-    "find_locals", "mentioned_names", "returns",
+    "find_locals", "mentioned_names", "public_in", "returns", "too_deep",
 ]  # fmt: skip
 
 _NOTHING = object()
@@ -142,6 +134,19 @@ def children(node: Any) -> list[Any]:
     return found
 
 
+_DEEPEST = 250  # levels of syntax: each takes some of Python's 1000 levels of calls in every stage
+
+
+def too_deep(node: Any) -> Any:
+    """The first part of a function that is nested deeper than the compiler follows; None where there is none."""
+    level = [node]
+    for _ in range(_DEEPEST):
+        level = [child for item in level for child in children(item)]
+        if not level:
+            return None
+    return next((item for item in level if hasattr(item, "lineno")), node)
+
+
 _SCOPES = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -231,7 +236,7 @@ def annotated_type(checker: Checker, node: Any) -> Type:
     """The type of a local variable's annotation; refuses what is no type."""
     found = annotation_of(checker, node)
     if not isinstance(found, Type):
-        checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), _why(found)))
+        checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), *_why(found)))
     return found
 
 
@@ -249,9 +254,10 @@ def annotation_of(checker: Checker, node: Any, evaluated: Any = _NOTHING) -> Any
             checker.fail(errors.Declaration(checker.span(node), error.title, error.label, error.help))
         except NameError as error:
             unknown = error.name or ast_text(checker, node)
-            checker.fail(errors.Unknown(checker.span(node), unknown, closest(unknown, checker.names.candidates())))
+            near = closest(unknown, checker.names.candidates())
+            checker.fail(errors.Unknown(checker.span(node), unknown, near, public_in(unknown)))
         except Exception as error:  # an annotation is the user's code: whatever it raises is its fault
-            checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), f"it raises {error!r}"))
+            checker.fail(errors.NotAType(checker.span(node), ast_text(checker, node), f"it raises {error!r}", ""))
     try:
         return _annotation_type(evaluated)
     except DeclarationError as error:
@@ -281,16 +287,22 @@ def _is_union(value: Any) -> bool:
     return typing is not None and getattr(value, "__origin__", None) is typing.Union
 
 
-def _why(value: Any) -> str:
-    if value is int:
-        return "int has no width: write u8 to u64 or i8 to i64, or leave the annotation out"
-    if value is str:
-        return "str has no size: write Text[L[16]]"
-    if value is bytes:
-        return "bytes has no size: write Bytes[L[16]]"
-    if value is float:
-        return "BPF has no floating point"
-    return "a variable holds a number, a bool, a Struct, an Array, Text or Bytes"
+def _why(value: Any) -> tuple[str, str]:
+    """Why an annotation is no type, and what to write in its place."""
+    origin = getattr(value, "__origin__", value)
+    if origin is int:
+        return "int has no width", "u32"
+    if origin is str:
+        return "str has no size", "Text[L[16]]"
+    if origin is bytes:
+        return "bytes has no size", "Bytes[L[16]]"
+    if origin is float:
+        return "BPF has integers only", "u64"
+    if origin in (list, tuple):
+        return "a program has no heap to put it on", "Array[u32, L[8]]"
+    if origin in (dict, set):
+        return "declare a map at module level", ""
+    return "not a type" if not isinstance(value, type) else "has no fixed layout", ""
 
 
 def ast_text(checker: Checker, node: Any) -> str:
@@ -300,9 +312,19 @@ def ast_text(checker: Checker, node: Any) -> str:
     return line[span.col : span.end_col] if span.line == span.end_line else line[span.col :]
 
 
+def public_in(name: str) -> str:
+    """The imported package of ours that a name can be had from; "" for none."""
+    for package in ("pybpf", "pybpf.net", "pybpf.helpers"):
+        module = sys.modules.get(package)
+        if module is not None and name in getattr(module, "__all__", ()):
+            return package
+    return ""
+
+
 def closest(name: str, candidates: list[str]) -> str:
     """The candidate that `name` is most likely a misspelling of; "" if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, candidates, 1, 0.7)
-    return near[0] if near else ""
+    near = get_close_matches(name, candidates, 3, 0.7)
+    letters = sorted(name)
+    return min(near, key=lambda n: sorted(n) != letters) if near else ""  # letters swapped are the likeliest slip

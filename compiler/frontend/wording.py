@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["cases", "early_return", "equal", "floored", "header", "negated", "slice_of"]
+__all__ = ["cases", "early_return", "equal", "floored", "header", "negated", "slice_of", "statement"]
 
 _NEGATED: dict[type, str] = {
     ast.Eq: "!=", ast.NotEq: "==", ast.Lt: ">=", ast.LtE: ">", ast.Gt: "<=", ast.GtE: "<",
@@ -29,6 +29,12 @@ def header(span: Span) -> Span:
     if span.end_line == span.line:
         return span
     return Span(span.source, span.line, span.col, span.line, len(span.source.line(span.line).rstrip()))
+
+
+def statement(span: Span) -> str:
+    """The line that a region starts on, as a statement; `...` for the head of a block."""
+    line = span.source.line(span.line).strip()
+    return "..." if line.endswith((":", "(", "[", "{", ",")) or span.line != span.end_line else line
 
 
 def early_return(checker: Checker) -> str:

@@ -1,0 +1,175 @@
+"""What diagnostics call a value of the wrong type, and what they propose. Imported only where there is an error."""
+
+from __future__ import annotations
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.schema.specs import ContextSpec, GlobalSpec, MapSpec
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    BytesType,
+    EnumType,
+    OptionalType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    Type,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+
+__all__ = [
+    "as_variable", "at_run_time", "called", "fields_compared", "given", "in_place_of", "not_a_value", "numbers_in",
+    "origin", "other_space", "side_of_choice", "written",
+]  # fmt: skip
+
+
+_PLAIN = str.maketrans("", "", "._[]")  # what stands in the text of a place besides letters and digits
+
+
+def called(kind: Type) -> str:
+    """How a diagnostic calls the type of a value; of a literal there is only its sign to tell."""
+    if isinstance(kind, kinds.AnyInt):
+        return "a negative number" if kind.lo < 0 else "a number"
+    if isinstance(kind, OptionalType):
+        return f"{called(kind.inner)} | None"
+    return kinds.spell(kind)
+
+
+def side_of_choice(value: Value, kind: Type, other: Type) -> str:
+    """How a diagnostic calls one of two values that have no type in common."""
+    if isinstance(value, Known) and isinstance(value.value, str) and not isinstance(kinds.aggregate(other), TextType):
+        return "a text"
+    return called(kind)
+
+
+def given(expr: tree.Expr) -> str:
+    """How a diagnostic calls a value that is of the wrong type."""
+    if isinstance(expr, tree.TextConst):
+        return "a text" if isinstance(kinds.aggregate(expr.type), TextType) else "bytes"
+    if isinstance(expr, tree.Const) and not isinstance(expr.type, EnumType):
+        return "a number"
+    return kinds.spell(expr.type)
+
+
+def written(kind: Type) -> str:
+    """A type as it is written in a declaration."""
+    if isinstance(kind, PtrType) and kind.pointee is not None:
+        return written(kind.pointee)
+    if isinstance(kind, ArrayType):
+        return f"Array[{written(kind.element)}, L[{kind.length}]]"
+    if isinstance(kind, (TextType, BytesType)):
+        return f"{type(kind).__name__[:-4]}[L[{kind.size}]]"
+    return kinds.spell(kind)
+
+
+def other_space(checker: Checker, what: str, first: Type, second: Type, span: Span, where: Span | None) -> None:
+    """Refuse the same kind of object in memory of another kind, where that is what two types differ in."""
+    a, b = [kind.inner if isinstance(kind, OptionalType) else kind for kind in (first, second)]
+    if not (isinstance(a, PtrType) and isinstance(b, PtrType)) or a.pointee is None or b.pointee is None:
+        return
+    if kinds.same(a.pointee, b.pointee):
+        checker.fail(errors.OtherSpace(span, what, str(a.pointee), b.space, a.space, where))
+
+
+def numbers_in(kind: Type, text: str, most: int = 1) -> tuple[str, ...]:
+    """The first numbers in a struct or array, as expressions."""
+    kind = kinds.aggregate(kind) or kind
+    if not text.translate(_PLAIN).isalnum():
+        return ()
+    if isinstance(kind, StructType):
+        found = [f"{text}.{f.name}" for f in kind.fields if kinds.is_int(f.type)]
+        return tuple(found[:most])
+    return (f"{text}[0]",) if isinstance(kind, ArrayType) and kinds.is_int(kind.element) else ()
+
+
+def fields_compared(kind: Type, op: str, left: str, right: str) -> tuple[str, ...]:
+    """`a.x == b.x and a.y == b.y` for `a == b`."""
+    most = 1 if op not in ("==", "!=") else 2
+    pairs = zip(numbers_in(kind, left, most), numbers_in(kind, right, most))
+    shown = [f"{a} {op} {b}" for a, b in pairs]
+    return ((" or " if op == "!=" else " and ").join(shown),) if shown else ()
+
+
+def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple[str, tuple[str, ...]]:
+    """The help for `expr` where a `to` is wanted: a sentence, and the lines to write."""
+    wanted = kinds.aggregate(to) or to
+    kind = kinds.aggregate(expr.type)
+    text = checker.text(expr.span)
+    if isinstance(wanted, StructType):
+        names = [f.name for f in wanted.fields]
+        if len(names) <= 6:
+            return "make one:", (f"{wanted.name}({', '.join([f'{name}=...' for name in names])})",)
+        return f"make one: {wanted.name}(...)", ()
+    if kinds.is_int(wanted):
+        found = numbers_in(expr.type, text)
+        if found:
+            return "use a number in it:", found
+        if isinstance(kind, (TextType, BytesType)):
+            size = 16 if isinstance(expr, tree.TextConst) else kind.size
+            instead = written(TextType(size) if isinstance(kind, TextType) else BytesType(kind.size))
+            return f"give it a number, or declare {what} as {instead}", ()
+    if isinstance(wanted, TextType) and kinds.is_int(expr.type):
+        return f"keep the number as {kinds.spell(expr.type)}, and format it in user space", ()
+    if isinstance(wanted, ArrayType):
+        return "make one:", (f"{written(wanted)}([{', '.join(['...'] * min(wanted.length, 4))}])",)
+    return f"give it {kinds.spell(to)}", ()
+
+
+def as_variable(name: str, value: Any) -> tuple[str, ...]:
+    """A list or another object of the module as a variable of the program."""
+    if isinstance(value, (list, tuple)):
+        return tuple([line.replace(" = const(", " = var(") for line in at_run_time(name, value)])
+    return (f"{name} = var(u64, 0)",)
+
+
+def at_run_time(name: str, value: Any) -> tuple[str, ...]:
+    """A list, tuple or dict of the module as something that a program can index at run time."""
+    if isinstance(value, dict):
+        return (f"{name} = HashMap[u32, u64](max_entries={max(len(value), 1)})",)
+    items = list(value)
+    if not items or not all(type(item) is int and 0 <= item < 1 << 64 for item in items):
+        return (f"{name} = const(Array[u64, L[{max(len(items), 1)}]], ...)",)
+    element = next(kind for kind, bits in (("u32", 32), ("u64", 64)) if max(items) < 1 << bits)
+    shown = items if len(items) <= 8 else "[...]"
+    return (f"{name} = const(Array[{element}, L[{len(items)}]], {shown})",)
+
+
+def origin(expr: tree.Expr, source: str) -> str:
+    """Why a value may be None: a key of diagnostics/optional.py, by its memory and the text that it comes from."""
+    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+    looked_up = ".get(" in source or ".pop(" in source
+    if not isinstance(kind, PtrType):
+        return "number" if looked_up else ""
+    if kind.space in (Space.MAP, Space.PERCPU):
+        return "lookup" if looked_up else "insert" if ".setdefault(" in source else ""
+    return {Space.PACKET: "parse", Space.RINGBUF: "reserve"}.get(kind.space, "")
+
+
+def not_a_value(value: Any, schema: Any, text: str) -> tuple[str, tuple[str, ...]]:
+    """The help for a compile-time object that is used as a value."""
+    if isinstance(schema, MapSpec):
+        keyed = schema.kind.keyed and not schema.kind.indexed
+        if not keyed:
+            return "name an entry, or call a method of it", ()
+        return "read an entry of it:", (f"{text}.get(key)",)
+    if isinstance(schema, StructType) and isinstance(value, type):
+        return "make one:", (f"{text}({', '.join([f'{f.name}=...' for f in schema.fields[:6]])})",)
+    if isinstance(schema, (GlobalSpec, ContextSpec)):
+        return "use a field of it", ()
+    if isinstance(value, type):
+        return "give a value of that type:", (f"{text}(...)",)
+    if type(value).__name__ == "module":
+        return "name something in it", ()
+    if callable(value):
+        return "call it:", (f"{text}()",)
+    return "use a number, or a part of it that is one", ()
+

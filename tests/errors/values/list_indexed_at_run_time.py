@@ -1,0 +1,14 @@
+from pybpf import XDP, HashMap, XdpContext, u32, u64, xdp
+
+counts = HashMap[u32, u64](max_entries=64)
+WEIGHTS = [1, 2, 4, 8]
+NAMES = {6: 1, 17: 2}
+
+
+@xdp
+def probe(pkt: XdpContext) -> XDP:
+    queue = pkt.rx_queue_index
+    if queue < 4:
+        counts[0] += WEIGHTS[queue]
+    counts[1] += NAMES[queue]
+    return XDP.PASS
