@@ -273,10 +273,14 @@ class StarParameters(Diagnostic):
     name: str
     star: str
     where: Span | None
+    program: bool = False
 
     code = "E0610"
     title = "`{name}()` has a `{star}` parameter, which programs can't fill"
     label = "called here"
+
+    def texts(self) -> tuple[str, str]:
+        return super().texts()[0], "a container" if self.program else self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where is not None:

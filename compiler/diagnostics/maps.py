@@ -452,4 +452,11 @@ class Misaligned(Advised):
     title = "`{text}` can't be updated atomically: it lies at byte {offset} of {struct}"
     label = "a {kind} needs a multiple of {size}"
     way_out = "put the field at a multiple of {size} bytes, or leave out packed=True"
+
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        if self.offset % self.size == 0:
+            title = f"`{self.text}` can't be updated atomically: this {self.struct} may lie at an odd address"
+        return title, label
+
     why = "the kernel would say: misaligned value access"

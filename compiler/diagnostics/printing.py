@@ -94,7 +94,7 @@ class PrintkCharacter(Diagnostic):
         if self.character.isprintable():
             return f"printk prints ASCII only, and this text has `{self.character}` ({point})", "not ASCII"
         return (
-            f"printk takes no control characters, and this text has {ascii(self.character)} ({point})",
+            f"printk takes no control characters, and this text has {self.character!a} ({point})",
             "not printable",
         )
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong", "TextWithNul",
+    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong",
+    "TextWithNul",
 ]  # fmt: skip
 
 

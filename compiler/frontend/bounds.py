@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["MOST", "iterations"]
+__all__ = ["MOST", "falling", "iterations"]
 
 MOST = 1 << 16  # iterations of any loop; bodies lower that further (cost.py)
 
@@ -67,6 +67,25 @@ def _count(step: tuple[str, int], op: str, start: Interval, limit: Interval) -> 
     if kind == ">>" and op in (">", "!=") and limit == (0, 0) and start[0] >= 0:
         return start[1].bit_length() // amount + 1
     return None
+
+
+def falling(node: Any) -> set[str]:
+    """Variables that the loop's body changes by subtraction only."""
+    found: dict[str, bool] = {}
+
+    def visit(item: Any) -> None:
+        if isinstance(item, ast.AugAssign) and isinstance(item.target, ast.Name):
+            down = isinstance(item.op, ast.Sub)
+            found[item.target.id] = down and found.get(item.target.id, True)
+        elif isinstance(item, ast.Name) and not isinstance(item.ctx, ast.Load):
+            found[item.id] = False
+        else:
+            for child in children(item):
+                visit(child)
+
+    for statement in node.body:
+        visit(statement)
+    return {name for name, down in found.items() if down}
 
 
 def _steps(body: list[Any]) -> dict[str, tuple[str, int]]:

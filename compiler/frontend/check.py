@@ -6,11 +6,10 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.diagnostics.base import Report
 from pybpf.compiler.frontend import cost, kinds, ranges, tree
 from pybpf.compiler.frontend.function import Checker
-from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.known import ContextRef, Refused
 from pybpf.compiler.frontend.reach import reach
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, too_deep
 from pybpf.compiler.frontend.session import Session
-from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import U64, Type
 
 TYPE_CHECKING = False
@@ -86,7 +85,8 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
     arguments = node.args
     star = arguments.vararg or arguments.kwarg
     if star is not None:
-        checker.fail(errors.StarParameters(module.span(star), spec.name))
+        text = f"{'*' if arguments.vararg is not None else '**'}{star.arg}"
+        checker.fail(errors.StarParameters(module.span(star), spec.name, text, None, True))
     if arguments.kwonlyargs or arguments.defaults:
         odd, default = _odd(arguments)
         text = checker.text(module.span(default)) if default is not None else ""

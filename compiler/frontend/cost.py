@@ -42,7 +42,7 @@ _COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree
 
 
 def check(session: Session, function: tree.Function) -> list[Diagnostic]:
-    """What to say about loops that are too much for the verifier: the first that is alone, or the longest of several."""
+    """What to say about loops that are too much for the verifier: one that is so alone, or the longest."""
     weigh = _Weigher(session)
     insns, branches = weigh.node(function)
     if not weigh.found and weigh.loops and (insns > _INSTRUCTIONS or branches > _BRANCHES):
@@ -135,6 +135,6 @@ class _Weigher:
 def _assigns(nodes: Any, var: tree.Var) -> bool:
     return any(
         isinstance(node, tree.Node)
-        and (isinstance(node, tree.Assign) and node.var is var or _assigns(children(node), var))
+        and ((isinstance(node, tree.Assign) and node.var is var) or _assigns(children(node), var))
         for node in nodes
     )

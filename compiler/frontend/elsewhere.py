@@ -19,7 +19,7 @@ __all__ = ["Elsewhere", "in_library", "is_pythons", "relocate"]
 
 def in_library(function: Any) -> bool:
     """Whether a function is ours rather than the user's."""
-    return str(function.__module__).partition(".")[0] == "pybpf"
+    return str(getattr(function, "__module__", "")).partition(".")[0] == "pybpf"
 
 
 def is_pythons(function: Any) -> bool:
@@ -28,7 +28,7 @@ def is_pythons(function: Any) -> bool:
 
     filename = function.__code__.co_filename
     home = os.path.dirname(os.__file__) + os.sep
-    return filename.startswith("<frozen ") or filename.startswith(home) and "site-packages" not in filename
+    return filename.startswith("<frozen ") or (filename.startswith(home) and "site-packages" not in filename)
 
 
 class Elsewhere(Diagnostic):

@@ -59,6 +59,8 @@ def _quoted(inside: str) -> str:
 def described(expr: Expr) -> str:
     """What a diagnostic calls a value that can't be printed."""
     spelled = kinds.spell(expr.type)
+    if spelled.startswith(("a ", "an ")):
+        return spelled
     return f"{'an' if spelled[:1] in 'aeiouAEIOU' else 'a'} {spelled}"
 
 

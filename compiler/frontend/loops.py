@@ -66,14 +66,19 @@ def go_on(checker: Checker, node: ast.Continue) -> list[tree.Stmt]:
     return [tree.Continue(checker.span(node))]
 
 
-def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> Loop:
-    """Check a loop's body by `once`, from the state at its head to that at its end, until the two agree."""
+def _settle(checker: Checker, node: Any, assigned: list[str], once: Callable[[], None]) -> Loop:
+    """Check a loop's body by `once`, from the state at its head to that at its end, until the two agree.
+
+    Numbers that the loop assigns are taken to grow at first, those that it only subtracts from to fall.
+    """
     assert checker.state is not None
     head = dict(checker.state)
+    falling = bounds.falling(node)
     for name in assigned:
         fact = head.get(name)
         if fact is not None and fact.range != ranges.EMPTY:
-            head[name] = replace(fact, range=(fact.range[0], max(fact.range[1], _type_range(checker, name)[1])))
+            (lo, hi), (least, most) = fact.range, _type_range(checker, name)
+            head[name] = replace(fact, range=(min(lo, least), hi) if name in falling else (lo, max(hi, most)))
     for _ in range(_ATTEMPTS):
         mark, left_out = len(checker.diagnostics), checker.left_out
         loop = Loop()
@@ -96,8 +101,11 @@ def _settle(checker: Checker, assigned: list[str], once: Callable[[], None]) -> 
             if fact.poisoned and not head[name].poisoned:
                 # The error was reported in this attempt only: what led to it must be there in the next one too.
                 fact = weaker[name] = head[name]
-            if fact.range != head[name].range and head[name].range != ranges.EMPTY:
-                weaker[name] = replace(fact, range=_type_range(checker, name))
+            (lo, hi), (least, most) = fact.range, _type_range(checker, name)
+            before = head[name].range
+            if before != ranges.EMPTY:  # a bound that did not hold is given up
+                widened = (lo if lo == before[0] else min(lo, least), hi if hi == before[1] else max(hi, most))
+                weaker[name] = replace(fact, range=widened)
         head = {name: weaker[name] for name in head}
     raise AssertionError("the facts at a loop's head do not settle")
 
@@ -142,7 +150,7 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
             body = checker.block(node.body)
 
     mark = len(checker.diagnostics)
-    loop = _settle(checker, assigned_names([node.test, *node.body]), once)
+    loop = _settle(checker, node, assigned_names([node.test, *node.body]), once)
     made = tree.While(span, test, body)
     if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
         checker.state = entry
@@ -185,11 +193,9 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
         checker.fail(errors.NotIterable(value.span, checker.text(value.span), what, False, False))
     kind = kinds.aggregate(type_of(value)) if isinstance(value, tree.Expr) else None
     if isinstance(kind, ArrayType) and isinstance(value, tree.Expr):
-        array, first = value, []
-        if not isinstance(value, tree.Local):
-            held = checker.temporary(value.type, value)
-            first = [tree.Assign(value.span, held, value)]
-            array = checker.local(held, value.span)
+        held = checker.temporary(value.type, value)  # Python goes on with this array if the variable is assigned
+        first = [tree.Assign(value.span, held, value)]
+        array = checker.local(held, value.span)
 
         def element(at: tree.Expr) -> tree.Expr:
             assert isinstance(array.type, PtrType)
@@ -337,7 +343,7 @@ def _counted(
         body = first + checker.block(node.body)
 
     assigned = [n for n in assigned_names(node.body) if n != name]
-    loop = _settle(checker, assigned, once)
+    loop = _settle(checker, node, assigned, once)
     end = flow.join(checker.state, loop.continues)  # at the end of an iteration
     exhausted = end if some else flow.join(entry, end)
     if direct:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.frontend import kinds, ranges, tree
-from pybpf.compiler.schema.types import IntType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import ArrayType, IntType, OptionalType, PtrType, Space, align_of, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["is_simple", "limits", "origins", "range_of", "underlying"]
+__all__ = ["alignment", "is_simple", "limits", "origins", "range_of", "underlying"]
 
 
 def limits(type: Type) -> Interval:
@@ -36,6 +36,10 @@ def range_of(checker: Checker, expr: tree.Expr) -> Interval:
 
 def _by_type(kind: Type) -> Interval:
     return ranges.of_type(kind.inner if isinstance(kind, OptionalType) else kind)
+
+
+def _none(_: Checker, expr: tree.NoneValue) -> Interval:
+    return ranges.EMPTY
 
 
 def _const(_: Checker, expr: tree.Const) -> Interval:
@@ -78,6 +82,7 @@ def _field(_: Checker, expr: tree.Field) -> Interval:
 
 _RANGES: dict[type, Callable[..., Interval]] = {
     tree.Const: _const,
+    tree.NoneValue: _none,
     tree.Convert: _convert,
     tree.Wrap: _same,
     tree.Unwrap: _same,
@@ -114,6 +119,35 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
                 found |= origins(checker, argument)
             return found
     return frozenset()
+
+
+def alignment(checker: Checker, place: tree.Expr) -> int:
+    """What the address of a place, or of the object that a reference refers to, is a multiple of: 1, 2, 4 or 8 bytes.
+
+    The kernel aligns map entries to 8 bytes; a global lies where its type wants. An argument is taken for an entry.
+    """
+    match place:
+        case tree.Field():
+            return _common(alignment(checker, place.base), place.field.offset)
+        case tree.Index():
+            kind = kinds.aggregate(place.base.type)
+            step = size_of(kind.element) if isinstance(kind, ArrayType) else 1
+            return _common(alignment(checker, place.base), step)
+        case tree.Global():
+            return min(align_of(place.spec.type), 8)
+        case tree.Local():
+            return checker.alignments.get(place.var.name, 8)
+        case tree.Wrap() | tree.Unwrap() | tree.Cast():
+            return alignment(checker, place.value)
+        case tree.IfExp():
+            return min(alignment(checker, place.then), alignment(checker, place.other))
+        case tree.Let():
+            return alignment(checker, place.body)
+    return 8
+
+
+def _common(align: int, offset: int) -> int:
+    return min(align, offset & -offset) if offset else align
 
 
 def underlying(checker: Checker, expr: tree.Expr) -> tree.Var | None:

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
     Interval: TypeAlias = "tuple[int, int]"
 
-__all__ = ["EVERYTHING", "I64_RANGE", "U64_RANGE", "arithmetic", "compare", "join", "meet", "narrow", "of_type", "wrap"]
+__all__ = [
+    "EMPTY", "EVERYTHING", "I64_RANGE", "U64_RANGE", "arithmetic", "compare", "join", "meet", "narrow", "of_type", "wrap",
+]  # fmt: skip
 
 I64_RANGE = (-(1 << 63), (1 << 63) - 1)
 U64_RANGE = (0, (1 << 64) - 1)
 EVERYTHING = (-(1 << 63), (1 << 64) - 1)
+# The interval of a number that is not there, in an Optional: joined with another it gives that.
+EMPTY = (1 << 64, -(1 << 64))
 # A step this small cannot bring a signed counter of 64 bits to overflow within the million instructions the verifier
 # allows. (An unsigned one wraps by one step down from zero.)
 _SMALL = 1 << 32

@@ -130,11 +130,13 @@ def _decode(raw: bytes) -> str:
 
 def _collect(body: list[Any], found: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef]) -> None:
     """Enter all function definitions of a statement list and of the statements nested in it."""
-    for node in body:
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
             found[node.name, first] = node
         for field in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, field, None)
             if isinstance(inner, list):
-                _collect(inner, found)
+                waiting += inner

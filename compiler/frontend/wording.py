@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybpf.compiler.frontend.scope import children
 from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import BoolType, EnumType, IntType, NoneType, OptionalType
 
@@ -40,7 +41,14 @@ def statement(span: Span) -> str:
 def early_return(checker: Checker) -> str:
     """A `return` that fits the function: with the answer that lets things go their way, where one is known."""
     wanted = checker.session.program.returns if checker.is_program else checker.declared_result
+    if wanted is None and _gives_value(checker.node.body):
+        return "return ..."
     return f"return {_neutral(wanted)}".rstrip()
+
+
+def _gives_value(nodes: list[Any]) -> bool:
+    """Whether there is a `return` with a value."""
+    return any((isinstance(n, ast.Return) and n.value is not None) or _gives_value(children(n)) for n in nodes)
 
 
 def _neutral(wanted: Type | None) -> str:

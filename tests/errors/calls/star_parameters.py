@@ -1,4 +1,4 @@
-from pybpf import TracepointContext, pid, tid, tracepoint, u64
+from pybpf import PtRegs, TracepointContext, kprobe, pid, tid, tracepoint, u64
 
 
 def total(*numbers: u64) -> u64:
@@ -6,6 +6,11 @@ def total(*numbers: u64) -> u64:
 
 
 def log(message: str, **fields: u64) -> None:
+    pass
+
+
+@kprobe("do_unlinkat")
+def unlink(ctx: PtRegs, *arguments: u64) -> None:
     pass
 
 

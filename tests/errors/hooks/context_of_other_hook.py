@@ -17,5 +17,5 @@ def unlink(ctx: TracepointContext) -> None:
 
 
 @raw_tp("sched_switch")
-def switch(ctx: PtRegs) -> None:
+def on_switch(ctx: PtRegs) -> None:
     pass

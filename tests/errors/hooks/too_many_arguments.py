@@ -12,5 +12,5 @@ def unlinked(ctx: PtRegs, result: u64, path: u64) -> None:
 
 
 @raw_tp("sched_switch")
-def switch(preempt: u64, prev: u64, next: u64, prev_state: u64, why: u64) -> None:
+def on_switch(preempt: u64, prev: u64, next: u64, prev_state: u64, why: u64) -> None:
     pass

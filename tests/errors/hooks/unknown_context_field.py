@@ -20,5 +20,5 @@ def unlink(ctx: PtRegs) -> None:
 
 
 @raw_tp("sched_switch")
-def switch(ctx: RawTracepointContext) -> None:
+def on_switch(ctx: RawTracepointContext) -> None:
     first = ctx.arg0
