@@ -11,6 +11,7 @@ from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueE
 from pybpf.compiler.schema.specs import ProgramSpec
 from pybpf.compiler.schema.types import I32, NONE
 from pybpf.program import Program, annotation_of
+from pybpf.stdlib.naming import check_symbol
 from pybpf.stdlib.sections import SECTIONS
 
 TYPE_CHECKING = False
@@ -90,7 +91,7 @@ class Hook:
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         context, struct, offsets = self.context(function)
         return ProgramSpec(
-            name=function.__name__,
+            name=check_symbol(function.__name__, "program"),
             function=function,
             section=self.section,
             prog_type=self.row[0],

@@ -12,16 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["caller_globals", "check_symbol", "spelled", "symbol_of"]
 
-# Skeletons and headers are generated from symbols, so they can't be keywords of C (C11 6.4.1).
-_C_KEYWORDS = frozenset(
-    (
-        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
-        "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
-        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
-    )
-)  # fmt: skip
-
-
 def caller_globals() -> dict[str, Any]:
     """The globals of the nearest frame outside the standard library: of the module that makes a declaration."""
     frame = sys._getframe(1)
@@ -43,9 +33,13 @@ def symbol_of(declaration: object, namespace: dict[str, Any], what: str, fallbac
 
 def check_symbol(name: str, what: str) -> str:
     """`name`, if it may be a symbol. Raises DeclarationValueError."""
-    if not (name.isascii() and name.isidentifier()) or name in _C_KEYWORDS:
+    from pybpf.compiler.elf.names import check_symbol_name
+
+    reason = check_symbol_name(name)
+    if reason is not None:
         raise DeclarationValueError(
-            f"{name!r} cannot name a {what}", help="choose a plain C identifier that is no C keyword"
+            f"{name!r} cannot name a {what}: it {reason}",
+            help="choose a plain C identifier that is no keyword of C, Go or Rust",
         )
     return name
 
