@@ -74,7 +74,7 @@ STATEMENTS = [
 
 # What the verifier would not take, or would read as something else than Python does.
 REFUSED = {
-    "h += 4": "E0210",
+    "h += 4": "E0230",
     "table[1] = h + 4": "E0210",
     "v.cells[n] += 1": "E0225",
     "v.cells[(n & 7) - 3] += 1": "E0225",
