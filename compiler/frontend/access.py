@@ -155,6 +155,10 @@ def context_field(checker: Checker, base: ContextRef, name: str, span: Span) -> 
     spec = base.spec
     found = spec.field(name)
     if found is not None:
+        if found.role == "data_loc":  # read by a probe read
+            from pybpf.compiler.frontend.helpers import check_licence
+
+            check_licence(checker, "bpf_probe_read_kernel_str", span)
         return tree.CtxLoad(reference(found.type, Space.CTX), span, found)
     state = state_variable(checker, spec, name)
     if state is not None:
