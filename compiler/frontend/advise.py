@@ -146,12 +146,23 @@ def at_run_time(name: str, value: Any) -> tuple[str, ...]:
 def origin(expr: tree.Expr, source: str) -> str:
     """Why a value may be None: a key of diagnostics/optional.py, by its memory and the text that it comes from."""
     kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
-    looked_up = ".get(" in source or ".pop(" in source
+    looked_up = _is_call_of(source, ".get(") or _is_call_of(source, ".pop(")
     if not isinstance(kind, PtrType):
         return "number" if looked_up else ""
     if kind.space in (Space.MAP, Space.PERCPU):
-        return "lookup" if looked_up else "insert" if ".setdefault(" in source else ""
+        return "lookup" if looked_up else "insert" if _is_call_of(source, ".setdefault(") else ""
     return {Space.PACKET: "parse", Space.RINGBUF: "reserve"}.get(kind.space, "")
+
+
+def _is_call_of(text: str, method: str) -> bool:
+    """Whether a text is `place.method(...)` as a whole."""
+    place, found, arguments = text.partition(method)
+    depth = 1
+    for position, char in enumerate(arguments):
+        depth += (char in "([{") - (char in ")]}")
+        if depth == 0:
+            return bool(found) and position == len(arguments) - 1 and place.translate(_PLAIN).isalnum()
+    return False
 
 
 def not_a_value(value: Any, schema: Any, text: str) -> tuple[str, tuple[str, ...]]:

@@ -5,5 +5,5 @@ from pybpf import PtRegs, kprobe, pid, printk, tid
 def probe(ctx: PtRegs) -> None:
     if pid() is tid():
         printk("main thread")
-    if pid() is not 1:
-        printk("not init")
+    if pid() is not tid():
+        printk("another thread")
