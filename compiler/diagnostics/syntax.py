@@ -20,7 +20,7 @@ class NotInLanguage(Advised):
     """A kind of Python syntax that is not part of the language at all.
 
     A program is compiled to a few thousand machine instructions without a heap, without exceptions and without
-    recursion. docs/language.md lists the statements and expressions that there are.
+    recursion. What there is means what it means in Python; docs/semantics.md lists the few differences.
 
     Fails:
 
