@@ -94,14 +94,14 @@ def trace_pipe(pid: int | None = None) -> Printk:
 
 
 def wait(seconds: float | None = None) -> None:
-    """Do nothing for some seconds, or until Ctrl-C, while the loaded programs work."""
+    """Do nothing while the loaded programs work: for some seconds, or until Ctrl-C, which then is no error."""
     import time
 
+    if seconds is not None:
+        time.sleep(seconds)
+        return
     try:
-        if seconds is not None:
-            time.sleep(seconds)
-        else:
-            while True:
-                time.sleep(3600)
+        while True:
+            time.sleep(3600)
     except KeyboardInterrupt:
         pass

@@ -42,7 +42,12 @@ def run(values: dict[str, Any]) -> int:
     consts = settings(values["set"])
     programs = programs_of(import_file(values["file"]))
     with contextlib.ExitStack() as stack:
-        obj = stack.enter_context(load(*programs, **consts))
+        try:
+            obj = stack.enter_context(load(*programs, **consts))
+        except (TypeError, ValueError, OverflowError) as error:
+            if not str(error).startswith("global "):  # else a value of --set that does not fit its type
+                raise
+            raise UserError(str(error)) from None
         printk = stack.enter_context(_printk()) if _prints(obj.elf) else None
         _attach(obj, targets)
         _say(f"{', '.join(obj.programs)}: running" + ("" if seconds else "; Ctrl-C ends"))
