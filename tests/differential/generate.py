@@ -364,7 +364,7 @@ class _Writer(Expressions):
         """Assignment to a field, an element, a slot of an array map."""
         kind = self.random.randint(0, 8)
         nests = [text for text, struct in self.objects if struct == "Nest"]
-        if kind == 0 and nests:
+        if kind == 0 and nests and not self.texts:  # a variable that refers to the text would see it change
             return _simple(f'{self.one(nests)}.name = "{self.word(8)}"')
         if kind == 1 and nests:
             pairs = [text for text, struct in self.objects if struct == "Pair"]

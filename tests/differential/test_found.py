@@ -1,0 +1,48 @@
+"""What random programs found: the verifier must see bounds without the help of any optimisation."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential.declarations import REFERENCE, SOURCE
+from tests.differential.nodes import Expr, Program, Stmt
+from tests.differential.run import ALL, examine, one_cpu
+
+PROGRAMS = {
+    "min_of_a_conversion": """
+        v: i16 = i16(head.n)
+        w = rows[1].cells[min(u8(v), 7)] & 63
+        outs[0] = w
+    """,
+    "unsigned_remainder_of_a_power_of_two": """
+        v = pkt.skip(1)
+        outs[1] = rows[0].cells[((v | 1) % 2)]
+        slots[(head.port >> 8) % 4] -= 5
+    """,
+    "variables_that_change_places_in_a_loop": """
+        v6: u32 = 0
+        v7: u32 = 1
+        for k in range(1, 7, 2):
+            ph[u8(v6 + head.port)] = i32(v6)
+            v7, v6 = v6, v7
+        outs[2] = v6
+        outs[3] = v7
+    """,
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_found(name: str) -> None:
+    body = "\n".join([line[8:] for line in PROGRAMS[name].strip("\n").splitlines()]).rstrip()
+    reference = body.replace(": i16 =", " =").replace(": u32 =", " =")
+    first = [
+        Stmt((Expr("", "global g0"), None)),
+        Stmt((Expr("", "head = pkt.parse(Head)", 'head = pkt.parse("Head")'), None)),
+        Stmt((Expr("", "if head is None:\n    return XDP.ABORTED", "if head is None:\n    return 0"), None)),
+        Stmt((Expr("", body, reference), None)),
+        Stmt((Expr("", "return XDP.PASS", "return 2"), None)),
+    ]
+    main = Stmt((Expr("", "@xdp\ndef f(pkt: XdpContext) -> XDP:", "def f(pkt):"), first))
+    with one_cpu():
+        assert examine(Program(SOURCE, REFERENCE, [main]), 1, ALL) == ""
