@@ -13,7 +13,8 @@ known". Where paths meet, a place holds what it holds on all of them: the inters
     a recipe computed into a register  the register holds just that recipe's value, if it is really that recipe
     a destroyed register               holds nothing
     an instruction that defines v      no place holds v any more (it may be an older v, of a loop's earlier turn); the
-                                       result's register holds just v; if it is v = u, so does each place that holds u
+                                       result's register holds just v; if it is v = u, v is the same value as u, and
+                                       each place that holds u holds v too
     an edge that passes a to p         all at once: no place holds p any more, but each that holds a holds p as well
 
 and whenever an instruction of the original code reads v in a place, v must be in that place's set. Sets only shrink as
@@ -121,12 +122,14 @@ def _step(before: MFunction, insn: MInsn, state: State) -> None:
     defined = insn.origin.dst
     if defined >= 0:
         _forget(state, {defined})
-        state[insn.dst] = frozenset({defined})
         if insn.form is m.MOV_X and insn.op == op.MOV_REG and not insn.off:
+            state[insn.dst] = state.get(insn.srcs[0], NOTHING) - {defined}
             source = insn.origin.srcs[0]
             for place, held in state.items():
                 if source in held:
                     state[place] = held | {defined}
+        else:
+            state[insn.dst] = frozenset({defined})
     elif insn.dst >= 0:
         state[insn.dst] = NOTHING
 
