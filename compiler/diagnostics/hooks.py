@@ -10,7 +10,7 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing"]
+__all__ = ["ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing", "SameSymbol"]
 
 # What people look for in a context, and where it is.
 _ELSEWHERE = {
@@ -178,3 +178,29 @@ class BareReturn(Advised):
     label = "no value"
     way_out = "return one:"
     lines = ("{example}",)
+
+
+class SameSymbol(Advised):
+    """Two programs, maps or globals of one object that would have the same symbol.
+
+    A program's symbol is the name of its function; a map's or global's is the variable that holds it, or its `name=`:
+
+        counts = HashMap[u32, u64](max_entries=64)
+
+        @xdp
+        def counts(pkt: XdpContext) -> XDP: ...      # the map and the program are both `counts`
+
+        @xdp
+        def count(pkt: XdpContext) -> XDP: ...       # two names
+    """
+
+    name: str
+    first: str
+    second: str
+
+    code = "E0710"
+    title = "`{name}` is both {first} and {second} of one object"
+    label = "the loader finds them by name"
+    way_out = "rename one of them; a map or global can also be given a name of its own:"
+    lines = ('HashMap[u32, u64](max_entries=64, name="{name}_map")',)
+

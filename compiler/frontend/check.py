@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.frontend.parse import Parsed, ParsedProgram
-    from pybpf.compiler.schema.specs import Target
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, Target
 
 __all__ = ["check"]
 
@@ -38,7 +39,24 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
             programs.append(program)
     report.raise_if_failed()
     maps, globals = reach(programs)
+    _distinct(report, programs, maps, globals)
     return tree.Typed(programs, maps, globals, list(report.diagnostics))
+
+
+def _distinct(report: Report, programs: list[tree.Program], maps: list[MapSpec], globals: list[GlobalSpec]) -> None:
+    """Loaders find everything by its symbol: no two may have the same. Shown at a program, which has a place."""
+    entries = [("a program", program.spec.name, program.function.span) for program in programs]
+    entries += [("a map", spec.name, programs[0].function.span) for spec in maps]
+    entries += [("a global", spec.name, programs[0].function.span) for spec in globals]
+    known: dict[str, tuple[str, Span]] = {}
+    for kind, name, span in entries:
+        if name not in known:
+            known[name] = kind, span
+            continue
+        first, place = known[name]
+        second = f"another {kind[2:]}" if kind == first else kind
+        report.add(errors.SameSymbol(span if kind == "a program" else place, name, first, second))
+    report.raise_if_failed()
 
 
 def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | None, list[Any]]:
