@@ -132,8 +132,8 @@ def _assign_global(checker: Checker, name: str, value: Value, where: Span, span:
 def _global(checker: Checker, name: str, where: Span) -> tree.Expr:
     """A module variable that is assigned under `global`."""
     found = checker.names.find(name)
-    if found is None:
-        checker.fail(errors.Unknown(where, name, ""))
+    if found is None:  # the `global` statement has said so
+        raise Refused
     schema = checker.schema(replace(found, span=where))
     if not isinstance(schema, GlobalSpec):
         checker.fail(errors.GlobalNotVar(where, name, describe(found.value), isinstance(schema, MapSpec)))
@@ -209,6 +209,14 @@ def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
     slot = checker.slots[node.target.id]  # Python itself refuses an annotation of a global
     if slot.broken:
         raise Refused
+    parameter = next((p for p in checker.parameters if p.name == node.target.id), None)
+    if parameter is not None and parameter.type is not None:
+        again = checker.annotation(node.annotation)
+        if not kinds.same(again, parameter.type):
+            given, wanted = kinds.spell(parameter.type), kinds.spell(again)
+            checker.fail(
+                errors.AnnotatedTwice(checker.span(node.annotation), parameter.name, given, wanted, parameter.span)
+            )
     first = checker.locals.annotations.get(node.target.id)
     if first is not None and first is not node.annotation:
         again = checker.annotation(node.annotation)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Interval: TypeAlias = "tuple[int, int]"
 
 __all__ = [
-    "EMPTY", "EVERYTHING", "I64_RANGE", "U64_RANGE", "arithmetic", "compare", "join", "meet", "narrow", "of_type", "wrap",
+    "EMPTY", "EVERYTHING", "I64_RANGE", "U64_RANGE", "arithmetic", "compare", "join", "meet", "narrow", "of_type",
+    "wrap",
 ]  # fmt: skip
 
 I64_RANGE = (-(1 << 63), (1 << 63) - 1)

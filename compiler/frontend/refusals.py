@@ -86,8 +86,9 @@ _TRY_STAR = getattr(ast, "TryStar", None)  # since Python 3.11
 if _TRY_STAR is not None:
     STATEMENT_REFUSALS[_TRY_STAR] = _try
 STATEMENT_REFUSALS[ast.Match] = _match
-if hasattr(ast, "TypeAlias"):  # Python 3.12
-    STATEMENT_REFUSALS[ast.TypeAlias] = _type_statement
+_TYPE_STATEMENT = getattr(ast, "TypeAlias", None)  # since Python 3.12
+if _TYPE_STATEMENT is not None:
+    STATEMENT_REFUSALS[_TYPE_STATEMENT] = _type_statement
 
 
 def _dict(checker: Checker, node: ast.Dict, span: Span) -> Diagnostic:

@@ -31,6 +31,7 @@ class Module(Record, eq=False):
 
     source: Source
     functions: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef] = factory(dict)
+    body: list[Any] = factory(list)
     # lines that hold characters outside ASCII: there byte columns and character columns differ
     wide: frozenset[int] = frozenset()
 
@@ -68,7 +69,8 @@ class Sources:
         module = self.module(code.co_filename)
         if module is None:
             return None
-        found = module.functions.get((code.co_name, code.co_firstlineno))
+        is_lambda = code.co_name == "<lambda>"
+        found = _lambda(module, code) if is_lambda else module.functions.get((code.co_name, code.co_firstlineno))
         return None if found is None else (module, found)
 
     def _display(self, filename: str) -> str:
@@ -110,7 +112,7 @@ def _parse(text: bytes | str, filename: str, name: str) -> Module | None:
         return None
     lines = decoded.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     wide = frozenset() if decoded.isascii() else frozenset(n for n, line in enumerate(lines, 1) if not line.isascii())
-    module = Module(Source(name, filename, lines), {}, wide)
+    module = Module(Source(name, filename, lines), {}, tree.body, wide)
     _collect(tree.body, module.functions)
     return module
 
@@ -126,6 +128,37 @@ def _decode(raw: bytes) -> str:
 
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         return raw.decode(encoding)
+
+
+def _lambda(module: Module, code: CodeType) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """A lambda as a definition that returns its body; None unless it is the only one of its line with its
+    parameters.
+    """
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    found = []
+    waiting = list(module.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
+            arguments = node.args
+            plain = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+            if tuple([p.arg for p in plain]) == names:
+                found.append(node)
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, ast.AST):
+                waiting.append(value)
+            elif isinstance(value, list):
+                waiting += [item for item in value if isinstance(item, ast.AST)]
+    if len(found) != 1:
+        return None
+    place = {name: getattr(found[0], name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+    body: list[Any] = [ast.Return(value=found[0].body, **place)]
+    definition: Any = ast.FunctionDef  # the stubs of some Python versions want more fields
+    made: ast.FunctionDef = definition(
+        name="lambda", args=found[0].args, body=body, decorator_list=[], returns=None, **place
+    )
+    return made
 
 
 def _collect(body: list[Any], found: dict[tuple[str, int], ast.FunctionDef | ast.AsyncFunctionDef]) -> None:

@@ -1,6 +1,7 @@
 """Whatever Python there is, checking it ends in diagnostics or in a tree: never in an exception.
 
-The functions of some modules of the standard library are checked as if programs called them, with arguments of random types.
+The functions of some modules of the standard library are checked as if programs called them, with arguments of random
+types.
 """
 
 from __future__ import annotations

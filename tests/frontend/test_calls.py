@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frontend.checking import body, codes, diagnostics, tree_of, typed
+from tests.frontend.checking import body, codes, diagnostics, typed
 
 F = "def f(x: u8, y=3, *, z: u32 = 4):\n    return x + y + z\n"
 
@@ -101,7 +101,6 @@ def test_an_error_inside_library_code_is_shown_at_the_call() -> None:
 
 
 def test_state_of_the_context_is_one_variable() -> None:
-    text = tree_of("", params="ctx: RawTracepointContext") if False else ""
     module = (
         "@xdp\ndef p(ctx: XdpContext) -> XDP:\n    if ctx.parse(ethhdr) is None:\n        return XDP.PASS\n"
         "    ip = ctx.parse(iphdr)\n    return XDP.PASS if ip is None else XDP.DROP\n"
@@ -109,4 +108,3 @@ def test_state_of_the_context_is_one_variable() -> None:
     program = typed(module).programs[0]
     first = program.function.body[0]
     assert first.var.name == "ctx.cursor"  # type: ignore[attr-defined]
-    assert text == ""

@@ -17,9 +17,11 @@ REC = "Rec(n=1, big=2, inner=Inner(a=1, b=2), arr=[0, 1, 2, 3, 4, 5, 6, 7], name
          "    prev = cur", ["E0810"]),
         ("cur = One(n=0)\nfor i in range(4):\n    cur = One(n=cur.n + 1)\nslots[0] = cur.n", []),
         ("first = One(n=0)\nfor i in range(4):\n    cur = One(n=i)\n    slots[0] += cur.n + first.n", []),
-        ("best = One(n=0)\nfor i in range(4):\n    cur = One(n=i)\n    if cur.n > 2:\n        best = cur\nslots[0] = best.n",
+        ("best = One(n=0)\nfor i in range(4):\n    cur = One(n=i)\n    if cur.n > 2:\n"
+         "        best = cur\nslots[0] = best.n",
          ["E0810"]),
-        ("name = comm()\nfor i in range(4):\n    last = name\n    name = comm()\n    if last == name:\n        pass", ["E0810"]),
+        ("name = comm()\nfor i in range(4):\n    last = name\n    name = comm()\n"
+         "    if last == name:\n        pass", ["E0810"]),
         ("best = ones.get(0)\nfor i in range(4):\n    best = ones.get(i)\nif best:\n    slots[0] = best.n", []),
         # ring-buffer records
         ("with ring.reserve() as e:\n    if e is None:\n        return\n    e.n = 5", []),
@@ -28,7 +30,8 @@ REC = "Rec(n=1, big=2, inner=Inner(a=1, b=2), arr=[0, 1, 2, 3, 4, 5, 6, 7], name
         ("with ring.reserve() as e:\n    if e:\n        x = e\n        e.discard()\n        x.n = 4", ["E0810"]),
         ("x = ones.get(1)\nwith ring.reserve() as e:\n    if e:\n        x = e", ["E0212"]),
         ("with ring.reserve() as e:\n    if e:\n        for i in range(3):\n            e.discard()", ["E0810"]),
-        ("for i in range(3):\n    with ring.reserve() as e:\n        if e is None:\n            break\n        if i == 2:\n"
+        ("for i in range(3):\n    with ring.reserve() as e:\n        if e is None:\n"
+         "            break\n        if i == 2:\n"
          "            e.discard()\n            continue\n        e.n = i", []),
         ("with ring.reserve() as e:\n    e = None", ["E0414"]),
         ("x = ring.reserve()", ["E0411"]),
@@ -61,7 +64,8 @@ def test_an_alias_is_a_reference() -> None:
 
 def test_updates_of_shared_memory_are_atomic() -> None:
     text = tree_of(
-        "r = recs.get(1)\nif r:\n    r.n += 1\n    r.arr[0] += 1\n    r.big *= 2\nslots[0] += 1\npercpu[0] += 1\nx = One(n=1)\nx.n += 1"
+        "r = recs.get(1)\nif r:\n    r.n += 1\n    r.arr[0] += 1\n    r.big *= 2\nslots[0] += 1\n"
+        "percpu[0] += 1\nx = One(n=1)\nx.n += 1"
     )
     updates = [line.strip() for line in text.splitlines() if "update" in line]
     assert [line.startswith("atomic") for line in updates] == [True, False, False, True, False, False]

@@ -53,8 +53,13 @@ def machine(op: str, a: int, b: int, kind: IntType) -> int:
     return wrapped(exact, kind)
 
 
-@given(st.sampled_from(OPERATORS), st.sampled_from([I64, U64]).flatmap(lambda k: st.tuples(st.just(k), members(k), members(k))))
-def test_arithmetic(op: str, operands: tuple[IntType, tuple[tuple[int, int], int], tuple[tuple[int, int], int]]) -> None:
+@given(
+    st.sampled_from(OPERATORS),
+    st.sampled_from([I64, U64]).flatmap(lambda k: st.tuples(st.just(k), members(k), members(k))),
+)
+def test_arithmetic(
+    op: str, operands: tuple[IntType, tuple[tuple[int, int], int], tuple[tuple[int, int], int]]
+) -> None:
     kind, (first, a), (second, b) = operands
     lo, hi = ranges.arithmetic(op, first, second, (kind.min, kind.max))
     value = machine(op, a, b, kind)

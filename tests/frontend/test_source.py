@@ -89,5 +89,13 @@ def test_a_function_that_has_moved_is_a_diagnostic(tmp_path: Path) -> None:
 
 
 def test_each_text_is_parsed_once() -> None:
-    parsed = parse(programs('@raw_tp("sys_enter")\ndef f(a: u64) -> None:\n    pass\n@raw_tp("sys_exit")\ndef g(a: u64) -> None:\n    pass\n'))
+    one = '@raw_tp("sys_enter")\ndef {}(a: u64) -> None:\n    pass\n'
+    parsed = parse(programs(one.format("f") + one.format("g")))
     assert parsed.programs[0].module is parsed.programs[1].module
+
+
+def test_lambdas_are_found_by_their_line() -> None:
+    text = "double = lambda x: x * 2\nboth = (lambda x: x, lambda x: x + 1)\n"
+    probe = '@raw_tp("sys_enter")\ndef probe(a: u64) -> None:\n    y = {}(a)\n'
+    assert diagnostics(text + probe.format("double")) == []
+    assert [d.code for d in diagnostics(text + probe.format("both[0]"))] == ["E0131"]  # two on one line
