@@ -10,7 +10,10 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing", "SameSymbol"]
+__all__ = [
+    "ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing",
+    "SameSymbol",
+]  # fmt: skip
 
 # What people look for in a context, and where it is.
 _ELSEWHERE = {

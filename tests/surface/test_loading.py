@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from pybpf import TracepointContext, build, tracepoint, u64, var
 from pybpf.building import compile_specs
 from pybpf.loading import _as_it_is_here
 from pybpf.runtime import tracefs
+
+if TYPE_CHECKING:
+    import pytest
 
 seen = var(u64, 0)
 
