@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pybpf.cli.messages import UserError, show_diagnostics
-from pybpf.cli.options import CPU, FILE, FORMAT, SET, TARGET, settings, target_of
+from pybpf.cli.options import CPU, FILE, FORMAT, LICENSE, SET, TARGET, settings, target_of
 from pybpf.cli.table import Command, Option
 
 TYPE_CHECKING = False
@@ -71,5 +71,5 @@ COMMAND = Command(
     "The object holds every program that is a global of the file, with the maps that they use. Compiling needs no "
     "privilege and no kernel.",
     arguments=(FILE,),
-    options=(OUTPUT, EMIT, TARGET, CPU, SET, FORMAT),
+    options=(OUTPUT, EMIT, TARGET, CPU, LICENSE, SET, FORMAT),
 )

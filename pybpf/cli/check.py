@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.cli.messages import REFUSED, show_diagnostics
-from pybpf.cli.options import CPU, FILE, FORMAT, TARGET, target_of
+from pybpf.cli.options import CPU, FILE, FORMAT, LICENSE, TARGET, target_of
 from pybpf.cli.table import Command
 
 TYPE_CHECKING = False
@@ -33,5 +33,5 @@ COMMAND = Command(
     "Check the programs of a file and print everything that is wrong.\n\n"
     "Exits with 1 if there is an error. Nothing is written or loaded; no privilege is needed.",
     arguments=(FILE,),
-    options=(TARGET, CPU, FORMAT),
+    options=(TARGET, CPU, LICENSE, FORMAT),
 )

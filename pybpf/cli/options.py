@@ -11,22 +11,27 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import Target
 
-__all__ = ["CPU", "FILE", "FORMAT", "SET", "TARGET", "settings", "target_of"]
+__all__ = ["CPU", "FILE", "FORMAT", "LICENSE", "SET", "TARGET", "settings", "target_of"]
 
 FILE = Argument("file", "FILE.py")
 TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told.")
 CPU = Option("--cpu", choices=("v1", "v2", "v3", "v4"), help="BPF instruction set; v3 unless told.")
+LICENSE = Option(
+    "--license", metavar="TEXT", help="Licence of the programs, GPL unless told; many helpers need one like it."
+)
 SET = Option("--set", metavar="NAME=VALUE", multiple=True, help="Set a const() or var(), as in --set only_pid=7.")
 FORMAT = Option("--format", choices=("text", "json"), default="text", help="How to print diagnostics.")
 
 
 def target_of(values: dict[str, Any]) -> Target:
-    """The Target of `--target` and `--cpu`."""
+    """The Target of `--target`, `--cpu` and `--license`."""
     from pybpf.compiler.schema.specs import Target
 
     chosen: dict[str, Any] = {}
     if values.get("cpu"):
         chosen["cpu"] = int(values["cpu"][1:])
+    if values.get("license"):
+        chosen["license"] = values["license"]
     kernel = values.get("target")
     if kernel:
         major, dot, minor = kernel.partition(".")
