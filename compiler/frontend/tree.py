@@ -402,7 +402,10 @@ class Assign(Stmt):
 
 
 class Store(Stmt):
-    """place = value: a scalar is stored at the place's width and byte order; an aggregate is built or copied there."""
+    """place = value: a scalar is stored at the place's width and byte order; an aggregate is built or copied there.
+
+    A text may be stored to a larger one, whose rest becomes NUL; one of role "data_loc" may be larger, and is cut.
+    """
 
     place: Expr
     value: Expr
@@ -495,7 +498,11 @@ class Function(Record, eq=False):
 
 
 class Program(Record, eq=False):
-    """A decorated function. `args` are the variables that are read from the context at entry, by their offsets."""
+    """A decorated function. `args` are the variables that are read from the context at entry, by their offsets.
+
+    A variable that is kept on the context (StateSpec) is one Var of the whole program, named `ctx.NAME`: the body
+    assigns it first, and inlined functions read and assign the same Var.
+    """
 
     spec: ProgramSpec
     function: Function
