@@ -19,7 +19,7 @@ from pybpf.compiler.irbuild.memory import (
     store,
     store_bits,
 )
-from pybpf.compiler.irbuild.walk import binds, has_effect
+from pybpf.compiler.irbuild.walk import binds, changes, has_effect
 from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
 
 TYPE_CHECKING = False
@@ -277,7 +277,8 @@ def store_statement(b: Builder, node: tree.Store) -> None:
     place = node.place
     kind = _place_type(place)
     if is_aggregate(kind):
-        if has_effect(node.value) and has_effect(place):  # Python evaluates the value before the place
+        # Python evaluates the value before the place
+        if changes(place) or (has_effect(place) and has_effect(node.value)):
             aside = slot_at(b, "value", size_of(kind), temporary=True)
             construct(b, aside, kind, node.value, fresh=True)
             copy(b, address_of(b, place), aside, size_of(kind))

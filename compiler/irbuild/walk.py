@@ -9,12 +9,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["binds", "children", "has_effect", "refers"]
+__all__ = ["binds", "changes", "children", "has_effect", "refers"]
 
-_EFFECTS = frozenset((
+_CHANGES = frozenset((
     tree.Discard, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
-    tree.RingEmit, tree.RingReserve, tree.MapIndex,
+    tree.RingEmit, tree.RingReserve,
 ))  # fmt: skip
+_EFFECTS = _CHANGES | {tree.MapIndex}
 _QUIET = (tree.Assign, tree.ExprStmt, tree.If, tree.Return)
 
 
@@ -39,24 +40,33 @@ def binds(node: tree.Expr) -> bool:
 
 def has_effect(node: tree.Expr) -> bool:
     """Whether evaluating it may change anything, or may end the program. A helper without arguments only asks."""
-    if type(node) in _EFFECTS:
+    return _has(_EFFECTS, node)
+
+
+def changes(node: tree.Expr) -> bool:
+    """Whether evaluating it may change anything."""
+    return _has(_CHANGES, node)
+
+
+def _has(kinds: frozenset[type], node: tree.Expr) -> bool:
+    if type(node) in kinds:
         return True
     if isinstance(node, tree.HelperCall) and node.args:
         return True
-    if isinstance(node, tree.FuncCall) and _body_has_effect(node.function.body):
+    if isinstance(node, tree.FuncCall) and _body_has(kinds, node.function.body):
         return True
-    return any(has_effect(child) for child in children(node))
+    return any(_has(kinds, child) for child in children(node))
 
 
-def _body_has_effect(body: Sequence[tree.Stmt]) -> bool:
+def _body_has(kinds: frozenset[type], body: Sequence[tree.Stmt]) -> bool:
     for statement in body:
         if not isinstance(statement, _QUIET):
             return True
         for name in type(statement)._fields:
             held = getattr(statement, name)
-            if isinstance(held, tree.Expr) and has_effect(held):
+            if isinstance(held, tree.Expr) and _has(kinds, held):
                 return True
-            if type(held) is list and _body_has_effect(held):
+            if type(held) is list and _body_has(kinds, held):
                 return True
     return False
 
@@ -67,7 +77,7 @@ def refers(node: tree.Expr) -> bool:
         return True
     if isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType):
         return True
-    if isinstance(node, tree.FuncCall) and _body_has_effect(node.function.body):
+    if isinstance(node, tree.FuncCall) and _body_has(_EFFECTS, node.function.body):
         return True
     return any(refers(child) for child in children(node))
 

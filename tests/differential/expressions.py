@@ -260,7 +260,8 @@ class Expressions:
             return Expr("i64", "i64(is_odd({0}))", None, (stored("i64", self.value(depth - 1)),))
         made = self.one(self.functions)
         holes = ", ".join([f"{{{i}}}" for i in range(len(made.parameters))])
-        arguments = tuple([stored(kind, self.value(depth - 2)) for kind in made.parameters])
+        # a literal would stay one in the function, and be computed with exactly
+        arguments = tuple([self.convert(kind, self.value(depth - 2)) for kind in made.parameters])
         return Expr(made.result, f"{made.name}({holes})", None, arguments)
 
     # --- memory

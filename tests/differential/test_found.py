@@ -19,6 +19,13 @@ PROGRAMS = {
         outs[1] = rows[0].cells[((v | 1) % 2)]
         slots[(head.port >> 8) % 4] -= 5
     """,
+    "a_place_that_changes_what_the_value_reads": """
+        rows[tick(1) & 3].pair = Pair(x=ticks, y=0, z=0, big=0)
+        rows[tick(1) & 3].last = ticks
+        slots[tick(1) & 7] = ticks
+        table[tick(1)] = ticks
+        records[tick(1)] = Pair(x=ticks, y=0, z=0, big=0)
+    """,
     "variables_that_change_places_in_a_loop": """
         v6: u32 = 0
         v7: u32 = 1
