@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AddressArithmetic", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen", "NoMembership",
-    "NoSize", "NoSubscript", "NotAssignable", "PacketOffset", "ReadOnlyMemory", "RuntimeIndexOfConstant", "ShiftCount",
+    "AddressArithmetic", "ChangedMeanwhile", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen",
+    "NoMembership", "NoSize", "NoSubscript", "NotAssignable", "PacketOffset", "ReadOnlyMemory", "RuntimeIndexOfConstant", "ShiftCount",
     "TooManyMembers", "UpdateOfObject", "between",
 ]  # fmt: skip
 
@@ -483,3 +483,30 @@ class TooManyMembers(Advised):
     label = "too many"
     way_out = "put them into a map that user space fills, and ask `x in allowed`:"
     lines = ("allowed = HashMap[u32, u8](max_entries={count})",)
+
+
+class ChangedMeanwhile(Advised):
+    """The right side of an augmented assignment changes the very place that is assigned.
+
+    Python reads the place first, computes the right side, and stores the sum over whatever that did. A program adds to
+    the place in one step, so that nothing is lost when several CPUs do it at once. Say what is meant.
+
+    Fails, if the function changes `total`:
+
+        total += count_and_reset()
+
+    Works:
+
+        amount = count_and_reset()
+        total += amount
+    """
+
+    place: str
+    op: str
+    amount: str
+
+    code = "E0237"
+    title = "`{amount}` changes `{place}` itself"
+    label = "evaluated before `{place}` is read"
+    way_out = "compute it first:"
+    lines = ("amount = {amount}", "{place} {op}= amount")

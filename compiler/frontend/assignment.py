@@ -8,6 +8,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, maps, tree
 from pybpf.compiler.frontend.convert import stored, type_of
+from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import Known, Refused, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple
@@ -279,6 +280,8 @@ def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span
     # checks the operands and gives the operand its type; the node itself is made anew
     made = arithmetic(checker, op, place, value, span)
     assert isinstance(made, tree.Binary)
+    if may_change(made.rhs, place):
+        checker.fail(errors.ChangedMeanwhile(made.rhs.span, checker.text(place.span), op, checker.text(made.rhs.span)))
     atomic = is_shared(place) and is_atomic(kind, op)
     if atomic:
         _check_aligned(checker, place, kind)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, tree
 from pybpf.compiler.frontend.convert import number, stored
+from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic, to_type
 from pybpf.compiler.schema.types import BOOL, NONE, U32, OptionalType, Space, is_aggregate
@@ -154,6 +155,8 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
         if op not in ("//", "%", "<<", ">>")
         else made.rhs
     )
+    if may_change(amount, spec):
+        checker.fail(errors.ChangedMeanwhile(amount.span, checker.text(checker.span(node)), op, checker.text(amount.span)))
     return [tree.ExprStmt(span, tree.MapUpdate(NONE, span, spec, at, op, amount))]
 
 
