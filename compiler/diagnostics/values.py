@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "AddressArithmetic", "ChangedMeanwhile", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven", "NoLen",
-    "NoMembership", "NoSize", "NoSubscript", "NotAssignable", "PacketOffset", "ReadOnlyMemory", "RuntimeIndexOfConstant", "ShiftCount",
-    "TooManyMembers", "UpdateOfObject", "between",
+    "AddressArithmetic", "ChangedMeanwhile", "ConstantLookup", "DivisionByZero", "IndexConstant", "IndexUnproven",
+    "NoLen", "NoMembership", "NoSize", "NoSubscript", "NotAssignable", "PacketOffset", "ReadOnlyMemory",
+    "RuntimeIndexOfConstant", "ShiftCount", "TooManyMembers", "UpdateOfObject", "between",
 ]  # fmt: skip
 
 

@@ -156,7 +156,8 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
         else made.rhs
     )
     if may_change(amount, spec):
-        checker.fail(errors.ChangedMeanwhile(amount.span, checker.text(checker.span(node)), op, checker.text(amount.span)))
+        entry = checker.text(checker.span(node))
+        checker.fail(errors.ChangedMeanwhile(amount.span, entry, op, checker.text(amount.span)))
     return [tree.ExprStmt(span, tree.MapUpdate(NONE, span, spec, at, op, amount))]
 
 
