@@ -110,7 +110,11 @@ _callback = _PRINT(_print)  # kept for the life of the process: libbpf holds its
 
 @contextmanager
 def messages() -> Iterator[list[str]]:
-    """Collect what libbpf says in this thread meanwhile, one message a list item."""
+    """Collect what libbpf says in this thread meanwhile, one message a list item.
+
+    Whatever else in this process uses the same library may have put a callback of its own in the place of ours.
+    """
+    library().libbpf_set_print(ctypes.cast(_callback, c_void_p))
     outer = getattr(_local, "kept", None)
     kept: list[str] = []
     _local.kept = kept

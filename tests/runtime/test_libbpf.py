@@ -84,3 +84,12 @@ def test_structures_have_the_c_layout(tmp_path: Any) -> None:
     subprocess.run(["cc", "-o", str(tmp_path / "layout"), str(source)], check=True)
     out = subprocess.run([str(tmp_path / "layout")], capture_output=True, text=True, check=True).stdout.split()
     assert [getattr(libbpf.OpenOpts, name).offset for name in names] == [int(text) for text in out]
+
+
+def test_messages_in_spite_of_another_users_callback() -> None:
+    """Somebody else in the process, such as pylibbpf itself, may have set the library's callback."""
+    library = libbpf.library()
+    library.libbpf_set_print(None)
+    with libbpf.messages() as said:
+        assert not library.bpf_object__open_mem(b"no object", 9, None)
+    assert "ELF" in "".join(said)
