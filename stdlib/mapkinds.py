@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.specs import MapKind
 
-__all__ = ["KINDS", "MAX_ENTRIES", "MAX_KEY", "MAX_PERCPU_VALUE", "MAX_VALUE", "PAGE"]
+__all__ = ["KINDS", "MAX_ENTRIES", "MAX_KEY", "MAX_PERCPU_VALUE", "MAX_VALUE", "PAGE", "RECORD_HEADER"]
 
 KINDS: dict[str, MapKind] = {
     "HASH": MapKind("HASH", 1, since="3.19"),
@@ -22,4 +22,5 @@ MAX_ENTRIES = (1 << 32) - 1  # a u32 of union bpf_attr
 MAX_KEY = 512  # MAX_BPF_STACK: kernel/bpf/hashtab.c, htab_map_alloc_check
 MAX_VALUE = (1 << 22) - 64  # KMALLOC_MAX_SIZE less an element's own words: the same function
 MAX_PERCPU_VALUE = 32 << 10  # PCPU_MIN_UNIT_SIZE: the same function
+RECORD_HEADER = 8  # bytes in front of a ring buffer's record: BPF_RINGBUF_HDR_SZ, include/uapi/linux/bpf.h
 PAGE = 4096  # a ring buffer is made of pages: kernel/bpf/ringbuf.c, ringbuf_map_alloc

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, size_of
-from pybpf.stdlib.mapkinds import KINDS, MAX_ENTRIES, MAX_KEY, MAX_PERCPU_VALUE, MAX_VALUE, PAGE
+from pybpf.stdlib.mapkinds import KINDS, MAX_ENTRIES, MAX_KEY, MAX_PERCPU_VALUE, MAX_VALUE, PAGE, RECORD_HEADER
 from pybpf.stdlib.naming import caller_globals, check_symbol, spelled, symbol_of
 from pybpf.stdlib.types import type_of, why_not
 
@@ -243,7 +243,15 @@ class RingBuffer(_Events["V"], Declaration):
             )
 
     def _resolve(self, name: str) -> tuple[Type | None, Type | None]:
-        return None, self._one(name, "event", self._types[0])
+        event = self._one(name, "event", self._types[0])
+        # __bpf_ringbuf_reserve refuses what is larger than the buffer, with its header rounded up to 8 bytes
+        record = (size_of(event) + RECORD_HEADER + 7) // 8 * 8
+        if record > self.max_entries:
+            raise DeclarationValueError(
+                f"map {name}: an event takes {record} bytes, more than the whole ring buffer of {self.max_entries}",
+                help=f"make it larger: at least {1 << (record - 1).bit_length()}, and more to hold several",
+            )
+        return None, event
 
     def emit(self, event: V, /) -> bool:
         """In the program: submit an event, built in place. False where the buffer is full."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf import ArrayMap, HashMap, L, LruHash, PerCpuArray, PerCpuHash, RingBuffer, Struct, Text, u8, u32, u64
+from pybpf import Array, ArrayMap, HashMap, L, LruHash, PerCpuArray, PerCpuHash, RingBuffer, Struct, Text, u8, u32, u64
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.types import U32, U64, TextType
 from pybpf.stdlib import simulation
@@ -144,3 +144,14 @@ def test_a_simulation_gives_declarations_contents() -> None:
 def test_element_types_may_be_anything_with_a_layout() -> None:
     spec = ArrayMap[u8](1).spec("small")
     assert spec.value is u8.__bpf__  # type: ignore[attr-defined]
+
+
+def test_an_event_larger_than_its_ring_buffer() -> None:
+    class Huge(Struct):
+        data: Array[u64, L[512]]
+
+    ring = RingBuffer[Huge](4096, name="ring")
+    with pytest.raises(DeclarationValueError, match=r"map ring: an event takes 4104 bytes, more than .* 4096"):
+        ring.__bpf__  # noqa: B018
+    assert RingBuffer[Huge](8192, name="ring").__bpf__.max_entries == 8192
+
