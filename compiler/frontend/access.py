@@ -213,10 +213,11 @@ def _known_element(checker: Checker, base: Known, index: Value, span: Span) -> V
     value = base.value
     if isinstance(index, Known):
         try:
-            return outer(checker, value[index.value], span)
+            found = value[index.value]
         except Exception as error:  # whatever the user's object raises
             problem = f"raises {type(error).__name__}: {error}"
             checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
+        return outer(checker, found, span)
     if isinstance(value, (tuple, list, dict)):
         from pybpf.compiler.frontend.advise import at_run_time
 
