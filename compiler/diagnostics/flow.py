@@ -19,7 +19,8 @@ class Stale(Diagnostic):
 
     A ring-buffer record is gone once it is submitted (at the end of its `with` block) or discarded. An object made in
     a loop has one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration
-    would see the new object where Python sees the old one. Keep the numbers you need instead of the reference.
+    would see the new object where Python sees the old one. Keep the numbers you need instead of the reference. What was
+    read from a field of text, array or struct type is a reference to the field, and gone once the field is assigned.
 
         for i in range(4):
             if i > 0:
@@ -46,15 +47,22 @@ class Stale(Diagnostic):
         return "anew" in self.why
 
     @property
+    def assigned(self) -> bool:
+        return "assigned" in self.why
+
+    @property
     def discarded(self) -> bool:
         return "discarded" in self.why
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
-            yield Label(
-                self.where, "made here" if self.again else "discarded here" if self.discarded else "reserved here"
-            )
-        if self.again:
+            causes = (("assigned", self.assigned), ("made", self.again), ("discarded", self.discarded))
+            happened = next((word for word, holds in causes if holds), "reserved")
+            yield Label(self.where, f"{happened} here")
+        if self.assigned:
+            yield Help(f"use `{self.name}` before the assignment, or read it again after it")
+            yield Note("it refers to the field itself; Python would still have the old object")
+        elif self.again:
             yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
         elif self.discarded:
             yield Help("discard the record last, when nothing more is read from it")

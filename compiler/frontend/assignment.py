@@ -11,7 +11,7 @@ from pybpf.compiler.frontend.convert import stored, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import Known, Refused, describe
-from pybpf.compiler.frontend.measure import alignment, is_simple
+from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
@@ -108,7 +108,22 @@ def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: st
     if isinstance(place, tree.Local):
         return tree.Assign(span, place.var, stored(checker, value, place.type, f"`{what}`"))
     made = stored(checker, value, kind, f"`{what}`")
+    if is_aggregate(kind) and isinstance(place, (tree.Field, tree.Index)):
+        _overwritten(checker, place, kind, what, span)
     return tree.Store(span, place, made)
+
+
+def _overwritten(checker: Checker, place: tree.Field | tree.Index, kind: Type, what: str, span: Span) -> None:
+    """A variable that was given what stood at `place` refers to the place itself, where Python keeps the old object."""
+    assert checker.state is not None
+    inside = origins(checker, place)
+    for name, fact in list(checker.state.items()):
+        slot = checker.slots.get(name)
+        if slot is None or slot.var is None or not inside & fact.origins or fact.stale is not None:
+            continue
+        held = kinds.aggregate(slot.var.type)
+        if held is not None and kinds.same(held, kind):
+            checker.state[name] = replace(fact, stale=(f"`{what}` was assigned after it was read", span))
 
 
 def place_type(place: tree.Expr) -> Type:
