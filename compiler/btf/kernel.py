@@ -1,0 +1,205 @@
+"""BTF of a kernel -> the types that programs name, one at a time.
+
+    types = KernelTypes(decode_btf(data))
+    types.named("task_struct")          KernelType, whose members are read when they are asked for
+    types.of(114)                       the type with that id
+
+A name means, in this order, a struct, a union, an enum, a typedef. Every id gives the same object each time. What C can
+say and the language can't is an array of its bytes: `float`, `__int128`.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.btf import types as t
+from pybpf.compiler.schema.kernel import KernelMember, KernelType
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import (
+    BOOL,
+    NONE,
+    U8,
+    U64,
+    ArrayType,
+    EnumType,
+    IntType,
+    PtrType,
+    Space,
+    TextType,
+    Type,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Source(Protocol):
+        """What is needed of a Btf."""
+
+        def __getitem__(self, index: int, /) -> t.BtfType: ...
+        def find(self, name: str, kind: type[t.BtfType] | None = None) -> int: ...
+
+
+__all__ = ["KernelTypes", "Prototype"]
+
+_BIG = {"__be16": 16, "__be32": 32, "__be64": 64}
+_QUALIFIERS = (t.Const, t.Volatile, t.Restrict)
+_INNER = (t.Const, t.Volatile, t.Restrict, t.Typedef, t.TypeTag)
+_TAGS: dict[type[t.BtfType], str] = {t.Struct: "struct", t.Union: "union"}
+
+
+class Prototype(Record):
+    """A kernel function's signature: `params` are (name, type) in order, "" where BTF has no name.
+
+    Types are as those of KernelMember: `struct x *` is PtrType(KernelType, Space.KERNEL), `void *` PtrType(None, ...).
+    `result` is NONE for void. `variadic`: `...` follows. `tags` are the texts of its declaration tags, sorted:
+    "bpf_kfunc" for what programs may call, "bpf_fastcall".
+    """
+
+    name: str
+    params: tuple[tuple[str, Type], ...]
+    result: Type
+    variadic: bool = False
+    tags: tuple[str, ...] = ()
+
+
+class KernelTypes:
+    """The types of one BTF.
+
+    `known(tag, name)` may give the type of a struct or union from elsewhere, to be taken in place of the one here;
+    `declared(tag, name)` gives what a struct that is only declared here has as size and members.
+    """
+
+    def __init__(
+        self,
+        btf: Source,
+        known: Callable[[str, str], KernelType | None] | None = None,
+        declared: Callable[[str, str], tuple[int, tuple[KernelMember, ...]]] | None = None,
+    ) -> None:
+        self.btf = btf
+        self._known = known
+        self._declared = declared
+        self._made: dict[int, Type] = {}
+
+    def named(self, name: str) -> Type | None:
+        """The type of that name; None if there is none. A typedef of a struct is that struct."""
+        for kind in (t.Struct, t.Union, t.Enum, t.Enum64, t.Typedef, t.Fwd):
+            found = self.btf.find(name, kind)
+            if found:
+                return self.of(found)
+        return None
+
+    def of(self, number: int) -> Type:
+        """The type with id `number`; NONE for void and for functions."""
+        found = self._made.get(number)
+        if found is None:
+            found = self._made[number] = self._make(number)
+        return found
+
+    def prototype(self, number: int, tags: tuple[str, ...] = ()) -> Prototype:
+        """The signature of the function with id `number`. Raises BtfError if that is no function."""
+        function = self.btf[number]
+        signature = self.btf[function.type] if isinstance(function, t.Func) else None
+        if not isinstance(function, t.Func) or not isinstance(signature, t.FuncProto):
+            raise t.BtfError(f"BTF type [{number}] is not a function")
+        params = signature.params
+        variadic = bool(params) and params[-1].type == 0
+        named = [(param.name, self.of(param.type)) for param in (params[:-1] if variadic else params)]
+        return Prototype(function.name, tuple(named), self.of(signature.result), variadic, tags)
+
+    def _make(self, number: int) -> Type:
+        item = self.btf[number]
+        if isinstance(item, t.Int):
+            return _integer(item)
+        if isinstance(item, (t.Struct, t.Union)):
+            return self._struct(number, item.name, _TAGS[type(item)])
+        if isinstance(item, t.Ptr):
+            return self._pointer(item.type)
+        if isinstance(item, t.Array):
+            return self._array(item)
+        if isinstance(item, t.Typedef):
+            return self._typedef(number, item)
+        if isinstance(item, (t.Enum, t.Enum64)):
+            return EnumType(item.name, IntType(item.size * 8, item.signed), item.values)
+        if isinstance(item, _INNER):
+            return self.of(item.type)
+        if isinstance(item, t.Fwd):
+            return self._forward(item)
+        if isinstance(item, t.Float):
+            return ArrayType(U8, item.size)
+        return NONE
+
+    def _struct(self, number: int, name: str, tag: str) -> KernelType:
+        if name and self._known is not None and self.btf.find(name, type(self.btf[number])) == number:
+            found = self._known(tag, name)
+            if found is not None:
+                return found
+        return KernelType(name, lambda: self._members(number), tag)
+
+    def _forward(self, item: t.Fwd) -> KernelType:
+        tag, name = "union" if item.union else "struct", item.name
+        found = self._known(tag, name) if self._known is not None else None
+        if found is not None:
+            return found
+        declared = self._declared
+        return KernelType(name, lambda: declared(tag, name) if declared is not None else (0, ()), tag)
+
+    def _typedef(self, number: int, item: t.Typedef) -> Type:
+        if item.name in _BIG:
+            return IntType(_BIG[item.name], big=True)
+        inner = self.btf[item.type]
+        if isinstance(inner, (t.Struct, t.Union)) and not inner.name:
+            where = item.type
+            return KernelType(item.name, lambda: self._members(where), "typedef")
+        if isinstance(inner, (t.Enum, t.Enum64)) and not inner.name:
+            return EnumType(item.name, IntType(inner.size * 8, inner.signed), inner.values)
+        return self.of(item.type)
+
+    def _pointer(self, number: int) -> PtrType:
+        space = Space.KERNEL
+        item = self.btf[number]
+        while isinstance(item, _INNER):
+            if isinstance(item, t.TypeTag) and item.tag in ("user", "address_space(1)"):
+                space = Space.USER
+            if isinstance(item, t.Typedef):
+                break
+            number = item.type
+            item = self.btf[number]
+        pointee = self.of(number)
+        if isinstance(item, t.Int) and item.name == "char":
+            pointee = TextType(0)
+        return PtrType(None if pointee is NONE else pointee, space)
+
+    def _array(self, item: t.Array) -> Type:
+        element = self.btf[item.element]
+        while isinstance(element, _QUALIFIERS):
+            element = self.btf[element.type]
+        if isinstance(element, t.Int) and element.name == "char":
+            return TextType(item.length)
+        return ArrayType(self.of(item.element), item.length)
+
+    def _members(self, number: int) -> tuple[int, tuple[KernelMember, ...]]:
+        item = self.btf[number]
+        assert isinstance(item, (t.Struct, t.Union))
+        made = []
+        for index, member in enumerate(item.members):
+            kind = self.of(member.type)
+            bits = member.bits or self._odd_width(member.type)
+            made.append(KernelMember(member.name, kind, member.offset // 8, index, bits, member.offset % 8))
+        return item.size, tuple(made)
+
+    def _odd_width(self, number: int) -> int:
+        """Width of a bit field whose BTF is of the old kind: an integer of fewer bits than its bytes have."""
+        item = self.btf[number]
+        while isinstance(item, _INNER):
+            item = self.btf[item.type]
+        if isinstance(item, t.Int) and not item.encoding & t.INT_BOOL and item.bits < item.size * 8:
+            return item.bits
+        return 0
+
+
+def _integer(item: t.Int) -> Type:
+    if item.encoding & t.INT_BOOL:
+        return BOOL
+    if item.size > 8:
+        return ArrayType(U64, item.size // 8)
+    return IntType(item.size * 8, bool(item.encoding & t.INT_SIGNED))
