@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybpf.compiler.btf.decode import Btf, decode_btf
+from pybpf.compiler.btf.decode import decode_btf
 from pybpf.compiler.btf.kernel import KernelTypes
 from pybpf.stdlib.kernel.classes import class_for
 
