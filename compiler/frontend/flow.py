@@ -56,19 +56,26 @@ def _join(a: Fact, b: Fact) -> Fact:
     )
 
 
+def _partly(fact: Fact) -> Fact:
+    """What is known of a variable that the other path does not assign."""
+    return replace(fact, assigned=False) if fact.assigned else fact
+
+
 def join(a: State | None, b: State | None) -> State | None:
     """What is known where two paths meet."""
     if a is None:
         return b
     if b is None or a is b:
         return a
-    merged = {}
-    for name, fact in a.items():
-        other = b.get(name)
-        merged[name] = _join(fact, other) if other is not None else replace(fact, assigned=False)
-    for name, fact in b.items():
-        if name not in a:
-            merged[name] = replace(fact, assigned=False)
+    merged = dict(a)
+    for name, other in b.items():
+        fact = a.get(name)
+        if fact is not other:  # most are the same
+            merged[name] = _join(fact, other) if fact is not None else _partly(other)
+    if len(merged) > len(b):
+        for name, fact in a.items():
+            if name not in b:
+                merged[name] = _partly(fact)
     return merged
 
 

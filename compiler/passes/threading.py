@@ -26,7 +26,7 @@ from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.function import Block
-from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
+from pybpf.compiler.ir.ops import Branch, Const, Jump, MayGoto, Phi
 from pybpf.compiler.passes.ssa import Reaching
 from pybpf.compiler.schema.record import replace
 
@@ -118,6 +118,7 @@ def _on_way(value: Value, values: dict[Phi, Value], pure: set[Op]) -> Value | No
 def _thread(function: Function, ways: list[tuple[Block, Block, Block]]) -> dict[Value, dict[Block, Value]]:
     """Make a block for each way. Returns the values that now have several definitions: block -> value at its end."""
     labels = {block.label for block in function.blocks}
+    made: dict[Block, list[Block]] = {}
     variables: dict[Value, dict[Block, Value]] = {}
     for source, block, target in ways:
         count = len(block.phis())
@@ -133,13 +134,14 @@ def _thread(function: Function, ways: list[tuple[Block, Block, Block]]) -> dict[
             ops.append(copy)
             here[op] = copy
         way = Block(_label(block.label, labels), [*ops, Jump(target, block.ops[-1].span)])
-        function.blocks.insert(function.blocks.index(block) + 1, way)
+        made.setdefault(block, []).append(way)
         _retarget(source, block, way)
         for phi in target.phis():
             value = _incoming(phi, block)
             phi.incoming.append((way, here.get(value, value)))
         for value, copied in here.items():
             variables.setdefault(value, {block: value})[way] = copied
+    function.blocks = [each for block in function.blocks for each in (block, *reversed(made.get(block, ())))]
     return variables
 
 
@@ -159,7 +161,7 @@ def _retarget(source: Block, old: Block, new: Block) -> None:
     last = source.ops[-1]
     if type(last) is Jump:
         last.target = new
-    elif type(last) is Branch:
+    elif type(last) is Branch or type(last) is MayGoto:
         last.then = new if last.then is old else last.then
         last.other = new if last.other is old else last.other
 
