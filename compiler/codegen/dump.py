@@ -6,6 +6,7 @@ from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.machine import FIRST_VREG, Symbol
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.disasm import disassemble
+from pybpf.compiler.isa.effects import OPERAND
 from pybpf.compiler.isa.insn import decode
 
 TYPE_CHECKING = False
@@ -81,6 +82,8 @@ def dump_insn(fn: MFunction, insn: MInsn, block: MBlock | None = None) -> str:
         if form in (m.SET_K, m.SET_X):
             return f"{dst} = {'' if insn.off else 'not '}{test}"
         return f"if {test} goto {' else '.join(targets)}"
+    if form is m.MAY_GOTO:
+        return f"may_goto {' else '.join(targets)}"
     if form is m.JUMP:
         return f"goto {targets[0] if targets else '?'}"
     return _special(fn, insn, dst, srcs)
@@ -96,9 +99,19 @@ def _special(fn: MFunction, insn: MInsn, dst: str, srcs: list[str]) -> str:
         return f"{dst} = &{getattr(insn.ref, 'name', '') or '?'}{insn.imm:+d}"
     if form is m.LOAD_64:
         return f"{dst} = {insn.ref.kind} {insn.ref.name}" if type(insn.ref) is Symbol else f"{dst} = {insn.imm} ll"
+    if type(insn.ref) is m.Body:
+        operands = {OPERAND + number: text for number, text in enumerate((dst, *srcs))}
+        return "asm " + "; ".join([_operands(disassemble(i), operands) for i in insn.ref.insns])
     if form is m.SPILL:
         return f"spill[{insn.imm}] = {srcs[0]}  ; {_reg(fn, insn.vreg)}"
     return f"{dst} = spill[{insn.imm}]  ; {_reg(fn, insn.vreg)}"
+
+
+def _operands(text: str, operands: dict[int, str]) -> str:
+    """An instruction with its operands' registers in place of those from 16 up."""
+    for number in sorted(operands, reverse=True):
+        text = text.replace(f"r{number}", f"{{{operands[number]}}}").replace(f"w{number}", f"{{{operands[number]}:w}}")
+    return text
 
 
 def _place(insn: MInsn, base: str) -> str:

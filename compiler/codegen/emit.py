@@ -9,6 +9,7 @@ from pybpf.compiler.codegen.layout import slots_of
 from pybpf.compiler.codegen.machine import FRAME_POINTER, Symbol
 from pybpf.compiler.elf.model import LineRecord, Reloc
 from pybpf.compiler.isa import opcodes as op
+from pybpf.compiler.isa.effects import OPERAND
 from pybpf.compiler.schema.record import Record, factory
 
 TYPE_CHECKING = False
@@ -93,6 +94,8 @@ def _jump(insn: MInsn, distance: int) -> Slot:
         return op.GOTOL, 0, 0, distance
     if insn.form is m.JUMP:
         return op.GOTO, 0, distance, 0
+    if insn.form is m.MAY_GOTO:
+        return op.MAY_GOTO, 0, distance, 0
     srcs = insn.srcs
     return insn.op, srcs[0] | (srcs[1] << 4 if insn.form is m.BRANCH_X else 0), distance, insn.imm
 
@@ -117,6 +120,20 @@ def _set(insn: MInsn, frame: Frame) -> list[Slot]:
     return [(op.MOV_IMM, insn.dst, 0, insn.off), (insn.op, regs, 1, insn.imm), (op.MOV_IMM, insn.dst, 0, 1 - insn.off)]
 
 
+def _body(insn: MInsn, frame: Frame) -> list[Slot]:
+    """The instructions of an `asm(...)`, with the registers that its operands got."""
+    operands = (insn.dst, *insn.srcs)
+    code: list[Slot] = []
+    for i in insn.ref.insns:  # type: ignore[union-attr]
+        dst = operands[i.dst - OPERAND] if i.dst >= OPERAND else i.dst
+        src = operands[i.src - OPERAND] if i.src >= OPERAND else i.src
+        low = (i.imm + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000
+        code.append((i.opcode, dst | src << 4, i.off, low))
+        if i.slots == 2:
+            code.append((0, 0, 0, i.imm >> 32))
+    return code
+
+
 def _call(insn: MInsn, frame: Frame) -> list[Slot]:
     local = type(insn.ref) is Symbol
     return [(op.CALL_IMM, (op.CALL_LOCAL if local else op.CALL_HELPER) << 4, 0, insn.imm)]
@@ -132,6 +149,7 @@ _ENCODE: dict[str, Callable[[MInsn, Frame], list[Slot]]] = {
     "store_x": lambda i, f: [(i.op, i.srcs[0] | i.srcs[1] << 4, _offset(i, f), i.imm)],
     "fetch": lambda i, f: [(i.op, i.srcs[1] | i.srcs[0] << 4, _offset(i, f), i.imm)],
     "cmpxchg": lambda i, f: [(i.op, i.srcs[1] | i.srcs[2] << 4, _offset(i, f), i.imm)],
+    "asm": _body,
     "call": _call,
     "exit": lambda i, f: [(op.EXIT_INSN, 0, 0, 0)],
     "load_64": _wide,

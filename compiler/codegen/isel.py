@@ -23,6 +23,7 @@ from pybpf.compiler.codegen.machine import (
     FRAME_POINTER,
     JUMP,
     LOAD_64,
+    MAY_GOTO,
     MOV_K,
     MBlock,
     MFunction,
@@ -31,6 +32,7 @@ from pybpf.compiler.codegen.machine import (
 )
 from pybpf.compiler.codegen.order import order_blocks
 from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.function import Slot
 from pybpf.compiler.isa import opcodes as op
 
 TYPE_CHECKING = False
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.codegen.machine import Form
-    from pybpf.compiler.ir.function import Block, Function, Slot
+    from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value
     from pybpf.compiler.schema.span import Span
 
@@ -70,6 +72,7 @@ class Selector:
         self._known_recipes: dict[tuple[Any, ...], int] = {}
         self._uses: dict[Value, int] = {}
         self._slots: dict[Slot, None] = {}
+        self._hiding: Slot | None = None
 
     def run(self) -> MFunction:
         order = self.function.reverse_postorder()
@@ -83,6 +86,7 @@ class Selector:
         params = [self.vregs.get(param, -1) for param in self.function.params]
         blocks = order_blocks(self.blocks[order[0]])
         slots = [slot for slot in self.function.slots if slot in self._slots]
+        slots += [self._hiding] if self._hiding is not None else []
         return MFunction(self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level)
 
     def _block(self, block: Block) -> None:
@@ -114,6 +118,9 @@ class Selector:
             targets = operation.targets()
         elif kind is ops.Branch:
             targets = fused_branch(self, operation)  # type: ignore[arg-type]
+        elif kind is ops.MayGoto:
+            self.emit(MAY_GOTO, op.MAY_GOTO)
+            targets = operation.targets()[::-1]
         elif kind is ops.Return:
             self.emit(EXIT, op.EXIT_INSN, srcs=(self.vreg(operation.value),))  # type: ignore[attr-defined]
         else:
@@ -169,6 +176,13 @@ class Selector:
         """A register for the address of a stack slot."""
         self._slots[slot] = None
         return self._recipe(FRAME, op.MOV_REG, offset, slot)
+
+    def hiding_slot(self) -> Slot:
+        """The word of the stack through which values are hidden from the verifier."""
+        if self._hiding is None:
+            self._hiding = Slot("hidden", 8)
+            self._slots[self._hiding] = None
+        return self._hiding
 
     def address(self, value: Value, offset: int) -> tuple[int, int, Slot | None]:
         """Base register, offset and stack slot for a memory access at value + offset."""
@@ -230,5 +244,21 @@ def _call(sel: Selector, call: ops.Call) -> None:
     sel.emit(CALL, op.CALL_IMM, sel.vregs.get(call, -1), arguments, imm=-1, ref=Symbol("call", call.function))
 
 
-CALLS: dict[type, Callable[[Selector, Any], None]] = {ops.CallHelper: _call_helper, ops.Call: _call}
+def _call_kernel(sel: Selector, call: ops.CallKernel) -> None:
+    arguments = tuple(map(sel.vreg, call.arguments))
+    sel.emit(CALL, op.CALL_IMM, sel.vregs.get(call, -1), arguments, imm=-1, ref=Symbol("extern", call.function))
+
+
+def _asm(sel: Selector, asm: ops.Asm) -> None:
+    from pybpf.compiler.codegen.inline import select_asm
+
+    select_asm(sel, asm)
+
+
+CALLS: dict[type, Callable[[Selector, Any], None]] = {
+    ops.CallHelper: _call_helper,
+    ops.Call: _call,
+    ops.CallKernel: _call_kernel,
+    ops.Asm: _asm,
+}
 RULES = CALLS | ARITHMETIC | COMPARISONS | MEMORY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.codegen.isel_arith import fits, shift_pair, signed_32
-from pybpf.compiler.codegen.machine import CMPXCHG, FETCH, LOAD, STORE_K, STORE_X
+from pybpf.compiler.codegen.machine import CMPXCHG, FETCH, FRAME_POINTER, LOAD, STORE_K, STORE_X
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
@@ -70,4 +70,18 @@ def _atomic(sel: Selector, atomic: ops.Atomic) -> None:
         sel.emit(STORE_X, opcode, -1, (base, value), off, ATOMIC_CODES[atomic.op], slot)
 
 
-MEMORY: dict[type, Callable[[Selector, Any], None]] = {ops.Load: _load, ops.Store: _store, ops.Atomic: _atomic}
+def _hide(sel: Selector, hide: ops.Hide) -> None:
+    """The verifier forgets what an atomic instruction has changed in memory (check_atomic, kernel/bpf/verifier.c)."""
+    opcode, slot = op.STX | op.ATOMIC | op.DW, sel.hiding_slot()
+    imm = _immediate(hide.value, 64)
+    if imm is not None:
+        sel.emit(STORE_K, op.ST | op.MEM | op.DW, -1, (FRAME_POINTER,), 0, imm, slot)
+    else:
+        sel.emit(STORE_X, op.STX | op.MEM | op.DW, -1, (FRAME_POINTER, sel.vreg(hide.value)), 0, 0, slot)
+    sel.emit(STORE_X, opcode, -1, (FRAME_POINTER, sel.constant(0)), 0, op.ADD, slot)
+    sel.emit(LOAD, op.LDX | op.MEM | op.DW, sel.vregs[hide], (FRAME_POINTER,), 0, 0, slot)
+
+
+MEMORY: dict[type, Callable[[Selector, Any], None]] = {
+    ops.Load: _load, ops.Store: _store, ops.Atomic: _atomic, ops.Hide: _hide,
+}  # fmt: skip

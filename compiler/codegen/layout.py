@@ -7,7 +7,7 @@ keep the order that order.py gave them.
 
 from __future__ import annotations
 
-from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, EXIT, FRAME, JUMP, LOAD_64, SET_K, SET_X, MInsn
+from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, EXIT, FRAME, JUMP, LOAD_64, MAY_GOTO, SET_K, SET_X, MInsn
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record
 
@@ -45,7 +45,7 @@ def lay_out_blocks(fn: MFunction) -> list[Line]:
                 insns[-1] = target.insns[0]
             else:
                 jumps[len(insns) - 1] = target
-        elif last.form is BRANCH_K or last.form is BRANCH_X:
+        elif last.form in (BRANCH_K, BRANCH_X, MAY_GOTO):
             taken, other = block.succs
             flipped = inverted(last, fn.level) if taken is after else None
             if taken is other:
@@ -70,6 +70,8 @@ def slots_of(insn: MInsn) -> int:
     form = insn.form
     if form is LOAD_64 or form is FRAME:
         return 2
+    if form.name == "asm":
+        return sum([i.slots for i in insn.ref.insns])  # type: ignore[union-attr]
     return 3 if form is SET_K or form is SET_X else 1
 
 

@@ -22,12 +22,13 @@ from pybpf.compiler.schema.record import Record, factory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Slot
+    from pybpf.compiler.isa.insn import Insn
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
     "ALU_K", "ALU_X", "BRANCH_K", "BRANCH_X", "CALL", "CMPXCHG", "EXIT", "FETCH", "FIRST_VREG", "FRAME",
-    "FRAME_POINTER", "JUMP", "LOAD", "LOAD_64", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL", "STORE_K",
-    "STORE_X", "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
+    "FRAME_POINTER", "JUMP", "LOAD", "LOAD_64", "MAY_GOTO", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL", "STORE_K",
+    "STORE_X", "Body", "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
 ]  # fmt: skip
 
 FRAME_POINTER = 10
@@ -73,6 +74,7 @@ SET_X = Form("set_x", "D = S pred S", early=True)
 JUMP = Form("jump", "goto", ends_block=True)
 BRANCH_K = Form("branch_k", "if D pred imm", ends_block=True)
 BRANCH_X = Form("branch_x", "if D pred S", ends_block=True)
+MAY_GOTO = Form("may_goto", "may_goto", ends_block=True)
 EXIT = Form("exit", "exit", fixed=(0,), ends_block=True)
 
 # Recipes; instructions after allocation only.
@@ -85,6 +87,12 @@ SPILL = Form("spill", "spill[imm] = S")
 RELOAD = Form("reload", "D = spill[imm]")
 
 
+class Body(Record, eq=False):
+    """The instructions of an `asm(...)`, in which register 16 is the result, and 17, 18, ... are the sources."""
+
+    insns: tuple[Insn, ...]
+
+
 class Symbol(Record):
     """What an instruction refers to by name; `kind` is that of the object's relocation: map, global, call, callback."""
 
@@ -94,6 +102,8 @@ class Symbol(Record):
 
 class MInsn(Record, eq=False):
     """One instruction. `off` and `imm` as in the encoding; `ref` is a symbol, or the stack slot that R10 + off means.
+
+    A Body: an instruction of form "asm" is several.
 
     `vreg` and `origin` are set by the allocator: the virtual register that this instruction defines or moves, and the
     instruction that it was before allocation (None for the allocator's own).
@@ -105,14 +115,14 @@ class MInsn(Record, eq=False):
     srcs: tuple[int, ...] = ()
     off: int = 0
     imm: int = 0
-    ref: Slot | Symbol | None = None
+    ref: Slot | Symbol | Body | None = None
     span: Span | None = None
     vreg: int = -1
     origin: MInsn | None = None
 
 
 class MBlock(Record, eq=False):
-    """A basic block. Its last instruction is a JUMP (one successor), a BRANCH (taken if true, else the second) or EXIT.
+    """A basic block. Its last instruction is a JUMP (one successor), a BRANCH or MAY_GOTO (taken, else the second) or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
     allocation there are no parameters; `arrivals` has (register, or ~number of the slot; virtual register) of each.

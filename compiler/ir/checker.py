@@ -118,7 +118,7 @@ class _Checker:
                         self.problem("target is not a block of this function", block, op)
                     if target is function.blocks[0]:
                         self.problem("jumps to the entry", block, op)
-                if type(op) is ops.Branch and op.then is op.other:
+                if type(op) in (ops.Branch, ops.MayGoto) and op.then is op.other:
                     self.problem("both targets are the same block", block, op)
         if not self.found:
             self.check_phis()
@@ -304,13 +304,29 @@ def _funcaddr(checker: _Checker, op: ops.FuncAddr) -> list[str]:
     return [f"{op.symbol} is not one of the module's functions"]
 
 
-def _arguments(op: ops.Call | ops.CallHelper) -> list[str]:
+def _arguments(op: ops.Call | ops.CallHelper | ops.CallKernel) -> list[str]:
     found = _one_of("kind", op.kind, ("int", "ptr", "void"))
     return found if len(op.arguments) <= 5 else [*found, f"{len(op.arguments)} arguments"]
 
 
 def _helper(_: _Checker, op: ops.CallHelper) -> list[str]:
     return _arguments(op) if op.id > 0 else [*_arguments(op), f"helper number {op.id}"]
+
+
+def _asm(_: _Checker, op: ops.Asm) -> list[str]:
+    from pybpf.compiler.isa.asm import AsmError
+    from pybpf.compiler.isa.effects import OPERAND
+    from pybpf.compiler.isa.inline import read_inline
+
+    found = _one_of("kind", op.kind, ("int", "void"))
+    operands = {str(number): OPERAND + number for number in range(len(op.inputs) + 1)}
+    if op.kind == "void":
+        del operands["0"]
+    try:
+        read_inline(op.text, operands, op.kind != "void")
+    except AsmError as error:
+        found.append(f"asm: {error}")
+    return found
 
 
 def _call(checker: _Checker, op: ops.Call) -> list[str]:
@@ -348,8 +364,12 @@ _RULES: dict[type, Callable[[_Checker, Any], list[str]]] = {
     ops.FuncAddr: _funcaddr,
     ops.CallHelper: _helper,
     ops.Call: _call,
+    ops.CallKernel: lambda checker, op: _arguments(op),
+    ops.Asm: _asm,
     ops.Jump: lambda checker, op: [],
     ops.Branch: _compare,
+    ops.Hide: lambda checker, op: _int(op.value),
+    ops.MayGoto: lambda checker, op: [],
     ops.Return: _return,
     ops.Unreachable: lambda checker, op: [],
 }

@@ -109,9 +109,11 @@ class Machine:
         helpers: Mapping[int, Callable[[Machine, list[int]], int]] | None = None,
         fuel: int = 100_000,
         watch: Callable[[ops.Op, int], None] | None = None,
+        kfuncs: Mapping[str, Callable[[Machine, list[int]], int]] | None = None,
     ) -> None:
         self.module = module
         self.helpers = helpers or {}
+        self.kfuncs = kfuncs or {}
         self.fuel = fuel
         self.watch = watch  # called with each operation and its result
         self.memory = Memory()
@@ -166,6 +168,8 @@ class Machine:
                 block = last.target
             elif type(last) is ops.Branch:
                 block = last.then if arith.compare(last.pred, get(last.lhs), get(last.rhs), last.width) else last.other
+            elif type(last) is ops.MayGoto:
+                block = last.then  # the fuel runs out first
             elif type(last) is ops.Return:
                 return get(last.value)
             else:
@@ -217,6 +221,32 @@ def _helper(machine: Machine, op: ops.CallHelper, get: Callable[[ops.Value], int
     return machine.helpers[op.id](machine, [get(a) for a in op.arguments]) & MASK
 
 
+def _kernel(machine: Machine, op: ops.CallKernel, get: Callable[[ops.Value], int]) -> int:
+    if op.function not in machine.kfuncs:
+        raise Trap(f"no kfunc {op.function}")
+    return machine.kfuncs[op.function](machine, [get(a) for a in op.arguments]) & MASK
+
+
+def _asm(machine: Machine, op: ops.Asm, get: Callable[[ops.Value], int]) -> int:
+    from pybpf.compiler.isa.asm import assemble
+    from pybpf.compiler.isa.effects import OPERAND
+    from pybpf.compiler.isa.execute import TooLong, execute
+
+    def helper(number: int, arguments: list[int]) -> int:
+        if number not in machine.helpers:
+            raise Trap(f"no helper #{number}")
+        return machine.helpers[number](machine, arguments)
+
+    operands = {str(number): OPERAND + number for number in range(len(op.inputs) + 1)}
+    registers = {OPERAND + 1 + number: get(value) for number, value in enumerate(op.inputs)}
+    memory = machine.memory
+    try:
+        execute(assemble(op.text, operands), registers, memory.read, memory.write, helper, machine.fuel)
+    except TooLong:
+        raise OutOfFuel from None
+    return registers.get(OPERAND, 0)
+
+
 _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.Binary: lambda m, op, get: arith.binary(op.op, get(op.lhs), get(op.rhs), op.width),
     ops.PtrAdd: _ptradd,
@@ -224,6 +254,7 @@ _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.Swap: lambda m, op, get: arith.swap(get(op.value), op.bits),
     ops.Cmp: lambda m, op, get: int(arith.compare(op.pred, get(op.lhs), get(op.rhs), op.width)),
     ops.Guard: lambda m, op, get: get(op.value),
+    ops.Hide: lambda m, op, get: get(op.value),
     ops.Load: _load,
     ops.Store: _store,
     ops.Atomic: _atomic,
@@ -231,5 +262,7 @@ _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.GlobalAddr: lambda m, op, get: m.symbols[op.symbol],
     ops.FuncAddr: lambda m, op, get: m.symbols[op.symbol],
     ops.CallHelper: _helper,
+    ops.CallKernel: _kernel,
+    ops.Asm: _asm,
     ops.Call: lambda m, op, get: m.run(op.function, [get(a) for a in op.arguments]),
 }

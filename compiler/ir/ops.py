@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BINARY", "NEGATED", "PREDICATES", "SWAPPED",
-    "Atomic", "Binary", "Branch", "Call", "CallHelper", "Cmp", "Const", "Extend", "FuncAddr", "GlobalAddr", "Guard",
-    "Jump", "Load", "MapAddr", "Op", "Param", "Phi", "PtrAdd", "Return", "SlotAddr", "Store", "Swap", "Unreachable",
+    "CALLS", "Asm", "Atomic", "Binary", "Branch", "Call", "CallHelper", "CallKernel", "Cmp", "Const", "Extend", "FuncAddr", "GlobalAddr", "Guard",
+    "Hide", "Jump", "Load", "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Return", "SlotAddr", "Store", "Swap", "Unreachable",
     "Value",
 ]  # fmt: skip
 
@@ -215,6 +215,22 @@ class Guard(Op):
     pinned = True
 
 
+class Hide(Op):
+    """result = value, which from here on the verifier knows nothing of.
+
+    It gives up on a loop that it has not to count itself (MayGoto, a callback) only once a round changes nothing that
+    it knows: a counter that starts as a known 0 would be 1, then 2, and so on.
+    """
+
+    value: Value
+    name: str = ""
+    span: Span | None = None
+
+    kind = "int"
+    operands = ("value",)
+    pure = True
+
+
 class Load(Op):
     """result = `bits` (8..64) of memory at addr + offset, zero-extended, or sign-extended if `signed`.
 
@@ -359,6 +375,45 @@ class Call(Op):
         self.arguments = [change(v) for v in self.arguments]
 
 
+class CallKernel(Op):
+    """result = the kernel's function `function` (a kfunc, in the object an extern of .ksyms) of up to five arguments."""
+
+    function: str
+    arguments: list[Value]
+    kind: str = "int"
+    name: str = ""
+    span: Span | None = None
+
+    effect = True
+
+    def args(self) -> list[Value]:
+        return list(self.arguments)
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.arguments = [change(v) for v in self.arguments]
+
+
+class Asm(Op):
+    """result = what the instructions of `text` leave in {0}; {1}, {2}, ... are the inputs (isa/inline.py reads it).
+
+    They may read and change any memory. `kind` is "int", or "void" where the text has no {0}.
+    """
+
+    text: str
+    inputs: list[Value]
+    kind: str = "int"
+    name: str = ""
+    span: Span | None = None
+
+    effect = True
+
+    def args(self) -> list[Value]:
+        return list(self.inputs)
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.inputs = [change(v) for v in self.inputs]
+
+
 class Jump(Op):
     """Go on at `target`."""
 
@@ -395,6 +450,25 @@ class Branch(Op):
         return [self.then, self.other]
 
 
+class MayGoto(Op):
+    """Go on at `then`; at `other` once the kernel finds that the loops of this run take too long (never the same block).
+
+    The kernel counts (may_goto, Linux 6.9): a loop whose rounds all pass one needs no other bound.
+    """
+
+    then: Block
+    other: Block
+    span: Span | None = None
+
+    kind = "void"
+    name = ""
+    effect = True
+    terminator = True
+
+    def targets(self) -> list[Block]:
+        return [self.then, self.other]
+
+
 class Return(Op):
     """Leave the function with `value` in R0."""
 
@@ -417,3 +491,7 @@ class Unreachable(Op):
     name = ""
     effect = True
     terminator = True
+
+
+# What may change any memory that it can reach, and everything the kernel keeps.
+CALLS = (Call, CallHelper, CallKernel, Asm)

@@ -32,7 +32,7 @@ type: name ["[" (type | INT) ("," (type | INT))* "]"]
 
 map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type] _numbers
 _numbers: "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
-variable: "global" name ":" type [CONST] "=" (HEX | "zero" INT)
+variable: "global" name ":" type [CONST] ["extern" STRING [WEAK]] "=" (HEX | "zero" INT)
 
 function: "func" name params ["->" type] [types] "section" STRING [STATIC] "{" slots block+ "}"
 params: "(" (param ("," param)*)? ")"
@@ -52,6 +52,7 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "swap." INT operand                                 -> swap
    | "cmp" [WIDTH] PRED operand "," operand              -> cmp
    | "guard" operand                                     -> guard
+   | "hide" operand                                      -> hide
    | LOAD INT [CONST] "[" operand OFFSET "]"             -> load
    | "store." INT "[" operand OFFSET "]" "," operand     -> store
    | "atomic" [WIDTH] ATOMIC "[" operand OFFSET "]" "," operand ["," operand]  -> atomic
@@ -60,8 +61,11 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "global" name                                       -> globaladdr
    | "func" name                                         -> funcaddr
    | "call" name ["#" INT] "(" (operand ("," operand)*)? ")"  -> call
+   | "kcall" name "(" (operand ("," operand)*)? ")"      -> kcall
+   | "asm" STRING "(" (operand ("," operand)*)? ")"      -> asm
    | "jump" LABEL                                        -> jump
    | "br" [WIDTH] PRED operand "," operand "," LABEL "," LABEL  -> branch
+   | "may_goto" LABEL "," LABEL                          -> may_goto
    | "ret" operand                                       -> ret
    | "unreachable"                                       -> unreachable
 incoming: LABEL ":" operand
@@ -74,6 +78,7 @@ INDEXED: "indexed"
 PERCPU: "percpu"
 UNKEYED: "unkeyed"
 CONST: "const"
+WEAK: "weak"
 STATIC: "static"
 KIND: "int" | "ptr"
 EXTEND: "zext." | "sext."
@@ -222,7 +227,7 @@ class _Function(Record):
                         op.slot = _find(slots, op.slot)
                     case ops.Jump():
                         op.target = _find(blocks, op.target)
-                    case ops.Branch():
+                    case ops.Branch() | ops.MayGoto():
                         op.then, op.other = _find(blocks, op.then), _find(blocks, op.other)
                     case ops.Phi():
                         op.incoming = [(_find(blocks, b), v) for b, v in op.incoming]
@@ -294,9 +299,10 @@ class _Builder(Transformer[Token, Any]):
         ]  # fmt: skip
         variables = [
             GlobalSpec(
-                symbol, named(kind), bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]), bool(c)
-            )
-            for _, symbol, kind, c, init in those("global")
+                symbol, named(kind), bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]), bool(c),
+                section or "", bool(weak),
+            )  # fmt: skip
+            for _, symbol, kind, c, section, weak, init in those("global")
         ]
         functions = [i.finish(named) for i in items if type(i) is _Function]
         return Module(functions, maps, variables, license, name)
@@ -356,8 +362,8 @@ class _Builder(Transformer[Token, Any]):
     def line(self, result: tuple[str, str] | None, op: Any, span: Span | None) -> tuple[str | None, ops.Op]:
         op.span = span
         if result is None:
-            if type(op) in (ops.CallHelper, ops.Call):
-                op.kind = "void"
+            if type(op) in ops.CALLS:
+                op.kind = "void"  # type: ignore[misc]
             return None, op
         key, kind = result
         if type(op) is ops.Atomic:
@@ -406,6 +412,9 @@ class _Builder(Transformer[Token, Any]):
     def guard(self, value: ops.Value) -> ops.Op:
         return ops.Guard(value)
 
+    def hide(self, value: ops.Value) -> ops.Op:
+        return ops.Hide(value)
+
     def load(self, word: str, bits: int, const: str | None, addr: ops.Value, offset: int) -> ops.Op:
         return ops.Load(addr, offset, bits, word == "load.i", "int", bool(const))
 
@@ -430,11 +439,20 @@ class _Builder(Transformer[Token, Any]):
     def call(self, name: str, number: int | None, *arguments: Any) -> ops.Op:
         return ops.Call(name, list(arguments)) if number is None else ops.CallHelper(number, name, list(arguments))
 
+    def kcall(self, name: str, *arguments: Any) -> ops.Op:
+        return ops.CallKernel(name, [a for a in arguments if a is not None])
+
+    def asm(self, text: str, *inputs: Any) -> ops.Op:
+        return ops.Asm(text, [v for v in inputs if v is not None])
+
     def jump(self, target: Any) -> ops.Op:
         return ops.Jump(target)
 
     def branch(self, width: int | None, pred: str, lhs: ops.Value, rhs: ops.Value, then: Any, other: Any) -> ops.Op:
         return ops.Branch(pred, lhs, rhs, then, other, width or 64)
+
+    def may_goto(self, then: Any, other: Any) -> ops.Op:
+        return ops.MayGoto(then, other)
 
     def ret(self, value: ops.Value) -> ops.Op:
         return ops.Return(value)

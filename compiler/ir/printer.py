@@ -29,20 +29,24 @@ asked for), `Function.program`, `Function.span` and `MapKind.since`.
 from __future__ import annotations
 
 from pybpf.compiler.ir.ops import (
+    Asm,
     Atomic,
     Binary,
     Branch,
     Call,
     CallHelper,
+    CallKernel,
     Cmp,
     Const,
     Extend,
     FuncAddr,
     GlobalAddr,
     Guard,
+    Hide,
     Jump,
     Load,
     MapAddr,
+    MayGoto,
     Phi,
     PtrAdd,
     Return,
@@ -183,6 +187,7 @@ _PRINT: dict[type, Callable[[Any, Names], str]] = {
     Swap: lambda op, names: f"swap.{op.bits} {names.value(op.value)}",
     Cmp: _cmp,
     Guard: lambda op, names: f"guard {names.value(op.value)}",
+    Hide: lambda op, names: f"hide {names.value(op.value)}",
     Load: _load,
     Store: lambda op, names: f"store.{op.bits} {_place(op.addr, op.offset, names)}, {names.value(op.value)}",
     Atomic: _atomic,
@@ -192,8 +197,11 @@ _PRINT: dict[type, Callable[[Any, Names], str]] = {
     FuncAddr: lambda op, names: f"func {_symbol(op.symbol)}",
     CallHelper: lambda op, names: f"call {op.helper}#{op.id}({names.list(op.arguments)})",
     Call: lambda op, names: f"call {_symbol(op.function)}({names.list(op.arguments)})",
+    CallKernel: lambda op, names: f"kcall {_symbol(op.function)}({names.list(op.arguments)})",
+    Asm: lambda op, names: f"asm {_quoted(op.text)}({names.list(op.inputs)})",
     Jump: lambda op, names: f"jump @{op.target.label}",
     Branch: _branch,
+    MayGoto: lambda op, names: f"may_goto @{op.then.label}, @{op.other.label}",
     Return: lambda op, names: f"ret {names.value(op.value)}",
     Unreachable: lambda op, names: "unreachable",
 }
@@ -215,7 +223,10 @@ def _map(m: MapSpec, named: _TypeNames) -> str:
 
 def _global(g: GlobalSpec, named: _TypeNames) -> str:
     init = f'x"{g.init.hex()}"' if any(g.init) else f"zero {len(g.init)}"
-    return f"global {_symbol(g.name)}: {named(g.type)}{' const' if g.constant else ''} = {init}"
+    text = f"global {_symbol(g.name)}: {named(g.type)}{' const' if g.constant else ''}"
+    if g.section:
+        return f"{text} extern {_quoted(g.section)}{' weak' if g.weak else ''} = {init}"
+    return f"{text} = {init}"
 
 
 class _TypeNames:

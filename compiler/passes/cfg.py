@@ -17,7 +17,7 @@ only return the same constant are made one.
 
 from __future__ import annotations
 
-from pybpf.compiler.ir.ops import Branch, Const, Jump, Return, Unreachable
+from pybpf.compiler.ir.ops import Branch, Const, Jump, MayGoto, Return, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ def _redirect(source: Block, block: Block, target: Block, before: dict[Block, li
     """Lead `source` past the empty `block` to `target`."""
     last = source.ops[-1]
     before[block].remove(source)
-    if type(last) is Branch and target in (last.then, last.other):
+    if type(last) in (Branch, MayGoto) and target in last.targets():
         source.ops[-1] = Jump(target, last.span)
         return
-    if type(last) is Branch:
+    if type(last) is Branch or type(last) is MayGoto:
         last.then = target if last.then is block else last.then
         last.other = target if last.other is block else last.other
     elif type(last) is Jump:

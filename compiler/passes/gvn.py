@@ -61,7 +61,7 @@ def _lends_context(function: Function) -> bool:
     return any(
         type(value) is ops.Param and value.kind == "ptr"
         for op in function.ops()
-        if type(op) in (ops.Call, ops.CallHelper)
+        if type(op) in ops.CALLS
         for value in op.args()
     )
 
@@ -92,7 +92,7 @@ class _Numbering:
         for op in block.ops:
             if self.new and type(op) is not ops.Phi:
                 op.map_args(self.resolve)
-            if type(op) in (ops.Call, ops.CallHelper):
+            if type(op) in ops.CALLS:
                 near.clear()
             rule = _KEYS.get(type(op))
             key = rule(self, op) if rule is not None else None

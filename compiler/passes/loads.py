@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.ops import (
+    CALLS,
     Atomic,
-    Call,
     CallHelper,
     Const,
     Extend,
@@ -85,7 +85,7 @@ def run(function: Function) -> bool:
                 origin, offset, whole = _origin(op.addr, op.offset)
                 known.forget(origin, offset, op.bits, whole)
                 known.held[origin, offset, op.bits] = (op.value, whole)
-            elif type(op) in (Call, CallHelper, Atomic):
+            elif type(op) is Atomic or type(op) in CALLS:
                 known.held.clear()
             kept.append(op)
         block.ops = kept
