@@ -8,6 +8,7 @@ Text is `char[]`, bytes are `unsigned char[]`.
 from __future__ import annotations
 
 from pybpf.compiler.btf import types as t
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.types import (
     ArrayType,
     BoolType,
@@ -40,6 +41,8 @@ class TypeBuilder:
         self.types: list[t.BtfType] = [t.VOID]
         self._ids: dict[t.BtfType, int] = {}
         self._known: dict[Type, int] = {}
+        # what gives the id of a KernelType: LocalTypes
+        self.kernel: Callable[[Type], int] = lambda type_: self.named_struct(str(type_))
         self._open: dict[StructType, int] = {}  # structs whose members are being added -> id, 0 while none is needed
 
     def add(self, item: t.BtfType) -> int:
@@ -155,6 +158,7 @@ _MAKERS: dict[type[Type], Callable[[TypeBuilder, Any], int]] = {
     BytesType: TypeBuilder._bytes,
     EnumType: TypeBuilder._enum,
     IntType: TypeBuilder._integer,
+    KernelType: lambda builder, type_: builder.kernel(type_),
     NoneType: TypeBuilder._none,
     OptionalType: TypeBuilder._optional,
     PtrType: TypeBuilder._pointer,
