@@ -8,7 +8,7 @@ from __future__ import annotations
 from pybpf.compiler.elf.model import Literal, ObjectFunction, ObjectModel, Param
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import I32
+from pybpf.compiler.schema.types import I32, NoneType, OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree import Typed
     from pybpf.compiler.ir.function import Function, Module
     from pybpf.compiler.schema.specs import GlobalSpec, Target
+    from pybpf.compiler.schema.types import Type
 
 __all__ = ["finish", "link"]
+
+_OPAQUE = (Space.TRUSTED, Space.KERNEL, Space.USER)  # of objects that the kernel describes itself
 
 
 def link(
@@ -44,18 +47,38 @@ def _function(function: Function, code: MachineCode) -> ObjectFunction:
         function.section,
         code.code,
         _params(function),
-        I32 if function.program is not None or function.result is None else function.result,
+        _result(function),
         code.relocs,
         code.lines,
+        code.core,
         linkage="static" if function.static else "global",
     )
+
+
+def _result(function: Function) -> Type:
+    """The kernel wants a number from a global function; ours leaves 0 where it returns nothing."""
+    if function.program is not None or function.result is None:
+        return I32
+    return I32 if isinstance(function.result, NoneType) and not function.static else function.result
 
 
 def _params(function: Function) -> tuple[Param, ...]:
     """A program takes its context, typed as the struct that the kernel passes; a subprogram what it declares."""
     if function.program is not None:
         return (Param(function.params[0].name or "ctx", function.program.context_struct),)
-    return tuple([Param(param.name, type) for param, type in zip(function.params, function.param_types)])
+    return tuple([_param(function, param.name, type) for param, type in zip(function.params, function.param_types)])
+
+
+def _param(function: Function, name: str, type: Type) -> Param:
+    """The tags are for the verifier, which looks at those of global functions only."""
+    if not isinstance(type, (PtrType, OptionalType)):
+        return Param(name, type)
+    if isinstance(type, PtrType) and type.space == Space.CTX and type.pointee is None:
+        return Param(name, function.context_struct, () if function.static else ("arg:ctx",))
+    inner = type.inner if isinstance(type, OptionalType) else type
+    if isinstance(inner, PtrType) and inner.space in _OPAQUE:
+        return Param(name, PtrType(None, inner.space))
+    return Param(name, type, () if function.static or isinstance(type, OptionalType) else ("arg:nonnull",))
 
 
 def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[MachineCode], target: Target) -> Object:

@@ -8,6 +8,7 @@ from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.disasm import disassemble
 from pybpf.compiler.isa.effects import OPERAND
 from pybpf.compiler.isa.insn import decode
+from pybpf.compiler.schema.core import CoreFact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def _operands(text: str, operands: dict[int, str]) -> str:
 
 
 def _place(insn: MInsn, base: str) -> str:
+    if type(insn.ref) is CoreFact:
+        return f"[{base} core {insn.ref.type} {insn.ref.access} {insn.off:+d}]"
     slot = f" {getattr(insn.ref, 'name', '') or 'slot'}" if insn.ref is not None else ""
     return f"[{base}{slot} {insn.off:+d}]"
 

@@ -7,9 +7,10 @@ from struct import Struct
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.layout import slots_of
 from pybpf.compiler.codegen.machine import FRAME_POINTER, Symbol
-from pybpf.compiler.elf.model import LineRecord, Reloc
+from pybpf.compiler.elf.model import CoreReloc, LineRecord, Reloc
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.effects import OPERAND
+from pybpf.compiler.schema.core import CoreFact
 from pybpf.compiler.schema.record import Record, factory
 
 TYPE_CHECKING = False
@@ -40,6 +41,7 @@ class MachineCode(Record, eq=False):
     starts: list[tuple[int, MBlock]]
     function: MFunction
     helpers: dict[int, str] = factory(dict)
+    core: tuple[CoreReloc, ...] = ()
 
 
 # Opcode, registers (source in the upper half), offset, immediate.
@@ -57,6 +59,7 @@ def emit(fn: MFunction, lines: list[Line], frame: Frame, span: Span | None = Non
             at += slots_of(insn)
     code: list[Slot] = []
     relocs = []
+    core = []
     placed = []
     for line in lines:
         jumps = line.jumps
@@ -66,13 +69,15 @@ def emit(fn: MFunction, lines: list[Line], frame: Frame, span: Span | None = Non
             ref = insn.ref
             if type(ref) is Symbol:
                 relocs.append(Reloc(8 * at, ref.name, ref.kind))
+            elif type(ref) is CoreFact:
+                core.append(CoreReloc(8 * at, ref.type, ref.access, ref.kind))
             if index in jumps:
                 code.append(_jump(insn, starts[jumps[index]] - at - 1))
             else:
                 code += _ENCODE[insn.form.name](insn, frame)
     data = b"".join([_PACK(*slot) for slot in code])
     begins = [(at, block) for block, at in starts.items()]
-    return MachineCode(fn.name, data, tuple(relocs), _lines(placed, span), frame, placed, begins, fn)
+    return MachineCode(fn.name, data, tuple(relocs), _lines(placed, span), frame, placed, begins, fn, {}, tuple(core))
 
 
 def _lines(placed: list[tuple[int, MInsn]], span: Span | None) -> tuple[LineRecord, ...]:
@@ -102,7 +107,8 @@ def _jump(insn: MInsn, distance: int) -> Slot:
 
 def _offset(insn: MInsn, frame: Frame) -> int:
     """Displacement of a memory access; of a stack slot's, from R10."""
-    return insn.off + (frame.slots[insn.ref] if insn.ref is not None else 0)  # type: ignore[index]
+    ref = insn.ref
+    return insn.off + (0 if ref is None or type(ref) is CoreFact else frame.slots[ref])  # type: ignore[index]
 
 
 def _wide(insn: MInsn, frame: Frame) -> list[Slot]:

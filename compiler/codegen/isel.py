@@ -34,6 +34,7 @@ from pybpf.compiler.codegen.order import order_blocks
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Slot
 from pybpf.compiler.isa import opcodes as op
+from pybpf.compiler.schema.core import WIDE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.codegen.machine import Form
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value
+    from pybpf.compiler.schema.core import CoreFact
     from pybpf.compiler.schema.span import Span
 
 __all__ = ["Selector", "select"]
@@ -134,7 +136,7 @@ class Selector:
 
     def emit(
         self, form: Form, opcode: int, dst: int = -1, srcs: tuple[int, ...] = (), off: int = 0, imm: int = 0,
-        ref: Slot | Symbol | None = None,
+        ref: Slot | Symbol | CoreFact | None = None,
     ) -> None:  # fmt: skip
         self.out.append(MInsn(form, opcode, dst, srcs, off, imm, ref, self.span))
 
@@ -202,7 +204,7 @@ class Selector:
             return FRAME_POINTER, offset, value.slot  # type: ignore[attr-defined]
         return self.vreg(value), offset, None
 
-    def _recipe(self, form: Form, opcode: int, imm: int, ref: Slot | Symbol | None) -> int:
+    def _recipe(self, form: Form, opcode: int, imm: int, ref: Slot | Symbol | CoreFact | None) -> int:
         key = (form.name, opcode, imm, ref)
         found = self._known_recipes.get(key)
         if found is None:
@@ -220,6 +222,12 @@ class Selector:
             return self.slot_address(v.slot, 0)
         if kind is ops.PtrAdd and type(v.base) is ops.SlotAddr and type(v.offset) is ops.Const:
             return self.slot_address(v.base.slot, v.offset.value)
+        if kind is ops.Relocated:
+            fact = v.fact
+            if fact.kind in WIDE:
+                value = (fact.value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
+                return self._recipe(LOAD_64, op.LD_IMM64, value, fact)
+            return self._recipe(MOV_K, op.MOV_IMM, fact.value, fact)
         if kind in SYMBOLS:
             return self._recipe(LOAD_64, op.LD_IMM64, 0, Symbol(SYMBOLS[kind], v.symbol))
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybpf.compiler.codegen.machine import ALU_K, ALU_X, MOV_X, copy
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
+from pybpf.compiler.schema.core import WIDE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ CODES = {
 COMMUTATIVE = frozenset(("add", "mul", "and", "or", "xor"))
 SHIFTS = frozenset(("shl", "lshr", "ashr"))
 DIVISIONS = frozenset(("udiv", "umod", "sdiv", "smod"))
+_PATCHED = frozenset(("add", "sub", "shl", "lshr", "ashr"))  # with an immediate that the loader puts in
 # Operations whose low 32 bits depend on their operands' low 32 bits only.
 LOW_HALF_ONLY = frozenset(("add", "sub", "mul", "and", "or", "xor"))
 
@@ -94,7 +96,10 @@ def _operate(sel: Selector, dst: int, name: str, lhs: Value, rhs: Value, kind: i
     """dst = lhs `name` rhs, in 64 bits (kind ALU64) or 32 (ALU)."""
     if type(lhs) is ops.Const and name in COMMUTATIVE:
         lhs, rhs = rhs, lhs
-    if type(rhs) is ops.Const:
+    if type(rhs) is ops.Relocated and sel.uses(rhs) == 1 and rhs.fact.kind not in WIDE and name in _PATCHED:
+        fact = rhs.fact
+        sel.emit(ALU_K, kind | CODES[name], dst, (sel.vreg(lhs),), imm=fact.value, ref=fact)
+    elif type(rhs) is ops.Const:
         _operate_constant(sel, dst, name, lhs, rhs.value if kind == op.ALU64 else signed_32(rhs.value), kind)
     elif name == "sub" and type(lhs) is ops.Const and lhs.value == 0:
         sel.emit(ALU_K, kind | op.NEG, dst, (sel.vreg(rhs),))
@@ -254,10 +259,20 @@ def extend_32(sel: Selector, value: Value, signed: bool) -> int:
 
 def _ptradd(sel: Selector, add: ops.PtrAdd) -> None:
     dst, base = sel.vregs[add], sel.vreg(add.base)
-    if type(add.offset) is ops.Const and fits(add.offset.value):
+    if type(add.offset) is ops.Relocated and sel.uses(add.offset) == 1:
+        fact = add.offset.fact
+        sel.emit(ALU_K, op.ALU64 | op.ADD, dst, (base,), imm=fact.value, ref=fact)
+    elif type(add.offset) is ops.Const and fits(add.offset.value):
         sel.emit(ALU_K, op.ALU64 | op.ADD, dst, (base,), imm=add.offset.value)
     else:
         sel.emit(ALU_X, op.ALU64 | op.ADD | op.X, dst, (base, sel.vreg(add.offset)))
+
+
+def _to_int(sel: Selector, to: ops.ToInt) -> None:
+    """The verifier knows nothing of a negated pointer (check_alu_op, kernel/bpf/verifier.c): it is a number then."""
+    negated = sel.temp()
+    sel.emit(ALU_K, op.ALU64 | op.NEG, negated, (sel.vreg(to.value),))
+    sel.emit(ALU_K, op.ALU64 | op.NEG, sel.vregs[to], (negated,))
 
 
 def _extend(sel: Selector, extend: ops.Extend) -> None:
@@ -293,6 +308,7 @@ def _swap(sel: Selector, swap: ops.Swap) -> None:
 ARITHMETIC: dict[type, Callable[[Selector, Any], None]] = {
     ops.Binary: _binary,
     ops.PtrAdd: _ptradd,
+    ops.ToInt: _to_int,
     ops.Extend: _extend,
     ops.Swap: _swap,
 }

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.codegen.isel import Selector
+    from pybpf.compiler.ir.function import Slot
     from pybpf.compiler.ir.ops import Value
+    from pybpf.compiler.schema.core import CoreFact
 
 __all__ = ["MEMORY"]
 
@@ -22,14 +24,18 @@ ATOMIC_CODES = {"add": op.ADD, "and": op.AND, "or": op.OR, "xor": op.XOR, "xchg"
 
 def _load(sel: Selector, load: ops.Load) -> None:
     dst, size = sel.vregs[load], op.SIZE_CODE[load.bits // 8]
-    base, off, slot = sel.address(load.addr, load.offset)
+    ref: Slot | CoreFact | None
+    if load.core is not None:
+        base, off, ref = sel.vreg(load.addr), load.offset, load.core
+    else:
+        base, off, ref = sel.address(load.addr, load.offset)
     if not load.signed or load.bits == 64:
-        sel.emit(LOAD, op.LDX | op.MEM | size, dst, (base,), off, 0, slot)
-    elif sel.level >= 4:
-        sel.emit(LOAD, op.LDX | op.MEMSX | size, dst, (base,), off, 0, slot)
+        sel.emit(LOAD, op.LDX | op.MEM | size, dst, (base,), off, 0, ref)
+    elif sel.level >= 4 and load.core is None:  # what a loader widens must not extend a narrower sign
+        sel.emit(LOAD, op.LDX | op.MEMSX | size, dst, (base,), off, 0, ref)
     else:
         loaded = sel.temp()
-        sel.emit(LOAD, op.LDX | op.MEM | size, loaded, (base,), off, 0, slot)
+        sel.emit(LOAD, op.LDX | op.MEM | size, loaded, (base,), off, 0, ref)
         shift_pair(sel, dst, loaded, load.bits, op.ARSH)
 
 

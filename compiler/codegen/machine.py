@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Slot
     from pybpf.compiler.isa.insn import Insn
+    from pybpf.compiler.schema.core import CoreFact
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
@@ -103,7 +104,7 @@ class Symbol(Record):
 class MInsn(Record, eq=False):
     """One instruction. `off` and `imm` as in the encoding; `ref` is a symbol, or the stack slot that R10 + off means.
 
-    A Body: an instruction of form "asm" is several.
+    A CoreFact: the loader adapts the offset or the immediate. A Body: an instruction of form "asm" is several.
 
     `vreg` and `origin` are set by the allocator: the virtual register that this instruction defines or moves, and the
     instruction that it was before allocation (None for the allocator's own).
@@ -115,7 +116,7 @@ class MInsn(Record, eq=False):
     srcs: tuple[int, ...] = ()
     off: int = 0
     imm: int = 0
-    ref: Slot | Symbol | Body | None = None
+    ref: Slot | Symbol | Body | CoreFact | None = None
     span: Span | None = None
     vreg: int = -1
     origin: MInsn | None = None

@@ -51,8 +51,8 @@ def place_functions(model: ObjectModel) -> dict[str, list[Place]]:
     return sections
 
 
-def code_sections(placed: dict[str, list[Place]]) -> list[Section]:
-    """The program sections."""
+def code_sections(placed: dict[str, list[Place]], ids: dict[tuple[str, int], int]) -> list[Section]:
+    """The program sections. `ids` are the type ids that instructions hold, by section and offset."""
     statics = {p.function.name: p.start for p in placed.get(TEXT, ()) if p.function.linkage == "static"}
     sections = []
     for name, places in placed.items():
@@ -63,6 +63,9 @@ def code_sections(placed: dict[str, list[Place]]) -> list[Section]:
             for reloc in place.function.relocs:
                 relocations.append(_relocate(code, place.start + reloc.offset, reloc, statics))
         relocations.sort(key=lambda r: r.offset)
+        for (section, at), number in ids.items():
+            if section == name:
+                code[at + 4 : at + 8] = number.to_bytes(4, "little")
         flags = SHF_ALLOC | SHF_EXECINSTR
         sections.append(Section(name, SHT_PROGBITS, flags, bytes(code), 8, tuple(relocations)))
     return sections

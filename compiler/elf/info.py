@@ -6,11 +6,13 @@ from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.build import TypeBuilder
 from pybpf.compiler.btf.encode import btf_section, encode_types
 from pybpf.compiler.btf.ext import BtfExt, CoreInfo, FuncInfo, LineInfo, encode_ext
+from pybpf.compiler.btf.local import LocalTypes
 from pybpf.compiler.btf.strings import StringTable
 from pybpf.compiler.elf.check import LD_IMM64
 from pybpf.compiler.elf.maps import MAPS, map_definition
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
-from pybpf.compiler.schema.types import EnumType, size_of
+from pybpf.compiler.schema.core import TYPE_ID_LOCAL, TYPE_ID_TARGET
+from pybpf.compiler.schema.types import size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,18 +26,22 @@ _LINKAGE = {"static": t.STATIC, "global": t.GLOBAL}
 
 
 class TypeInfo:
-    """The sections' bytes; and the size of each map's definition, which its symbol must have."""
+    """The sections' bytes; the size of each map's definition, which its symbol must have; and the id of the local type
+    that an instruction holds, by the instruction's section and offset there.
+    """
 
-    def __init__(self, btf: bytes, ext: bytes, map_sizes: list[int]) -> None:
+    def __init__(self, btf: bytes, ext: bytes, map_sizes: list[int], ids: dict[tuple[str, int], int]) -> None:
         self.btf = btf
         self.ext = ext
         self.map_sizes = map_sizes
+        self.ids = ids
 
 
 def type_info(model: ObjectModel, placed: dict[str, list[Place]], data: list[DataSection]) -> TypeInfo:
     """Describe the model; `placed` and `data` say where things lie in their sections."""
     builder = TypeBuilder()
-    ext = _function_info(builder, placed)
+    ids: dict[tuple[str, int], int] = {}
+    ext = _function_info(builder, placed, ids)
     map_sizes = _add_maps(builder, model)
     for section in data:
         _add_data(builder, section)
@@ -46,12 +52,13 @@ def type_info(model: ObjectModel, placed: dict[str, list[Place]], data: list[Dat
     strings = StringTable()
     types = encode_types(builder.types, strings)
     extra = encode_ext(ext, strings)
-    return TypeInfo(btf_section(types, strings), extra, map_sizes)
+    return TypeInfo(btf_section(types, strings), extra, map_sizes, ids)
 
 
-def _function_info(builder: TypeBuilder, placed: dict[str, list[Place]]) -> BtfExt:
+def _function_info(builder: TypeBuilder, placed: dict[str, list[Place]], ids: dict[tuple[str, int], int]) -> BtfExt:
     """The records of all functions: libbpf refuses an object where one subprogram lacks them."""
     ext = BtfExt({}, {}, {})
+    local = LocalTypes(builder, [r for places in placed.values() for place in places for r in place.function.core])
     for section, places in placed.items():
         funcs = ext.funcs[section] = []
         lines: list[LineInfo] = []
@@ -60,9 +67,10 @@ def _function_info(builder: TypeBuilder, placed: dict[str, list[Place]]) -> BtfE
             funcs.append(FuncInfo(place.start, _add_function(builder, place.function)))
             _add_lines(lines, place)
             for relo in place.function.core:
-                enum = relo.type
-                type_ = builder.enumeration(enum) if isinstance(enum, EnumType) else builder.of(enum)
-                core.append(CoreInfo(place.start + relo.offset, type_, relo.access, relo.kind))
+                at, type_ = place.start + relo.offset, local.of(relo.type)
+                core.append(CoreInfo(at, type_, local.access(relo.type, relo.access, relo.kind), relo.kind))
+                if relo.kind in (TYPE_ID_LOCAL, TYPE_ID_TARGET):
+                    ids[section, at] = type_
         core.sort(key=lambda relo: relo.offset)
         ext.lines[section] = lines
         ext.core[section] = core

@@ -39,7 +39,7 @@ def write_object(model: ObjectModel) -> bytes:
     data = data_sections(model)
     info = type_info(model, placed, data)
 
-    sections = code_sections(placed)
+    sections = code_sections(placed, info.ids)
     symbols = code_symbols(placed)
     if model.maps:
         sections.append(map_section(info.map_sizes))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.ir.function import Block, Function, Module
     from pybpf.compiler.ir.ops import Op, Value
+    from pybpf.compiler.schema.core import CoreFact
 
 __all__ = ["IrError", "check", "check_function", "function_problems", "problems"]
 
@@ -262,7 +263,21 @@ def _load(_: _Checker, op: ops.Load) -> list[str]:
         found.append("a pointer is loaded unsigned, from 32 or 64 bits")
     if op.constant and type(op.addr) is ops.SlotAddr:
         found.append("a stack slot is not constant")
+    if op.core is not None:
+        found += _core_problems(op.core, range(1))
+        if op.core.value != op.offset:
+            found.append("the offset is not that of the relocation")
     return found
+
+
+def _core_problems(fact: CoreFact, kinds: range) -> list[str]:
+    return [] if fact.kind in kinds else [f"a fact of kind {fact.kind}"]
+
+
+def _relocated(_: _Checker, op: ops.Relocated) -> list[str]:
+    value = op.fact.value
+    found = _core_problems(op.fact, range(13))
+    return found if -(1 << 63) <= value < 1 << 64 else [*found, f"the value {value}"]
 
 
 def _store(_: _Checker, op: ops.Store) -> list[str]:
@@ -356,6 +371,8 @@ _RULES: dict[type, Callable[[_Checker, Any], list[str]]] = {
     ops.Cmp: _compare,
     ops.Guard: _guard,
     ops.Load: _load,
+    ops.Relocated: _relocated,
+    ops.ToInt: lambda checker, op: _ptr(op.value),
     ops.Store: _store,
     ops.Atomic: _atomic,
     ops.SlotAddr: _slotaddr,

@@ -54,7 +54,8 @@ class Function(Record, eq=False):
     """A program or a subprogram. `blocks[0]` is the entry, which nothing jumps to.
 
     `section` is the ELF section (".text" for subprograms); `static` keeps the symbol local (callbacks).
-    `program` is the declaration a program comes from. `result` and `param_types` say what BTF shows.
+    `program` is the declaration a program comes from. `result` and `param_types` say what BTF shows; a context there
+    points to the struct `context_struct`.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Function(Record, eq=False):
     result: Type | None = None
     param_types: tuple[Type, ...] = ()
     span: Span | None = None
+    context_struct: str = ""
 
     def ops(self) -> Iterator[Op]:
         for block in self.blocks:

@@ -256,6 +256,8 @@ _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.Guard: lambda m, op, get: get(op.value),
     ops.Hide: lambda m, op, get: get(op.value),
     ops.Load: _load,
+    ops.Relocated: lambda m, op, get: op.fact.value & MASK,
+    ops.ToInt: lambda m, op, get: get(op.value),
     ops.Store: _store,
     ops.Atomic: _atomic,
     ops.MapAddr: lambda m, op, get: m.symbols[op.symbol],

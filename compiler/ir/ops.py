@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from pybpf.compiler.ir.function import Block, Slot
+    from pybpf.compiler.schema.core import CoreFact
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
     "BINARY", "NEGATED", "PREDICATES", "SWAPPED",
     "CALLS", "Asm", "Atomic", "Binary", "Branch", "Call", "CallHelper", "CallKernel", "Cmp", "Const", "Extend", "FuncAddr", "GlobalAddr", "Guard",
-    "Hide", "Jump", "Load", "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Return", "SlotAddr", "Store", "Swap", "Unreachable",
+    "Hide", "Jump", "Load", "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Relocated", "Return", "SlotAddr", "Store", "Swap", "ToInt", "Unreachable",
     "Value",
 ]  # fmt: skip
 
@@ -236,6 +237,7 @@ class Load(Op):
 
     `kind` is "ptr" where the verifier gives a pointer (packet bounds in a context, pointers in kernel objects).
     `constant`: the memory never changes while the program runs (context fields, .rodata): equal loads are equal.
+    `core`: the offset is that of a member of a kernel struct, at whose start `addr` points, and the loader adapts it.
     """
 
     addr: Value
@@ -246,9 +248,37 @@ class Load(Op):
     constant: bool = False
     name: str = ""
     span: Span | None = None
+    core: CoreFact | None = None
 
     operands = ("addr",)
     pinned = True
+
+
+class Relocated(Op):
+    """result = what holds of the running kernel: `fact.value`, until the loader puts in what is so there.
+
+    Where the fact is about what the running kernel lacks, the loader makes the instruction one that the verifier
+    refuses if it can be reached; so it stays behind the branch that asked whether it exists.
+    """
+
+    fact: CoreFact
+    name: str = ""
+    span: Span | None = None
+
+    kind = "int"
+    pinned = True
+
+
+class ToInt(Op):
+    """result = the address in a pointer, as a number: of no object for the verifier, so any arithmetic may be done."""
+
+    value: Value
+    name: str = ""
+    span: Span | None = None
+
+    kind = "int"
+    operands = ("value",)
+    pure = True
 
 
 class Store(Op):

@@ -15,7 +15,9 @@ from lark.exceptions import VisitError
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Block, Function, Module, Slot
 from pybpf.compiler.schema import types
-from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.core import CoreFact
+from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.record import Record, replace
 from pybpf.compiler.schema.span import Source, Span
 from pybpf.compiler.schema.specs import GlobalSpec, MapKind, MapSpec
 
@@ -53,7 +55,9 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "cmp" [WIDTH] PRED operand "," operand              -> cmp
    | "guard" operand                                     -> guard
    | "hide" operand                                      -> hide
-   | LOAD INT [CONST] "[" operand OFFSET "]"             -> load
+   | LOAD INT [CONST] [core] "[" operand OFFSET "]"      -> load
+   | core "=" INT                                        -> relocated
+   | "toint" operand                                     -> toint
    | "store." INT "[" operand OFFSET "]" "," operand     -> store
    | "atomic" [WIDTH] ATOMIC "[" operand OFFSET "]" "," operand ["," operand]  -> atomic
    | "slot" SLOT                                         -> slotaddr
@@ -68,12 +72,15 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "may_goto" LABEL "," LABEL                          -> may_goto
    | "ret" operand                                       -> ret
    | "unreachable"                                       -> unreachable
+core: "core" INT (STRUCT | UNION | ENUM | TYPEDEF) name STRING
 incoming: LABEL ":" operand
 operand: VALUE | INT
 name: NAME | STRING
 
 STRUCT: "struct"
 UNION: "union"
+ENUM: "enum"
+TYPEDEF: "typedef"
 INDEXED: "indexed"
 PERCPU: "percpu"
 UNKEYED: "unkeyed"
@@ -284,7 +291,11 @@ class _Builder(Transformer[Token, Any]):
     def _text(self, token: Token) -> str:
         return str(token)
 
-    NAME = VALUE = SLOT = LABEL = KIND = BINARY = ATOMIC = PRED = EXTEND = LOAD = STRUCT = UNION = _text
+    NAME = VALUE = SLOT = LABEL = KIND = BINARY = ATOMIC = PRED = EXTEND = LOAD = STRUCT = UNION = ENUM = TYPEDEF = _text
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel: dict[str, types.Type] = {}
 
     def module(self, name: str, license: str, *items: Any) -> Module:
         def those(*words: str) -> list[Any]:
@@ -415,8 +426,25 @@ class _Builder(Transformer[Token, Any]):
     def hide(self, value: ops.Value) -> ops.Op:
         return ops.Hide(value)
 
-    def load(self, word: str, bits: int, const: str | None, addr: ops.Value, offset: int) -> ops.Op:
-        return ops.Load(addr, offset, bits, word == "load.i", "int", bool(const))
+    def load(
+        self, word: str, bits: int, const: str | None, core: CoreFact | None, addr: ops.Value, offset: int
+    ) -> ops.Op:
+        fact = None if core is None else replace(core, value=offset)
+        return ops.Load(addr, offset, bits, word == "load.i", "int", bool(const), core=fact)
+
+    def core(self, kind: int, tag: str, name: str, access: str) -> CoreFact:
+        """Types are known by name only, each one once."""
+        key = f"{tag} {name}"
+        if key not in self.kernel:
+            missing = types.EnumType(name, types.U32, ()) if tag == "enum" else KernelType(name, lambda: (0, ()), tag)
+            self.kernel[key] = missing
+        return CoreFact(kind, self.kernel[key], access, 0)
+
+    def relocated(self, core: CoreFact, value: int) -> ops.Op:
+        return ops.Relocated(replace(core, value=value))
+
+    def toint(self, value: ops.Value) -> ops.Op:
+        return ops.ToInt(value)
 
     def store(self, bits: int, addr: ops.Value, offset: int, value: ops.Value) -> ops.Op:
         return ops.Store(addr, offset, bits, value)

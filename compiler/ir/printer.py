@@ -22,8 +22,9 @@
 
 Values are `%number.name`, slots `$number.name`, blocks `@label`; numbers follow the order of appearance, so equal
 functions print the same. A result is an int unless it says `: ptr`. Operations are 64 bits wide unless they say `.32`.
-`load.i16` extends the sign; `load.u32 const` reads memory that never changes. What the text leaves out: `span`s (unless
-asked for), `Function.program`, `Function.span` and `MapKind.since`.
+`load.i16` extends the sign; `load.u32 const` reads memory that never changes; `load.u32 core 0 struct file "0:3"` is
+relocated, as a `core` is that stands alone. What the text leaves out: `span`s (unless
+asked for), `Function.program`, `Function.span`, `Function.context_struct` and `MapKind.since`.
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ from pybpf.compiler.ir.ops import (
     MayGoto,
     Phi,
     PtrAdd,
+    Relocated,
     Return,
     SlotAddr,
     Store,
     Swap,
+    ToInt,
     Unreachable,
 )
 from pybpf.compiler.schema import types
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.ir.function import Function, Module, Slot
     from pybpf.compiler.ir.ops import Op, Value
+    from pybpf.compiler.schema.core import CoreFact
     from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
 __all__ = ["Names", "print_function", "print_module", "print_op"]
@@ -162,7 +166,14 @@ def _cmp(op: Cmp, names: Names) -> str:
 
 def _load(op: Load, names: Names) -> str:
     constant = " const" if op.constant else ""
-    return f"load.{'i' if op.signed else 'u'}{op.bits}{constant} {_place(op.addr, op.offset, names)}"
+    core = "" if op.core is None else f" {_core(op.core)}"
+    return f"load.{'i' if op.signed else 'u'}{op.bits}{constant}{core} {_place(op.addr, op.offset, names)}"
+
+
+def _core(fact: CoreFact) -> str:
+    """A fact without its value. Of the type only its name is shown."""
+    tag = "enum" if isinstance(fact.type, types.EnumType) else getattr(fact.type, "tag", "struct")
+    return f"core {fact.kind} {tag} {_symbol(getattr(fact.type, 'name', ''))} {_quoted(fact.access)}"
 
 
 def _atomic(op: Atomic, names: Names) -> str:
@@ -187,6 +198,8 @@ _PRINT: dict[type, Callable[[Any, Names], str]] = {
     Swap: lambda op, names: f"swap.{op.bits} {names.value(op.value)}",
     Cmp: _cmp,
     Guard: lambda op, names: f"guard {names.value(op.value)}",
+    Relocated: lambda op, names: f"{_core(op.fact)} = {op.fact.value}",
+    ToInt: lambda op, names: f"toint {names.value(op.value)}",
     Hide: lambda op, names: f"hide {names.value(op.value)}",
     Load: _load,
     Store: lambda op, names: f"store.{op.bits} {_place(op.addr, op.offset, names)}, {names.value(op.value)}",

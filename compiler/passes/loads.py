@@ -97,6 +97,8 @@ def run(function: Function) -> bool:
 def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | None:
     """The value to use instead of the load; otherwise what it loads is known from now on."""
     origin, offset, whole = _origin(op.addr, op.offset)
+    if op.core is not None:  # where it is only the loader knows
+        origin, offset = (op.addr, op.core), 0
     place = (origin, offset, op.bits)
     entry = known.held.get(place)
     if entry is None or not (entry[0].kind == op.kind or _is_null(entry[0])):

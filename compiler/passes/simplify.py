@@ -408,6 +408,8 @@ def _guard(state: _Simplify, op: ops.Guard) -> Value | None:
 def _access(state: _Simplify, op: Any) -> None:
     """Constant offsets belong into loads and stores."""
     addr: Value = op.addr
+    if getattr(op, "core", None) is not None:  # the loader adapts the whole offset
+        return
     while type(addr) is PtrAdd and type(addr.offset) is Const:
         offset = op.offset + addr.offset.value
         if not -(1 << 15) <= offset < 1 << 15:

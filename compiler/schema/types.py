@@ -85,6 +85,7 @@ class Space:
     PACKET_END = "packet_end"  # data_end itself: compared, never read
     CTX = "ctx"  # the program's context
     TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
+    UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
     KERNEL = "kernel"  # a kernel address: probe reads only
     USER = "user"  # a user-space address: user probe reads only
 
@@ -217,6 +218,9 @@ def size_of(type: Type) -> int:
             return type.size
         case StructType():
             return type.size
+    size = getattr(type, "size", None)  # a KernelType (kernel.py), of which this module does not know
+    if size is not None:
+        return int(size)
     raise TypeError(f"{type} has no size in memory")
 
 
