@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pybpf.compiler.diagnostics.asm import *
     from pybpf.compiler.diagnostics.calls import *
     from pybpf.compiler.diagnostics.flow import *
     from pybpf.compiler.diagnostics.hooks import *
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.maps import *
     from pybpf.compiler.diagnostics.names import *
     from pybpf.compiler.diagnostics.optional import *
+    from pybpf.compiler.diagnostics.patterns import *
     from pybpf.compiler.diagnostics.printing import *
     from pybpf.compiler.diagnostics.statements import *
     from pybpf.compiler.diagnostics.structs import *
+    from pybpf.compiler.diagnostics.subprograms import *
     from pybpf.compiler.diagnostics.syntax import *
     from pybpf.compiler.diagnostics.texts import *
     from pybpf.compiler.diagnostics.types import *
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "calls", "flow", "hooks", "loops", "maps", "names", "optional", "printing", "statements", "structs", "syntax",
+    "asm", "calls", "flow", "hooks", "loops", "maps", "names", "optional", "patterns", "printing", "statements", "structs", "subprograms", "syntax",
     "texts", "types", "values", "warnings",
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnnotatedPlace", "DelName", "DelPlace", "NestedUnpacking", "NoAssert", "NoAsync", "NoException", "NoImport",
-    "NoMatch", "NoNestedDefinition", "NoNonlocal", "NoSource", "NoSourceOf", "NoUnpacking", "UnpackCount", "WithOther",
+    "NoNestedDefinition", "NoNonlocal", "NoSource", "NoSourceOf", "NoUnpacking", "UnpackCount", "WithOther",
 ]  # fmt: skip
 
 
@@ -190,41 +190,6 @@ class NoNonlocal(Advised):
     label = "can't be changed"
     way_out = "declare a variable of the program at module level, and name it in the program:"
     lines = ("{first} = var(u64, 0)", "", "global {names}")
-
-
-class NoMatch(Diagnostic):
-    """A `match` statement. Write `if` and `elif`.
-
-    Fails:
-
-        match ip.protocol:
-            case 6:
-                ...
-            case 17:
-                ...
-
-    Works:
-
-        if ip.protocol == 6:
-            ...
-        elif ip.protocol == 17:
-            ...
-    """
-
-    tests: tuple[str, ...]
-    otherwise: bool
-
-    code = "E0114"
-    title = "`match` can't be compiled"
-    label = "not part of the language"
-
-    def more(self) -> Iterator[Label | Note | Help]:
-        lines: list[str] = []
-        for test in self.tests[:2]:
-            lines += [f"{'elif' if lines else 'if'} {test}:", "    ..."]
-        if self.otherwise and lines:
-            lines += ["else:", "    ..."]
-        yield Help("write it as if and elif:", tuple(lines))
 
 
 class NestedUnpacking(Advised):

@@ -363,25 +363,26 @@ class NoTuple(Diagnostic):
 
 
 class NoWalrus(Advised):
-    """`:=` in a place where something else is evaluated before it, or where it is evaluated again and again.
-
-    It can be used as the first thing that an `if`, an assignment, a `return` or a call evaluates.
+    """`:=` to a global of the object. A global is memory, which is stored to by a statement.
 
     Fails:
 
-        if pid() != 1 and (n := counts.get(pid(), 0)) > 10:
+        global hits
+        if (hits := hits + 1) > 10:
 
     Works:
 
-        if (n := counts.get(pid(), 0)) > 10 and pid() != 1:
+        global hits
+        hits += 1
+        if hits > 10:
     """
 
     target: str
     value: str
 
     code = "E0121"
-    title = "`:=` can't stand here"
-    label = "not the first thing that the statement evaluates"
+    title = "`:=` can't assign the global `{target}`"
+    label = "not a local variable"
     way_out = "assign it in a statement before:"
     lines = ("{target} = {value}",)
 

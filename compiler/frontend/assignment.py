@@ -9,7 +9,6 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, maps, tree
 from pybpf.compiler.frontend.convert import stored, type_of
 from pybpf.compiler.frontend.effects import may_change
-from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import Known, Refused, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
@@ -36,7 +35,7 @@ def assign(checker: Checker, node: ast.Assign) -> list[tree.Stmt]:
     """`a = b = value`, with tuples taken apart where both sides are written out."""
     if len(node.targets) == 1 and isinstance(node.targets[0], (ast.Tuple, ast.List)):
         return _unpack(checker, node.targets[0], node.value, checker.span(node))
-    made = hoisted(checker, node.value)
+    made: list[tree.Stmt] = []
     value = checker.expr(node.value, _wanted(checker, node.targets[0]))
     if len(node.targets) > 1 and isinstance(value, tree.Expr) and not is_simple(value):
         var = checker.temporary(value.type, value)
@@ -250,9 +249,8 @@ def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:
         slot.span = checker.span(node.target)
     if node.value is None:
         return []
-    made = hoisted(checker, node.value)
     value = checker.expr(node.value, slot.declared)
-    return made + checker.assign(node.target.id, value, checker.span(node))
+    return checker.assign(node.target.id, value, checker.span(node))
 
 
 # --- augmented assignment

@@ -38,8 +38,10 @@ def iterations(checker: Checker, node: ast.While) -> int | None:
     """
     if isinstance(node.test, ast.Constant) and not node.test.value:
         return 0
-    steps = _steps(node.body)
-    changed = assigned_names([node.test, *node.body])
+    tested = assigned_names(node.test)  # by `:=`
+    steps = {name: step for name, step in _steps(node.body).items() if name not in tested}
+    steps.update(_tested_step(node))
+    changed = [*tested, *assigned_names(node.body)]
     best: int | None = None
     for name, op, bound in _guards(node):
         step = steps.get(name)
@@ -127,6 +129,25 @@ def _step(node: Any) -> tuple[str, str, int] | None:
     return None
 
 
+def _tested_step(node: ast.While) -> dict[str, tuple[str, int]]:
+    """`while (i := i + 1) < BOUND`: the step that the test makes first, if nothing else assigns the variable."""
+    test = node.test
+    while isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        test = test.values[0]
+    left = test.left if isinstance(test, ast.Compare) and len(test.ops) == 1 else None
+    if not isinstance(left, ast.NamedExpr):
+        return {}
+    step = _step(ast.Assign([left.target], left.value))
+    others = [*_bindings(node.test), *assigned_names(node.body)]
+    return {step[0]: step[1:]} if step is not None and others.count(step[0]) == 1 else {}
+
+
+def _bindings(node: Any) -> list[str]:
+    """The targets of all `:=` in an expression, as often as they are assigned."""
+    own = [node.target.id] if isinstance(node, ast.NamedExpr) else []
+    return [*own, *[name for child in children(node) for name in _bindings(child)]]
+
+
 def _continues(node: Any) -> bool:
     """Whether a statement may go on with the loop around it."""
     if isinstance(node, ast.Continue):
@@ -161,8 +182,9 @@ def _conjuncts(test: Any, negated: bool) -> list[tuple[str, str, Any]]:
     op = _OPS[type(test.ops[0])]
     op = _NEGATED[op] if negated else op
     made = []
-    if isinstance(test.left, ast.Name):
-        made.append((test.left.id, op, test.comparators[0]))
+    left = test.left.target if isinstance(test.left, ast.NamedExpr) else test.left
+    if isinstance(left, ast.Name):
+        made.append((left.id, op, test.comparators[0]))
     if isinstance(test.comparators[0], ast.Name):
         made.append((test.comparators[0].id, _FLIPPED[op], test.left))
     return made

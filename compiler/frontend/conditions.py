@@ -13,6 +13,7 @@ from pybpf.compiler.frontend.convert import materialize, number, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
+from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import (
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["comparison", "condition", "condition_value", "truth"]
+__all__ = [
+    "comparison", "condition", "condition_value", "constant_outcome", "identity", "negation", "ordered", "rebinding",
+    "truth",
+]  # fmt: skip
 
 _SYMBOLS: dict[type, str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -86,7 +90,7 @@ def condition_value(checker: Checker, node: Any, want: Type | None) -> Value:
     return expr
 
 
-def _constant(checker: Checker, value: bool, span: Span) -> tuple[tree.Expr, State | None, State | None]:
+def constant_outcome(checker: Checker, value: bool, span: Span) -> tuple[tree.Expr, State | None, State | None]:
     state = checker.state
     return tree.Const(BOOL, span, int(value)), state if value else None, None if value else state
 
@@ -124,7 +128,7 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     if isinstance(value, Known):
         known = value.value
         if known is None or isinstance(known, (int, str, bytes, tuple)):
-            return _constant(checker, bool(known), span)
+            return constant_outcome(checker, bool(known), span)
     expr = materialize(checker, value)
     state = checker.state
     assert state is not None
@@ -200,7 +204,8 @@ def comparison(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | 
 def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None, State | None]:
     entry = checker.state
     lets: list[tuple[tree.Var, tree.Expr]] = []
-    lhs = _hold(checker, checker.expr(node.left), lets)
+    rebinds = rebinding([node.left, *node.comparators])
+    lhs = _hold(checker, checker.expr(node.left), lets, rebinds)
     whole: tree.Expr | None = None
     true: State | None = entry
     false: State | None = None
@@ -212,7 +217,7 @@ def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None
         checker.state = dict(true)
         if i < last:
             own: list[tuple[tree.Var, tree.Expr]] = []
-            rhs: Any = _hold(checker, checker.expr(right), own)
+            rhs: Any = _hold(checker, checker.expr(right), own, rebinds)
         else:
             own, rhs = [], right
         start, end = checker.span(node.comparators[i - 1] if i else node.left), checker.span(right)
@@ -234,10 +239,25 @@ def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None
     return whole, true, false
 
 
-def _hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]]) -> Value:
-    """A value that may be used several times: a variable of ours where it is not simple."""
-    if not isinstance(value, tree.Expr) or is_simple(value):
+def rebinding(operands: list[Any]) -> bool:
+    """Whether a `:=` in one of the operands assigns a variable that another one mentions."""
+    for i, operand in enumerate(operands):
+        bound = assigned_names(operand)
+        if bound and any(name in mentioned_names(o) for o in operands[:i] + operands[i + 1 :] for name in bound):
+            return True
+    return False
+
+
+def _hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]], rebinds: bool) -> Value:
+    """A value that may be used several times: a variable of ours where it is not simple.
+
+    `rebinds`: a `:=` further on may change a variable after it was read.
+    """
+    if not isinstance(value, tree.Expr) or isinstance(value, tree.Const) or (is_simple(value) and not rebinds):
         return value
+    if isinstance(value, tree.Let) and isinstance(value.body, tree.Local) and not rebinds:
+        lets.append((value.var, value.value))
+        return value.body
     var = checker.temporary(value.type, value)
     lets.append((var, value))
     return checker.local(var, value.span)
@@ -256,12 +276,12 @@ def _compare(
         return (expr, true, false) if op == "in" else (negation(expr, span), false, true)
     rhs: Value = rhs_node if checked else checker.expr(rhs_node)
     if op in ("is", "is not"):
-        expr, true, false = _identity(checker, lhs, rhs, span, op)
+        expr, true, false = identity(checker, lhs, rhs, span, op)
         return (expr, true, false) if op == "is" else (negation(expr, span), false, true)
     return ordered(checker, op, lhs, rhs, span)
 
 
-def _identity(
+def identity(
     checker: Checker, lhs: Value, rhs: Value, span: Span, op: str
 ) -> tuple[tree.Expr, State | None, State | None]:
     """`x is None`; on compile-time objects `is` is decided at once; on numbers it is a mistake."""
@@ -269,20 +289,25 @@ def _identity(
         lhs, rhs = rhs, lhs
     if not (isinstance(rhs, Known) and rhs.value is None):
         if isinstance(lhs, Known) and isinstance(rhs, Known) and not isinstance(lhs.value, (int, str, bytes, tuple)):
-            return _constant(checker, lhs.value is rhs.value, span)
+            return constant_outcome(checker, lhs.value is rhs.value, span)
         from pybpf.compiler.frontend.wording import equal
 
         checker.fail(errors.IsOnValues(span, op, equal(checker, lhs, rhs, op)))
     if not isinstance(lhs, tree.Expr):
-        return _constant(checker, isinstance(lhs, Known) and lhs.value is None, span)
+        return constant_outcome(checker, isinstance(lhs, Known) and lhs.value is None, span)
     expr = lhs
     if isinstance(expr, tree.Unwrap) and isinstance(expr.value, tree.Local):
         # known to be present: still a comparison, which the optimiser removes; nothing new is learnt
         return tree.IsNone(BOOL, span, expr.value), checker.state, checker.state
-    if not isinstance(expr.type, OptionalType):
-        return _constant(checker, isinstance(expr.type, NoneType), span)
     state = checker.state
     assert state is not None
+    if not isinstance(expr.type, OptionalType):
+        if isinstance(expr.type, NoneType) and not is_simple(expr):
+            checker.fail(errors.NothingReturned(expr.span, checker.text(expr.span)))
+        if is_simple(expr):
+            return constant_outcome(checker, isinstance(expr.type, NoneType), span)
+        let = tree.Let(BOOL, span, checker.temporary(expr.type, expr), expr, tree.Const(BOOL, span, 0))
+        return let, state, state  # evaluated all the same
     test = tree.IsNone(BOOL, span, expr)
     var = underlying(checker, expr)
     fact = state.get(var.name) if var is not None else None
@@ -353,7 +378,7 @@ def _known(
     checker: Checker, op: str, lhs: Known, rhs: Known, span: Span
 ) -> tuple[tree.Expr, State | None, State | None]:
     try:
-        return _constant(checker, bool(_EVALUATE[op](lhs.value, rhs.value)), span)
+        return constant_outcome(checker, bool(_EVALUATE[op](lhs.value, rhs.value)), span)
     except Exception:  # the objects are the user's: their comparison may raise anything
         checker.fail(errors.CompareObjects(span, op, "these objects"))
 

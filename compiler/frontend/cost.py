@@ -4,12 +4,14 @@ It follows each iteration of a loop, and gives up after a million instructions, 
 to be looked at (BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ, kernel/bpf/verifier.c). It goes down one
 side of each branch before it comes back for the other, so all branches of all iterations wait at once; those whose
 outcome it knows do not: it knows the counter of a loop with constant bounds in each iteration.
+
+What is too much becomes a loop that the kernel bounds (longloops.py), the longest first, where the target has those.
 """
 
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import tree
+from pybpf.compiler.frontend import longloops, tree
 from pybpf.compiler.frontend.reach import children
 
 TYPE_CHECKING = False
@@ -25,6 +27,7 @@ __all__ = ["check"]
 
 _INSTRUCTIONS = 1_000_000
 _BRANCHES = 8192
+_ROUNDS = 4  # of a loop that the kernel bounds, until a round changes nothing that the verifier knows
 
 # Instructions and branches of a node on its own; others count 1 and 0.
 _WEIGHT: dict[type, Cost] = {
@@ -34,7 +37,7 @@ _WEIGHT: dict[type, Cost] = {
     tree.MapGet: (5, 0), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0), tree.MapDelete: (5, 0),
     tree.MapPop: (10, 1), tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2), tree.RingEmit: (10, 1),
     tree.WithReserve: (8, 1), tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0),
-    tree.TextCompare: (16, 4), tree.Index: (3, 0),
+    tree.Asm: (8, 2), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
 _FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
 # What the verifier computes as it goes, where it knows the operands.
@@ -43,12 +46,20 @@ _COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree
 
 def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     """What to say about loops that are too much for the verifier: one that is so alone, or the longest."""
-    weigh = _Weigher(session)
-    insns, branches = weigh.node(function)
+    bound = longloops.bound_for(session.target)
+    while True:
+        weigh = _Weigher(session)
+        insns, branches = weigh.node(function)
+        if insns <= _INSTRUCTIONS and branches <= _BRANCHES and not weigh.found:
+            return []
+        longest = weigh.longest(insns <= _INSTRUCTIONS) if bound else None
+        if longest is None:
+            break
+        longest.bound = bound
     if not weigh.found and weigh.loops and (insns > _INSTRUCTIONS or branches > _BRANCHES):
         by_branches = insns <= _INSTRUCTIONS
-        longest = max(weigh.loops, key=lambda loop: loop[2] if by_branches else loop[1])
-        node, loop_insns, loop_branches, count, each, forks = longest
+        most_of_it = max(weigh.loops, key=lambda loop: loop[2] if by_branches else loop[1])
+        node, loop_insns, loop_branches, count, each, forks = most_of_it
         rest = _BRANCHES - branches + loop_branches if by_branches else _INSTRUCTIONS - insns + loop_insns
         most = max(rest, 0) // (forks if by_branches else each)
         weigh.found.append(errors.LoopTooLong(node.span, count, each, forks, by_branches, most, len(weigh.loops) > 1))
@@ -65,7 +76,12 @@ class _Weigher:
         self.found: list[Diagnostic] = []
         # outermost loops: node, instructions and branches in all, iterations, instructions and branches of each
         self.loops: list[tuple[Any, int, int, int, int, int]] = []
+        self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
         self.depth = 0
+
+    def longest(self, by_branches: bool) -> Any:
+        """The loop that costs most of those that the verifier follows; None where there is none."""
+        return max(self.followed, key=lambda loop: self.followed[loop][by_branches], default=None)
 
     def all(self, nodes: Any) -> Cost:
         insns = branches = 0
@@ -78,6 +94,8 @@ class _Weigher:
     def node(self, node: Any) -> Cost:
         if isinstance(node, tree.Function):
             return self.function(node)
+        if isinstance(node, tree.Subprogram):  # a global one is verified on its own
+            return self.function(node.function) if node.static else (0, 0)
         if not isinstance(node, tree.Node):
             return 0, 0
         if isinstance(node, (tree.ForRange, tree.While)):
@@ -96,12 +114,12 @@ class _Weigher:
         return self.functions[node]
 
     def loop(self, node: tree.ForRange | tree.While) -> Cost:
-        count = self.session.iterations.get(node, 1)
+        count = _ROUNDS if node.bound else self.session.iterations.get(node, 1)
         before = self.fixed
         self.depth += 1
         if isinstance(node, tree.ForRange):
             once = self.all((node.start, node.stop))
-            known = self.decided(node.start) and self.decided(node.stop)
+            known = self.decided(node.start) and self.decided(node.stop) and not node.bound
             if known and not _assigns(node.body, node.var):
                 self.fixed = before | {node.var}
             insns, branches = self.all(node.body)
@@ -112,6 +130,8 @@ class _Weigher:
         self.depth -= 1
         each, forks = insns + 3, branches + (not known)
         total, waiting = count * each, count * forks
+        if not node.bound and count > _ROUNDS:
+            self.followed[node] = total, waiting
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:
             by_branches = total <= _INSTRUCTIONS
             most = _BRANCHES // forks if by_branches else _INSTRUCTIONS // each
@@ -135,6 +155,6 @@ class _Weigher:
 def _assigns(nodes: Any, var: tree.Var) -> bool:
     return any(
         isinstance(node, tree.Node)
-        and ((isinstance(node, tree.Assign) and node.var is var) or _assigns(children(node), var))
+        and ((isinstance(node, (tree.Assign, tree.Let)) and node.var is var) or _assigns(children(node), var))
         for node in nodes
     )

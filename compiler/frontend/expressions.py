@@ -82,7 +82,13 @@ def _choice(checker: Checker, node: ast.IfExp, want: Type | None) -> Value:
     test, true, false = condition(checker, node.test)
     if true is None or false is None:
         checker.state = true if false is None else false
-        return checker.expr(node.body if false is None else node.orelse, want)
+        chosen = checker.expr(node.body if false is None else node.orelse, want)
+        if isinstance(test, tree.Const):
+            return chosen
+        value = materialize(checker, chosen, want)  # the test is evaluated all the same
+        decided = tree.Let(value.type, span, checker.temporary(test.type, test), test, value)
+        range_of(checker, decided)
+        return decided
     checker.state = dict(true)
     then, after_then = checker.expr(node.body, want), checker.state
     checker.state = dict(false)
@@ -195,11 +201,22 @@ def _decide(checker: Checker, node: ast.BoolOp, operands: list[Any], want: Type 
 
 
 def _walrus(checker: Checker, node: ast.NamedExpr, want: Type | None) -> Value:
-    """`(name := value)`; the assignment has been made before the statement (hoist.py)."""
-    if node not in checker.hoisted or node.target.id not in checker.slots:
+    """`(name := value)`: a Let of the user's own variable, which goes on to hold the value."""
+    span, name = checker.span(node), node.target.id
+    slot = checker.slots.get(name)
+    if slot is None:
         target, value = checker.text(checker.span(node.target)), checker.text(checker.span(node.value))
-        checker.fail(errors.NoWalrus(checker.span(node), target, value))
-    return checker.read(node.target.id, checker.span(node))
+        checker.fail(errors.NoWalrus(span, target, value))
+    value = checker.expr(node.value, slot.declared or slot.preset)
+    made = checker.assign(name, value, span)
+    held = checker.read(name, span)
+    if not made or not isinstance(held, tree.Expr):
+        return held
+    assigned = made[0]
+    assert isinstance(assigned, tree.Assign)
+    let = tree.Let(held.type, span, assigned.var, assigned.value, held)
+    range_of(checker, let)
+    return let
 
 
 def unsupported(checker: Checker, node: Any, want: Type | None) -> Value:

@@ -77,7 +77,6 @@ class Checker:
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
         self.alignments: dict[str, int] = {}  # of what variables refer to, where that is less than 8 bytes
-        self.hoisted: set[Any] = set()  # assignment expressions that were made before their statement
         self.reserved: set[Span] = set()  # where ring-buffer records were reserved
         self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
         self.slots: dict[str, Slot] = {}
@@ -181,7 +180,13 @@ class Checker:
         try:
             return getattr(known.value, "__bpf__", None)
         except DeclarationError as error:
-            self.fail(errors.Declaration(known.span, error.title, error.label, error.help))
+            self.misdeclared(error, known.span)
+
+    def misdeclared(self, error: DeclarationError, use: Span) -> NoReturn:
+        """Refuse the use of a faulty declaration."""
+        from pybpf.compiler.diagnostics.blame import misdeclared
+
+        self.fail(misdeclared(error, use, self.session.sources))
 
     def check_release(self, what: str, since: str, span: Span) -> None:
         """Refuse what came to Linux with release `since` ("5.8", "": always there) if the program is for older ones."""

@@ -67,6 +67,9 @@ def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) 
     if all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
         plain = [v.value for v in values if isinstance(v, Known)]
         return Known(min(plain) if op == "<" else max(plain), span)
+    from pybpf.compiler.frontend.conditions import rebinding
+
+    rebinds = rebinding(node.args)
     lets: list[tuple[tree.Var, tree.Expr]] = []
     held: list[tuple[Value, Span]] = []
     for value in values:
@@ -74,7 +77,7 @@ def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) 
         if isinstance(item, int):
             held.append((value, value.span))
             continue
-        if not isinstance(item, tree.Local):  # a conversion too: what is compared must be what is the answer
+        if not isinstance(item, tree.Local) or rebinds:  # a conversion too: what is compared must be what is the answer
             var = checker.temporary(item.type, item)
             lets.append((var, item))
             item = checker.local(var, item.span)
@@ -226,7 +229,14 @@ def _array(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
     return new_array(checker, kind, node, span)
 
 
+def _asm(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`asm("...")`: takes lark, so it is imported by programs that use it only."""
+    from pybpf.compiler.frontend.asm import asm
+
+    return asm(checker, node, span, want)
+
+
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
 }  # fmt: skip
-COMPILER_FUNCTIONS: dict[str, Rule] = {"Array": _array, "printk": printk, "sizeof": _sizeof}
+COMPILER_FUNCTIONS: dict[str, Rule] = {"Array": _array, "asm": _asm, "printk": printk, "sizeof": _sizeof}

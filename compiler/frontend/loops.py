@@ -8,13 +8,13 @@ assumed. The verifier follows a loop iteration by iteration, so each needs a bou
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import access, bounds, flow, kinds, ranges, tree
+from pybpf.compiler.frontend import access, bounds, flow, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import maybe_none, number, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
-from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
+from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["for_loop", "go_on", "leave", "while_loop"]
+__all__ = ["for_loop", "go_on", "is_builtin", "leave", "while_loop"]
 
 _ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keeps a mistake of ours from looping
 
@@ -150,20 +150,48 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
             body = checker.block(node.body)
 
     mark = len(checker.diagnostics)
-    loop = _settle(checker, node, assigned_names([node.test, *node.body]), once)
+    assigned = assigned_names([node.test, *node.body])
+    loop = _settle(checker, node, assigned, once)
     made = tree.While(span, test, body)
     if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
         checker.state = entry
         count = bounds.iterations(checker, node) if loop.back is not None else 1
         if count is None:
-            from pybpf.compiler.frontend.wording import negated
-
-            left = "" if isinstance(test, tree.Const) else negated(checker, node.test)
-            checker.report(errors.UnboundedWhile(checker.span(node.test), left))
+            _unbounded(checker, node, made, ends=false is not None or loop.breaks is not None or _returns(node))
         else:
             checker.session.iterations[made] = count
+    made.carried = _carried(checker, entry, assigned)
     made.orelse = _after(checker, node, false, loop)
     return [made]
+
+
+def _unbounded(checker: Checker, node: ast.While, made: tree.While, ends: bool) -> None:
+    """A loop whose iterations can't be counted before it runs: the kernel counts them, if it can."""
+    made.bound = longloops.bound_for(checker.session.target)
+    if ends and made.bound:
+        return
+    from pybpf.compiler.frontend.wording import negated
+
+    left = "" if isinstance(made.test, tree.Const) else negated(checker, node.test)
+    checker.report(errors.UnboundedWhile(checker.span(node.test), left, _kernel(checker), not ends))
+
+
+def _kernel(checker: Checker) -> str:
+    return ".".join(map(str, checker.session.target.kernel))
+
+
+def _returns(node: ast.While) -> bool:
+    return any(returns(statement) for statement in node.body)
+
+
+def _carried(checker: Checker, entry: State, assigned: list[str]) -> tuple[tree.Var, ...]:
+    """The variables with a value in front of a loop that assigns them."""
+    found = []
+    for name in assigned:
+        slot, fact = checker.slots.get(name), entry.get(name)
+        if slot is not None and slot.var is not None and fact is not None and fact.assigned:
+            found.append(slot.var)
+    return tuple(found)
 
 
 # --- for
@@ -174,7 +202,7 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
     if not isinstance(node.target, ast.Name):
         _refuse_target(checker, node)
     call = node.iter
-    if isinstance(call, ast.Call) and _is_builtin(checker, call.func, range):
+    if isinstance(call, ast.Call) and is_builtin(checker, call.func, range):
         if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
             checker.fail(errors.RangeArguments(checker.span(call)))
         return _for_range(checker, node, [checker.expr(a) for a in call.args], checker.span(call))
@@ -214,7 +242,7 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
 def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:
     """A target that is no name. What is wrong with the thing looped over comes first."""
     call = node.iter
-    if not (isinstance(call, ast.Call) and _is_builtin(checker, call.func, range)):
+    if not (isinstance(call, ast.Call) and is_builtin(checker, call.func, range)):
         _refuse_walk(checker, call)
         checker.expr(call)
     target = checker.span(node.target)
@@ -234,7 +262,7 @@ def _refuse_walk(checker: Checker, node: Any) -> None:
 _WALKS = ("items", "keys", "values")
 
 
-def _is_builtin(checker: Checker, node: Any, what: Any) -> bool:
+def is_builtin(checker: Checker, node: Any, what: Any) -> bool:
     if not isinstance(node, ast.Name) or node.id in checker.slots:
         return False
     found = checker.names.find(node.id)
@@ -249,33 +277,52 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
     step = step_value.value if isinstance(step_value, Known) else None
     if not isinstance(step, int) or isinstance(step, bool) or step == 0 or abs(step) >= 1 << 31:
         checker.fail(errors.RangeStep(step_value.span, checker.text(step_value.span), step == 0))
-    start, stop = (_bound(checker, part, span) for part in parts[:2])
+    upward = step > 0
+    start = _bound(checker, parts[0], span, is_stop=False)
+    stop = _bound(checker, parts[1], span, is_stop=upward and range_of(checker, start)[1] < 1 << 62)
     (low, high), (least, most) = range_of(checker, start), range_of(checker, stop)
     # the interval of i, the most iterations, and whether there is at least one
     if step > 0:
         inside, count, some = (low, most - 1), (most - low + step - 1) // step, high < least
     else:
         inside, count, some = (least + 1, high), (high - least - step - 1) // -step, low > most
-    if count > bounds.MOST:
+    bound = longloops.bound_for(checker.session.target) if count > bounds.MOST else ""
+    if count > bounds.MOST and not bound:
         part = stop if step > 0 else start
         known = count if least == most and low == high else 0
-        checker.fail(errors.UnboundedFor(part.span, checker.text(part.span), checker.text(span), bounds.MOST, known))
+        text, whole = checker.text(part.span), checker.text(span)
+        checker.fail(errors.UnboundedFor(part.span, text, whole, bounds.MOST, known, _kernel(checker)))
     if inside[0] > inside[1]:
         inside = (inside[0], inside[0])
     made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
     for loop in made:
         if isinstance(loop, tree.ForRange):
             loop.most = (high if low >= 0 else None, most if least >= 0 else None)
+            loop.bound = bound
     return made
 
 
-def _bound(checker: Checker, part: Value, whole: Span) -> tree.Expr:
-    """A bound of range() as i64; one that is a u64 beyond that is refused as unbounded."""
+def _bound(checker: Checker, part: Value, whole: Span, *, is_stop: bool) -> tree.Expr:
+    """A bound of range() as i64. One that may be a u64 beyond that is refused where the loop would start there."""
     value = number(checker, part)
     if not isinstance(value, int) and range_of(checker, value)[1] > I64.max:
-        text = checker.text(part.span)
-        checker.fail(errors.UnboundedFor(part.span, text, checker.text(whole), bounds.MOST, 0))
+        if not is_stop:
+            text = checker.text(part.span)
+            checker.fail(errors.UnboundedFor(part.span, text, checker.text(whole), bounds.MOST, 0, ""))
+        return _at_most(checker, to_type(checker, value, U64, part.span), I64.max)
     return to_type(checker, value, I64, part.span)
+
+
+def _at_most(checker: Checker, value: tree.Expr, most: int) -> tree.Expr:
+    """min(value, most) of a u64, as i64: no loop gets so far that the difference shows."""
+    span = value.span
+    var = checker.temporary(U64, value)
+    local = tree.Local(U64, span, var)
+    test = tree.Compare(BOOL, span, ">", local, tree.Const(U64, span, most))
+    chosen = tree.IfExp(I64, span, test, tree.Const(I64, span, most), tree.Convert(I64, span, local))
+    made = tree.Let(I64, span, var, value, chosen)
+    checker.ranges[made] = (0, most)
+    return made
 
 
 def _for_items(
@@ -351,6 +398,7 @@ def _counted(
         counter = slot.var
     made = tree.ForRange(span, counter, start, stop, step, body)
     checker.session.iterations[made] = count
+    made.carried = _carried(checker, entry, assigned)
     if exhausted is None:  # every iteration leaves, but the verifier and Python see the loop end too if it has none
         exhausted = None if some else entry
     made.orelse = _after(checker, node, exhausted, loop)

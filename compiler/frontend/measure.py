@@ -155,6 +155,9 @@ def underlying(checker: Checker, expr: tree.Expr) -> tree.Var | None:
     while True:
         if isinstance(expr, tree.Local):
             return expr.var
+        if isinstance(expr, tree.Let):  # `(v := m.get(k))`: what is learnt of the value is learnt of v
+            expr = expr.body
+            continue
         if isinstance(expr, tree.Convert):
             lo, hi = range_of(checker, expr.value)
             low, high = ranges.of_type(expr.type)

@@ -61,10 +61,6 @@ def _async(checker: Checker, node: Any, span: Span) -> Diagnostic:
     return errors.NoAsync(wording.header(span), what)
 
 
-def _match(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    return errors.NoMatch(wording.header(span), *wording.cases(checker, node))
-
-
 def _type_statement(checker: Checker, node: Any, span: Span) -> Diagnostic:
     return errors.NotInLanguage(span, "a `type` statement")
 
@@ -85,7 +81,6 @@ STATEMENT_REFUSALS: dict[type, Refusal] = {
 _TRY_STAR = getattr(ast, "TryStar", None)  # since Python 3.11
 if _TRY_STAR is not None:
     STATEMENT_REFUSALS[_TRY_STAR] = _try
-STATEMENT_REFUSALS[ast.Match] = _match
 _TYPE_STATEMENT = getattr(ast, "TypeAlias", None)  # since Python 3.12
 if _TYPE_STATEMENT is not None:
     STATEMENT_REFUSALS[_TYPE_STATEMENT] = _type_statement

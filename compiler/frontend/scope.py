@@ -165,6 +165,10 @@ def _bound(node: Any) -> list[str]:
         return [] if isinstance(node.ctx, ast.Load) else [node.id]
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [node.name]
+    if isinstance(node, (ast.MatchAs, ast.MatchStar)):
+        return [node.name] if node.name is not None else []
+    if isinstance(node, ast.MatchMapping):
+        return [node.rest] if node.rest is not None else []
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     return []
@@ -251,7 +255,7 @@ def annotation_of(checker: Checker, node: Any, evaluated: Any = _NOTHING) -> Any
         try:
             evaluated = checker.names.evaluate(node)
         except DeclarationError as error:
-            checker.fail(errors.Declaration(checker.span(node), error.title, error.label, error.help))
+            checker.misdeclared(error, checker.span(node))
         except NameError as error:
             unknown = error.name or ast_text(checker, node)
             near = closest(unknown, checker.names.candidates())
@@ -261,7 +265,7 @@ def annotation_of(checker: Checker, node: Any, evaluated: Any = _NOTHING) -> Any
     try:
         return _annotation_type(evaluated)
     except DeclarationError as error:
-        checker.fail(errors.Declaration(checker.span(node), error.title, error.label, error.help))
+        checker.misdeclared(error, checker.span(node))
 
 
 def _annotation_type(value: Any) -> Any:

@@ -11,7 +11,6 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import assignment, flow, kinds, loops, reservation, tree
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
-from pybpf.compiler.frontend.hoist import hoisted
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
@@ -42,38 +41,31 @@ def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
     """An expression for its effect. A bare string is a comment, as everywhere in Python."""
     if isinstance(node.value, ast.Constant) and (isinstance(node.value.value, str) or node.value.value is ...):
         return []
-    made = hoisted(checker, node.value)
     value = checker.expr(node.value)
     if not isinstance(node.value, (ast.Call, ast.NamedExpr)):
         checker.report(errors.NoEffect(checker.span(node)))
-    if isinstance(value, tree.Expr):
-        made.append(tree.ExprStmt(checker.span(node), value))
-    return made
+    return [tree.ExprStmt(checker.span(node), value)] if isinstance(value, tree.Expr) else []
 
 
 def _if(checker: Checker, node: ast.If) -> list[tree.Stmt]:
     """A constant test leaves one branch; the other is not compiled."""
     assert checker.state is not None
-    made: list[tree.Stmt] = []
     try:
-        made = hoisted(checker, node.test)
         test, true, false = condition(checker, node.test)
     except Refused:
         _both_branches(checker, node)
         return []
-    if false is None:
-        checker.state = true
-        return made + checker.block(node.body)
-    if true is None:
-        checker.state = false
-        return made + checker.block(node.orelse)
+    if true is None or false is None:
+        checker.state = true if false is None else false
+        evaluated = [] if isinstance(test, tree.Const) else [tree.ExprStmt(test.span, test)]
+        return [*evaluated, *checker.block(node.body if false is None else node.orelse)]
     checker.state = dict(true)
     body = checker.block(node.body)
     after_body = checker.state
     checker.state = dict(false)
     orelse = checker.block(node.orelse)
     checker.state = flow.join(after_body, checker.state)
-    return [*made, tree.If(checker.span(node), test, body, orelse)]
+    return [tree.If(checker.span(node), test, body, orelse)]
 
 
 def _both_branches(checker: Checker, node: ast.If) -> None:
@@ -101,6 +93,12 @@ def _is_object(checker: Checker, name: str) -> bool:
     return slot is not None and slot.var is not None and isinstance(slot.var.type, PtrType)
 
 
+def _match(checker: Checker, node: ast.Match) -> list[tree.Stmt]:
+    from pybpf.compiler.frontend.matching import match_statement
+
+    return match_statement(checker, node)
+
+
 def _pass(checker: Checker, node: ast.Pass) -> list[tree.Stmt]:
     return []
 
@@ -119,11 +117,9 @@ def _global(checker: Checker, node: ast.Global) -> list[tree.Stmt]:
 
 def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
     span = checker.span(node)
-    made: list[tree.Stmt] = []
     if node.value is None:
         value: Value = Known(None, span)
     else:
-        made = hoisted(checker, node.value)
         wanted = checker.result_slot.declared or checker.result_slot.preset
         try:
             value = checker.expr(node.value, wanted)
@@ -135,7 +131,7 @@ def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
         statement = give_back(checker, value, span)
     finally:
         checker.state = None
-    return [*made, statement]
+    return [statement]
 
 
 def fall_off(checker: Checker) -> list[tree.Stmt]:
@@ -263,6 +259,7 @@ STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {
     ast.Delete: assignment.delete,
     ast.Expr: _expression,
     ast.If: _if,
+    ast.Match: _match,
     ast.While: loops.while_loop,
     ast.For: loops.for_loop,
     ast.Break: loops.leave,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["cases", "early_return", "equal", "floored", "header", "negated", "slice_of", "statement"]
+__all__ = ["early_return", "equal", "floored", "header", "negated", "slice_of", "statement"]
 
 _NEGATED: dict[type, str] = {
     ast.Eq: "!=", ast.NotEq: "==", ast.Lt: ">=", ast.LtE: ">", ast.Gt: "<=", ast.GtE: "<",
@@ -78,7 +78,8 @@ def negated(checker: Checker, node: Any) -> str:
 
 
 def _text(checker: Checker, node: Any) -> str:
-    return checker.text(checker.span(node))
+    text = checker.text(checker.span(node))
+    return f"({text})" if isinstance(node, ast.NamedExpr) else text
 
 
 def equal(checker: Checker, lhs: Value, rhs: Value, op: str) -> str:
@@ -107,17 +108,3 @@ def slice_of(checker: Checker, node: Any) -> tuple[str, int, int]:
     if type(low) is int and type(high) is int and 0 <= low < high and bounds.step is None:
         return base, low, high - low
     return base, 0, 0
-
-
-def cases(checker: Checker, node: Any) -> tuple[tuple[str, ...], bool]:
-    """The tests that the cases of a `match` stand for, where they are plain values, and whether one takes the rest."""
-    subject = _text(checker, node.subject)
-    tests: list[str] = []
-    for case in node.cases:
-        pattern = case.pattern
-        options = pattern.patterns if isinstance(pattern, ast.MatchOr) else [pattern]
-        values = [_text(checker, p.value) for p in options if isinstance(p, ast.MatchValue)]
-        if len(values) == len(options):
-            tests.append(f"{subject} == {values[0]}" if len(values) == 1 else f"{subject} in ({', '.join(values)})")
-    last = node.cases[-1].pattern
-    return tuple(tests), isinstance(last, ast.MatchAs) and last.pattern is None

@@ -1,8 +1,9 @@
 """Small programs as a table: what they answer in the kernel and in the simulator, and which must be refused.
 
 A case is the body of an XDP program over prelude.txt (`whole`: the program itself). Those of answers.txt leave a number
-in `res[0]`, which was worked out by hand from what Python says. Those of refused.txt end in a diagnostic that shows its
-place and a way out; those of either.txt do so too, or the verifier accepts what is made of them. None is a traceback.
+in `res[0]`, which was worked out by hand from what Python says; those of python.txt do so in CPython too, with maps in
+memory. Those of refused.txt end in a diagnostic that shows its place and a way out; those of either.txt do so too, or
+the verifier accepts what is made of them. None is a traceback.
 """
 
 from __future__ import annotations
@@ -84,6 +85,16 @@ def test_answers(imported: Any) -> None:
     assert in_kernel == module.case.answer
     assert in_simulator == module.case.answer
     assert simulated.retval == result.retval
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("imported", cases("python.txt"), indirect=True)
+def test_python(imported: Any) -> None:
+    test_answers(imported)
+    module = sys.modules[f"case_{imported().case.name}"]
+    with Simulation() as simulation:
+        module.prog.function(None)
+        assert simulation[module.res][0] == module.case.answer
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python warns of some of them too

@@ -7,15 +7,12 @@ class Usage(Struct):
 
 usage = HashMap[u32, Usage](max_entries=64)
 LIMIT = 10
-EVENS = range(0, 100, 2)
 ADMINS = {"root": 0, "toor": 0}
 
 
 @kprobe("vfs_read")
 def probe(ctx: PtRegs) -> None:
     if pid() in LIMIT:
-        return
-    if pid() in EVENS:
         return
     if pid() in ADMINS:
         return
