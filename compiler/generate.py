@@ -19,7 +19,7 @@ __all__ = ["generate"]
 
 
 def generate(module: Module, target: Target, observe: Callable[[str, Any], None] | None = None) -> list[MachineCode]:
-    """The module's functions in order. Raises CompileError for all whose frame is too large.
+    """The module's functions in order. Raises CompileError for all whose frame is too large, alone or with their callers.
 
     `observe` is called with "allocation" and each function before and after its registers are allocated.
     """
@@ -48,4 +48,29 @@ def generate(module: Module, target: Target, observe: Callable[[str, Any], None]
             span = header(function.span)
             report.add(StackTooLarge(span, function.name, overflow.size, MAX_STACK, overflow.parts, kind))
         report.raise_if_failed()
+    if len(made) > 1:
+        _check_chains(module, made)
     return made
+
+
+def _check_chains(module: Module, made: list[MachineCode]) -> None:
+    """Refuse calls whose frames take too much stack together, or that are nested too deeply."""
+    from pybpf.compiler.codegen.chains import chains_refused
+
+    refused = chains_refused(made)
+    if not refused:
+        return
+    from pybpf.compiler.diagnostics.base import Report
+    from pybpf.compiler.diagnostics.subprograms import CallsTooDeep, StackOfCalls
+    from pybpf.compiler.frontend.wording import header
+
+    spans = {function.name: function.span for function in module.functions}
+    report = Report()
+    for chain in refused:
+        span = spans[chain.frames[-1][0]]
+        assert span is not None
+        if chain.limit:
+            report.add(StackOfCalls(header(span), chain.frames, chain.total, chain.limit))
+        else:
+            report.add(CallsTooDeep(header(span), tuple([name for name, _ in chain.frames])))
+    report.raise_if_failed()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import VerifierError as VerifierError
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import XDP as XDP
+    from pybpf.stdlib.builtins import asm as asm
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import sizeof as sizeof
     from pybpf.stdlib.contexts import PtRegs as PtRegs
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
     from pybpf.stdlib.struct import Struct as Struct
+    from pybpf.stdlib.subprog import subprog as subprog
     from pybpf.stdlib.types import Array as Array
     from pybpf.stdlib.types import Bytes as Bytes
     from pybpf.stdlib.types import L as L
@@ -92,23 +94,24 @@ _SURFACE = {
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
     "simulator": "Simulation",
     "stdlib.actions": "XDP",
-    "stdlib.builtins": "printk sizeof",
+    "stdlib.builtins": "asm printk sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
     "stdlib.everyday": "cpu gid ktime pid random task tid uid",
     "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.struct": "Struct",
+    "stdlib.subprog": "subprog",
     "stdlib.types": "Array Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.variables": "const var",
 }
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "Array", "ArrayMap", "AttachError", "be16", "be32", "be64", "build", "Bytes", "check", "comm", "CompileError",
+    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "build", "Bytes", "check", "comm", "CompileError",
     "const", "cpu", "DeclarationError", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "kernel_bytes",
     "kernel_str", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
     "NotPermitted", "Object", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs", "PybpfError",
-    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "Simulation", "sizeof", "Struct", "Target", "task",
+    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target", "task",
     "Text", "tid", "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe",
     "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ rewrite.py    registers put in, with the moves that this takes (moves.py)
 spillslots.py which values in memory share a slot
 checker.py    proof that an allocation is right, for tests
 peephole.py   moves that do nothing
-frame.py      the stack
+frame.py      the stack; chains.py: that of functions which call each other
 layout.py     jumps and branches in the order of blocks
 farjump.py    jumps over more than 32767 slots
 emit.py       bytes, relocations, line records

@@ -21,7 +21,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec
+from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec, SubprogSpec
 from pybpf.compiler.schema.types import (
     ArrayType,
     BoolType,
@@ -265,6 +265,14 @@ def _program(checker: Checker, schema: ProgramSpec, value: Any, node: ast.Call, 
     checker.fail(errors.ProgramCalled(span, schema.name))
 
 
+def _subprogram(
+    checker: Checker, schema: SubprogSpec, value: Any, node: ast.Call, span: Span, want: Type | None
+) -> Value:
+    from pybpf.compiler.frontend.subprograms import call_subprogram
+
+    return call_subprogram(checker, schema, _positional(checker, node), _keywords(checker, node), span)
+
+
 def _other(checker: Checker, schema: Any, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     where = checker.span(node.func)
     checker.fail(errors.NotCallable(where, checker.text(where), describe(value)))
@@ -281,6 +289,7 @@ _BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None]
     FillSpec: _fill,
     BuiltinSpec: _compiler,
     ProgramSpec: _program,
+    SubprogSpec: _subprogram,
     MapSpec: _other,
     GlobalSpec: _other,
     ContextSpec: _other,

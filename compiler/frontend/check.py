@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.frontend.parse import Parsed, ParsedProgram
+    from pybpf.compiler.frontend.reach import Reached
+    from pybpf.compiler.frontend.session import Instance
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, Target
+    from pybpf.compiler.schema.specs import Target
 
 __all__ = ["check"]
 
@@ -30,24 +32,31 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     """
     report = Report()
     programs: list[tree.Program] = []
+    iterations: dict[tree.Stmt, int] = {}
+    subprograms: dict[Any, Instance] = {}
     for parsed_program in parsed.programs:
-        session = Session(parsed.sources, target, parsed_program.spec)
+        session = Session(
+            parsed.sources, target, parsed_program.spec, iterations=iterations, subprograms=subprograms
+        )
         program, diagnostics = _program(session, parsed_program)
         for diagnostic in diagnostics:
             report.add(diagnostic)
         if program is not None:
             programs.append(program)
     report.raise_if_failed()
-    maps, globals = reach(programs)
-    _distinct(report, programs, maps, globals)
-    return tree.Typed(programs, maps, globals, list(report.diagnostics))
+    reached = reach(programs)
+    _distinct(report, programs, reached)
+    return tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms)
 
 
-def _distinct(report: Report, programs: list[tree.Program], maps: list[MapSpec], globals: list[GlobalSpec]) -> None:
-    """Loaders find everything by its symbol: no two may have the same. Shown at a program, which has a place."""
+def _distinct(report: Report, programs: list[tree.Program], reached: Reached) -> None:
+    """Loaders find everything by its symbol: no two may have the same. Shown at a program, which has a place.
+
+    Subprograms are named by us where that is needed: nobody looks for them.
+    """
     entries = [("a program", program.spec.name, program.function.span) for program in programs]
-    entries += [("a map", spec.name, programs[0].function.span) for spec in maps]
-    entries += [("a global", spec.name, programs[0].function.span) for spec in globals]
+    entries += [("a map", spec.name, programs[0].function.span) for spec in reached.maps]
+    entries += [("a global", spec.name, programs[0].function.span) for spec in reached.globals]
     known: dict[str, tuple[str, Span]] = {}
     for kind, name, span in entries:
         if name not in known:
@@ -57,6 +66,13 @@ def _distinct(report: Report, programs: list[tree.Program], maps: list[MapSpec],
         second = f"another {kind[2:]}" if kind == first else kind
         report.add(errors.SameSymbol(span if kind == "a program" else place, name, first, second))
     report.raise_if_failed()
+    taken = set(known)
+    for subprogram in reached.subprograms:
+        name, count = subprogram.name, 1
+        while subprogram.name in taken:
+            count += 1
+            subprogram.name = f"{name}_{count}"
+        taken.add(subprogram.name)
 
 
 def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | None, list[Any]]:

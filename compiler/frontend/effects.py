@@ -9,7 +9,7 @@ from __future__ import annotations
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
 from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import is_aggregate
+from pybpf.compiler.schema.types import PtrType, is_aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def may_change(value: tree.Expr, target: tree.Expr | MapSpec) -> bool:
                 return False
             seen.add(node)
             return any(visit(statement) for statement in node.body)
+        if isinstance(node, tree.Subprogram):
+            return visit(node.function)
         if not isinstance(node, tree.Node):
             return False
         return _writes(node, target) or any(visit(child) for child in children(node))
@@ -38,6 +40,8 @@ def may_change(value: tree.Expr, target: tree.Expr | MapSpec) -> bool:
 
 
 def _writes(node: tree.Node, target: tree.Expr | MapSpec) -> bool:
+    if isinstance(node, tree.Asm):  # it may write wherever it was given an address
+        return any(isinstance(arg, MapSpec) or isinstance(arg.type, PtrType) for arg in node.args)
     if isinstance(node, _MAP_WRITES):
         if isinstance(target, (MapSpec, tree.MapIndex)):
             return node.map is (target if isinstance(target, MapSpec) else target.map)

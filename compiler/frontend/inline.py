@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["inline"]
+__all__ = ["annotation", "bind", "definition", "given_for", "inline", "key_of", "result_of"]
 
 _MISSING = object()
 
@@ -37,32 +37,20 @@ _MISSING = object()
 def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[str, Value], span: Span) -> Value:
     """A call of a Python function."""
     session = checker.session
-    found = session.sources.function(function.__code__)
-    if found is None:
-        checker.fail(errors.NoSourceOf(span, function.__name__))
-    module, node = found
-    if isinstance(node, ast.AsyncFunctionDef):
-        checker.fail(errors.NoAsync(span, f"{function.__name__}() is a coroutine"))
-    deepest = too_deep(node)
-    if deepest is not None:
-        checker.fail(errors.NestedTooDeeply(module.span(deepest), node.name))
-    for active, _ in session.active:
-        if active.__code__ is function.__code__:
-            names = [f.__name__ for f, _ in session.active] + [function.__name__]
-            checker.fail(errors.Recursion(span, function.__name__, tuple(names)))
-    values = _bind(checker, function, module, node, args, keywords, span)
+    module, node = definition(checker, function, span)
+    values = bind(checker, function, module, node, args, keywords, span)
     inner = checker.enter(module, node, function)
     try:
-        parameters = [_parameter(checker, inner, module, p, v, node) for p, v in values]
+        parameters = [given_for(checker, inner, module, p, v, node) for p, v in values]
     except Refused:
         checker.diagnostics += relocate(inner.diagnostics, function, span)
         raise
-    key = (function, *[_key(p) for p in parameters])
+    key = (function, *[key_of(p) for p in parameters])
     instance = session.instances.get(key)
     if instance is None:
         session.active.append((function, span))
         try:
-            inner.set_parameters(parameters, _result(inner, function, node))
+            inner.set_parameters(parameters, result_of(inner, function, node))
             instance = inner.check()
         except Refused:
             instance = inner.refused()
@@ -85,7 +73,26 @@ def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[st
     return made
 
 
-def _bind(
+def definition(checker: Checker, function: Any, span: Span) -> tuple[Module, Any]:
+    """Where a function that is called here is defined. Refuses a recursive call, and what is no plain function."""
+    session = checker.session
+    found = session.sources.function(function.__code__)
+    if found is None:
+        checker.fail(errors.NoSourceOf(span, function.__name__))
+    module, node = found
+    if isinstance(node, ast.AsyncFunctionDef):
+        checker.fail(errors.NoAsync(span, f"{function.__name__}() is a coroutine"))
+    deepest = too_deep(node)
+    if deepest is not None:
+        checker.fail(errors.NestedTooDeeply(module.span(deepest), node.name))
+    for active, _ in session.active:
+        if active.__code__ is function.__code__:
+            names = [f.__name__ for f, _ in session.active] + [function.__name__]
+            checker.fail(errors.Recursion(span, function.__name__, tuple(names)))
+    return module, node
+
+
+def bind(
     checker: Checker,
     function: Any,
     module: Module,
@@ -145,11 +152,11 @@ def _keyword(value: Span, keyword: str) -> Span:
     return Span(value.source, value.line, len(before) - len(keyword), value.line, len(before))
 
 
-def _parameter(checker: Checker, inner: Checker, module: Module, parameter: Any, value: Value, node: Any) -> Parameter:
+def given_for(checker: Checker, inner: Checker, module: Module, parameter: Any, value: Value, node: Any) -> Parameter:
     """What a parameter is for this call: known at compile time, or a variable of a type."""
     name, span = parameter.arg, module.span(parameter)
     what = f"the parameter `{name}` of {node.name}()"
-    wanted = _annotation(inner, parameter)
+    wanted = annotation(inner, parameter)
     if isinstance(wanted, Type) and not isinstance(wanted, NoneType):
         known_number = isinstance(value, Known) and isinstance(value.value, int)
         if not known_number or not kinds.is_int(wanted):
@@ -183,7 +190,7 @@ def _is_context(annotation: Any) -> bool:
     return isinstance(annotation, type) and isinstance(getattr(annotation, "__bpf__", None), ContextSpec)
 
 
-def _annotation(inner: Checker, parameter: Any) -> Any:
+def annotation(inner: Checker, parameter: Any) -> Any:
     """The type that a parameter is annotated with; anything else (`int`, `type[H]`, nothing) leaves it to the
     argument.
     """
@@ -199,7 +206,7 @@ def _annotation(inner: Checker, parameter: Any) -> Any:
     return kinds.host(found) if isinstance(found, Type) else found
 
 
-def _result(inner: Checker, function: Any, node: Any) -> Type | None:
+def result_of(inner: Checker, function: Any, node: Any) -> Type | None:
     """The annotated type of the result; None to infer it."""
     if node.returns is None:
         return None
@@ -219,7 +226,7 @@ def _assigned(node: Any) -> list[str]:
     return made.names
 
 
-def _key(parameter: Parameter) -> Any:
+def key_of(parameter: Parameter) -> Any:
     known = parameter.known
     if known is None:
         return parameter.type, parameter.range

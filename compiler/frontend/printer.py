@@ -30,6 +30,8 @@ def print_tree(typed: tree.Typed) -> str:
         lines.append(f"{'const' if var.constant else 'var'} {var.name}: {var.type} = {var.init.hex() or '-'}")
     for program in typed.programs:
         lines += ["", *_Printer().program(program)]
+    for subprogram in typed.subprograms:
+        lines += ["", *_Printer().subprogram(subprogram)]
     return "\n".join(lines).strip("\n") + "\n"
 
 
@@ -41,8 +43,12 @@ def _type(kind: Type) -> str:
     return str(kind)
 
 
+def _bound(node: tree.While | tree.ForRange) -> str:
+    return f"  # by {node.bound}" if node.bound else ""
+
+
 class _Printer:
-    """Prints one program and the functions it calls; two functions of one name get a number."""
+    """Prints one program or subprogram and the functions inlined there; two functions of one name get a number."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -54,6 +60,18 @@ class _Printer:
         self.names[function] = function.name
         arguments = ", ".join([f"{var.name}: {_type(var.type)} @{offset}" for var, offset in program.args])
         self.lines.append(f"program {function.name}({arguments}) -> {_type(function.result)}  # {program.spec.section}")
+        return self.bodies(function)
+
+    def subprogram(self, made: tree.Subprogram) -> list[str]:
+        function = made.function
+        self.names[function] = function.name
+        parameters = ", ".join(["ctx" if var is None else f"{var.name}: {_type(var.type)}" for var in made.params])
+        kind = "static" if made.static else "global"
+        self.lines.append(f"{kind} subprogram {made.name}({parameters}) -> {_type(function.result)}")
+        return self.bodies(function)
+
+    def bodies(self, function: tree.Function) -> list[str]:
+        """The body, and those of functions inlined there."""
         self.block(function.body, 1)
         while self.waiting:
             inner = self.waiting.pop(0)
@@ -95,12 +113,12 @@ class _Printer:
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
             case tree.While():
-                write(f"{pad}while {self.expr(node.test)}:")
+                write(f"{pad}while {self.expr(node.test)}:{_bound(node)}")
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
             case tree.ForRange():
                 bounds = f"{self.expr(node.start)}, {self.expr(node.stop)}, {node.step}"
-                write(f"{pad}for {node.var.name} in range({bounds}):")
+                write(f"{pad}for {node.var.name} in range({bounds}):{_bound(node)}")
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
             case tree.WithReserve():
@@ -193,7 +211,10 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Cast: lambda p, n: p.call(f"cast {_type(n.type)}", n.value),
     tree.HelperCall: _helper,
     tree.FuncCall: _function,
+    tree.SubprogCall: lambda p, n: p.typed(p.call(f"call subprogram {n.subprogram.name}", *n.args), n),
+    tree.SubprogAddr: lambda p, n: f"address of {n.subprogram.name}",
     tree.Printk: _printk,
+    tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
     tree.MapGet: lambda p, n: p.typed(p.call("map.get", n.map, n.key), n),
     tree.MapIndex: lambda p, n: p.typed(p.call("map.slot", n.map, n.key), n),
     tree.MapContains: lambda p, n: p.call("map.has", n.map, n.key),

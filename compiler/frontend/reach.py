@@ -1,21 +1,19 @@
-"""Which maps and globals a typed program uses, in the order of first use."""
+"""Which maps, globals and subprograms a typed program uses, in the order of first use."""
 
 from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
-from pybpf.compiler.schema.record import fields
+from pybpf.compiler.schema.record import Record, factory, fields
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pybpf.compiler.schema.record import Record
-
-__all__ = ["children", "reach"]
+__all__ = ["Reached", "children", "reach"]
 
 # Fields of nodes that hold no nodes.
-_LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format"))
+_LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried", "most"))
 
 
 def children(node: Record) -> list[Any]:
@@ -36,10 +34,19 @@ def children(node: Record) -> list[Any]:
     return found
 
 
-def reach(programs: list[tree.Program]) -> tuple[list[MapSpec], list[GlobalSpec]]:
-    """The maps and globals of all programs."""
+class Reached(Record):
+    """What programs use. A subprogram stands before those that it calls."""
+
+    maps: list[MapSpec] = factory(list)
+    globals: list[GlobalSpec] = factory(list)
+    subprograms: list[tree.Subprogram] = factory(list)
+
+
+def reach(programs: list[tree.Program]) -> Reached:
+    """What all programs use."""
     maps: dict[MapSpec, None] = {}
     globals: dict[GlobalSpec, None] = {}
+    subprograms: dict[tree.Subprogram, None] = {}
     functions: set[tree.Function] = set()
 
     def visit(node: Any) -> None:
@@ -50,6 +57,9 @@ def reach(programs: list[tree.Program]) -> tuple[list[MapSpec], list[GlobalSpec]
             maps.setdefault(node)
         elif isinstance(node, GlobalSpec):
             globals.setdefault(node)
+        elif isinstance(node, tree.Subprogram):
+            subprograms.setdefault(node)
+            visit(node.function)
         elif isinstance(node, tree.Function) and node not in functions:
             functions.add(node)
             for statement in node.body:
@@ -57,4 +67,4 @@ def reach(programs: list[tree.Program]) -> tuple[list[MapSpec], list[GlobalSpec]
 
     for program in programs:
         visit(program.function)
-    return list(maps), list(globals)
+    return Reached(list(maps), list(globals), list(subprograms))

@@ -25,7 +25,7 @@ class Instance(Record, eq=False):
 
     `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes`
     are the indices of parameters that the result may refer to, `fresh` says that it may refer to an object the
-    function makes.
+    function makes. `subprogram` is what it became where it is not inlined.
     """
 
     function: tree.Function | None
@@ -34,6 +34,7 @@ class Instance(Record, eq=False):
     known: Value | None = None
     diagnostics: list[Diagnostic] = factory(list)
     passes: bool = True
+    subprogram: tree.Subprogram | None = None
 
 
 class Session(Record, eq=False):
@@ -51,5 +52,7 @@ class Session(Record, eq=False):
     active: list[tuple[Any, Span | None]] = factory(list)
     # variables kept on the context (StateSpec), by name, in the order of first use
     state: dict[str, tree.Var] = factory(dict)
-    # loops of the tree -> the most iterations they take
+    # loops of the tree -> the most iterations they take; shared by all sessions of a compilation
     iterations: dict[tree.Stmt, int] = factory(dict)
+    # functions checked as subprograms; shared by all sessions of a compilation
+    subprograms: dict[Any, Instance] = factory(dict)

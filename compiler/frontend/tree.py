@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "And", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
+    "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
     "CtxLoad", "Discard",
     "Expr", "ExprStmt", "Field", "Fill", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
     "Index", "IsNone", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
     "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
-    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "TextCompare", "TextConst", "Truth", "Typed",
+    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TextCompare",
+    "TextConst", "Truth", "Typed",
     "Unary", "Unwrap",
     "Update", "Var", "While", "WithReserve", "Wrap", "Zero",
 ]  # fmt: skip
@@ -284,6 +285,29 @@ class FuncCall(Expr):
     args: tuple[Expr, ...]
 
 
+class SubprogCall(Expr):
+    """A call of a subprogram. An argument for each of its `params`: numbers, references, and the Context."""
+
+    subprogram: Subprogram
+    args: tuple[Expr, ...]
+
+
+class SubprogAddr(Expr):
+    """The address of a static subprogram, for a helper that calls it back. Its type is PtrType(None, STACK)."""
+
+    subprogram: Subprogram
+
+
+class Asm(Expr):
+    """Instructions as text, with {0} for the result and {1}, {2}, ... for the arguments: ints, references, maps.
+
+    Type U64, or NONE where the text has no {0}. It may change any memory that an argument refers to.
+    """
+
+    text: str
+    args: tuple[Expr | MapSpec, ...]
+
+
 class Printk(Expr):
     """bpf_trace_printk of a printf format (bytes, no NUL) and its arguments: ints of 64 bits (%d %u %x with ll), or
     references to text (%s). Type NONE."""
@@ -436,11 +460,17 @@ class If(Stmt):
 
 
 class While(Stmt):
-    """`orelse` runs when the test turns false, not after a break."""
+    """`orelse` runs when the test turns false, not after a break.
+
+    `bound`: how the verifier sees the end (longloops.py); `carried`: the variables that the loop assigns and that have
+    a value in front of it.
+    """
 
     test: Expr
     body: list[Stmt]
     orelse: list[Stmt] = factory(list)
+    bound: str = ""
+    carried: tuple[Var, ...] = ()
 
 
 class ForRange(Stmt):
@@ -448,7 +478,7 @@ class ForRange(Stmt):
 
     `step` is a non-zero constant. `var` may be assigned in the body without changing the iteration, and keeps its last
     value after the loop. `orelse` as in While. `most`: `start` and `stop` are known to be neither negative nor above
-    these; None where they are not.
+    these; None where they are not. `bound` and `carried` as in While.
     """
 
     var: Var
@@ -458,6 +488,8 @@ class ForRange(Stmt):
     body: list[Stmt]
     orelse: list[Stmt] = factory(list)
     most: tuple[int | None, int | None] = (None, None)
+    bound: str = ""
+    carried: tuple[Var, ...] = ()
 
 
 class Break(Stmt):
@@ -497,6 +529,21 @@ class Function(Record, eq=False):
     source: Source
 
 
+class Subprogram(Record, eq=False):
+    """A function of its own in the object, which programs and subprograms call. `name` is its symbol.
+
+    `params` are the variables that take the arguments, in order; None stands for the context. Those of `function` are
+    the same without the context. `static`: verified with its callers; otherwise global, verified on its own.
+    `program` is one that calls it: it says what the context is, and which helpers may be called.
+    """
+
+    name: str
+    function: Function
+    params: tuple[Var | None, ...]
+    program: ProgramSpec
+    static: bool = True
+
+
 class Program(Record, eq=False):
     """A decorated function. `args` are the variables that are read from the context at entry, by their offsets.
 
@@ -510,9 +557,12 @@ class Program(Record, eq=False):
 
 
 class Typed(Record, eq=False):
-    """All programs of one object, the maps and globals that they reach in order of first use, and what to warn of."""
+    """All programs of one object, what they reach in the order of first use (subprograms, maps, globals), and what to
+    warn of.
+    """
 
     programs: list[Program]
     maps: list[MapSpec] = factory(list)
     globals: list[GlobalSpec] = factory(list)
     warnings: list[Diagnostic] = factory(list)
+    subprograms: list[Subprogram] = factory(list)

@@ -1,6 +1,7 @@
 """Typed tree in, SSA out.
 
-program.py      `build`: programs, their arguments, the context's pointers
+program.py      `build`: programs, their arguments; subprograms.py: subprograms and calls of them
+entry.py        the context's pointers
 lowering.py     which function lowers which node
 builder.py      the state: block being filled, variables, stack slots, open reservations
 ssa.py          variables to SSA values, as the tree is walked

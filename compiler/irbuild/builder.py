@@ -43,10 +43,14 @@ class Tables(Record, eq=False):
 
 
 class Shared(Record, eq=False):
-    """What the programs of a module have in common: constant texts that the compiler itself puts in .rodata."""
+    """What the programs of a module have in common: constant texts that the compiler itself puts in .rodata, and the
+    subprograms built so far; `moving` are those after which pointers into the packet must be loaded again.
+    """
 
     target: Target
     formats: dict[bytes, GlobalSpec] = factory(dict)
+    subprograms: dict[tree.Subprogram, Function] = factory(dict)
+    moving: set[tree.Subprogram] = factory(set)
 
 
 class Loop(Record, eq=False):
@@ -96,13 +100,16 @@ def is_pair(type: Type) -> bool:
 
 
 class Builder:
-    """Builds `function`; `context` is its first parameter."""
+    """Builds `function`; `context` is its first parameter unless another is given."""
 
-    def __init__(self, function: Function, program: ProgramSpec, tables: Tables, shared: Shared) -> None:
+    def __init__(
+        self, function: Function, program: ProgramSpec, tables: Tables, shared: Shared, context: Value | None = None
+    ) -> None:
         self.function = function
         self.program = program
         self.shared = shared
-        self.context: Value = function.params[0]
+        self.context: Value = function.params[0] if context is None else context
+        self.default_return = program.default_return if function.program is not None else 0
         self.span: Span | None = function.span
         self.loop: Loop | None = None
         self.inlined: Inlined | None = None
@@ -112,12 +119,13 @@ class Builder:
         self.missing: Block | None = None  # where to go on if the array's slot looked up next is not there
         self.context_loads: list[ops.Load] = []
         self.packet_moves = False  # a helper was called after which pointers into the packet must be loaded again
-        self._tables = tables
+        self.tables = tables
         self._labels: dict[str, int] = {"entry": 1}
         self._cells: dict[tree.Var, tuple[Cell, ...]] = {}
         self._free_slots: list[Slot] = []
         self._statement_slots: list[Slot] = []
         self._call_slots: list[Slot] = []
+        self._hidden_zero: ops.Hide | None = None
         self.block = Block("entry")
         function.blocks.append(self.block)
         self.variables = Variables(self.block)
@@ -127,7 +135,7 @@ class Builder:
 
     def lower(self, node: tree.Expr) -> Lowered:
         before, self.span = self.span, node.span
-        result = self._tables.expressions[type(node)](self, node)
+        result = self.tables.expressions[type(node)](self, node)
         self.span = before
         return result
 
@@ -149,7 +157,7 @@ class Builder:
 
     def branch(self, node: tree.Expr, then: Block, other: Block) -> None:
         """Go to `then` if the BOOL expression is true, else to `other`."""
-        lower = self._tables.conditions.get(type(node))
+        lower = self.tables.conditions.get(type(node))
         if lower is None:
             self.test("ne", self.value(node), Const(0), then, other)
             return
@@ -163,7 +171,7 @@ class Builder:
                 return
             self.span = statement.span
             temporary, self._statement_slots = self._statement_slots, []
-            self._tables.statements[type(statement)](self, statement)
+            self.tables.statements[type(statement)](self, statement)
             self._free_slots += self._statement_slots
             self._statement_slots = temporary
 
@@ -202,6 +210,12 @@ class Builder:
             self._edge(then)
             self._edge(other)
             self._leave(ops.Branch(pred, lhs, rhs, then, other, width, self.span))
+
+    def may_goto(self, then: Block, other: Block) -> None:
+        """Go to `then`, or to `other` once the kernel has counted too many iterations."""
+        self._edge(then)
+        self._edge(other)
+        self._leave(ops.MayGoto(then, other, self.span))
 
     def leave(self, value: Value) -> None:
         """Return from the program."""
@@ -295,6 +309,13 @@ class Builder:
 
     # --- operations
 
+    def hidden_zero(self) -> Value:
+        """A 0 that the verifier takes for any number; made once, at the function's entry."""
+        if self._hidden_zero is None:
+            self._hidden_zero = ops.Hide(Const(0), "", self.function.span)
+            self.function.blocks[0].ops.insert(0, self._hidden_zero)
+        return self._hidden_zero
+
     def phi(self, incoming: list[tuple[Block, Value]], kind: str = "int") -> Value:
         """The value that depends on the way here. Blocks that can't be reached are left out."""
         known = self.variables.predecessors.get(self.block, [])
@@ -333,12 +354,12 @@ class Builder:
     # --- leaving early
 
     def fail(self) -> None:
-        """End the program with its default result, for what can't happen but the verifier can't know."""
+        """End the function with its default result, for what can't happen but the verifier can't know."""
         from pybpf.compiler.irbuild.ringbuf import release
 
         for reservation in reversed(self.reserved):
             release(self, reservation, discard=True)
-        self.leave(Const(self.program.default_return))
+        self.leave(Const(self.default_return))
 
 
 _MASK = (1 << 64) - 1

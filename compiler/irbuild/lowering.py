@@ -13,6 +13,7 @@ from pybpf.compiler.irbuild import (
     places,
     ringbuf,
     statements,
+    subprograms,
     texts,
 )
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
@@ -75,7 +76,10 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Cast: places.cast,
     tree.HelperCall: calls.helper_call,
     tree.FuncCall: calls.func_call,
+    tree.SubprogCall: subprograms.subprog_call,
+    tree.SubprogAddr: subprograms.subprog_addr,
     tree.Printk: calls.printk,
+    tree.Asm: calls.asm,
     tree.MapGet: maps.get,
     tree.MapContains: maps.contains,
     tree.MapSet: maps.set_item,

@@ -1,7 +1,7 @@
 """Programs: from the typed tree to a module of SSA functions.
 
-`build` takes a complete `Typed` and gives a complete `Module`. Each program becomes one function of the context;
-everything it calls is inlined.
+`build` takes a complete `Typed` and gives a complete `Module`. Each program becomes one function of the context, each
+subprogram one of its parameters; every other function is inlined.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from pybpf.compiler.ir.function import Function, Module
 from pybpf.compiler.ir.ops import Const, Param
 from pybpf.compiler.irbuild.arithmetic import extend, int_type
 from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
+from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.lowering import TABLES
+from pybpf.compiler.irbuild.subprograms import built
 from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space
 
 TYPE_CHECKING = False
@@ -26,6 +28,7 @@ def build(typed: Typed, target: Target) -> Module:
     """SSA for all programs, with the maps and globals they reach and the constants that lowering itself made."""
     shared = Shared(target)
     functions = [_program(program, shared) for program in typed.programs]
+    functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     variables = [*typed.globals, *shared.formats.values()]
     return Module(functions, list(typed.maps), variables, target.license)
 
@@ -48,8 +51,7 @@ def _program(program: Program, shared: Shared) -> Function:
     b.statements(source.body)
     if b.reachable:
         b.leave(Const(spec.default_return))
-    b.variables.finish(function)
-    _share_context_loads(b)
+    finish(b)
     return function
 
 
@@ -60,26 +62,3 @@ def _argument(b: Builder, var: Var, offset: int) -> ops.Value:
         return value
     number = int_type(var.type)
     return extend(b, value, number.bits, number.signed)
-
-
-def _share_context_loads(b: Builder) -> None:
-    """Load each pointer of the context once, at entry: the verifier takes two loads for two unrelated pointers.
-
-    Where a helper may have moved the packet, its pointers must be loaded where they are read instead.
-    """
-    if b.packet_moves:
-        for load in b.context_loads:
-            load.constant = False
-        return
-    first: dict[int, ops.Load] = {}
-    same: dict[ops.Value, ops.Value] = {}
-    for load in b.context_loads:
-        if load.offset in first:
-            same[load] = first[load.offset]
-        else:
-            first[load.offset] = load
-    moved = set(b.context_loads)
-    for block in b.function.blocks:
-        block.ops = [op for op in block.ops if op not in moved]
-    b.function.blocks[0].ops[:0] = first.values()
-    b.function.replace_uses(same)

@@ -8,6 +8,7 @@ from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
+from pybpf.compiler.irbuild.carried import enter, hidden, may_go_on, repeat
 from pybpf.compiler.irbuild.places import bounded
 from pybpf.compiler.irbuild.ringbuf import release_to
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.irbuild.carried import Carried
 
 __all__ = ["assign", "break_", "continue_", "expression", "for_range", "if_", "return_", "while_"]
 
@@ -51,16 +53,29 @@ def _go(b: Builder, target: Block) -> None:
 def while_(b: Builder, node: tree.While) -> None:
     head, body, after = b.new_block("while"), b.new_block("body"), b.new_block("endwhile")
     other = b.new_block("else") if node.orelse else after
+    again = b.new_block("again") if node.bound else head
+    carried = enter(b, node) if node.bound else None
     b.jump(head)
     b.start(head, sealed=False)
+    if carried is not None:
+        may_go_on(b, carried)
     was_in_loop, b.in_loop = b.in_loop, True
     b.branch(node.test, body, other)
     b.in_loop = was_in_loop
     b.start(body)
-    _loop_body(b, node.body, Loop(after, head, len(b.reserved)))
-    _go(b, head)
+    _loop_body(b, node.body, Loop(after, again, len(b.reserved)))
+    _go(b, again)
+    if carried is not None:
+        _repeat(b, carried, again, head)
     b.variables.seal(head)
     _finish_loop(b, node.orelse, other, after)
+
+
+def _repeat(b: Builder, carried: Carried, again: Block, head: Block) -> None:
+    b.start(again)
+    if b.reachable:
+        repeat(b, carried)
+        b.jump(head)
 
 
 def _loop_body(b: Builder, body: Sequence[tree.Stmt], loop: Loop) -> None:
@@ -84,6 +99,9 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     The iteration has a counter of its own. Where adding the step might overflow, a second test sees that it did. (The
     first is what the verifier counts iterations by; where the start is constant it decides the second by itself.)
     """
+    if node.bound:
+        _long_range(b, node)
+        return
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
     if node.most[0] is not None:
@@ -122,6 +140,39 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     _finish_loop(b, node.orelse, other, after)
 
 
+def _long_range(b: Builder, node: tree.ForRange) -> None:
+    """The same with the test in front of each iteration, behind the one that counts for the kernel."""
+    start, stop = b.value(node.start), b.value(node.stop)
+    carried = enter(b, node)
+    counter = b.new_cells(node.var.type, node.var.name)
+    b.write(counter, hidden(b, start))
+    head, body, again, after = (b.new_block(h) for h in ("for", "body", "next", "endfor"))
+    other = b.new_block("else") if node.orelse else after
+    b.jump(head)
+    b.start(head, sealed=False)
+    may_go_on(b, carried)
+    index = b.read_one(counter[0])
+    order = "s" if is_signed(node.var.type) else "u"
+    b.test(order + ("lt" if node.step > 0 else "gt"), index, stop, body, other)
+    b.start(body)
+    b.write(b.cells(node.var), index)
+    _loop_body(b, node.body, Loop(after, again, len(b.reserved)))
+    _go(b, again)
+    b.start(again)
+    if b.reachable:
+        b.span = node.span
+        repeat(b, carried)
+        following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
+        b.write(counter, following)
+        if abs(node.step) != 1 and not _fits(node):
+            onward = b.new_block("step")
+            b.test(order + ("gt" if node.step > 0 else "lt"), following, index, onward, other)
+            b.start(onward)
+        b.jump(head)
+    b.variables.seal(head)
+    _finish_loop(b, node.orelse, other, after)
+
+
 def _fits(node: tree.ForRange) -> bool:
     """Whether the counter can take a step from in front of any stop without leaving 64 bits."""
     low, high = _interval(node.stop)
@@ -155,7 +206,7 @@ def continue_(b: Builder, node: tree.Continue) -> None:
 def return_(b: Builder, node: tree.Return) -> None:
     frame = b.inlined
     if frame is None:
-        value: Value = Const(b.program.default_return)
+        value: Value = Const(b.default_return)
         if node.value is not None:
             lowered = b.lower(node.value)
             value = lowered if isinstance(lowered, Value) else value

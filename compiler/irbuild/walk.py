@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["binds", "changes", "children", "has_effect", "refers"]
 
 _CHANGES = frozenset((
-    tree.Discard, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
-    tree.RingEmit, tree.RingReserve,
+    tree.Asm, tree.Discard, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
+    tree.RingEmit, tree.RingReserve, tree.SubprogCall,
 ))  # fmt: skip
 _EFFECTS = _CHANGES | {tree.MapIndex}
 _QUIET = (tree.Assign, tree.ExprStmt, tree.If, tree.Return)
@@ -78,6 +78,8 @@ def refers(node: tree.Expr) -> bool:
     if isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType):
         return True
     if isinstance(node, tree.FuncCall) and _body_has(_EFFECTS, node.function.body):
+        return True
+    if isinstance(node, tree.SubprogCall):
         return True
     return any(refers(child) for child in children(node))
 

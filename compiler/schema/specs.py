@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "MapKind",
-    "MapSpec", "ProgramSpec", "StateSpec", "Target",
+    "MapSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
 ]  # fmt: skip
 
 
@@ -45,12 +45,18 @@ class MapSpec(Record, eq=False):
 
 
 class GlobalSpec(Record, eq=False):
-    """A `const()` (section .rodata) or `var()` (.data, or .bss when `init` is all zero) of the program."""
+    """A `const()` (section .rodata) or `var()` (.data, or .bss when `init` is all zero) of the program.
+
+    With a `section` it is an extern, whose value the loader supplies: ".kconfig" for a value of the kernel's
+    configuration, ".ksyms" for a variable of the kernel. A `weak` one may be absent, and then reads as zero.
+    """
 
     name: str
     type: Type
     init: bytes  # exactly size_of(type) bytes
     constant: bool
+    section: str = ""
+    weak: bool = False
 
 
 class ArgSpec(Record):
@@ -179,6 +185,18 @@ class ProgramSpec(Record, eq=False):
     default_return: int = 0
     sleepable: bool = False
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
+
+
+class SubprogSpec(Record, eq=False):
+    """A function that is called rather than inlined. `name` is its symbol.
+
+    A static one (`global_` False) is verified anew at each call, with what is known of the arguments there. A global
+    one is verified once, on its own, for any arguments of its parameters' types.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    global_: bool = False
 
 
 class BuiltinSpec(Record):

@@ -286,9 +286,21 @@ def _func_call(t: Translator, node: tree.FuncCall) -> ast.expr:
     return t.call(t.function_name(node.function), *args)
 
 
+def _subprog_call(t: Translator, node: tree.SubprogCall) -> ast.expr:
+    """The context is the simulation's own: it is not handed over."""
+    pairs = zip(node.args, node.subprogram.params)
+    args = [expression(t, arg) for arg, var in pairs if var is not None]
+    return t.call(t.function_name(node.subprogram.function), *args)
+
+
 def _printk(t: Translator, node: tree.Printk) -> ast.expr:
     args = [place(t, a) if isinstance(a.type, PtrType) else expression(t, a) for a in node.args]
     return t.call("_printk", t.literal(node.format), *args)
+
+
+def _asm(t: Translator, node: tree.Asm) -> ast.expr:
+    args = [expression(t, a) if isinstance(a, tree.Expr) else _table(t, a) for a in node.args]
+    return t.call("_asm", t.literal(node.text), *args)
 
 
 # --- maps
@@ -363,7 +375,9 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Cast: _cast,
     tree.HelperCall: _helper_call,
     tree.FuncCall: _func_call,
+    tree.SubprogCall: _subprog_call,
     tree.Printk: _printk,
+    tree.Asm: _asm,
     tree.MapGet: _map("get"),
     tree.MapContains: _map("has"),
     tree.MapSet: _map_set,

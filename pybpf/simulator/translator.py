@@ -93,6 +93,8 @@ class Translator:
                     self._shared.setdefault(held, f"_shared{len(self._shared)}")
             if isinstance(node, tree.FuncCall):
                 self._find_shared(node.function, seen)
+            elif isinstance(node, (tree.SubprogCall, tree.SubprogAddr)):
+                self._find_shared(node.subprogram.function, seen)
 
     # --- names
 

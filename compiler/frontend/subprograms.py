@@ -1,0 +1,232 @@
+"""Subprograms: functions of their own in the object. In: a SubprogSpec and argument values. Out: a SubprogCall.
+
+Each set of argument types makes one subprogram, which all programs of one type share. Numbers and references are
+handed over when the program runs, the context too; a map, a function or a type that is given to a static subprogram is
+known at compile time there, as in an inlined function.
+
+A static subprogram is verified anew at each call: a reference leads to the memory that it leads to in the caller. A
+global one is verified once, for any arguments of the types that its parameters are annotated with: a reference may be
+None there, unless the kernel (6.8) is told that it never is.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import cost, kinds, ranges, tree
+from pybpf.compiler.frontend.convert import convert, materialize, type_of
+from pybpf.compiler.frontend.elsewhere import relocate
+from pybpf.compiler.frontend.inline import annotation, bind, definition, given_for, key_of, result_of
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
+from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.frontend.scope import Parameter
+from pybpf.compiler.frontend.session import Instance
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.specs import ContextSpec
+from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, Type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import SubprogSpec
+
+__all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "make_subprogram"]
+
+MOST_ARGUMENTS = 5  # registers R1 to R5
+NONNULL = (6, 8)  # the kernel that knows the tags "arg:nonnull" and "arg:ctx"
+# Programs whose context a kernel does not tell by the name of its struct (elf/model.py, Param).
+_TAGGED_CONTEXTS = ("SYSCALL", "TRACEPOINT", "TRACING")
+
+
+def call_subprogram(
+    checker: Checker, spec: SubprogSpec, args: list[Value], keywords: dict[str, Value], span: Span
+) -> Value:
+    """A call of a function that is decorated as a subprogram."""
+    function = spec.function
+    module, node = definition(checker, function, span)
+    values = bind(checker, function, module, node, args, keywords, span)
+    inner = checker.enter(module, node, function)
+    rule = _global_parameter if spec.global_ else _static_parameter
+    try:
+        made = [rule(checker, inner, module.span(p), p, v, node) for p, v in values]
+    except Refused:
+        checker.diagnostics += relocate(inner.diagnostics, function, span)
+        raise
+    instance = make_subprogram(checker, inner, spec, made, span)
+    subprogram = instance.subprogram
+    if subprogram is None:
+        raise Refused
+    given: list[tree.Expr] = []
+    runtime = [v for (_, v), p in zip(values, made) if isinstance(p.known, ContextRef) or p.known is None]
+    for value, var in zip(runtime, subprogram.params):
+        given.append(_argument(checker, spec, value, var))
+    call = tree.SubprogCall(instance.result, span, subprogram, tuple(given))
+    checker.ranges[call] = ranges.of_type(instance.result) if spec.global_ else instance.range
+    return call
+
+
+def make_subprogram(
+    checker: Checker, inner: Checker, spec: SubprogSpec, parameters: list[Parameter], span: Span
+) -> Instance:
+    """The subprogram of a function for these parameters; the instance holds none where it was refused.
+
+    `inner` is the checker of the function, fresh from `Checker.enter`.
+    """
+    session, function = checker.session, spec.function
+    with_context = any(isinstance(p.known, ContextRef) for p in parameters)
+    context = id(session.program.context) if with_context else 0
+    program = session.program
+    key = (spec, program.prog_type, program.sleepable, context, *[key_of(p) for p in parameters])
+    instance = session.subprograms.get(key)
+    if instance is None:
+        session.active.append((function, span))
+        try:
+            instance = _check(inner, spec, parameters)
+        except Refused:
+            instance = inner.refused()
+        finally:
+            session.active.pop()
+        session.subprograms[key] = instance
+        session.kept.append((parameters, program))
+        checker.diagnostics += relocate(instance.diagnostics, function, span)
+    return instance
+
+
+def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> Instance:
+    """Check the function's body and make the subprogram."""
+    session, node = inner.session, inner.node
+    runtime = [p for p in parameters if p.known is None or isinstance(p.known, ContextRef)]
+    if len(runtime) > MOST_ARGUMENTS:
+        names = tuple([p.name for p in runtime])
+        inner.fail(errors.TooManyParameters(runtime[MOST_ARGUMENTS].span, spec.name, names))
+    inner.set_parameters(parameters, result_of(inner, spec.function, node))
+    instance = inner.check()
+    function = instance.function
+    if function is None:
+        return instance
+    header = inner.end_span()
+    instance.function = None  # nobody inlines it
+    if instance.known is not None or not (kinds.is_int(instance.result) or isinstance(instance.result, NoneType)):
+        what = kinds.spell(type_of(instance.known) if instance.known is not None else instance.result)
+        instance.diagnostics.append(errors.SubprogramResult(header, spec.name, what))
+        return instance
+    if _uses_state(session.state, function):
+        instance.diagnostics.append(errors.SubprogramState(header, spec.name, next(iter(session.state))))
+        return instance
+    if spec.global_:
+        instance.diagnostics += cost.check(session, function)
+        if any(d.severity == "error" for d in instance.diagnostics):
+            return instance
+    variables = iter(function.params)
+    params = tuple([None if p.known is not None else next(variables) for p in runtime])
+    instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_)
+    return instance
+
+
+def _uses_state(state: dict[str, tree.Var], function: tree.Function) -> bool:
+    """Whether a function, or one inlined there, uses a variable that is kept on the context."""
+    kept = set(state.values())
+    seen: set[tree.Function] = set()
+
+    def visit(node: Any) -> bool:
+        if isinstance(node, tree.Function):
+            if node in seen:
+                return False
+            seen.add(node)
+            return any(visit(statement) for statement in node.body)
+        return isinstance(node, tree.Node) and (
+            getattr(node, "var", None) in kept or any(visit(child) for child in children(node))
+        )
+
+    return bool(kept) and visit(function)
+
+
+# --- parameters
+
+
+def _static_parameter(
+    checker: Checker, inner: Checker, span: Span, parameter: Any, value: Value, node: Any
+) -> Parameter:
+    """What a parameter of a static subprogram is for these arguments."""
+    made = given_for(checker, inner, inner.module, parameter, value, node)
+    wanted = annotation(inner, parameter)
+    if isinstance(made.known, Known):
+        known = made.known.value
+        if known is not None and not isinstance(known, (int, str, bytes)):
+            return made  # a map, a function, a type: known at compile time
+        expr = materialize(checker, made.known, wanted if isinstance(wanted, Type) else None)
+        if isinstance(wanted, Type):
+            expr = convert(checker, made.known, wanted, f"the parameter `{parameter.arg}` of {node.name}()", span)
+        annotated = isinstance(wanted, Type) and not kinds.is_reference(wanted)
+        made = Parameter(made.name, span, type=expr.type, annotated=annotated)
+    if made.known is None:
+        assert made.type is not None
+        kind = made.type
+        if isinstance(kind, NoneType) or (isinstance(kind, OptionalType) and not kinds.is_reference(kind)):
+            checker.fail(errors.SubprogramArgument(value.span, node.name, parameter.arg, kinds.spell(kind)))
+        made = replace(made, range=ranges.of_type(kind))
+    return made
+
+
+def _global_parameter(
+    checker: Checker, inner: Checker, span: Span, parameter: Any, value: Value, node: Any
+) -> Parameter:
+    """What a parameter of a global subprogram is: what its annotation says, whatever is given."""
+    name = parameter.arg
+    wanted = annotation(inner, parameter)
+    kernel = checker.session.target.kernel
+    if isinstance(wanted, type) and isinstance(getattr(wanted, "__bpf__", None), ContextSpec):
+        given_for(checker, inner, inner.module, parameter, value, node)
+        assert isinstance(value, ContextRef)
+        kind = checker.session.program.prog_type
+        if kind in _TAGGED_CONTEXTS and kernel < NONNULL:
+            inner.fail(errors.GlobalContext(span, node.name, kind, _release(kernel)))
+        return Parameter(name, span, known=value)
+    text = inner.text(inner.span(parameter.annotation)) if parameter.annotation is not None else ""
+    if not isinstance(wanted, Type):
+        inner.fail(errors.GlobalParameter(span, node.name, name, text))
+    kind = wanted.inner if isinstance(wanted, OptionalType) else wanted
+    if kinds.is_int(kind) and not isinstance(wanted, OptionalType):
+        limits = ranges.of_type(wanted)
+        return Parameter(name, span, type=wanted, range=limits, annotated=True)
+    if not isinstance(kind, PtrType) or kind.pointee is None:
+        inner.fail(errors.GlobalParameter(span, node.name, name, text))
+    if not isinstance(wanted, OptionalType) and kernel < NONNULL:
+        inner.fail(errors.GlobalMayBeNone(span, node.name, name, text, _release(kernel)))
+    place = PtrType(kind.pointee, Space.MAP)
+    return Parameter(name, span, type=OptionalType(place) if isinstance(wanted, OptionalType) else place)
+
+
+def _release(kernel: tuple[int, int]) -> str:
+    return f"{kernel[0]}.{kernel[1]}"
+
+
+def _argument(checker: Checker, spec: SubprogSpec, value: Value, var: tree.Var | None) -> tree.Expr:
+    """What a call hands over for a parameter."""
+    if var is None:
+        return materialize(checker, value)
+    what = f"`{var.name}`"
+    if not spec.global_ or not kinds.is_reference(var.type):
+        return convert(checker, value, var.type, what, var.span)
+    if isinstance(value, Known):
+        return convert(checker, value, var.type, what, var.span)
+    assert isinstance(value, tree.Expr)
+    _check_lent(checker, spec, value)
+    inner = value.type.inner if isinstance(value.type, OptionalType) else value.type
+    wanted = var.type.inner if isinstance(var.type, OptionalType) else var.type
+    lent = isinstance(inner, PtrType) and inner.space in (Space.RINGBUF, Space.PACKET)
+    if lent and kinds.fits_annotation(wanted, inner) and not isinstance(value.type, OptionalType):
+        value = tree.Cast(wanted, value.span, value)
+    return convert(checker, value, var.type, what, var.span)
+
+
+def _check_lent(checker: Checker, spec: SubprogSpec, value: tree.Expr) -> None:
+    """The kernel takes what is given to a global subprogram for memory that it may write."""
+    root = value
+    while isinstance(root, (tree.Field, tree.Index, tree.Wrap, tree.Cast)):
+        root = root.base if isinstance(root, (tree.Field, tree.Index)) else root.value
+    if isinstance(root, tree.Global) and root.spec.constant:
+        checker.fail(errors.ConstantLent(value.span, checker.text(value.span), root.spec.name, spec.name))
