@@ -7,7 +7,7 @@ from pybpf.compiler.diagnostics.base import Report
 from pybpf.compiler.frontend import cost, kinds, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
-from pybpf.compiler.frontend.reach import reach
+from pybpf.compiler.frontend.reach import reach, uses
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, too_deep
 from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema.types import U64, Type
@@ -34,9 +34,12 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     programs: list[tree.Program] = []
     iterations: dict[tree.Stmt, int] = {}
     subprograms: dict[Any, Instance] = {}
+    states: dict[Any, dict[str, tree.Var]] = {}
     for parsed_program in parsed.programs:
+        spec = parsed_program.spec
+        state = states.setdefault(spec.context, {})
         session = Session(
-            parsed.sources, target, parsed_program.spec, iterations=iterations, subprograms=subprograms
+            parsed.sources, target, spec, state=state, iterations=iterations, subprograms=subprograms
         )
         program, diagnostics = _program(session, parsed_program)
         for diagnostic in diagnostics:
@@ -93,22 +96,23 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     if function is None:
         return None, diagnostics
     function.result = parsed.spec.returns
-    function.body[:0] = _initial_state(session, checker)
+    function.body[:0] = _initial_state(session, checker, function)
     too_long = cost.check(session, function)
     if too_long:
         return None, diagnostics + too_long
     return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets))), diagnostics
 
 
-def _initial_state(session: Session, checker: Checker) -> list[tree.Stmt]:
+def _initial_state(session: Session, checker: Checker, function: tree.Function) -> list[tree.Stmt]:
     """Assignments of the variables that are kept on the context, for those that the program uses."""
     context = session.program.context
     made: list[tree.Stmt] = []
     span = checker.end_span()
+    used = uses(function, session.state.values())
     for state in context.state if context is not None else ():
         var = session.state.get(state.name)
         initial = context.field(state.init) if context is not None else None
-        if var is not None and initial is not None:
+        if var in used and var is not None and initial is not None:
             made.append(tree.Assign(span, var, tree.CtxLoad(var.type, span, initial)))
     return made
 

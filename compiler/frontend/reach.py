@@ -8,9 +8,10 @@ from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["Reached", "children", "reach"]
+__all__ = ["Reached", "children", "reach", "uses"]
 
 # Fields of nodes that hold no nodes.
 _LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried", "most"))
@@ -40,6 +41,29 @@ class Reached(Record):
     maps: list[MapSpec] = factory(list)
     globals: list[GlobalSpec] = factory(list)
     subprograms: list[tree.Subprogram] = factory(list)
+
+
+def uses(function: tree.Function, variables: Iterable[tree.Var]) -> tuple[tree.Var, ...]:
+    """Those of `variables` that a function uses, itself or by way of what it calls."""
+    wanted = dict.fromkeys(variables)
+    found: set[Any] = set()
+    seen: set[tree.Function] = set()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, tree.Node):
+            found.add(getattr(node, "var", None))
+            for child in children(node):
+                visit(child)
+        elif isinstance(node, tree.Subprogram):
+            found.update(node.state)
+        elif isinstance(node, tree.Function) and node not in seen:
+            seen.add(node)
+            for statement in node.body:
+                visit(statement)
+
+    if wanted:
+        visit(function)
+    return tuple([var for var in wanted if var in found])
 
 
 def reach(programs: list[tree.Program]) -> Reached:

@@ -50,7 +50,7 @@ class Session(Record, eq=False):
     kept: list[Any] = factory(list)
     # functions being checked now, outermost first, each with the call that led there: finds recursion
     active: list[tuple[Any, Span | None]] = factory(list)
-    # variables kept on the context (StateSpec), by name, in the order of first use
+    # variables kept on the context (StateSpec), by name, in the order of first use; shared by sessions of that context
     state: dict[str, tree.Var] = factory(dict)
     # loops of the tree -> the most iterations they take; shared by all sessions of a compilation
     iterations: dict[tree.Stmt, int] = factory(dict)

@@ -17,7 +17,7 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import relocate
 from pybpf.compiler.frontend.inline import annotation, bind, definition, given_for, key_of, result_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
-from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.frontend.reach import uses
 from pybpf.compiler.frontend.scope import Parameter
 from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.record import replace
@@ -113,8 +113,13 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
         what = kinds.spell(type_of(instance.known) if instance.known is not None else instance.result)
         instance.diagnostics.append(errors.SubprogramResult(header, spec.name, what))
         return instance
-    if _uses_state(session.state, function):
-        instance.diagnostics.append(errors.SubprogramState(header, spec.name, next(iter(session.state))))
+    state = uses(function, session.state.values())
+    if state and spec.global_:
+        instance.diagnostics.append(errors.SubprogramState(header, spec.name, state[0].name.partition(".")[2]))
+        return instance
+    if len(runtime) + len(state) > MOST_ARGUMENTS:
+        names = tuple([p.name for p in runtime] + [var.name for var in state])
+        instance.diagnostics.append(errors.TooManyParameters(header, spec.name, names))
         return instance
     if spec.global_:
         instance.diagnostics += cost.check(session, function)
@@ -122,26 +127,8 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
             return instance
     variables = iter(function.params)
     params = tuple([None if p.known is not None else next(variables) for p in runtime])
-    instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_)
+    instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_, state)
     return instance
-
-
-def _uses_state(state: dict[str, tree.Var], function: tree.Function) -> bool:
-    """Whether a function, or one inlined there, uses a variable that is kept on the context."""
-    kept = set(state.values())
-    seen: set[tree.Function] = set()
-
-    def visit(node: Any) -> bool:
-        if isinstance(node, tree.Function):
-            if node in seen:
-                return False
-            seen.add(node)
-            return any(visit(statement) for statement in node.body)
-        return isinstance(node, tree.Node) and (
-            getattr(node, "var", None) in kept or any(visit(child) for child in children(node))
-        )
-
-    return bool(kept) and visit(function)
 
 
 # --- parameters

@@ -534,7 +534,8 @@ class Subprogram(Record, eq=False):
 
     `params` are the variables that take the arguments, in order; None stands for the context. Those of `function` are
     the same without the context. `static`: verified with its callers; otherwise global, verified on its own.
-    `program` is one that calls it: it says what the context is, and which helpers may be called.
+    `program` is one that calls it: it says what the context is, and which helpers may be called. `state` are the
+    variables kept on the context (StateSpec) that it, or what it calls, reads or assigns: the caller's own.
     """
 
     name: str
@@ -542,13 +543,14 @@ class Subprogram(Record, eq=False):
     params: tuple[Var | None, ...]
     program: ProgramSpec
     static: bool = True
+    state: tuple[Var, ...] = ()
 
 
 class Program(Record, eq=False):
     """A decorated function. `args` are the variables that are read from the context at entry, by their offsets.
 
-    A variable that is kept on the context (StateSpec) is one Var of the whole program, named `ctx.NAME`: the body
-    assigns it first, and inlined functions read and assign the same Var.
+    A variable that is kept on the context (StateSpec) is one Var of all programs, named `ctx.NAME`: the body of one that
+    uses it assigns it first; inlined functions and subprograms read and assign the same Var.
     """
 
     spec: ProgramSpec

@@ -115,6 +115,7 @@ class Builder:
         self.inlined: Inlined | None = None
         self.reserved: list[Reservation] = []
         self.records: dict[tree.Var, Reservation] = {}
+        self.state: list[tuple[tree.Var, Value]] = []  # a subprogram's: its caller's variables, and where they are
         self.in_loop = False
         self.missing: Block | None = None  # where to go on if the array's slot looked up next is not there
         self.context_loads: list[ops.Load] = []
@@ -125,7 +126,6 @@ class Builder:
         self._free_slots: list[Slot] = []
         self._statement_slots: list[Slot] = []
         self._call_slots: list[Slot] = []
-        self._hidden_zero: ops.Hide | None = None
         self.block = Block("entry")
         function.blocks.append(self.block)
         self.variables = Variables(self.block)
@@ -218,7 +218,9 @@ class Builder:
         self._leave(ops.MayGoto(then, other, self.span))
 
     def leave(self, value: Value) -> None:
-        """Return from the program."""
+        """Return from the function."""
+        for var, place in self.state:
+            self.emit(ops.Store(place, 0, 64, self.read_one(self.cells(var)[0]), self.span))
         self._leave(ops.Return(value, self.span))
 
     def _edge(self, target: Block) -> None:
@@ -308,13 +310,6 @@ class Builder:
         return self.emit(ops.SlotAddr(slot, span=self.span))
 
     # --- operations
-
-    def hidden_zero(self) -> Value:
-        """A 0 that the verifier takes for any number; made once, at the function's entry."""
-        if self._hidden_zero is None:
-            self._hidden_zero = ops.Hide(Const(0), "", self.function.span)
-            self.function.blocks[0].ops.insert(0, self._hidden_zero)
-        return self._hidden_zero
 
     def phi(self, incoming: list[tuple[Block, Value]], kind: str = "int") -> Value:
         """The value that depends on the way here. Blocks that can't be reached are left out."""

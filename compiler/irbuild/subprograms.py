@@ -2,6 +2,9 @@
 
 What a static one is given, and what it returns, the verifier follows through the call. Of a global one it knows the
 types that BTF tells: numbers narrower than a register are extended again on either side.
+
+Variables of the caller that a static one shares (the packet's cursor) are put on the caller's stack for the call; it is
+given their places, reads them at its entry, and writes them when it returns.
 """
 
 from __future__ import annotations
@@ -33,7 +36,13 @@ def subprog_call(b: Builder, node: tree.SubprogCall) -> Lowered:
     ]
     if subprogram in b.shared.moving:
         b.packet_moves = True
+    places = [b.temporary(var.name, 8) for var in subprogram.state]
+    for var, place in zip(subprogram.state, places):
+        arguments.append(b.slot_address(place))
+        b.store(arguments[-1], 0, 64, b.read_one(b.cells(var)[0]))
     call = b.emit(ops.Call(function.name, arguments, kind_of(node.type), "", b.span))
+    for var, at in zip(subprogram.state, arguments[len(node.args) :]):
+        b.write(b.cells(var), b.emit(ops.Load(at, 0, 64, False, kind_of(var.type), False, var.name, b.span)))
     if isinstance(node.type, NoneType):
         return None
     return call if subprogram.static else _known_width(b, call, node.type)
@@ -61,9 +70,15 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
         Param(i, "ptr", "ctx") if var is None else Param(i, kind_of(var.type), var.name)
         for i, var in enumerate(variables)
     ]
+    kinds = [_CONTEXT if var is None else var.type for var in variables]
+    places = []
+    for var in subprogram.state:
+        places.append(Param(len(params), "ptr", f"{var.name}.place"))
+        params.append(places[-1])
+        kinds.append(PtrType(var.type, Space.STACK))
     function = Function(
         subprogram.name, ".text", params, static=subprogram.static, result=source.result,
-        param_types=tuple([_CONTEXT if var is None else var.type for var in variables]),
+        param_types=tuple(kinds),
         span=source.span, context_struct=program.context_struct,
     )  # fmt: skip
     context = next((param for param, var in zip(params, variables) if var is None), Const(0))
@@ -71,6 +86,9 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
     for param, var in zip(params, variables):
         if var is not None:
             b.write(b.cells(var), param if subprogram.static else _known_width(b, param, var.type))
+    for var, place in zip(subprogram.state, places):
+        b.write(b.cells(var), b.emit(ops.Load(place, 0, 64, False, kind_of(var.type), False, var.name, b.span)))
+        b.state.append((var, place))
     b.statements(source.body)
     if b.reachable:
         b.leave(Const(0))
