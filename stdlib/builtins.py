@@ -10,7 +10,11 @@ from pybpf.stdlib.types import type_of, why_not
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar, overload
+
+    from typing_extensions import LiteralString
+
+    T = TypeVar("T")
 
     def printk(message: str, /) -> None:
         """Write a line to the kernel's trace, `/sys/kernel/tracing/trace_pipe`. Takes an f-string."""
@@ -19,8 +23,21 @@ if TYPE_CHECKING:
         """Bytes that a type, or a value of a Struct, takes in memory."""
         ...
 
+    @overload
+    def asm(text: LiteralString, /, **operands: Any) -> None: ...
+    @overload
+    def asm(kind: type[T], text: LiteralString, /, **operands: Any) -> T: ...
+    def asm(*given: Any, **operands: Any) -> Any:
+        """Instructions in the kernel's syntax: `n = asm(u64, "{out} = {a}; {out} += 5", a=size)`.
 
-__all__ = ["Builtin", "printk", "sizeof"]
+        An instruction ends at `;` or at the end of its line; `//` begins a comment. `{out}` is the result, of the type
+        given first (none: there is no result); `{a}` the register of the operand `a`: a number, a reference to an
+        object (its address), a map, the context. `{a:w}` is the low half, as w1 is of r1. `{a:i}` is a number that is
+        known when compiling, or that of a helper. The text may change operands, and use r0 to r9 by name.
+        """
+
+
+__all__ = ["Builtin", "asm", "printk", "sizeof"]
 
 
 # Such a function; in plain Python it runs `python`. (No docstring: `__doc__` is the function's own.)
@@ -33,8 +50,8 @@ class Builtin:
         self.__doc__ = doc
         self.python = python
 
-    def __call__(self, *args: Any) -> Any:
-        return self.python(*args)
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return self.python(*args, **keywords)
 
     def __repr__(self) -> str:
         return f"<pybpf function {self.__name__}>"
@@ -44,6 +61,10 @@ def _printk(message: str, /) -> None:
     from pybpf.stdlib.simulation import current
 
     current("printk()").printk(message)
+
+
+def _asm(*given: Any, **operands: Any) -> Any:
+    raise RuntimeError("asm() works inside a BPF program only: load() or simulate() the program")
 
 
 def _sizeof(kind: Any, /) -> int:
@@ -57,4 +78,5 @@ def _sizeof(kind: Any, /) -> int:
 
 if not TYPE_CHECKING:
     printk = Builtin("printk", _printk, "Write a line to the kernel's trace. Takes an f-string.")
+    asm = Builtin("asm", _asm, "Instructions in the kernel's syntax.")
     sizeof = Builtin("sizeof", _sizeof, "Bytes that a type, or a value of a Struct, takes in memory.")

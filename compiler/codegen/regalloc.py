@@ -19,7 +19,7 @@ from bisect import bisect_right
 from heapq import heapify, heappop, heappush
 
 from pybpf.compiler.codegen.intervals import Interval
-from pybpf.compiler.codegen.machine import ALLOCATABLE, CALLER_SAVED
+from pybpf.compiler.codegen.machine import ALLOCATABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class _Scan:
     def __init__(self, live: Intervals) -> None:
         self.live = live
         self.clobber_at = [at for at, _ in live.clobbers]
+        self.destroyed = 0  # the registers that any instruction destroys
+        for _, mask in live.clobbers:
+            self.destroyed |= mask
         self.latest: dict[int, int] = {}  # virtual register -> register that its latest part has
         self.active: list[Interval] = []
         self.inactive: list[Interval] = []
@@ -126,7 +129,7 @@ class _Scan:
                         found.append((reg, at))
                     new >>= 1
                     reg += 1
-                if seen == CALLER_SAVED:
+                if seen == self.destroyed:
                     return found
                 index += 1
         return found
@@ -175,8 +178,9 @@ class _Scan:
         if wanted is None:
             return False
         next_use = [NEVER] * ALLOCATABLE
+        copied = start == gap + 1  # what is passed in certain registers is there already
         for interval in self.active:
-            at = self._next_use(interval, gap) if _may_leave(interval, gap) else 0
+            at = self._next_use(interval, gap, copied) if _may_leave(interval, gap) else 0
             if at < next_use[interval.reg]:
                 next_use[interval.reg] = at
         for interval in self.inactive:
@@ -205,10 +209,10 @@ class _Scan:
             self._queue(self._split(current, self._best_split(current, blocked[reg] & ~3)))
         return True
 
-    def _next_use(self, interval: Interval, at: int) -> int:
-        """Position of the first use from the gap `at` on."""
-        for use, _ in interval.uses:
-            if use >= at:
+    def _next_use(self, interval: Interval, at: int, copied: bool = False) -> int:
+        """Position of the first use from the gap `at` on; without one there that was `copied` before."""
+        for use, must in interval.uses:
+            if use >= at and (must or not copied or use > at):
                 return use + CHEAP if interval.recipe and use > at + 3 else use
         return NEVER
 

@@ -71,7 +71,8 @@ class _Weigher:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.functions: dict[tree.Function, Cost] = {}
+        self.functions: dict[tuple[tree.Function, bool], Cost] = {}
+        self.bounded = 0  # loops around the node in hand that the kernel bounds
         self.fixed: frozenset[tree.Var] = frozenset()
         self.found: list[Diagnostic] = []
         # outermost loops: node, instructions and branches in all, iterations, instructions and branches of each
@@ -107,16 +108,18 @@ class _Weigher:
         return insns + own[0], branches + own[1]
 
     def function(self, node: tree.Function) -> Cost:
-        if node not in self.functions:
+        key = (node, self.bounded > 0)
+        if key not in self.functions:
             before, self.fixed = self.fixed, frozenset()
-            self.functions[node] = self.all(node.body)
+            self.functions[key] = self.all(node.body)
             self.fixed = before
-        return self.functions[node]
+        return self.functions[key]
 
     def loop(self, node: tree.ForRange | tree.While) -> Cost:
         count = _ROUNDS if node.bound else self.session.iterations.get(node, 1)
         before = self.fixed
         self.depth += 1
+        self.bounded += bool(node.bound)
         if isinstance(node, tree.ForRange):
             once = self.all((node.start, node.stop))
             known = self.decided(node.start) and self.decided(node.stop) and not node.bound
@@ -128,8 +131,11 @@ class _Weigher:
             insns, branches = self.all((node.test, *node.body))
         self.fixed = before
         self.depth -= 1
+        self.bounded -= bool(node.bound)
         each, forks = insns + 3, branches + (not known)
         total, waiting = count * each, count * forks
+        if forks and self.bounded and not node.bound:
+            total += total * count // 2  # what each branch learns, it takes through all further iterations
         if not node.bound and count > _ROUNDS:
             self.followed[node] = total, waiting
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:

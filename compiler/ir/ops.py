@@ -406,7 +406,7 @@ class Call(Op):
 
 
 class CallKernel(Op):
-    """result = the kernel's function `function` (a kfunc, in the object an extern of .ksyms) of up to five arguments."""
+    """result = the kernel's function `function` (a kfunc; in the object an extern of .ksyms), up to five arguments."""
 
     function: str
     arguments: list[Value]

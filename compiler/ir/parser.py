@@ -310,9 +310,13 @@ class _Builder(Transformer[Token, Any]):
         ]  # fmt: skip
         variables = [
             GlobalSpec(
-                symbol, named(kind), bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]), bool(c),
-                section or "", bool(weak),
-            )  # fmt: skip
+                symbol,
+                named(kind),
+                bytes(init) if isinstance(init, int) else bytes.fromhex(init[2:-1]),
+                bool(c),
+                section or "",
+                bool(weak),
+            )
             for _, symbol, kind, c, section, weak, init in those("global")
         ]
         functions = [i.finish(named) for i in items if type(i) is _Function]

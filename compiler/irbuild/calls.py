@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
-__all__ = ["branch_call", "func_call", "helper_call", "printk"]
+__all__ = ["asm", "branch_call", "func_call", "helper_call", "printk"]
 
 
 # --- helpers
@@ -47,6 +47,21 @@ def _argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | 
     if type(arg) in MAKERS:
         return in_memory(b, arg, pointee(arg), "argument")
     return b.value(arg)
+
+
+def asm(b: Builder, node: tree.Asm) -> Lowered:
+    """Instructions as the user wrote them. The text is read again when instructions are selected."""
+    from pybpf.compiler.isa.effects import OPERAND
+    from pybpf.compiler.isa.inline import read_inline
+
+    has_result = not isinstance(node.type, NoneType)
+    operands = {str(number): OPERAND + number for number in range(0 if has_result else 1, len(node.args) + 1)}
+    inline = read_inline(node.text, operands, has_result)
+    if kernel.MOVES_PACKET.intersection(inline.helpers):
+        b.packet_moves = True
+    inputs = [_argument(b, arg, "", None) for arg in node.args]
+    made = b.emit(ops.Asm(node.text, inputs, "int" if has_result else "void", "", b.span))
+    return made if has_result else None
 
 
 # --- functions

@@ -193,6 +193,7 @@ class Simulation:
     def _names(self) -> dict[str, Any]:
         """What translated code calls."""
         return {
+            "_asm": self._asm,
             "_context_at": lambda offset, type: Ref(self._context, offset, type),
             "_dynamic": self._dynamic,
             "_element": _element,
@@ -251,6 +252,11 @@ class Simulation:
                 f"{name}() has no simulation", f"supply one: simulation.helper({name!r}, lambda *args: 0)"
             )
         return known(self, *args)
+
+    def _asm(self, text: str, *values: Any) -> int:
+        from pybpf.simulator.asm import run_asm
+
+        return run_asm(self, _PACKET_BASE, text, *values)
 
     def _fill(self, spec: FillSpec, type: Type, *args: Any) -> Ref:
         made = Ref(bytearray(size_of(type)), 0, type)

@@ -100,7 +100,7 @@ def test_labels_count_slots():
         ("r1 = 0\nr1 = = 2", "2:6"),
         ("goto nowhere", "label nowhere is not defined"),
         ("a: exit\na: exit", "label a is defined twice"),
-        ("exit\nr1 = w2", "line 2: r1 and w2 are of different widths"),
+        ("exit\nr1 = w2", "2:1: r1 and w2 are of different widths"),
         ("w1 = *(u32 *)(r2 +0)", "64-bit registers"),
         ("r1 = 0x100000000", "does not fit 32 bits"),
         ("r1 = -r2", "same register"),
