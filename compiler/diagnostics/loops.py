@@ -17,12 +17,16 @@ __all__ = [
 
 
 class UnboundedWhile(Diagnostic):
-    """A `while` loop whose end can't be seen.
+    """A `while` loop that never ends, or whose end the kernel of `--target` can't see.
 
-    The verifier walks through every iteration, and refuses a program that it can't see the end of. A loop needs a
+    A program has to end. From Linux 5.17 on the kernel itself can count the iterations of a loop; the verifier of
+    older ones walks through every iteration, and refuses a program that it can't see the end of. There a loop needs a
     counter that every iteration moves by a constant, and a comparison with a bound; or write a `for` with a `break`.
 
-        while n != 1:               # fails
+        while True:                 # fails on all kernels
+            poll()
+
+        while n != 1:               # fails for kernels before 5.17
             n = step(n)
 
         for _ in range(64):         # works
@@ -36,27 +40,37 @@ class UnboundedWhile(Diagnostic):
     """
 
     left: str  # the condition that ends the loop
+    kernel: str
+    endless: bool
 
     code = "E0801"
-    title = "the verifier can't see the end of this loop"
+    title = "the verifier of Linux {kernel} can't see the end of this loop"
     label = "no counter with a bound"
 
+    def texts(self) -> tuple[str, str]:
+        return ("this loop never ends", "nothing leaves it") if self.endless else super().texts()
+
     def more(self) -> Iterator[Label | Note | Help]:
+        if self.endless:
+            yield Help("leave it with `break` or `return`:", ("while True:", "    ...", "    if done:", "        break"))
+            return
         if self.left:
             yield Help("bound it, and leave early:", ("for _ in range(64):", f"    if {self.left}:", "        break"))
         else:
             yield Help(
                 "bound it, and leave early:", ("for _ in range(64):", "    ...", "    if done:", "        break")
             )
+        yield Help("or compile for kernels that count iterations themselves: --target 5.17")
         yield Note("the kernel would say: infinite loop detected, or: BPF program is too large")
 
 
 class UnboundedFor(Diagnostic):
-    """`range()` up to a number that may be huge, or is.
+    """`range()` up to a number that may be huge, or is, on a kernel whose verifier walks through every iteration.
 
-    The verifier walks through every iteration, so there must be an upper bound, and no more than 65536 iterations.
+    From Linux 5.17 on the kernel can count the iterations of a loop itself. For older ones there must be an upper
+    bound, and no more than 65536 iterations.
 
-        for i in range(n):                   # fails
+        for i in range(n):                   # fails for kernels before 5.17
         for i in range(min(n, 1024)):        # works
     """
 
@@ -64,6 +78,7 @@ class UnboundedFor(Diagnostic):
     call: str
     most: int
     count: int  # of iterations, where that is known; else 0
+    kernel: str  # "" where no kernel can do it
 
     code = "E0802"
     title = "`{text}` may be very large, and the verifier walks through every iteration"
@@ -81,6 +96,9 @@ class UnboundedFor(Diagnostic):
         else:
             bounded = self.call.replace(self.text, f"min({self.text}, 1024)", 1)
             yield Help("bound it:", (bounded,))
+        if self.kernel:
+            yield Help("or compile for kernels that count iterations themselves: --target 5.17")
+            yield Note(f"the program is compiled for Linux {self.kernel}")
 
 
 class LoopTooLong(Diagnostic):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import CtxField
 
 __all__ = [
-    "address_of", "bounded", "cast", "ctx_load", "ptr_offset", "read_place", "store_statement", "unwrap_reference",
+    "address_of", "bounded", "cast", "ctx_load", "packet_start", "ptr_offset", "read_place", "store_statement", "unwrap_reference",
     "update_memory", "update_statement",
 ]  # fmt: skip
 
@@ -109,10 +109,17 @@ def _inside_packet(b: Builder, at: Value, size: int) -> Value:
 
 
 def _packet_end(b: Builder) -> Value:
+    return _packet_bound(b, "packet_end")
+
+
+def packet_start(b: Builder) -> Value:
+    return _packet_bound(b, "packet")
+
+
+def _packet_bound(b: Builder, role: str) -> Value:
     context = b.program.context
     assert context is not None
-    field = next(field for field in context.fields if field.role == "packet_end")
-    return _context_pointer(b, field)
+    return _context_pointer(b, next(field for field in context.fields if field.role == role))
 
 
 def _context_pointer(b: Builder, field: CtxField) -> Value:
@@ -152,7 +159,7 @@ def _is_followed(value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset(
         return all(_is_followed(each, depth + 1, seen) for each in (value.lhs, value.rhs))
     if type(value) is ops.Phi:  # one that is seen again goes around a loop, which the verifier follows too
         return value in seen or all(_is_followed(v, depth + 1, seen | {value}) for _, v in value.incoming)
-    return type(value) is not ops.Swap
+    return type(value) not in (ops.Swap, ops.Hide)
 
 
 def slot_of(b: Builder, node: tree.MapIndex) -> Value:

@@ -1,0 +1,75 @@
+"""Loops that are too long for the verifier to follow round by round, or whose bound is known only at run time.
+
+In: the target's kernel; loops of the typed tree. Out: how the kernel can bound them (`tree.While.bound`):
+
+    ""           the verifier follows each round: at most bounds.MOST of them, and a million instructions in all
+    MAY_GOTO     an instruction in the loop counts its rounds (Linux 6.9)
+    CALLBACK     the body is a function that bpf_loop() calls (Linux 5.17)
+
+The last two end the program after 8,388,608 rounds (BPF_MAX_LOOPS, include/linux/bpf.h), MAY_GOTO after 250 ms where
+the kernel measures time instead (x86-64 from 6.15, arm64 from 6.18): docs/semantics.md says so to the user.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.frontend import tree
+from pybpf.compiler.frontend.reach import children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from pybpf.compiler.schema.specs import Target
+
+__all__ = ["CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "mentioned"]
+
+MAY_GOTO, CALLBACK = "may_goto", "callback"
+MAY_GOTO_SINCE, CALLBACK_SINCE = (6, 9), (5, 17)
+MOST = 1 << 23  # BPF_MAX_LOOPS
+
+
+def bound_for(target: Target) -> str:
+    """How the target's kernel bounds a long loop; "" where it can't."""
+    if target.kernel >= MAY_GOTO_SINCE:
+        return MAY_GOTO
+    return ""
+
+
+def assigned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
+    """The variables that statements or expressions assign, in order; of functions called those kept on the context."""
+    return {var: None for var, writes in _variables(nodes) if writes}
+
+
+def mentioned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
+    """The variables that statements or expressions assign or read, in order."""
+    return {var: None for var, _ in _variables(nodes)}
+
+
+def _variables(nodes: Iterable[Any]) -> list[tuple[tree.Var, bool]]:
+    found: list[tuple[tree.Var, bool]] = []
+    seen: set[tree.Function] = set()
+
+    def visit(node: Any, own: bool) -> None:
+        if isinstance(node, tree.Var):
+            if own or node.name.startswith("ctx."):
+                found.append((node, True))
+        elif isinstance(node, (tree.Local, tree.Discard)):
+            if own or node.var.name.startswith("ctx."):
+                found.append((node.var, False))
+        elif isinstance(node, tree.Function):
+            if node not in seen:
+                seen.add(node)
+                for statement in node.body:
+                    visit(statement, False)
+        elif isinstance(node, tree.Node):
+            for child in children(node):
+                if isinstance(child, (tree.Node, tree.Var, tree.Function)):
+                    visit(child, own)
+                elif isinstance(child, (list, tuple)):
+                    for item in child:
+                        visit(item, own)
+
+    for node in nodes:
+        visit(node, True)
+    return found

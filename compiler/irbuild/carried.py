@@ -1,0 +1,99 @@
+"""What a loop that the kernel bounds carries from one iteration to the next, in a form that the verifier can settle on.
+
+    @entry:                                    @entry:
+      ...                                        %i = hide 0
+      jump @while                                jump @while
+    @while:                                    @while:
+      %1 = phi @entry: 0, @body: %2              %1 = phi @entry: %i, @body: %2
+      br ult %1, %n, @body, @after       =>      may_goto @round, @spent
+                                               @round:
+                                                 br ult %1, %n, @body, @after
+
+The verifier walks through iterations until one changes nothing that it knows. A counter that starts as 0 would be known to be
+1, then 2, and so on; one that starts as anything is anything from then on. And an address in the packet, which would
+move on in each iteration, is kept as its distance from the packet's start.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.frontend.longloops import assigned
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild.places import packet_start
+from pybpf.compiler.irbuild.ssa import Cell
+from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.types import PtrType, Space
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
+    from pybpf.compiler.irbuild.builder import Builder
+
+__all__ = ["Carried", "enter", "hidden", "may_go_on", "repeat"]
+
+# How far from the packet's start an address may be carried. The verifier follows it to 65535 bytes (MAX_PACKET_OFF),
+# which leaves an iteration room for a header and a skip.
+_FARTHEST = 0xBFFF
+
+
+class Carried(Record, eq=False):
+    """The packet addresses that go around: the cell of each, and the cell of its distance."""
+
+    addresses: list[tuple[Cell, Cell]]
+
+
+def hidden(b: Builder, value: Value) -> Value:
+    """`value`, of which the verifier knows nothing. (Each by itself: what is learnt of a copy is learnt of all.)"""
+    return b.emit(ops.Hide(value, value.name, b.span))
+
+
+def enter(b: Builder, loop: tree.While | tree.ForRange) -> Carried:
+    """In front of the loop."""
+    addresses = []
+    variables = dict.fromkeys(loop.carried)
+    variables.update({var: None for var in assigned([loop]) if var.name.startswith("ctx.")})
+    for var in variables:
+        kind = var.type
+        if isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None:
+            address, distance = b.cells(var)[0], Cell(f"{var.name}.offset")
+            addresses.append((address, distance))
+            continue
+        for cell in b.cells(var):
+            if cell.kind == "int":
+                b.write((cell,), hidden(b, b.read_one(cell)))
+    carried = Carried(addresses)
+    _measure(b, carried)
+    return carried
+
+
+def _measure(b: Builder, carried: Carried) -> None:
+    for address, distance in carried.addresses:
+        away = ops.Binary("sub", b.read_one(address), packet_start(b), 64, "", b.span)
+        b.write((distance,), b.emit(away))
+
+
+def repeat(b: Builder, carried: Carried) -> None:
+    """At the end of an iteration."""
+    _measure(b, carried)
+
+
+def may_go_on(b: Builder, carried: Carried) -> None:
+    """At the beginning of an iteration: ends the program where the kernel says so."""
+    begin, spent = b.new_block("round"), b.new_block("spent")
+    b.may_goto(begin, spent)
+    b.start(spent)
+    b.fail()
+    b.start(begin)
+    restore(b, carried)
+
+
+def restore(b: Builder, carried: Carried) -> None:
+    """Make addresses of the distances. A packet that has been walked through so far is taken to be a broken one."""
+    for address, distance in carried.addresses:
+        away = b.read_one(distance)
+        near, far = b.new_block("near"), b.new_block("far")
+        b.test("ule", away, Const(_FARTHEST), near, far)
+        b.start(far)
+        b.fail()
+        b.start(near)
+        b.write((address,), b.emit(ops.PtrAdd(packet_start(b), b.guard(away, "int"), address.name, b.span)))
