@@ -75,7 +75,8 @@ if TYPE_CHECKING:
         """Call a function instead of inlining it: smaller objects, and what is verified on its own is verified once.
 
         It takes at most five arguments: numbers, references to Structs (and arrays, texts, bytes), the context. It
-        returns a number, or nothing.
+        returns a number or nothing; a static one also a reference to an entry of a map, to a global or into the
+        packet, or None.
 
         Static (as it is): the verifier follows each call into it, with what it knows of the arguments there. There is
         one in the object for each set of argument types.

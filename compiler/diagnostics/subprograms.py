@@ -38,28 +38,35 @@ class TooManyParameters(Diagnostic):
     """
 
     name: str
-    parameters: tuple[str, ...]
+    parameters: tuple[tuple[str, str], ...]  # name and type; a context has no type
+    state: str = ""  # what it shares with its caller besides
 
     code = "E0650"
     title = "`{name}` takes {count} arguments, but a subprogram takes at most five"
     label = "the sixth"
 
     def texts(self) -> tuple[str, str]:
-        return f"`{self.name}` takes {len(self.parameters)} arguments, but a subprogram takes at most five", self.label
+        count = len(self.parameters)
+        if self.state:
+            title = f"`{self.name}` takes {count} arguments and the {self.state} of its caller, but five is the most"
+            return title, f"uses the {self.state}"
+        return f"`{self.name}` takes {count} arguments, but a subprogram takes at most five", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
         title = "".join([part.capitalize() for part in self.name.split("_")]) + "Arguments"
-        lines = [f"class {title}(Struct):", *[f"    {name}: u32" for name in self.parameters]]
-        lines += ["", "@subprog", f"def {self.name}(given: {title}): ..."]
-        yield Help("hand over a Struct (with the fields' own types):", tuple(lines))
+        context = "".join([f"{name}, " for name, type in self.parameters if not type])
+        lines = [f"class {title}(Struct):", *[f"    {name}: {type}" for name, type in self.parameters if type]]
+        lines += ["", "@subprog", f"def {self.name}({context}given: {title}): ..."]
+        yield Help("hand over a Struct:", tuple(lines))
         yield Help("or leave out @subprog: the function is inlined then")
 
 
 class SubprogramResult(Diagnostic):
-    """A subprogram returns something that is no number.
+    """A subprogram returns something that can't be handed back.
 
-    The result is handed back in one register. An object is filled in where the caller has it; where there may be no
-    result, a value outside the range of results says so.
+    The result takes one register: a number, or a reference to an entry of a map, to a global or into the packet, which
+    may be None. A global subprogram returns a number. An object on the stack is filled in where the caller has it;
+    where there may be no number, one outside the range of results says so.
 
         @subprog
         def sample() -> Sample: ...                   # fails
@@ -70,10 +77,15 @@ class SubprogramResult(Diagnostic):
 
     name: str
     what: str
+    global_: bool
 
     code = "E0651"
-    title = "the subprogram `{name}` returns {what}, which is no number"
-    label = "a subprogram returns a number, or nothing"
+    title = "the subprogram `{name}` can't return {what}"
+    label = "returns a number, an entry of a map, or nothing"
+
+    def texts(self) -> tuple[str, str]:
+        title, label = super().texts()
+        return (title.replace("the", "the global", 1), "returns a number, or nothing") if self.global_ else (title, label)
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("fill in an object that the caller gives, or return a number that says what happened")

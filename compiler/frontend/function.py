@@ -82,6 +82,7 @@ class Checker:
         self.slots: dict[str, Slot] = {}
         self.result_slot = scope.Slot("return")
         self.result_range: Interval | None = None
+        self.result_origins: frozenset[Any] = frozenset()  # objects that the result may refer to
         self._temporaries = 0
 
     def enter(self, module: Module, node: Any, function: Any) -> Checker:

@@ -199,6 +199,7 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
     expr = convert(checker, value, wanted, what)
     bounds = range_of(checker, expr)
     checker.result_range = bounds if checker.result_range is None else join(checker.result_range, bounds)
+    checker.result_origins |= origins(checker, expr)
     return tree.Return(span, expr)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "make_subprogram"]
 
 MOST_ARGUMENTS = 5  # registers R1 to R5
+_LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.PACKET)  # memory that a function's end leaves as it is
 NONNULL = (6, 8)  # the kernel that knows the tags "arg:nonnull" and "arg:ctx"
 # Programs whose context a kernel does not tell by the name of its struct (elf/model.py, Param).
 _TAGGED_CONTEXTS = ("SYSCALL", "TRACEPOINT", "TRACING")
@@ -100,8 +101,8 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
     session, node = inner.session, inner.node
     runtime = [p for p in parameters if p.known is None or isinstance(p.known, ContextRef)]
     if len(runtime) > MOST_ARGUMENTS:
-        names = tuple([p.name for p in runtime])
-        inner.fail(errors.TooManyParameters(runtime[MOST_ARGUMENTS].span, spec.name, names))
+        span = runtime[MOST_ARGUMENTS].span
+        inner.fail(errors.TooManyParameters(span, spec.name, tuple([_written(p) for p in runtime])))
     inner.set_parameters(parameters, result_of(inner, spec.function, node))
     instance = inner.check()
     function = instance.function
@@ -109,17 +110,17 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
         return instance
     header = inner.end_span()
     instance.function = None  # nobody inlines it
-    if instance.known is not None or not (kinds.is_int(instance.result) or isinstance(instance.result, NoneType)):
+    if instance.known is not None or not _may_return(inner, instance.result, spec):
         what = kinds.spell(type_of(instance.known) if instance.known is not None else instance.result)
-        instance.diagnostics.append(errors.SubprogramResult(header, spec.name, what))
+        instance.diagnostics.append(errors.SubprogramResult(header, spec.name, what, spec.global_))
         return instance
     state = uses(function, session.state.values())
     if state and spec.global_:
         instance.diagnostics.append(errors.SubprogramState(header, spec.name, state[0].name.partition(".")[2]))
         return instance
     if len(runtime) + len(state) > MOST_ARGUMENTS:
-        names = tuple([p.name for p in runtime] + [var.name for var in state])
-        instance.diagnostics.append(errors.TooManyParameters(header, spec.name, names))
+        held = tuple([_written(p) for p in runtime])
+        instance.diagnostics.append(errors.TooManyParameters(header, spec.name, held, state[0].name[4:]))
         return instance
     if spec.global_:
         instance.diagnostics += cost.check(session, function)
@@ -129,6 +130,24 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
     params = tuple([None if p.known is not None else next(variables) for p in runtime])
     instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_, state)
     return instance
+
+
+def _may_return(inner: Checker, kind: Type, spec: SubprogSpec) -> bool:
+    """Whether a result fits into a register, and is no reference to the subprogram's own stack, or its caller's."""
+    if kinds.is_int(kind) or isinstance(kind, NoneType):
+        return True
+    if spec.global_ or not kinds.is_reference(kind):
+        return False
+    inside = kind.inner if isinstance(kind, OptionalType) else kind
+    return isinstance(inside, PtrType) and inside.space in _LASTING and not inner.result_origins
+
+
+def _written(parameter: Parameter) -> tuple[str, str]:
+    """A parameter and its type as the source of a Struct has it; "" for the type of the context."""
+    kind = parameter.type.inner if isinstance(parameter.type, OptionalType) else parameter.type
+    if isinstance(kind, PtrType):
+        kind = kind.pointee
+    return parameter.name, kinds.written(kind) if kind is not None else ""
 
 
 # --- parameters
@@ -165,7 +184,8 @@ def _global_parameter(
     name = parameter.arg
     wanted = annotation(inner, parameter)
     kernel = checker.session.target.kernel
-    if isinstance(wanted, type) and isinstance(getattr(wanted, "__bpf__", None), ContextSpec):
+    is_context = isinstance(wanted, type) and isinstance(getattr(wanted, "__bpf__", None), ContextSpec)
+    if is_context or (isinstance(value, ContextRef) and not isinstance(wanted, Type)):
         given_for(checker, inner, inner.module, parameter, value, node)
         assert isinstance(value, ContextRef)
         kind = checker.session.program.prog_type
