@@ -112,20 +112,36 @@ class Hook:
         return name, annotation_of(function, name)
 
     def wrong_context(self, function: Callable[..., Any], said: Any, wanted: str) -> DeclarationTypeError:
-        count = function.__code__.co_argcount
-        name = function.__code__.co_varnames[0] if count else "ctx"
+        code = function.__code__
+        count = code.co_argcount
+        name = code.co_varnames[0] if count else "ctx"
+        result = getattr(function, "__annotations__", {}).get("return", "XDP" if self.name == "xdp" else None)
+        lines = (f"def {function.__name__}({name}: {wanted}) -> {getattr(result, '__name__', result)}:",)
         if count > 1 and self.name in ("tracepoint", "xdp"):
             return DeclarationTypeError(
                 f"@{self.name}: {function.__name__}() takes one parameter, the context, not {count}",
-                help=f"def {function.__name__}({name}: {wanted}):",
+                lines=lines,
+                site=site_in(function, code.co_varnames[1]),
             )
         spelled = "no parameter" if said is None and not count else (
             f"`{name}` without an annotation" if said is None else f"`{name}: {getattr(said, '__name__', said)}`"
         )  # fmt: skip
         return DeclarationTypeError(
             f"@{self.name}: {function.__name__}() must take `{name}: {wanted}`, not {spelled}",
-            help=f"def {function.__name__}({name}: {wanted}):",
+            lines=lines,
+            site=site_in(function, name),
         )
+
+
+def site_in(function: Callable[..., Any], part: str) -> tuple[str, int, str]:
+    """The site of a declaration's parameter, or of its "return"."""
+    return function.__code__.co_filename, function.__code__.co_firstlineno, part
+
+
+def _target(hook: str, name: Any, what: str, example: str) -> None:
+    """Refuse a hook that is not given the name of its target: `@tracepoint` alone would decorate with the function."""
+    if not isinstance(name, str) or not name:
+        raise DeclarationTypeError(f"@{hook} needs {what}", help="write:", lines=(example,))
 
 
 class _TracepointHook(Hook):
@@ -210,20 +226,42 @@ class _XdpHook(Hook):
         from pybpf.stdlib.actions import XDP
 
         if annotation_of(function, "return") is not XDP:
+            name = function.__code__.co_varnames[0]
             raise DeclarationTypeError(
                 f"@xdp: {function.__name__}() must be annotated to return XDP",
-                help=f"def {function.__name__}(...) -> XDP:",
+                help="write:",
+                lines=(f"def {function.__name__}({name}: XdpContext) -> XDP:",),
+                site=site_in(function, "return"),
             )
         kind: Type = XDP.__bpf__  # type: ignore[attr-defined]
         return kind
 
 
+def _bare(name: str) -> str:
+    last = name.replace("/", ":").rpartition(":")[2]
+    return last if last.isidentifier() else "sched_switch"
+
+
+_TRACEPOINT = '@tracepoint("sched:sched_switch")'
+
+
+def _with_category(event: str) -> str:
+    """The decorator with a tracepoint's full name, where its category was forgotten."""
+    from pybpf.stdlib.tracepoints import names
+
+    full = next((name for name in names() if name.partition(":")[2] == event), "")
+    return f'@tracepoint("{full}")' if full else _TRACEPOINT
+
+
 def tracepoint(name: str) -> _Tracepoint:
     """A kernel tracepoint, `@tracepoint("syscalls:sys_enter_openat")`; a slash does as well as the colon."""
+    _target("tracepoint", name, "the name of a tracepoint", _TRACEPOINT)
     category, _, event = name.replace("/", ":").partition(":")
     if not category or not event or ":" in event:
         raise DeclarationValueError(
-            f"@tracepoint: {name!r} is not the name of a tracepoint", help='as in @tracepoint("sched:sched_switch")'
+            f"@tracepoint: {name!r} is not the name of a tracepoint",
+            help="name its category too:",
+            lines=(_with_category(name),),
         )
     hook = _TracepointHook("tracepoint", "tracepoint+", f"{category}/{event}", {"category": category, "event": event})
     return hook
@@ -233,9 +271,12 @@ def raw_tp(name: str) -> _RawTracepoint:
     """A raw tracepoint, `@raw_tp("sys_enter")`: the arguments of the kernel's trace_NAME(), without a record."""
     from pybpf.stdlib.contexts import RawTracepointContext
 
+    _target("raw_tp", name, "the name of a tracepoint", '@raw_tp("sched_switch")')
     if not name.isidentifier():
         raise DeclarationValueError(
-            f"@raw_tp: {name!r} is not the name of a raw tracepoint", help='as in @raw_tp("sched_switch")'
+            f"@raw_tp: {name!r} is not the name of a raw tracepoint",
+            help="leave out the category:" if ":" in name or "/" in name else "write:",
+            lines=(f'@raw_tp("{_bare(name)}")',),
         )
     return _RawTracepointHook("raw_tp", "raw_tp+", name, {"event": name}, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
 
@@ -268,8 +309,10 @@ _SONAMES = {"c": "libc.so.6", "m": "libm.so.6", "pthread": "libpthread.so.0", "d
 def _user_probe(name: str, binary: str, symbol: str, offset: int, offsets: tuple[int, ...]) -> _Probe:
     from pybpf.stdlib.contexts import PtRegs
 
-    if not binary or not symbol:
-        raise DeclarationValueError(f"@{name} takes a binary and a function", help=f'as in @{name}("libc", "malloc")')
+    if not isinstance(binary, str) or not binary or not symbol:
+        raise DeclarationValueError(
+            f"@{name} takes a binary and a function", help="write:", lines=(f'@{name}("libc", "malloc")',)
+        )
     file = _SONAMES.get(binary.removeprefix("lib"), binary)
     target = f"{file}:{symbol}" + (f"+{offset:#x}" if offset else "")
     attach = {"binary": file, "symbol": symbol, "offset": offset, "retprobe": name == "uretprobe"}
@@ -279,6 +322,7 @@ def _user_probe(name: str, binary: str, symbol: str, offset: int, offsets: tuple
 def _kernel_probe(name: str, function: str, offset: int, offsets: tuple[int, ...]) -> _Probe:
     from pybpf.stdlib.contexts import PtRegs
 
+    _target(name, function, "the name of a kernel function", f'@{name}("do_unlinkat")')
     target = function + (f"+{offset:#x}" if offset else "")
     attach = {"function": function, "offset": offset, "retprobe": name == "kretprobe"}
     return _ArgumentsHook(name, f"{name}+", target, attach, PtRegs, offsets)  # type: ignore[return-value]

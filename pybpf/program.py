@@ -45,7 +45,7 @@ class Program(_Callable["P", "R"]):
 
     def __init__(self, function: Callable[P, R], hook: Hook) -> None:
         if not hasattr(function, "__code__"):
-            raise DeclarationTypeError(f"@{hook.name} decorates a function, not {function!r}")
+            raise _not_a_function(hook.name, function)
         if function.__name__ == "<lambda>":
             raise DeclarationTypeError(f"@{hook.name}: a lambda has no name to be loaded by", help="define it with def")
         self.function = self.__wrapped__ = function
@@ -101,6 +101,26 @@ class Program(_Callable["P", "R"]):
         return program_html(self)
 
 
+def _not_a_function(hook: str, given: object) -> DeclarationTypeError:
+    """The mistake of decorating, or calling the decorator with, something else."""
+    if isinstance(given, Program):
+        return DeclarationTypeError(
+            f"@{hook}: `{given.name}` has a hook already, @{given.hook.name}",
+            help="give each hook a program of its own; what they share goes into a plain function that both call",
+        )
+    if isinstance(given, type):
+        return DeclarationTypeError(
+            f"@{hook} decorates a function, not a class", help="decorate a plain function at module level"
+        )
+    if isinstance(given, str):
+        return DeclarationTypeError(
+            f"@{hook} takes no target, such as {given!r}",
+            help="say where it is attached when you attach it:",
+            lines=(f'load(program).attach(program="{given}")',),
+        )
+    return DeclarationTypeError(f"@{hook} decorates a function, not {given!r}", help="put it above a def")
+
+
 def annotation_of(function: Any, name: str) -> Any:
     """An evaluated annotation of a function's parameter, or of "return"; None where there is none.
 
@@ -119,9 +139,20 @@ def annotation_of(function: Any, name: str) -> Any:
         return eval(made, names, closed) if isinstance(made, str) else made  # quoted, under the future import too
     except DeclarationError:
         raise
+    except NameError as error:
+        from pybpf.compiler.diagnostics.suggest import meant
+
+        help, lines = meant(str(error.name), [*names, *closed])
+        raise DeclarationTypeError(
+            f"{function.__name__}(): the name `{error.name}` is not defined",
+            help=help,
+            lines=lines,
+            site=(code.co_filename, code.co_firstlineno, name),
+        ) from None
     except Exception as error:
         raise DeclarationTypeError(
-            f"{function.__name__}(): the annotation `{found}` of `{name}` can't be evaluated: {error}"
+            f"{function.__name__}(): the annotation `{found}` of `{name}` can't be evaluated: {error}",
+            site=(code.co_filename, code.co_firstlineno, name),
         ) from None
 
 

@@ -121,9 +121,12 @@ class TracepointContext(Context):
     """
 
     def __init_subclass__(cls) -> None:
-        cls.__bpf_scope__ = scope_of(sys._getframe(1))
+        frame = sys._getframe(1)
+        cls.__bpf_scope__ = scope_of(frame)
+        cls.__bpf_site__ = (frame.f_code.co_filename, frame.f_lineno)
 
     __bpf_scope__: ClassVar[tuple[dict[str, Any], dict[str, Any]]] = ({}, {})
+    __bpf_site__: ClassVar[tuple[str, int]] = ("", 0)
 
     if TYPE_CHECKING:
 

@@ -9,12 +9,12 @@ To a type checker a map is a MutableMapping[K, V].
 
 from __future__ import annotations
 
-from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, size_of
 from pybpf.stdlib.mapkinds import KINDS, MAX_ENTRIES, MAX_KEY, MAX_PERCPU_VALUE, MAX_VALUE, PAGE, RECORD_HEADER
-from pybpf.stdlib.naming import caller_globals, check_symbol, spelled, symbol_of
-from pybpf.stdlib.types import type_of, why_not
+from pybpf.stdlib.naming import check_call, check_symbol, declared_here, spelled, symbol_of
+from pybpf.stdlib.types import instead, type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,22 +50,34 @@ class Declaration:
                 raise DeclarationTypeError(f"{cls.__name__} has its types already")
             if len(types) != len(cls._parameters):
                 wanted = " and of a ".join(cls._parameters)
-                raise DeclarationTypeError(f"{cls.__name__} takes the type of a {wanted}", help=f"as in {cls._example}")
+                raise DeclarationTypeError(
+                    f"{cls.__name__} takes the type of a {wanted}", help="write:", lines=(cls._example,)
+                )
             return type(cls.__name__, (cls,), {"_types": types, "__module__": cls.__module__, "__doc__": cls.__doc__})
+
+        def __new__(cls, *given, **options):
+            if not cls._types:
+                raise DeclarationTypeError(f"{cls.__name__} needs its types", help="write:", lines=(cls._example,))
+            check_call(cls.__init__, cls.__name__, given, options, cls._example)
+            return object.__new__(cls)
 
     def __init__(self, max_entries: int, *, name: str = "", flags: int = 0, pin: bool = False) -> None:
         label = type(self).__name__
-        if not self._types:
-            raise DeclarationTypeError(f"{label} needs its types", help=f"as in {self._example}")
         if isinstance(max_entries, bool) or not isinstance(max_entries, int):
-            raise DeclarationTypeError(f"{label}: max_entries must be an int, not {max_entries!r}")
+            raise DeclarationTypeError(
+                f"{label}: max_entries must be an int, not {max_entries!r}", help="write:", lines=(self._example,)
+            )
         if not 0 < max_entries <= MAX_ENTRIES:
-            raise DeclarationValueError(f"{label}: max_entries must lie between 1 and {MAX_ENTRIES}, not {max_entries}")
+            raise DeclarationValueError(
+                f"{label}: max_entries must lie between 1 and {MAX_ENTRIES}, not {max_entries}",
+                help="give the most entries that it will ever hold:",
+                lines=(self._example,),
+            )
         self.max_entries = int(max_entries)
         self.flags = flags
         self.pin = pin
         self._name = check_symbol(name, "map") if name else ""
-        self._home = caller_globals()
+        self._home, self._site = declared_here()
         self._spec: MapSpec | None = None
 
     @property
@@ -75,8 +87,12 @@ class Declaration:
     def spec(self, fallback: str = "") -> MapSpec:
         """The spec; `fallback` is the symbol of a declaration that no module variable holds. Made once."""
         if self._spec is None:
-            name = self._name or symbol_of(self, self._home, "map", fallback)
-            key, value = self._resolve(name)
+            try:
+                name = self._name or symbol_of(self, self._home, "map", fallback)
+                key, value = self._resolve(name)
+            except DeclarationError as error:
+                error.site = error.site or self._site
+                raise
             self._spec = MapSpec(
                 name, self.kind, key, value, self.max_entries, flags=self.flags, pinning=int(self.pin)
             )
@@ -91,14 +107,19 @@ class Declaration:
         for what, kind, most in (("key", key, MAX_KEY), ("value", value, limit)):
             if size_of(kind) > most:
                 raise DeclarationTypeError(
-                    f"map {name}: a {what} of {size_of(kind)} bytes, but the kernel takes at most {most}"
+                    f"map {name}: a {what} of {size_of(kind)} bytes, but the kernel takes at most {most}",
+                    help=_smaller(what, self.kind.percpu),
                 )
         return key, value
 
     def _one(self, name: str, role: str, given: object) -> Type:
         kind = type_of(given)
         if kind is None:
-            raise DeclarationTypeError(f"map {name}, its {role}: {why_not(given)}")
+            better = instead(given)
+            raise DeclarationTypeError(
+                f"map {name}, its {role}: {why_not(given)}",
+                help=f"declare the {role} as {better}" if better else "",
+            )
         return kind
 
     def __repr__(self) -> str:
@@ -117,6 +138,15 @@ class Declaration:
                 f"or simulate() a program that uses it"
             )
         return runtime.map(self)
+
+
+def _smaller(what: str, percpu: bool) -> str:
+    """What to do about a key or a value that is too large."""
+    if what == "key":
+        return "make the key a number, such as a hash of it, and keep the whole in the value"
+    if percpu:
+        return "spread it over several slots, or use a map that is not per CPU"
+    return "spread it over several entries"
 
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import sys
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.types import BoolType, EnumType, IntType, StructType, Type, layout
+from pybpf.compiler.schema.types import BitField, BoolType, EnumType, IntType, StructType, Type, layout
 from pybpf.stdlib.annotations import annotated, evaluated, scope_of
-from pybpf.stdlib.types import type_of, why_not
+from pybpf.stdlib.types import instead, type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, dataclass_transform
 
-__all__ = ["Struct", "coercions", "defaults"]
+__all__ = ["Struct", "StructMeta", "coercions", "defaults"]
 
 
-class _StructMeta(type):
+class StructMeta(type):
     """Turns the annotations of a class body into slots, and the first look at `__bpf__` into a layout."""
 
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool | None = None
-    ) -> _StructMeta:
+    ) -> StructMeta:
         own = annotated(namespace)
         if not bases:  # Struct itself
             namespace["__slots__"] = ()
@@ -45,7 +45,7 @@ class _StructMeta(type):
         annotations: dict[str, Any] = {}
         fallback: dict[str, Any] = {}
         for base in reversed(bases):
-            if isinstance(base, _StructMeta):
+            if isinstance(base, StructMeta):
                 annotations.update(base.__dict__.get("__bpf_fields__", {}))
                 fallback.update(base.__dict__.get("__bpf_defaults__", {}))
         for field in own:
@@ -61,7 +61,9 @@ class _StructMeta(type):
         namespace["__bpf_defaults__"] = fallback
         namespace["__bpf_packed__"] = bases[0].__dict__.get("__bpf_packed__", False) if packed is None else packed
         # Names of the function around the class, for annotations that are strings.
-        namespace["__bpf_scope__"] = scope_of(sys._getframe(1))
+        frame = sys._getframe(1)
+        namespace["__bpf_scope__"] = scope_of(frame)
+        namespace["__bpf_site__"] = (frame.f_code.co_filename, frame.f_lineno)
         namespace["__match_args__"] = ()
         return super().__new__(mcls, name, bases, namespace)
 
@@ -95,32 +97,54 @@ class _StructMeta(type):
 def _lay_out(cls: Any) -> StructType:
     name: str = cls.__name__
     if not cls.__bpf_fields__:
-        raise DeclarationTypeError(f"struct {name} has no fields", help="annotate at least one: `count: u64`")
+        raise DeclarationTypeError(
+            f"struct {name} has no fields",
+            help="annotate at least one:",
+            lines=("count: u64",),
+            site=(*cls.__bpf_site__, ""),
+        )
     # Annotations of a base mean what they mean in its own module, so its fields come with their types.
-    inherited: dict[str, Type] = {}
+    inherited: dict[str, Type | BitField] = {}
     for base in cls.__bases__:
         if "__bpf_fields__" in base.__dict__:
-            inherited.update({field.name: field.type for field in base.__bpf__.fields})
-    members = []
+            inherited.update({f.name: BitField(f.type, f.bits) if f.bits else f.type for f in base.__bpf__.fields})
+    members: list[tuple[str, Type | BitField]] = []
+    union: bool = getattr(cls, "__bpf_union__", False)
     for field, annotation in cls.__bpf_fields__.items():
         if field in inherited:
             members.append((field, inherited[field]))
             continue
-        annotation = evaluated(cls, field, annotation)
         try:
-            kind = type_of(annotation)
+            members.append((field, _member(cls, field, annotation)))
         except DeclarationTypeError as error:
-            raise DeclarationTypeError(f"{name}.{field}: {error.title}", help=error.help) from None
-        if kind is None:
-            raise DeclarationTypeError(f"{name}.{field}: {why_not(annotation)}")
-        members.append((field, kind))
-    return layout(name, members, packed=cls.__bpf_packed__)
+            error.site = error.site or (*cls.__bpf_site__, field)
+            raise
+    return layout(name, members, packed=cls.__bpf_packed__, union=union)
+
+
+def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
+    """The type of one field. Raises DeclarationTypeError."""
+    annotation = evaluated(cls, field, annotation)
+    bits: object = getattr(annotation, "__bpf__", None)
+    if isinstance(bits, BitField):
+        return bits
+    try:
+        kind = type_of(annotation)
+    except DeclarationTypeError as error:
+        title = f"{cls.__name__}.{field}: {error.title}"
+        raise DeclarationTypeError(title, help=error.help, lines=error.lines, site=error.site) from None
+    if kind is None:
+        better = instead(annotation)
+        raise DeclarationTypeError(
+            f"{cls.__name__}.{field}: {why_not(annotation)}", lines=(f"{field}: {better}",) if better else ()
+        )
+    return kind
 
 
 if TYPE_CHECKING:
 
     @dataclass_transform(kw_only_default=True, eq_default=False)
-    class Struct(metaclass=_StructMeta):
+    class Struct(metaclass=StructMeta):
         """Base of all structs; see the module's docstring."""
 
         def __init_subclass__(cls, *, packed: bool = ...) -> None: ...
@@ -134,7 +158,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class Struct(metaclass=_StructMeta):
+    class Struct(metaclass=StructMeta):
         """Base of all structs; see the module's docstring."""
 
         def __init__(self, **values):
@@ -206,6 +230,9 @@ def coercions(cls: type[Struct]) -> dict[str, Callable[[Any], Any]]:
     for field in cls.__bpf__.fields:
         if isinstance(field.type, BoolType):
             made[field.name] = bool
+        elif field.bits and isinstance(field.type, (IntType, EnumType)):
+            base = field.type.base if isinstance(field.type, EnumType) else field.type
+            made[field.name] = wrapper(IntType(field.bits, base.signed))
         elif isinstance(field.type, (IntType, EnumType)):
             made[field.name] = wrapper(field.type)
     return made

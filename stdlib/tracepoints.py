@@ -261,6 +261,7 @@ def _declared(fields: list[CtxField], name: str, owner: Any) -> list[CtxField]:
             raise DeclarationTypeError(
                 f"{owner.__name__}.{field}: the tracepoint {name} has no such field",
                 help=f"did you mean `{close[0]}`?" if close else f"it has {', '.join(known)}",
+                site=(*wanted[field][0].__bpf_site__, field),
             )
     made = []
     for has in fields:
@@ -269,11 +270,16 @@ def _declared(fields: list[CtxField], name: str, owner: Any) -> list[CtxField]:
             annotation = evaluated(where, has.name, annotation)
             kind = has.type if annotation is int and isinstance(has.type, IntType) else type_of(annotation)
             if kind is None:
-                raise DeclarationTypeError(f"{owner.__name__}.{has.name}: {why_not(annotation)}")
+                raise DeclarationTypeError(
+                    f"{owner.__name__}.{has.name}: {why_not(annotation)}",
+                    lines=(f"{has.name}: {has.type}",),
+                    site=(*where.__bpf_site__, has.name),
+                )
             if not _fits(has, kind):
                 raise DeclarationTypeError(
                     f"{owner.__name__}.{has.name}: declared as {kind}, but the tracepoint {name} has {has.type} there",
-                    help=f"{has.name}: {has.type}",
+                    lines=(f"{has.name}: {has.type}",),
+                    site=(*where.__bpf_site__, has.name),
                 )
             has = CtxField(has.name, kind, has.offset, has.size, has.role)
         made.append(has)

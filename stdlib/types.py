@@ -20,6 +20,8 @@ from pybpf.compiler.schema.types import (
     U32,
     U64,
     ArrayType,
+    BitField,
+    BoolType,
     BytesType,
     EnumType,
     IntType,
@@ -31,7 +33,7 @@ from pybpf.compiler.schema.types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Generic, TypeAlias, TypeVar
     from typing import Literal as L
 
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     be64: TypeAlias = int
 
 __all__ = [
-    "Array", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "i16", "i32", "i64", "i8", "type_of", "u16",
+    "Array", "Bits", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "i16", "i32", "i64", "i8", "type_of", "u16",
     "u32", "u64", "u8",
 ]  # fmt: skip
 
@@ -137,6 +139,11 @@ if TYPE_CHECKING:
     class SizedBytes(bytes, Generic[N]):
         """A `bytes` that came out of a `Bytes` of that size."""
 
+    class Counted(int, Generic[N]):
+        """An `int` that came out of a bit field of that width."""
+
+    Bits: TypeAlias = T | Counted[N]
+
     # Unions, so that plain strings may be assigned, passed and used as keys without a conversion.
     Text: TypeAlias = str | SizedText[N]
     Bytes: TypeAlias = bytes | SizedBytes[N]
@@ -159,6 +166,31 @@ else:
         if made is None:
             made = _made[key] = type(name, (cls,), {"__slots__": (), "__bpf__": kind, "__module__": __name__})
         return made
+
+    class Bits:
+        """`Bits[u32, L[3]]`: a bit field of a Struct, laid out as C lays out `unsigned int name : 3`."""
+
+        __slots__ = ("__bpf__", "__weakref__")
+
+        def __init__(self, field):
+            self.__bpf__ = field
+
+        def __repr__(self):
+            return f"Bits[{self.__bpf__.type}, {self.__bpf__.bits}]"
+
+        def __class_getitem__(cls, params):
+            if not isinstance(params, tuple) or len(params) != 2:
+                raise DeclarationTypeError("Bits takes a type and a width", help="as in Bits[u32, L[3]]")
+            unit = type_of(params[0])
+            if not isinstance(unit, (IntType, BoolType, EnumType)) or (isinstance(unit, IntType) and unit.big):
+                raise DeclarationTypeError(
+                    f"Bits of {_spell(params[0])}: a bit field is a part of u8 to u64 or i8 to i64, of a bool or an enum"
+                )
+            bits = _literal(params[1], "Bits")
+            most = 1 if isinstance(unit, BoolType) else 8 * size_of(unit)
+            if bits > most:
+                raise DeclarationTypeError(f"Bits[{unit}, {bits}]: {unit} has {most} bit{'s' if most > 1 else ''}")
+            return cls(BitField(unit, bits))
 
     class Text(str):
         """`Text[L[16]]`: at most that many bytes of UTF-8, ended by a NUL if shorter; a `str` in Python."""
@@ -186,7 +218,9 @@ else:
 
         def __class_getitem__(cls, params):
             if not isinstance(params, tuple) or len(params) != 2:
-                raise DeclarationTypeError("Array takes an element type and a length", help="as in Array[u8, L[6]]")
+                raise DeclarationTypeError(
+                    "Array takes an element type and a length", help="write:", lines=("Array[u8, L[6]]",)
+                )
             element = type_of(params[0])
             if element is None:
                 raise DeclarationTypeError(f"Array of {_spell(params[0])}: {why_not(params[0])}")
@@ -229,10 +263,28 @@ def enum_type(enum: Any) -> EnumType:
         signed = low < 0
         bits = 32 if low >= -(1 << 31) and high < 1 << (31 if signed else 32) else 64
         made = _enums[enum] = EnumType(enum.__name__, IntType(bits, signed), members)
+        _enum_classes[id(made)] = enum
     return made
 
 
 _enums: dict[Any, EnumType] = {}
+_enum_classes: dict[int, Any] = {}  # by the identity of the EnumType, which `_enums` keeps alive
+
+
+def enum_class(kind: EnumType) -> Callable[[int], int]:
+    """What makes a number a member of the IntEnum that a type stands for; one without a name stays a number."""
+    cls = _enum_classes.get(id(kind))
+    if cls is None:
+        return int
+
+    def member(value: int) -> int:
+        try:
+            found: int = cls(value)
+        except ValueError:
+            return value
+        return found
+
+    return member
 
 
 def why_not(annotation: object) -> str:
@@ -250,11 +302,24 @@ def why_not(annotation: object) -> str:
     if annotation is Array:
         return "Array needs its element and length, as in Array[u8, L[16]]"
     origin: object = getattr(annotation, "__origin__", annotation)  # of list[int]
+    if annotation is Bits:
+        return "Bits needs its type and width, as in Bits[u32, L[3]]"
+    if isinstance(getattr(annotation, "__bpf__", None), BitField):
+        return "a bit field can only be a field of a Struct"
     if origin is list or origin is tuple or origin is dict or origin is set:
         return f"a {_spell(origin)} has no fixed layout; use Array[u32, L[8]] or a Struct"
     if type(None) in getattr(annotation, "__args__", ()):
         return "what lies in memory is always there and can't be None"
     return f"{_spell(annotation)} is not a type that BPF has a layout for"
+
+
+def instead(annotation: object) -> str:
+    """What to annotate with in place of one of Python's types; "" where there is no telling."""
+    plain: tuple[tuple[object, str], ...] = (
+        (int, "u64"), (str, "Text[L[16]]"), (bytes, "Bytes[L[16]]"), (float, "u64"), (Text, "Text[L[16]]"),
+        (Bytes, "Bytes[L[16]]"), (Array, "Array[u8, L[16]]"),
+    )  # fmt: skip
+    return next((text for kind, text in plain if annotation is kind), "")
 
 
 def class_of(struct: StructType) -> Any:
@@ -271,6 +336,8 @@ def zero(kind: Type) -> Any:
     if isinstance(kind, BytesType):
         return bytes(kind.size)
     if isinstance(kind, StructType):
+        if kind.union:
+            return kind.owner()
         made = object.__new__(kind.owner)
         for field in kind.fields:
             setattr(made, field.name, zero(field.type))

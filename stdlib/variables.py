@@ -9,7 +9,7 @@ symbol is the module variable that holds them, or `name=`.
 
 from __future__ import annotations
 
-from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import GlobalSpec
 from pybpf.compiler.schema.types import (
     ArrayType,
@@ -21,8 +21,8 @@ from pybpf.compiler.schema.types import (
     TextType,
     size_of,
 )
-from pybpf.stdlib.naming import caller_globals, check_symbol, symbol_of
-from pybpf.stdlib.types import type_of, why_not
+from pybpf.stdlib.naming import check_call, check_symbol, declared_here, symbol_of
+from pybpf.stdlib.types import instead, type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ __all__ = ["Variable", "const", "var"]
 class Variable:
     """A declared global. `default` is the Python value it starts with, `kind` its type, `constant` tells const()."""
 
-    __slots__ = ("_home", "_name", "_spec", "constant", "default", "kind")
+    __slots__ = ("_home", "_name", "_site", "_spec", "constant", "default", "kind")
 
     def __init__(self, kind: Type, default: object, constant: bool, name: str) -> None:
         self.kind = kind
         self.default = default
         self.constant = constant
         self._name = check_symbol(name, "global") if name else ""
-        self._home = caller_globals()
+        self._home, self._site = declared_here()
         self._spec: GlobalSpec | None = None
 
     @property
@@ -56,7 +56,11 @@ class Variable:
     def spec(self, fallback: str = "") -> GlobalSpec:
         """The spec; `fallback` is the symbol of a declaration that no module variable holds."""
         if self._spec is None:
-            name = self._name or symbol_of(self, self._home, "global", fallback)
+            try:
+                name = self._name or symbol_of(self, self._home, "global", fallback)
+            except DeclarationError as error:
+                error.site = error.site or self._site
+                raise
             self._spec = GlobalSpec(name, self.kind, encode(self.kind, self.default, name), self.constant)
         return self._spec
 
@@ -104,22 +108,27 @@ if TYPE_CHECKING:
 
 else:
 
-    def const(kind, default, *, name=""):
+    def const(*given, **options):
         """A constant of the program, in .rodata: set with load(..., only_pid=7), fixed from then on."""
-        return _declare(kind, default, True, name)
+        check_call(_declare, "const()", given, options, "only_pid = const(u32, 0)")
+        return _declare(True, *given, **options)
 
-    def var(kind, default, *, name=""):
+    def var(*given, **options):
         """A variable of the program, in .data or .bss: read and written by the program and through obj[...]."""
-        return _declare(kind, default, False, name)
+        check_call(_declare, "var()", given, options, "total = var(u64, 0)")
+        return _declare(False, *given, **options)
 
 
-def _declare(annotation: Any, default: object, constant: bool, name: str) -> Any:
+def _declare(constant: bool, /, kind: Any, default: object, *, name: str = "") -> Any:
     what = "const" if constant else "var"
-    kind = type_of(annotation)
-    if kind is None:
-        raise DeclarationTypeError(f"{what}(): {why_not(annotation)}")
-    encode(kind, default, f"{what}()")  # an impossible default is told where it stands
-    return Variable(kind, default, constant, name)
+    found = type_of(kind)
+    if found is None:
+        better = instead(kind)
+        raise DeclarationTypeError(
+            f"{what}(): {why_not(kind)}", help="write:", lines=(f"{what}({better}, {default!r})",) if better else ()
+        )
+    encode(found, default, f"{what}()")  # an impossible default is told where it stands
+    return Variable(found, default, constant, name)
 
 
 def encode(kind: Type, value: Any, where: str) -> bytes:

@@ -7,6 +7,7 @@ frames and other libraries', of which the user needs none.
 from __future__ import annotations
 
 from pybpf.compiler.diagnostics.reading import BadDeclaration, RaisedOnImport
+from pybpf.compiler.diagnostics.suggest import suggestion
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.span import Source, Span
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.source import Sources
 
-__all__ = ["blame", "declared_at", "decorated", "user_spans"]
+__all__ = ["blame", "declared_at", "decorated", "misdeclared", "user_spans"]
 
 
 def user_spans(error: BaseException, users: Callable[[str, str], bool]) -> tuple[list[Span], str]:
@@ -50,35 +52,64 @@ def blame(error: BaseException, users: Callable[[str, str], bool], otherwise: Sp
     spans, below = user_spans(error, users)
     spans = spans or [otherwise]
     if isinstance(error, DeclarationError):
-        return BadDeclaration(spans[-1], error.title, error.label, error.help)
+        return BadDeclaration(_site(error) or spans[-1], error.title, error.label, error.help, error.lines)
     text = type(error).__name__
     if isinstance(error, SystemExit):
         text = f"SystemExit({error.code!r})"
     elif str(error):
         text = f"{text}: {error}"
-    return RaisedOnImport(spans[-1], text.split("\n")[0], tuple(spans[:-1]), below, isinstance(error, SystemExit))
+    text, help, lines = suggestion(error, spans[-1]) or (text.split("\n")[0], "", ())
+    callers = tuple([span for span in spans[:-1] if not _holds(span, spans[-1])])  # not the class around a field
+    return RaisedOnImport(spans[-1], text, callers, below, isinstance(error, SystemExit), help, lines)
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    return outer.source is inner.source and outer.line <= inner.line <= outer.end_line and outer != inner
 
 
 def declared_at(error: DeclarationError) -> Diagnostic | None:
     """The diagnostic for a mistake in a declaration, at the innermost line that is not pybpf's; None: there is none."""
     spans, _ = user_spans(error, lambda filename, module: module != "pybpf" and not module.startswith("pybpf."))
-    return BadDeclaration(spans[-1], error.title, error.label, error.help) if spans else None
+    if not spans:
+        return None
+    return BadDeclaration(_site(error) or spans[-1], error.title, error.label, error.help, error.lines)
+
+
+def _site(error: DeclarationError) -> Span | None:
+    from pybpf.compiler.frontend.sites import site_span
+    from pybpf.compiler.frontend.source import Sources
+
+    return site_span(Sources(), error.site)
 
 
 def decorated(error: DeclarationError, function: Any) -> Diagnostic:
-    """The diagnostic for a mistake in a hook or in a program's parameters: at the decorator."""
+    """The diagnostic for a mistake in a hook or in a program's parameters: at that part, or at the decorator."""
+    from pybpf.compiler.frontend.sites import site_span
     from pybpf.compiler.frontend.source import Sources
 
     code, sources = function.__code__, Sources()
-    found = sources.function(code)
-    if found is None:
+    span = site_span(sources, error.site)
+    found = sources.function(code) if span is None else None
+    if span is None and found is None:
         parsed = sources.module(code.co_filename)
         name = code.co_filename.replace("\\", "/").rpartition("/")[2]
         span = _line(parsed.source if parsed else Source(name, code.co_filename, []), code.co_firstlineno)
-    else:
+    elif span is None and found is not None:
         module, node = found
         span = module.span(node.decorator_list[0] if node.decorator_list else node)
-    return BadDeclaration(span, error.title, error.label, error.help)
+    assert span is not None
+    return BadDeclaration(span, error.title, error.label, error.help, error.lines)
+
+
+def misdeclared(error: DeclarationError, use: Span, sources: Sources) -> Diagnostic:
+    """The diagnostic for a mistake in a declaration that a program uses: where it is declared, if that is known."""
+    from pybpf.compiler.diagnostics.types import Declaration
+    from pybpf.compiler.frontend.sites import site_span
+
+    span = site_span(sources, error.site)
+    if span is None:
+        return Declaration(use, error.title, error.label, error.help, error.lines)
+    return Declaration(span, error.title, error.label, error.help, error.lines, use)
 
 
 def _span(step: TracebackType, source: Source) -> Span:

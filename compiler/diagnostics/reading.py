@@ -49,6 +49,8 @@ class RaisedOnImport(Diagnostic):
     callers: tuple[Span, ...] = ()
     inside: str = ""  # module of other people's code that raised it, called by the user's
     leaves: bool = False  # SystemExit
+    way_out: str = ""
+    lines: tuple[str, ...] = ()
 
     code = "E0002"
     title = "importing the file raised {exception}"
@@ -61,6 +63,8 @@ class RaisedOnImport(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         for caller in self.callers:
             yield Label(caller, "called from here")
+        if self.way_out:
+            yield Help(self.way_out, self.lines)
         if self.leaves:
             yield Help("what only the script itself should do belongs under:", ('if __name__ == "__main__":',))
 
@@ -78,11 +82,12 @@ class BadDeclaration(Diagnostic):
     problem: str
     why: str = ""
     way_out: str = ""
+    lines: tuple[str, ...] = ()
 
     code = "E0003"
     title = "{problem}"
     label = "{why}"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.way_out:
-            yield Help(self.way_out)
+        if self.way_out or self.lines:
+            yield Help(self.way_out or "write:", self.lines)

@@ -143,6 +143,8 @@ class Declaration(Diagnostic):
     problem: str
     where: str
     advice: str
+    lines: tuple[str, ...] = ()
+    use: Span | None = None  # in the program, where `span` is the declaration itself
 
     code = "E0206"
     title = "{problem}"
@@ -152,8 +154,10 @@ class Declaration(Diagnostic):
         return self.problem, self.where or "declared wrongly"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.advice:
-            yield Help(self.advice)
+        if self.use is not None:
+            yield Label(self.use, "used here")
+        if self.advice or self.lines:
+            yield Help(self.advice or "write:", self.lines)
 
 
 class IntToBool(Diagnostic):

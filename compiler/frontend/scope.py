@@ -329,6 +329,7 @@ def closest(name: str, candidates: list[str]) -> str:
     """The candidate that `name` is most likely a misspelling of; "" if none is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, candidates, 3, 0.7)
+    near = [each for each in candidates if each.lower() == name.lower()]
+    near = near or get_close_matches(name, candidates, 3, 0.7)
     letters = sorted(name)
     return min(near, key=lambda n: sorted(n) != letters) if near else ""  # letters swapped are the likeliest slip

@@ -11,17 +11,34 @@ __all__ = ["DeclarationError", "DeclarationTypeError", "DeclarationValueError"]
 
 
 class DeclarationError(Exception):
-    """`title` says what is wrong, on one line; `label` is for the caret; `help` is a way out, of one or more lines."""
+    """`title` says what is wrong, on one line; `label` is for the caret; `help` is a way out, of one or more lines.
+
+    `lines` is code to write, shown under the help. `site` is where the declaration stands, if that is not where the
+    error is raised: the file's name, the 1-based line of its statement, and the part of it that is meant (a field of
+    the class, a parameter of the function, "return"; "": all of it).
+    """
 
     title: str
     label: str
     help: str
+    lines: tuple[str, ...]
+    site: tuple[str, int, str] | None
 
-    def __init__(self, title: str, *, label: str = "", help: str = "") -> None:
-        super().__init__(f"{title}\n{help}" if help else title)
+    def __init__(
+        self,
+        title: str,
+        *,
+        label: str = "",
+        help: str = "",
+        lines: tuple[str, ...] = (),
+        site: tuple[str, int, str] | None = None,
+    ) -> None:
+        super().__init__("\n".join([part for part in (title, help, *[f"    {line}" for line in lines]) if part]))
         self.title = title
         self.label = label
         self.help = help
+        self.lines = lines
+        self.site = site
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: the line of the cell that made the declaration."""

@@ -171,7 +171,7 @@ def test_the_quick_reader_leaves_what_it_does_not_know(line: str) -> None:
         ("coding.py", "# coding: klingon\n", "error[E0001]: "),
         ("latin.py", b"x = '\xe9'\n", "error[E0001]: "),
         ("raises.py", "def f():\n    return {}['k']\nf()\n", "importing the file raised KeyError: 'k'"),
-        ("missing.py", "import nosuchmodule\n", "raised ModuleNotFoundError: No module named 'nosuchmodule'"),
+        ("missing.py", "import nosuchmodule\n", "raised ModuleNotFoundError: there is no module `nosuchmodule`"),
         ("exits.py", "raise SystemExit(3)\n", 'if __name__ == "__main__":'),
         ("deep.py", "def f(n): return f(n + 1)\nf(0)\n", "importing the file raised RecursionError"),
         ("empty.py", "", "error: no programs in empty.py"),

@@ -1,0 +1,7 @@
+# python >= 3.11
+from pybpf import PtRegs, kprobe
+
+
+@kprobe
+def probe(ctx: PtRegs) -> None:
+    pass

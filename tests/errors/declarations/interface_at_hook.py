@@ -1,0 +1,7 @@
+# python >= 3.11
+from pybpf import XDP, XdpContext, xdp
+
+
+@xdp("eth0")
+def probe(pkt: XdpContext) -> XDP:
+    return XDP.PASS

@@ -1,0 +1,4 @@
+# python >= 3.11
+from pybpf import HashMap, u32, u64
+
+counts = HashMap[u32, u64](max_entires=64)

@@ -1,0 +1,7 @@
+# python >= 3.11
+from pybpf import *
+
+
+@kprobes("do_unlinkat")
+def probe(ctx: PtRegs) -> None:
+    pass

@@ -1,0 +1,4 @@
+# python >= 3.11
+from pybpf import RingBuffer, u64
+
+events = RingBuffer[u64](1000)

@@ -1,0 +1,7 @@
+# python >= 3.11
+from pybpf import PtRegs, uprobe
+
+
+@uprobe("libc")
+def probe(ctx: PtRegs) -> None:
+    pass

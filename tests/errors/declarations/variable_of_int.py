@@ -1,0 +1,4 @@
+# python >= 3.11
+from pybpf import var
+
+total = var(int, 0)
