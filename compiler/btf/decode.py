@@ -50,8 +50,8 @@ def decode_btf(data: bytes, base: Btf | None = None) -> Btf:
 class Btf(_Base):
     """The types of a `.BTF` section by id; `btf[0]` is VOID.
 
-    `types` and `strings` are the section's two parts; with an `index`, as `make_index` made it, they may be something that
-    reads bytes when they are asked for. Raises BtfError for an index that is not theirs: it was made with `identity`.
+    `types` and `strings` are the section's two parts; with an `index`, as `make_index` made it, they may be something
+    that reads bytes when they are asked for. Raises BtfError for an index that is not theirs: `identity` tells.
     """
 
     def __init__(

@@ -30,18 +30,13 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
-    class Source(Protocol):
-        """What is needed of a Btf."""
-
-        def __getitem__(self, index: int, /) -> t.BtfType: ...
-        def find(self, name: str, kind: type[t.BtfType] | None = None) -> int: ...
-
+    from pybpf.compiler.btf.decode import Btf
 
 __all__ = ["KernelTypes", "Prototype"]
 
 _BIG = {"__be16": 16, "__be32": 32, "__be64": 64}
+_FUNCTION_TAGS = ("bpf_fastcall", "bpf_kfunc")
 _QUALIFIERS = (t.Const, t.Volatile, t.Restrict)
 _INNER = (t.Const, t.Volatile, t.Restrict, t.Typedef, t.TypeTag)
 _TAGS: dict[type[t.BtfType], str] = {t.Struct: "struct", t.Union: "union"}
@@ -66,19 +61,24 @@ class KernelTypes:
     """The types of one BTF.
 
     `known(tag, name)` may give the type of a struct or union from elsewhere, to be taken in place of the one here;
-    `declared(tag, name)` gives what a struct that is only declared here has as size and members.
+    `declared(tag, name)` gives what a struct that is only declared here has as size and members. `base`: the types of
+    the BTF that this one, a kernel module's, continues.
     """
 
     def __init__(
         self,
-        btf: Source,
+        btf: Btf,
         known: Callable[[str, str], KernelType | None] | None = None,
         declared: Callable[[str, str], tuple[int, tuple[KernelMember, ...]]] | None = None,
+        base: KernelTypes | None = None,
     ) -> None:
         self.btf = btf
+        self._base = base
+        self._first = len(base.btf) if base is not None else 0
         self._known = known
         self._declared = declared
         self._made: dict[int, Type] = {}
+        self._tagged: dict[str, set[int]] | None = None  # by tag: ids of functions
 
     def named(self, name: str) -> Type | None:
         """The type of that name; None if there is none. A typedef of a struct is that struct."""
@@ -88,15 +88,56 @@ class KernelTypes:
                 return self.of(found)
         return None
 
+    def enumerator(self, name: str) -> tuple[EnumType, int] | None:
+        """The enumeration that has an enumerator of that name, and its value; None if there is none."""
+        found = self.of(self.btf.find_enumerator(name))
+        return (found, dict(found.members)[name]) if isinstance(found, EnumType) else None
+
+    def struct(self, tag: str, name: str) -> KernelType | None:
+        """The "struct" or "union" of that name, if only a declared one; None if there is none."""
+        number = self.btf.find(name, t.Struct if tag == "struct" else t.Union) or self.btf.find(name, t.Fwd)
+        found = self.of(number)
+        return found if isinstance(found, KernelType) and found.tag == tag else None
+
+    def layout(self, tag: str, name: str) -> tuple[int, tuple[KernelMember, ...]] | None:
+        """Size in bytes and members of the "struct" or "union" of that name; None if it is not here."""
+        number = self.btf.find(name, t.Struct if tag == "struct" else t.Union)
+        return self._members(number) if number else None
+
+    def function(self, name: str) -> Prototype | None:
+        """The signature of the kernel's function of that name; None if there is none."""
+        numbers = self.btf.find_all(name, t.Func)
+        if not numbers:
+            return None
+        tagged = self._tagged
+        if tagged is None:
+            tagged = self._tagged = {tag: self._targets(tag) for tag in _FUNCTION_TAGS}
+        numbers.sort(key=lambda number: number not in tagged["bpf_kfunc"])  # a static one may have the name too
+        return self._prototype(numbers[0], tuple([tag for tag in _FUNCTION_TAGS if numbers[0] in tagged[tag]]))
+
+    def raw_tracepoint(self, name: str) -> Prototype | None:
+        """What a raw tracepoint's programs get: the kernel's typedef `btf_trace_NAME` without its first, a void *."""
+        typedef = self.btf[self.btf.find(f"btf_trace_{name}", t.Typedef)]
+        pointer = self.btf[typedef.type] if isinstance(typedef, t.Typedef) else None
+        signature = self.btf[pointer.type] if isinstance(pointer, t.Ptr) else None
+        if not isinstance(signature, t.FuncProto):
+            return None
+        return Prototype(name, tuple([(param.name, self.of(param.type)) for param in signature.params[1:]]), NONE)
+
     def of(self, number: int) -> Type:
         """The type with id `number`; NONE for void and for functions."""
+        if self._base is not None and number < self._first:
+            return self._base.of(number)
         found = self._made.get(number)
         if found is None:
             found = self._made[number] = self._make(number)
         return found
 
-    def prototype(self, number: int, tags: tuple[str, ...] = ()) -> Prototype:
-        """The signature of the function with id `number`. Raises BtfError if that is no function."""
+    def _targets(self, text: str) -> set[int]:
+        tags = [self.btf[number] for number in self.btf.find_all(text, t.DeclTag)]
+        return {tag.type for tag in tags if isinstance(tag, t.DeclTag) and tag.index < 0}
+
+    def _prototype(self, number: int, tags: tuple[str, ...]) -> Prototype:
         function = self.btf[number]
         signature = self.btf[function.type] if isinstance(function, t.Func) else None
         if not isinstance(function, t.Func) or not isinstance(signature, t.FuncProto):

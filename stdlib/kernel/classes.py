@@ -76,7 +76,7 @@ class KernelEnum(int, metaclass=_EnumMeta):
     """
 
     __bpf__: EnumType
-    __members__ = {}
+    __members__: dict[str, Any] = {}
     name: str
 
     @property
@@ -104,6 +104,7 @@ def class_for(kind: Type, name: str) -> Any:
 
 
 _HOME = "pybpf.kernel"
+_TAKEN = frozenset(dir(KernelEnum)) | {"name"}  # enumerators of these names are found by subscript only
 
 
 def _enum(kind: EnumType) -> Any:
@@ -112,5 +113,6 @@ def _enum(kind: EnumType) -> Any:
         member = int.__new__(made, value)
         member.name = name
         made.__members__[name] = member
-        setattr(made, name, member)
+        if name not in _TAKEN:
+            setattr(made, name, member)
     return made

@@ -1,28 +1,221 @@
-"""A name of the kernel -> the object that stands for it, out of the BTF that there is."""
+"""A name of the kernel -> the object that stands for it, out of the BTF that there is.
+
+Common structures come from a bundled BTF (data/kernel/, made by tools/make_kernel.py), so that the same source gives
+the same object on any machine. What it lacks comes from the running kernel and its modules. `use(path)`, or the
+environment variable PYBPF_BTF, names a file that takes the place of all these.
+"""
 
 from __future__ import annotations
 
-from pybpf.compiler.btf.decode import decode_btf
+import os
+
 from pybpf.compiler.btf.kernel import KernelTypes
+from pybpf.compiler.btf.types import BtfError
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.stdlib.kernel.classes import class_for
+from pybpf.stdlib.kernel.files import MODULES, RUNNING, open_btf, open_bundled, open_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-__all__ = ["lookup"]
+    from pybpf.compiler.btf.kernel import Prototype
+    from pybpf.compiler.schema.kernel import KernelMember, KernelType
+    from pybpf.compiler.schema.types import EnumType
 
-_RUNNING = "/sys/kernel/btf/vmlinux"
-_objects: dict[str, Any] = {}
-_sources: list[KernelTypes] = []
+__all__ = ["UnknownAttribute", "UnknownImport", "candidates", "chosen", "function", "lookup", "use"]
+
+BUNDLED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "kernel", "vmlinux.btf")
+
+
+class UnknownAttribute(DeclarationError, AttributeError):
+    """`kernel.tsk_struct`: no such name."""
+
+
+class UnknownImport(DeclarationError, ImportError):
+    """`from pybpf.kernel import tsk_struct`: no such name."""
+
+
+class _Names:
+    """The names of one choice of sources; `path` is the file that was chosen, or ""."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.objects: dict[str, Any] = {}
+        self._first: KernelTypes | None = None
+        self._running: KernelTypes | None = None
+        self._modules: list[KernelTypes] | None = None
+
+    def sources(self) -> Iterator[KernelTypes]:
+        """The sources in the order in which a name is looked for; each is opened when its turn comes."""
+        yield self.first()
+        if not self.path:
+            running = self.running()
+            if running is not None:
+                yield running
+        if self.path in ("", RUNNING):
+            yield from self.modules()
+
+    def first(self) -> KernelTypes:
+        """The chosen file, or the bundle. Raises DeclarationValueError where that can't be read."""
+        if self._first is None:
+            if self.path:
+                try:
+                    self._first = KernelTypes(open_btf(self.path))
+                except BtfError as error:
+                    raise DeclarationValueError(f"no kernel types in {self.path}: {error}", help=_FILES) from None
+                except OSError as error:
+                    raise DeclarationValueError(f"can't read {self.path}: {error.strerror}", help=_FILES) from None
+            else:
+                self._first = KernelTypes(open_bundled(BUNDLED), declared=self._declared)
+        return self._first
+
+    def running(self) -> KernelTypes | None:
+        """The running kernel's; None where it has none, or this is no Linux."""
+        if self._running is None:
+            try:
+                self._running = KernelTypes(open_btf(RUNNING), self.first().struct)
+            except (OSError, BtfError):
+                return None
+        return self._running
+
+    def modules(self) -> list[KernelTypes]:
+        """Those of the modules that are loaded."""
+        if self._modules is None:
+            self._modules = []
+            base = self.first() if self.path else self.running()
+            if base is None:
+                return self._modules
+            known = None if self.path else self.first().struct
+            for name in sorted(os.listdir(MODULES)):
+                if name != "vmlinux":
+                    try:
+                        btf = open_module(name, base.btf)
+                    except (OSError, BtfError):
+                        continue
+                    self._modules.append(KernelTypes(btf, known, base=base))
+        return self._modules
+
+    def lookup(self, name: str) -> Any:
+        if name not in self.objects:
+            self.objects[name] = self._object(name)
+        return self.objects[name]
+
+    def _object(self, name: str) -> Any:
+        for types in self.sources():
+            kind = types.named(name)
+            if kind is not None:
+                return class_for(kind, name)
+            found = types.enumerator(name)
+            if found is not None:
+                enum, value = found
+                # As in C, the constants of an enum without a name are plain numbers.
+                return self.lookup(enum.name)[name] if self._is_enum(enum) else value
+        return None
+
+    def _is_enum(self, enum: EnumType) -> bool:
+        owner = self.lookup(enum.name) if enum.name else None
+        return bool(getattr(owner, "__bpf__", None) == enum)
+
+    def _declared(self, tag: str, name: str) -> tuple[int, tuple[KernelMember, ...]]:
+        """A struct that the bundle only declares, by the running kernel."""
+        running = self.running()
+        for types in (*((running,) if running is not None else ()), *self.modules()):
+            found = types.layout(tag, name)
+            if found is not None:
+                return found
+        where = "the running kernel has it not either" if running is not None else "there is no kernel BTF here"
+        raise DeclarationTypeError(
+            f"the members of {tag} {name} are not known: {where}",
+            help=f"the bundle of kernel types only declares it; name a kernel's BTF: --btf {RUNNING}",
+        )
+
+
+_FILES = "a file such as /sys/kernel/btf/vmlinux, or a vmlinux with debug information, is meant"
+_names: _Names | None = None
+
+
+def _current() -> _Names:
+    global _names
+    if _names is None:
+        _names = _Names(os.environ.get("PYBPF_BTF", ""))
+    return _names
+
+
+def use(path: str) -> None:
+    """Take kernel types from this file from now on: raw BTF, or an ELF file with a section .BTF. "": as if never told.
+
+    Names that were imported before keep their meaning. Raises DeclarationValueError where the file can't be used.
+    """
+    global _names
+    made = _Names(path)
+    made.first()
+    _names = made
+
+
+def chosen() -> str:
+    """The file that `use` or PYBPF_BTF named; "" for none."""
+    return _current().path
 
 
 def lookup(name: str) -> Any:
     """The object for a name; None where there is none. The same object each time."""
-    if name not in _objects:
-        if not _sources:
-            with open(_RUNNING, "rb") as file:
-                _sources.append(KernelTypes(decode_btf(file.read())))
-        kind = _sources[0].named(name)
-        _objects[name] = None if kind is None else class_for(kind, name)
-    return _objects[name]
+    return _current().lookup(name)
+
+
+def struct(tag: str, name: str) -> KernelType | None:
+    """The "struct" or "union" of that name in the bundle or the chosen file; the running kernel is not asked."""
+    return _current().first().struct(tag, name)
+
+
+def function(name: str) -> Prototype | None:
+    """The signature of a kernel function: of the bundle's kfuncs, else the running kernel's or a module's."""
+    for types in _current().sources():
+        found = types.function(name)
+        if found is not None:
+            return found
+    return None
+
+
+def raw_tracepoint(name: str) -> Prototype | None:
+    """The arguments of a raw tracepoint: of the bundle, else the running kernel's or a module's."""
+    for types in _current().sources():
+        found = types.raw_tracepoint(name)
+        if found is not None:
+            return found
+    return None
+
+
+def candidates(name: str) -> list[str]:
+    """Names that look like one that there is not, best first; at most three."""
+    from difflib import get_close_matches
+
+    from pybpf.compiler.btf import types as t
+
+    near: dict[str, None] = {}
+    lowered = name.lower()
+    for types in _current().sources():
+        for _, other in types.btf.names(t.Struct, t.Union, t.Enum, t.Enum64, t.Typedef):
+            if abs(len(other) - len(name)) < 4 and (other[:1].lower() == lowered[:1] or other[-4:] == name[-4:]):
+                near[other] = None
+    return get_close_matches(name, near, 3, 0.7)
+
+
+def unknown(name: str, importing: bool) -> DeclarationError:
+    """The exception for a name that stands for nothing."""
+    kind = UnknownImport if importing else UnknownAttribute
+    current = _current()
+    where = current.path or "the kernel"
+    for types in current.sources():
+        if types.named(name) is not None:
+            return kind(f"`{name}` of {where} is not a struct, union, enum or number")
+    if function(name) is not None:
+        return kind(f"`{name}` is a function of {where}, not a type")
+    near = candidates(name)
+    help = f"did you mean `{near[0]}`?" if near else ""
+    if near[1:]:
+        help += f" (or {', '.join(f'`{other}`' for other in near[1:])})"
+    if not help and current.running() is None:
+        help = "only the bundled types are known here; name a kernel's BTF: --btf vmlinux"
+    return kind(f"{where} has no type named `{name}`", label="not found", help=help)
