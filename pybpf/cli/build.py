@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pybpf.cli.messages import UserError, show_diagnostics
-from pybpf.cli.options import CPU, FILE, FORMAT, LICENSE, SET, TARGET, settings, target_of
+from pybpf.cli.options import BTF, CPU, FILE, FORMAT, LICENSE, SET, TARGET, settings, target_of, use_btf
 from pybpf.cli.table import Command, Option
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ def run(values: dict[str, Any]) -> int:
 
     consts = settings(values["set"])
     target = target_of(values)
+    use_btf(values)
     programs = programs_of(import_file(values["file"]))
     if values["emit"]:
         text = emit(values["emit"], *programs, target=target, **consts)
@@ -71,5 +72,5 @@ COMMAND = Command(
     "The object holds every program that is a global of the file, with the maps that they use. Compiling needs no "
     "privilege and no kernel.",
     arguments=(FILE,),
-    options=(OUTPUT, EMIT, TARGET, CPU, LICENSE, SET, FORMAT),
+    options=(OUTPUT, EMIT, TARGET, CPU, LICENSE, SET, BTF, FORMAT),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.cli.messages import REFUSED, show_diagnostics
-from pybpf.cli.options import CPU, FILE, FORMAT, LICENSE, TARGET, target_of
+from pybpf.cli.options import BTF, CPU, FILE, FORMAT, LICENSE, TARGET, target_of, use_btf
 from pybpf.cli.table import Command
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ def run(values: dict[str, Any]) -> int:
     from pybpf.cli.module import import_file, programs_of
     from pybpf.compiler.diagnostics.base import CompileError
 
+    use_btf(values)
     try:
         programs = programs_of(import_file(values["file"]))
         found = check(*programs, target=target_of(values))
@@ -33,5 +34,5 @@ COMMAND = Command(
     "Check the programs of a file and print everything that is wrong.\n\n"
     "Exits with 1 if there is an error. Nothing is written or loaded; no privilege is needed.",
     arguments=(FILE,),
-    options=(TARGET, CPU, LICENSE, FORMAT),
+    options=(TARGET, CPU, LICENSE, BTF, FORMAT),
 )

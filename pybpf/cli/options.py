@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import Target
 
-__all__ = ["CPU", "FILE", "FORMAT", "LICENSE", "SET", "TARGET", "settings", "target_of"]
+__all__ = ["BTF", "CPU", "FILE", "FORMAT", "LICENSE", "SET", "TARGET", "settings", "target_of", "use_btf"]
 
 FILE = Argument("file", "FILE.py")
 TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told.")
 CPU = Option("--cpu", choices=("v1", "v2", "v3", "v4"), help="BPF instruction set; v3 unless told.")
 LICENSE = Option(
     "--license", metavar="TEXT", help="Licence of the programs, GPL unless told; many helpers need one like it."
+)
+BTF = Option(
+    "--btf", metavar="FILE", help="Take kernel types from this BTF or vmlinux, not from pybpf and the running kernel."
 )
 SET = Option("--set", metavar="NAME=VALUE", multiple=True, help="Set a const() or var(), as in --set only_pid=7.")
 FORMAT = Option("--format", choices=("text", "json"), default="text", help="How to print diagnostics.")
@@ -39,6 +42,14 @@ def target_of(values: dict[str, Any]) -> Target:
             raise UserError(f"--target {kernel}: not a kernel version", "write it as --target 6.1")
         chosen["kernel"] = (int(major), int(minor.split(".")[0].split("-")[0]))
     return Target(**chosen)
+
+
+def use_btf(values: dict[str, Any]) -> None:
+    """Do what `--btf` says, before the user's file imports any kernel type. Raises DeclarationValueError."""
+    if values.get("btf"):
+        from pybpf.stdlib.kernel.names import use
+
+        use(values["btf"])
 
 
 def settings(pairs: list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from pybpf.cli.messages import UserError
-from pybpf.cli.options import FILE, SET, settings
+from pybpf.cli.options import BTF, FILE, SET, settings, use_btf
 from pybpf.cli.table import Command, Option
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ def run(values: dict[str, Any]) -> int:
     seconds = _seconds(values["seconds"])
     targets = _targets(values["attach"])
     consts = settings(values["set"])
+    use_btf(values)
     programs = programs_of(import_file(values["file"]))
     with contextlib.ExitStack() as stack:
         try:
@@ -167,5 +168,5 @@ COMMAND = Command(
     "Load and attach a file's programs, and print their events.\n\n"
     "Ends with Ctrl-C. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.",
     arguments=(FILE,),
-    options=(SET, ATTACH, SECONDS, MAPS),
+    options=(SET, ATTACH, SECONDS, MAPS, BTF),
 )

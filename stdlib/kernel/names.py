@@ -121,7 +121,8 @@ class _Names:
     def _declared(self, tag: str, name: str) -> tuple[int, tuple[KernelMember, ...]]:
         """A struct that the bundle only declares, by the running kernel."""
         running = self.running()
-        for types in (*((running,) if running is not None else ()), *self.modules()):
+        sources = [running, *self.modules()] if running is not None else []
+        for types in sources:
             found = types.layout(tag, name)
             if found is not None:
                 return found
