@@ -5,31 +5,68 @@
     typedef of an int  the width: i32 for pid_t
     enumerator         a member of its enum
 
-`class task_struct___old(KernelStruct)` is a struct of the members that a program needs; flavours.py reads it.
+`class task_struct___old(KernelStruct)` is a struct of the members that a program needs; declared.py reads it.
 """
 
 from __future__ import annotations
 
+import sys
+
+from pybpf.compiler.schema.errors import DeclarationTypeError
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.types import BoolType, EnumType, IntType, Type
 from pybpf.stdlib import types as widths
+from pybpf.stdlib.annotations import annotated, scope_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
-__all__ = ["KernelEnum", "KernelStruct", "class_for"]
+    T = TypeVar("T")
+
+__all__ = ["Embedded", "KernelEnum", "KernelStruct", "Pointer", "class_for"]
 
 
 class _KernelMeta(type):
     """Gives a class its `__bpf__`."""
 
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, union: bool = False
+    ) -> _KernelMeta:
+        if bases and "__bpf_type__" not in namespace:  # the user's
+            fields = annotated(namespace)
+            for base in bases:
+                if base is not KernelStruct:
+                    raise DeclarationTypeError(
+                        f"{name} can't inherit from {base.__name__}", help=f"class {name}(KernelStruct):"
+                    )
+            frame = sys._getframe(1)
+            names, local = scope_of(frame)
+            namespace["__bpf_fields__"] = fields
+            namespace["__bpf_union__"] = union
+            namespace["__bpf_scope__"] = names, local
+            namespace["__bpf_site__"] = (frame.f_code.co_filename, frame.f_lineno)
+            made = super().__new__(mcls, name, bases, namespace)
+            local[name] = made  # it may point to itself
+            return made
+        return super().__new__(mcls, name, bases, namespace)
+
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, union: bool = False
+    ) -> None:
+        super().__init__(name, bases, namespace)
+
     @property
     def __bpf__(cls) -> KernelType:
+        """The type. Raises DeclarationTypeError for a declaration of the user's that is wrong."""
         made: KernelType | None = cls.__dict__.get("__bpf_type__")
         if made is None:
-            raise AttributeError("__bpf__")
+            if "__bpf_fields__" not in cls.__dict__:
+                raise AttributeError("__bpf__")
+            from pybpf.stdlib.kernel.declared import declared
+
+            made = declared(cls)
         return made
 
     def __repr__(cls) -> str:
@@ -37,10 +74,45 @@ class _KernelMeta(type):
         return f"<kernel {made.tag} {made.name}>" if made is not None else type.__repr__(cls)
 
 
-class KernelStruct(metaclass=_KernelMeta):
-    """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address."""
+if TYPE_CHECKING:
 
-    __slots__ = ()
+    class KernelStruct(metaclass=_KernelMeta):
+        """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address."""
+
+        def __init__(self, address: int | KernelStruct, /) -> None: ...
+        def __init_subclass__(cls, *, union: bool = ...) -> None: ...
+
+    class Pointer(int, Generic[T]):
+        """An address in the kernel of a number, or of several one after the other. `Pointer[None]` is `void *`."""
+
+        def __getitem__(self, index: int, /) -> T: ...
+
+    Embedded: TypeAlias = Annotated[T, "in place"]
+
+else:
+
+    class KernelStruct(metaclass=_KernelMeta):
+        """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address."""
+
+        __slots__ = ()
+
+        def __init__(self, address, /):
+            from pybpf.stdlib.simulation import current
+
+            current(f"{type(self).__name__}()")
+            raise RuntimeError(f"{type(self).__name__}() stands for kernel memory, which there is none of here")
+
+    class Pointer(int):
+        """`Pointer[u32]`: in a KernelStruct, an address of numbers in the kernel. `Pointer[None]` is `void *`."""
+
+        def __class_getitem__(cls, target):
+            return type("Pointer", (Pointer,), {"__bpf_pointee__": target})
+
+    class Embedded:
+        """`Embedded[path]`: in a KernelStruct, a struct that lies in place, where `path` alone is a pointer to one."""
+
+        def __class_getitem__(cls, target):
+            return type("Embedded", (Embedded,), {"__bpf_embedded__": target})
 
 
 class _EnumMeta(type):

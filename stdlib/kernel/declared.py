@@ -1,0 +1,139 @@
+"""Kernel structs that the user declares, of the members that a program needs.
+
+    class task_struct___old(KernelStruct):      # what follows `___` is a flavour, which the kernel never sees
+        state: i64
+        real_parent: task_struct                # a pointer, as most members that name a struct are
+        thread_info: Embedded[thread_info]      # in place
+        cgroups: Pointer[None]                  # void *, or a pointer that is only compared
+
+The kernel that loads the program is asked for each member by its name, so order and completeness don't matter, and
+members of anonymous structs and unions are written as the struct's own. Whether a member is a pointer or in place does
+matter; where the bundled types have the member, the declaration is held against them.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.kernel import KernelMember, KernelType
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    BitField,
+    BytesType,
+    IntType,
+    PtrType,
+    Space,
+    TextType,
+    Type,
+    layout,
+)
+from pybpf.stdlib.annotations import evaluated
+from pybpf.stdlib.types import type_of, why_not
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["declared"]
+
+
+def declared(cls: Any) -> KernelType:
+    """The type of a class of the user's. Its members are read, and checked, at once. Raises DeclarationTypeError."""
+    name: str = cls.__name__
+    if not cls.__bpf_fields__:
+        raise DeclarationTypeError(f"{name} has no members", help="annotate those that are used, as in `pid: i32`")
+    made = KernelType(name, lambda: (0, ()), "union" if cls.__bpf_union__ else "struct")
+    cls.__bpf_type__ = made  # members may point to it
+    try:
+        members = [(field, _member(cls, field, annotation)) for field, annotation in cls.__bpf_fields__.items()]
+    except DeclarationTypeError:
+        del cls.__bpf_type__
+        raise
+    made.read = lambda: _lay_out(made, members)
+    _compare(made, members)
+    return made
+
+
+def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
+    annotation = evaluated(cls, field, annotation)
+    kind: object = getattr(annotation, "__bpf__", None)
+    if isinstance(kind, BitField):
+        return kind
+    target: object = getattr(annotation, "__bpf_pointee__", _NO)
+    if target is not _NO:
+        if target is None:
+            return PtrType(None, Space.KERNEL)
+        inner = type_of(target)
+        if inner is None:
+            raise DeclarationTypeError(f"{cls.__name__}.{field}: Pointer to what is no type: {why_not(target)}")
+        return PtrType(TextType(0) if isinstance(inner, TextType) else inner, Space.KERNEL)
+    inside: object = getattr(annotation, "__bpf_embedded__", None)
+    if inside is not None:
+        kind = getattr(inside, "__bpf__", None)
+        if not isinstance(kind, KernelType):
+            raise DeclarationTypeError(f"{cls.__name__}.{field}: Embedded[...] takes a kernel struct")
+        if kind is cls.__bpf_type__:
+            raise DeclarationTypeError(f"{cls.__name__} contains itself", help=f"a pointer is {field}: {cls.__name__}")
+        return kind
+    if isinstance(kind, KernelType):
+        return PtrType(kind, Space.KERNEL)
+    found = type_of(annotation)
+    if found is None:
+        raise DeclarationTypeError(f"{cls.__name__}.{field}: {why_not(annotation)}")
+    return found
+
+
+_NO = object()
+
+
+def _lay_out(made: KernelType, members: list[tuple[str, Type | BitField]]) -> tuple[int, tuple[KernelMember, ...]]:
+    """Size and members by C's rules. Only the names and kinds matter to the kernel; offsets are its own."""
+    kinds = [(name, kind if isinstance(kind, BitField) else _stand_in(kind)) for name, kind in members]
+    laid = layout(made.name, kinds, union=made.tag == "union")
+    found = []
+    for index, (field, (_, kind)) in enumerate(zip(laid.fields, members)):
+        own = kind.type if isinstance(kind, BitField) else kind
+        found.append(KernelMember(field.name, own, field.offset, index, field.bits, field.bit_offset))
+    return laid.size, tuple(found)
+
+
+def _stand_in(kind: Type) -> Type:
+    """A type of the same size whose alignment is known."""
+    if isinstance(kind, ArrayType) and isinstance(_innermost(kind), KernelType):
+        return ArrayType(_stand_in(kind.element), kind.length)
+    if isinstance(kind, KernelType):
+        return BytesType(kind.size) if kind.size % 8 else ArrayType(IntType(64), kind.size // 8)
+    return kind
+
+
+def _innermost(kind: Type) -> Type:
+    while isinstance(kind, ArrayType):
+        kind = kind.element
+    return kind
+
+
+def _compare(made: KernelType, members: list[tuple[str, Type | BitField]]) -> None:
+    """Refuse a member that is a pointer here and in place in the bundled types, or the other way round."""
+    from pybpf.stdlib.kernel.names import struct
+
+    known = struct(made.tag, made.name.partition("___")[0])
+    if known is None:
+        return
+    try:
+        known.members
+    except DeclarationTypeError:  # only declared
+        return
+    for name, kind in members:
+        way = known.find(name)
+        if way is None or isinstance(kind, BitField):
+            continue
+        theirs = way[-1].type
+        if isinstance(theirs, KernelType) and isinstance(kind, PtrType):
+            raise DeclarationTypeError(
+                f"{made.name}.{name} is declared as a pointer, but the kernel has a {theirs} in place there",
+                help=f"{name}: Embedded[{theirs.name or 'declare it'}]",
+            )
+        if isinstance(theirs, PtrType) and isinstance(kind, KernelType):
+            raise DeclarationTypeError(
+                f"{made.name}.{name} is declared to be in place, but the kernel has a pointer there",
+                help=f"{name}: {kind}",
+            )
