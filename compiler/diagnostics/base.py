@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["CompileError", "Diagnostic", "Help", "Label", "Note", "Report"]
+__all__ = ["CompileError", "Diagnostic", "Edit", "Help", "Label", "Note", "Report", "misspelt"]
 
 
 class Label(Record):
@@ -47,11 +47,31 @@ class Note(Record):
     text: str
 
 
+class Edit(Record):
+    """A change of the source that a tool can make: `text` in the place of `span`."""
+
+    span: Span
+    text: str
+
+
 class Help(Record):
-    """A way out; `code` are the lines to write, as they would stand in the program."""
+    """A way out; `code` are the lines to write, as they would stand in the program, `edit` the change that does it."""
 
     text: str
     code: tuple[str, ...] = ()
+    edit: Edit | None = None
+
+
+def misspelt(span: Span, name: str, near: str) -> Help:
+    """The help for a name that looks like another; `span` ends with the name, or begins with it."""
+    edit = None
+    if span.line == span.end_line:
+        text = span.source.line(span.line)[span.col : span.end_col]
+        at = len(text) - len(name) if text.endswith(name) else 0 if text.startswith(name) else -1
+        if at >= 0:
+            start = span.col + at
+            edit = Edit(type(span)(span.source, span.line, start, span.line, start + len(name)), near)
+    return Help(f"did you mean `{near}`?", (), edit)
 
 
 class Diagnostic(Record, eq=False):

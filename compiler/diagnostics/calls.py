@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 from pybpf.compiler.diagnostics.values import between
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ class UnknownArgument(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
-            yield Help(f"did you mean `{self.near}`?")
+            yield misspelt(self.span, self.keyword, self.near)
         else:
             yield Help(f"its parameters are {listed(self.known)}" if self.known else "it takes no keyword arguments")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,17 @@ class NoContextField(Diagnostic):
     label = "unknown field of {context}"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        first = _ELSEWHERE.get(self.name) or (f"did you mean `{self.near}`?" if self.near else "")
+        first: Help | None = None
+        if self.name in _ELSEWHERE:
+            first = Help(_ELSEWHERE[self.name])
+        elif self.near:
+            first = misspelt(self.span, self.name, self.near)
         fields = f"its fields are {listed(self.fields, 24)}"
         if len(self.fields) == 1:
             fields = f"its only field is {self.fields[0]}"
         if first:
-            yield Help(first)
-        yield (Note if first else Help)(fields)
+            yield first
+        yield Note(fields) if first else Help(fields)
 
 
 class ReadOnlyField(Diagnostic):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 from pybpf.compiler.diagnostics.values import between
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class NoMapMethod(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
-            yield Help(f"did you mean `{self.near}`?")
+            yield misspelt(self.span, self.method, self.near)
         elif self.hint:
             yield Help(self.hint)
         elif len(self.known) == 1:

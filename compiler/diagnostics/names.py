@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ConstAssigned", "GlobalNotVar", "NoAttribute", "Unassigned", "Unknown", "UnknownAttribute"]
+    from pybpf.compiler.schema.span import Span
+
+__all__ = ["ConstAssigned", "GlobalNotVar", "NoAttribute", "Redefined", "Unassigned", "Unknown", "UnknownAttribute"]
 
 
 class Unknown(Diagnostic):
@@ -41,7 +43,7 @@ class Unknown(Diagnostic):
         if self.module:
             yield Help("import it:", (f"from {self.module} import {self.name}",))
         elif self.near:
-            yield Help(f"did you mean `{self.near}`?")
+            yield misspelt(self.span, self.name, self.near)
         else:
             yield Help("import it, or define it before the program is compiled")
 
@@ -113,7 +115,7 @@ class UnknownAttribute(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
-            yield Help(f"did you mean `{self.near}`?")
+            yield misspelt(self.span, self.name, self.near)
         elif self.names:
             yield Help(f"it has {listed(self.names)}")
         else:
@@ -220,3 +222,37 @@ class ConstAssigned(Advised):
     label = "assigned here"
     way_out = "declare it with var() instead:"
     lines = ("{name} = var({kind}, {initial})",)
+
+
+class Redefined(Diagnostic):
+    """A program has the name of an earlier one, which Python forgets: the earlier one would be left out.
+
+    Every program of a file is a global of it, and its name is its symbol in the object.
+
+    Fails:
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            return XDP.PASS
+
+        @tracepoint("sched:sched_switch")
+        def probe(ctx: TracepointContext) -> None:
+            count()
+
+    Works:
+
+        @tracepoint("sched:sched_switch")
+        def switched(ctx: TracepointContext) -> None:
+            count()
+    """
+
+    name: str
+    first: Span
+
+    code = "E0307"
+    title = "`{name}` is defined twice, so the first program of that name is lost"
+    label = "replaces the first one"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Label(self.first, "never compiled")
+        yield Help("give one of them another name")

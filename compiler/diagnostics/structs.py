@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,10 @@ class UnknownField(Diagnostic):
     label = "unknown field"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"did you mean `{self.near}`?" if self.near else f"its fields are {listed(self.fields)}")
+        if self.near:
+            yield misspelt(self.span, self.name, self.near)
+        else:
+            yield Help(f"its fields are {listed(self.fields)}")
 
 
 class MissingFields(Diagnostic):
@@ -109,7 +112,10 @@ class NoField(Diagnostic):
     label = "unknown field"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"did you mean `{self.near}`?" if self.near else f"its fields are {listed(self.fields)}")
+        if self.near:
+            yield misspelt(self.span, self.name, self.near)
+        else:
+            yield Help(f"its fields are {listed(self.fields)}")
 
 
 class MethodNotCalled(Advised):
@@ -159,7 +165,7 @@ class NoMethod(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
-            yield Help(f"did you mean `{self.near}`?")
+            yield misspelt(self.span, self.name, self.near)
         elif self.own:
             yield Help(f"define it in class {self.what}:", (f"def {self.name}(self): ...",))
         elif self.known:

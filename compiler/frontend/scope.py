@@ -11,7 +11,9 @@ import sys
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import ranges
+from pybpf.compiler.frontend.kinds import may_be_null
 from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space, Type, is_aggregate
 
@@ -275,11 +277,15 @@ def _annotation_type(value: Any) -> Any:
         return BOOL
     schema = getattr(value, "__bpf__", None)
     if isinstance(schema, Type):
+        if isinstance(schema, KernelType):
+            return PtrType(schema, Space.KERNEL)
         return PtrType(schema, Space.STACK) if is_aggregate(schema) else schema
     arguments = getattr(value, "__args__", None)
     if arguments is not None and _is_union(value):
         inner = [_annotation_type(a) for a in arguments if a is not type(None)]
         if len(inner) == 1 and len(arguments) == 2 and isinstance(inner[0], Type):
+            if may_be_null(inner[0]):  # as it is without `| None`
+                return inner[0]
             return OptionalType(inner[0])
     return value
 
@@ -329,7 +335,6 @@ def closest(name: str, candidates: list[str]) -> str:
     """The candidate that `name` is most likely a misspelling of; "" if none is near."""
     from difflib import get_close_matches
 
-    near = [each for each in candidates if each.lower() == name.lower()]
-    near = near or get_close_matches(name, candidates, 3, 0.7)
-    letters = sorted(name)
-    return min(near, key=lambda n: sorted(n) != letters) if near else ""  # letters swapped are the likeliest slip
+    letters = sorted(name)  # letters swapped, or of the other case, are the likeliest slips
+    alike = [each for each in candidates if each.lower() == name.lower() or sorted(each) == letters]
+    return next(iter(alike or get_close_matches(name, candidates, 1, 0.7)), "")

@@ -35,7 +35,7 @@ def site_span(sources: Sources, site: tuple[str, int, str] | None) -> Span | Non
         for inner in node.body:
             if isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name) and inner.target.id == part:
                 return module.span(inner)
-        return _head(module, node)
+        return module.head(node)
     value = getattr(node, "value", None)
     return module.span(value if isinstance(value, ast.expr) else node)
 
@@ -66,11 +66,4 @@ def _of_function(module: Module, node: Any, part: str) -> Span:
     for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
         if each.arg == part:
             return module.span(each)
-    return _head(module, node)
-
-
-def _head(module: Module, node: Any) -> Span:
-    """The first line of a definition, without its decorators and its colon."""
-    span = module.span(node)
-    text = span.source.line(span.line).split("#")[0].rstrip()
-    return type(span)(span.source, span.line, span.col, span.line, max(len(text.removesuffix(":")), span.col + 1))
+    return module.head(node)

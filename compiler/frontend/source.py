@@ -46,6 +46,12 @@ class Module(Record, eq=False):
                 end_col = self._characters(end_line, end_col)
         return Span(self.source, line, col, end_line, end_col)
 
+    def head(self, node: Any) -> Span:
+        """The first line of a definition, without its decorators and its colon."""
+        span = self.span(node)
+        text = span.source.line(span.line).split("#")[0].rstrip()
+        return Span(span.source, span.line, span.col, span.line, max(len(text.removesuffix(":")), span.col + 1))
+
     def _characters(self, line: int, column: int) -> int:
         return len(self.source.line(line).encode()[:column].decode(errors="replace"))
 

@@ -36,7 +36,7 @@ def run(values: dict[str, Any]) -> int:
         name = values["file"].replace("\\", "/").rpartition("/")[2]
         output = f"{name.removesuffix('.py')}.bpf.o"
     _write(output, made.elf)
-    if made.warnings:
+    if made.warnings or (values["format"] != "text" and output != "-"):
         show_diagnostics(made.warnings, values["format"])
     return 0
 

@@ -42,7 +42,12 @@ class _Commands(click.Group):
 
 def _click_command(table: Command) -> click.Command:
     params: list[click.Parameter] = [
-        click.Argument([argument.key], metavar=argument.metavar, required=not argument.optional)
+        click.Argument(
+            [argument.key],
+            metavar=argument.metavar,
+            required=not argument.optional,
+            nargs=-1 if argument.multiple else 1,
+        )
         for argument in table.arguments
     ]
     for option in table.options:

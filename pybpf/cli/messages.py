@@ -83,13 +83,21 @@ def message(title: str, helps: Sequence[str], word: str = "error") -> None:
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], format: str = "text") -> None:
-    """Print diagnostics: as text to stderr, or as JSON to stdout for a program to read."""
-    if format == "json":
+    """Print diagnostics: as text to stderr, or as JSON or SARIF to stdout for a program to read."""
+    if format != "text":
         import json
+        import os
 
-        from pybpf.compiler.diagnostics.records import records
+        if format == "json":
+            from pybpf.compiler.diagnostics.records import records
 
-        print(json.dumps(records(diagnostics), indent=2, ensure_ascii=False))
+            made: object = records(diagnostics, os.getcwd())
+        else:
+            from pybpf import __version__
+            from pybpf.compiler.diagnostics.sarif import sarif
+
+            made = sarif(diagnostics, __version__, os.getcwd())
+        print(json.dumps(made, indent=2, ensure_ascii=False))
     elif diagnostics:
         from pybpf.compiler.diagnostics.render import render_all
         from pybpf.compiler.diagnostics.screen import wants_color

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pybpf.cli.messages import UserError
+from pybpf.cli.messages import UserError, message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.diagnostics.base import CompileError, Diagnostic
 
-__all__ = ["import_file", "programs_of", "read_file"]
+__all__ = ["import_file", "is_users", "programs_of", "read_file"]
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -59,14 +59,61 @@ def programs_of(module: ModuleType) -> list[Any]:
     for value in list(vars(module).values()):
         if isinstance(value, Program) and value not in found:
             found.append(value)
+    name = os.path.basename(module.__file__ or "")
+    inside = _elsewhere(module, found)
+    if inside and found:
+        message(f"{inside}, so it is not among the programs of {name}", ("define it at module level",), "warning")
     if not found:
+        if inside:
+            raise UserError(
+                f"no programs in {name}: {inside}", "define the program at module level, as a plain function"
+            )
         raise UserError(
-            f"no programs in {os.path.basename(module.__file__ or '')}",
+            f"no programs in {name}",
             "a program is a function with a hook above it, as in\n"
             '      @tracepoint("syscalls:sys_enter_openat")\n'
             "      def opened(ctx: TracepointContext) -> None: ...",
         )
+    _refuse_redefinitions(module, [program for program in found if isinstance(program, Program)])
     return found
+
+
+def _elsewhere(module: ModuleType, found: list[Any]) -> str:
+    """Where a program is that was not found, as it is no global; "" where there is none."""
+    from pybpf.program import Program
+
+    for name, value in list(vars(module).items()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            for each in vars(value).values():
+                if isinstance(each, Program) and each not in found:
+                    return f"`{each.name}` is defined in the class {name}"
+        elif isinstance(value, (list, tuple, dict)):
+            for each in value.values() if isinstance(value, dict) else value:
+                if isinstance(each, Program) and each not in found:
+                    return f"`{each.name}` is an element of `{name}`"
+    return ""
+
+
+def _refuse_redefinitions(module: ModuleType, programs: list[Any]) -> None:
+    """Refuse a program that a later definition of the same name has replaced: it would be left out in silence."""
+    path = module.__file__ or ""
+    text = read_file(path)
+    twice = [each.name for each in programs if text.count(f"def {each.name}(".encode()) > 1]
+    if not twice:
+        return
+    from pybpf.compiler.diagnostics.base import CompileError
+    from pybpf.compiler.diagnostics.names import Redefined
+    from pybpf.compiler.frontend.source import Sources
+
+    parsed = Sources().module(path)
+    wrong: list[Diagnostic] = []
+    for name in twice:
+        defined = [node for node in parsed.body if getattr(node, "name", "") == name] if parsed is not None else []
+        if parsed is not None and len(defined) > 1 and getattr(defined[0], "decorator_list", ()):
+            heads = [parsed.head(node) for node in defined]
+            wrong.append(Redefined(heads[-1], name, heads[0]))
+    if wrong:
+        raise CompileError(wrong)
 
 
 def read_file(path: str) -> bytes:
@@ -122,13 +169,13 @@ def _raised(error: BaseException, path: str) -> Diagnostic:
     from pybpf.compiler.diagnostics.blame import blame
     from pybpf.compiler.schema.span import Source, Span
 
-    if isinstance(error, SyntaxError) and error.filename and _is_users(os.path.abspath(error.filename), path):
+    if isinstance(error, SyntaxError) and error.filename and is_users(os.path.abspath(error.filename), path):
         return _not_python(error, os.path.abspath(error.filename))
     start = Span(Source(os.path.basename(path), path, []), 1, 0, 1, 0)
-    return blame(error, lambda filename, module: _is_users(filename, path), start)
+    return blame(error, lambda filename, module: is_users(filename, path), start)
 
 
-def _is_users(filename: str, path: str) -> bool:
+def is_users(filename: str, path: str) -> bool:
     """True for the file itself and for what it imports from beside it; libraries and pybpf are others' code."""
     if filename == path:
         return True

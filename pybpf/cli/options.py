@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import Target
 
-__all__ = ["BTF", "CPU", "FILE", "FORMAT", "LICENSE", "SET", "TARGET", "settings", "target_of", "use_btf"]
+__all__ = ["BTF", "CPU", "FILE", "FILES", "FORMAT", "LICENSE", "SET", "TARGET", "settings", "target_of", "use_btf"]
 
 FILE = Argument("file", "FILE.py")
+FILES = Argument("files", "FILE.py...", multiple=True)
 TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told.")
 CPU = Option("--cpu", choices=("v1", "v2", "v3", "v4"), help="BPF instruction set; v3 unless told.")
 LICENSE = Option(
@@ -23,7 +24,7 @@ BTF = Option(
     "--btf", metavar="FILE", help="Take kernel types from this BTF or vmlinux, not from pybpf and the running kernel."
 )
 SET = Option("--set", metavar="NAME=VALUE", multiple=True, help="Set a const() or var(), as in --set only_pid=7.")
-FORMAT = Option("--format", choices=("text", "json"), default="text", help="How to print diagnostics.")
+FORMAT = Option("--format", choices=("text", "json", "sarif"), default="text", help="How to print diagnostics.")
 
 
 def target_of(values: dict[str, Any]) -> Target:

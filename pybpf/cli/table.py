@@ -42,12 +42,13 @@ class Option:
 
 
 class Argument:
-    """A positional word."""
+    """A positional word; the last of a command may be `multiple`: one or more, as a list."""
 
-    def __init__(self, key: str, metavar: str, *, optional: bool = False) -> None:
+    def __init__(self, key: str, metavar: str, *, optional: bool = False, multiple: bool = False) -> None:
         self.key = key
         self.metavar = metavar
         self.optional = optional
+        self.multiple = multiple
 
 
 class Command:
@@ -100,8 +101,12 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any] | None:
         else:
             values[option.key] = value
     needed = sum([not argument.optional for argument in command.arguments])
-    if not needed <= len(given) <= len(command.arguments):
+    many = any([argument.multiple for argument in command.arguments])
+    if len(given) < needed or (len(given) > len(command.arguments) and not many):
         return None
     for index, argument in enumerate(command.arguments):
-        values[argument.key] = given[index] if index < len(given) else None
+        if argument.multiple:
+            values[argument.key] = given[index:]
+        else:
+            values[argument.key] = given[index] if index < len(given) else None
     return values

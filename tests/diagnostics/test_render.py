@@ -317,7 +317,7 @@ def test_json_records() -> None:
             }
         ],
         "notes": ["n"],
-        "help": [{"message": "h", "code": ["code"]}],
+        "help": [{"message": "h", "code": ["code"], "edit": None}],
     }  # fmt: skip
 
 
