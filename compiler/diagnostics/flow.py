@@ -20,7 +20,8 @@ class Stale(Diagnostic):
     A ring-buffer record is gone once it is submitted (at the end of its `with` block) or discarded. An object made in
     a loop has one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration
     would see the new object where Python sees the old one. Keep the numbers you need instead of the reference. What was
-    read from a field of text, array or struct type is a reference to the field, and gone once the field is assigned.
+    read from a field of text, array or struct type is a reference to the field, and gone once the field is assigned. A
+    header that was parsed is gone once a helper has changed where the packet starts or ends.
 
         for i in range(4):
             if i > 0:
@@ -54,9 +55,15 @@ class Stale(Diagnostic):
     def discarded(self) -> bool:
         return "discarded" in self.why
 
+    @property
+    def moved(self) -> bool:
+        return "moved" in self.why
+
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
-            causes = (("assigned", self.assigned), ("made", self.again), ("discarded", self.discarded))
+            causes = (
+                ("assigned", self.assigned), ("made", self.again), ("discarded", self.discarded), ("moved", self.moved),
+            )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")
         if self.assigned:
@@ -64,6 +71,9 @@ class Stale(Diagnostic):
             yield Note("it refers to the field itself; Python would still have the old object")
         elif self.again:
             yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
+        elif self.moved:
+            yield Help("parse the packet again: the cursor is at its start now", (f"{self.name} = pkt.parse(...)",))
+            yield Note("the kernel would say: R6 invalid mem access 'scalar'")
         elif self.discarded:
             yield Help("discard the record last, when nothing more is read from it")
         else:

@@ -78,11 +78,15 @@ class Checker:
         self.ranges: dict[tree.Expr, Interval] = {}
         self.alignments: dict[str, int] = {}  # of what variables refer to, where that is less than 8 bytes
         self.reserved: set[Span] = set()  # where ring-buffer records were reserved
+        self.releases: dict[Span, Any] = {}  # what gives back the reference that was acquired there
+        self.with_held: set[Span] = set()  # where those were acquired that a `with` block releases
+        self.transfers: Any = None  # what gives back the reference that the function returns
         self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
         self.slots: dict[str, Slot] = {}
         self.result_slot = scope.Slot("return")
         self.result_range: Interval | None = None
         self.result_origins: frozenset[Any] = frozenset()  # objects that the result may refer to
+        self.moves_packet = False  # addresses into the packet that a caller has are gone after a call
         self._temporaries = 0
 
     def enter(self, module: Module, node: Any, function: Any) -> Checker:
@@ -133,7 +137,10 @@ class Checker:
                 self.node.name, variables, kind, body, self.module.span(self.node), self.module.source
             )
         known = slot.alias if slot.alias is not None and not failed else None
-        return Instance(function, kind, self.result_range or ranges.EVERYTHING, known, self.diagnostics)
+        bounds = self.result_range or ranges.EVERYTHING
+        made = Instance(function, kind, bounds, known, self.diagnostics, moves_packet=self.moves_packet)
+        made.acquires = self.transfers
+        return made
 
     def _enter(self, parameter: scope.Parameter) -> tree.Var | None:
         """The variable of a parameter; None for one that is known at compile time."""
@@ -299,6 +306,8 @@ class Checker:
 
                 other_space(self, f"`{name}`", slot.joined, seen, span, slot.span)
                 self.fail(errors.Disagree(span, name, called(slot.joined), called(seen), slot.span))
+            if slot.joined is not None and span != slot.span:
+                joined = kinds.merged(joined)
             slot.joined = joined
             slot.span = slot.span or span
             if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):

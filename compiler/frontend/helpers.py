@@ -12,6 +12,7 @@ from pybpf.compiler.frontend.access import check_writable, reference
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, stored, type_of
 from pybpf.compiler.frontend.known import ContextRef
 from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.moves import MOVES_PACKET, forget_packet, restart
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec
 from pybpf.compiler.schema.types import (
@@ -73,7 +74,11 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     for i, (argument, given) in enumerate(zip(spec.args, node.args)):
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
     result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
-    return tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
+    made = tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
+    if spec.id not in MOVES_PACKET:
+        return made
+    forget_packet(checker, f"{spec.name}()", span)
+    return restart(checker, made)
 
 
 def _argument(
@@ -109,10 +114,23 @@ def _argument(
             if not isinstance(expr.type, PtrType):
                 checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
             return expr
+        case "address" if kinds.may_be_null(type_of(value)):
+            return address_of(value)
         case "scalar" | "address":
             wanted = kinds.host(argument.type) if isinstance(argument.type, IntType) else U64
             return convert(checker, value, wanted, what)
     checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
+
+
+def address_of(value: Value) -> tree.Expr:
+    """A pointer of the kernel, or a reference into its memory, as the number that a probe read takes."""
+    assert isinstance(value, tree.Expr)
+    return tree.Cast(U64, value.span, value)
+
+
+def is_kernel(kind: Type) -> bool:
+    """Whether it is a pointer into the kernel's memory or the process's."""
+    return isinstance(kind, PtrType) and kind.space in (Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER)
 
 
 def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tree.Expr:
@@ -159,7 +177,11 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
         checker.fail(errors.CallArguments(span, f"{spec.name}()", takes, f"{spec.name}({shown})"))
     arguments = []
     for name, given in zip(spec.params, node.args):
-        arguments.append(convert(checker, checker.expr(given), U64, f"`{name}` of {spec.name}()"))
+        value = checker.expr(given)
+        if isinstance(value, tree.Expr) and is_kernel(value.type):
+            arguments.append(address_of(value))
+        else:
+            arguments.append(convert(checker, value, U64, f"`{name}` of {spec.name}()"))
     wanted = want.inner if isinstance(want, OptionalType) else want
     wanted = wanted.pointee if isinstance(wanted, PtrType) else wanted
     kind = wanted if isinstance(wanted, (TextType, BytesType)) else spec.default

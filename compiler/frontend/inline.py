@@ -12,6 +12,7 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, relocate
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.moves import forget_packet
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, closest, find_locals, too_deep
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import ContextSpec
@@ -67,8 +68,14 @@ def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[st
         return replace(instance.known, span=span)
     runtime = [v for (_, v), p in zip(values, parameters) if p.known is None]
     given = tuple([convert(checker, v, var.type, f"`{var.name}`") for v, var in zip(runtime, instance.function.params)])
+    if instance.moves_packet:
+        forget_packet(checker, f"{function.__name__}()", span)
     made = tree.FuncCall(instance.result, span, instance.function, given)
     checker.ranges[made] = instance.range
+    if instance.acquires is not None:
+        from pybpf.compiler.frontend.references import acquired
+
+        return acquired(checker, made, instance.acquires)
     checker.made(made)
     return made
 
@@ -182,6 +189,8 @@ def given_for(checker: Checker, inner: Checker, module: Module, parameter: Any, 
         value = materialize(checker, value, wanted if isinstance(wanted, Type) else None)
     if isinstance(value.type, NoneType):
         checker.fail(errors.NothingReturned(value.span, checker.text(value.span)))
+    if not kinds.same(kinds.merged(value.type), value.type) and name in _assigned(node):
+        value = convert(checker, value, kinds.merged(value.type), what, span)
     annotated = isinstance(wanted, Type) and not kinds.is_reference(wanted)
     return Parameter(name, span, type=value.type, range=range_of(checker, value), annotated=annotated)
 

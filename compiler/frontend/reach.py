@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.record import Record, factory, fields
-from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+from pybpf.compiler.schema.specs import GlobalSpec, KfuncSpec, MapSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["Reached", "children", "reach", "uses"]
+__all__ = ["Reached", "children", "reach", "reads", "uses"]
 
 # Fields of nodes that hold no nodes.
 _LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried", "most"))
@@ -41,17 +41,30 @@ class Reached(Record):
     maps: list[MapSpec] = factory(list)
     globals: list[GlobalSpec] = factory(list)
     subprograms: list[tree.Subprogram] = factory(list)
+    kfuncs: list[KfuncSpec] = factory(list)
 
 
 def uses(function: tree.Function, variables: Iterable[tree.Var]) -> tuple[tree.Var, ...]:
-    """Those of `variables` that a function uses, itself or by way of what it calls."""
+    """Those of `variables` that a function reads or assigns, itself or by way of what it calls."""
+    return _mentioned(function, variables, tree.Node)
+
+
+def reads(function: tree.Function, variables: Iterable[tree.Var]) -> tuple[tree.Var, ...]:
+    """Those of `variables` that a function reads, itself or by way of what it calls."""
+    return _mentioned(function, variables, tree.Local)
+
+
+def _mentioned(
+    function: tree.Function, variables: Iterable[tree.Var], where: type[tree.Node]
+) -> tuple[tree.Var, ...]:
     wanted = dict.fromkeys(variables)
     found: set[Any] = set()
     seen: set[tree.Function] = set()
 
     def visit(node: Any) -> None:
         if isinstance(node, tree.Node):
-            found.add(getattr(node, "var", None))
+            if isinstance(node, where):
+                found.add(getattr(node, "var", None))
             for child in children(node):
                 visit(child)
         elif isinstance(node, tree.Subprogram):
@@ -70,6 +83,7 @@ def reach(programs: list[tree.Program]) -> Reached:
     """What all programs use."""
     maps: dict[MapSpec, None] = {}
     globals: dict[GlobalSpec, None] = {}
+    kfuncs: dict[KfuncSpec, None] = {}
     subprograms: dict[tree.Subprogram, None] = {}
     functions: set[tree.Function] = set()
 
@@ -81,6 +95,8 @@ def reach(programs: list[tree.Program]) -> Reached:
             maps.setdefault(node)
         elif isinstance(node, GlobalSpec):
             globals.setdefault(node)
+        elif isinstance(node, KfuncSpec):
+            kfuncs.setdefault(node)
         elif isinstance(node, tree.Subprogram):
             subprograms.setdefault(node)
             visit(node.function)
@@ -91,4 +107,4 @@ def reach(programs: list[tree.Program]) -> Reached:
 
     for program in programs:
         visit(program.function)
-    return Reached(list(maps), list(globals), list(subprograms))
+    return Reached(list(maps), list(globals), list(subprograms), list(kfuncs))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.source import Sources
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import ProgramSpec, Target
+    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, ProgramSpec, Target
     from pybpf.compiler.schema.types import Type
 
 __all__ = ["Instance", "Session"]
@@ -25,7 +25,8 @@ class Instance(Record, eq=False):
 
     `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes`
     are the indices of parameters that the result may refer to, `fresh` says that it may refer to an object the
-    function makes. `subprogram` is what it became where it is not inlined.
+    function makes. `subprogram` is what it became where it is not inlined. `moves_packet`: a
+    call may move the packet (moves.py). `acquires`: the result is a reference that this gives back (references.py).
     """
 
     function: tree.Function | None
@@ -35,6 +36,8 @@ class Instance(Record, eq=False):
     diagnostics: list[Diagnostic] = factory(list)
     passes: bool = True
     subprogram: tree.Subprogram | None = None
+    moves_packet: bool = False
+    acquires: HelperSpec | KfuncSpec | None = None
 
 
 class Session(Record, eq=False):

@@ -17,7 +17,8 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import relocate
 from pybpf.compiler.frontend.inline import annotation, bind, definition, given_for, key_of, result_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
-from pybpf.compiler.frontend.reach import uses
+from pybpf.compiler.frontend.moves import forget_packet, restart
+from pybpf.compiler.frontend.reach import reads, uses
 from pybpf.compiler.frontend.scope import Parameter
 from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.record import replace
@@ -64,8 +65,13 @@ def call_subprogram(
     runtime = [v for (_, v), p in zip(values, made) if isinstance(p.known, ContextRef) or p.known is None]
     for value, var in zip(runtime, subprogram.params):
         given.append(_argument(checker, spec, value, var))
-    call = tree.SubprogCall(instance.result, span, subprogram, tuple(given))
-    checker.ranges[call] = ranges.of_type(instance.result) if spec.global_ else instance.range
+    call: tree.Expr = tree.SubprogCall(instance.result, span, subprogram, tuple(given))
+    checker.ranges[call] = bounds = ranges.of_type(instance.result) if spec.global_ else instance.range
+    if instance.moves_packet:
+        forget_packet(checker, f"{spec.name}()", span)
+        if spec.global_:
+            call = restart(checker, call)
+            checker.ranges[call] = bounds
     return call
 
 
@@ -115,9 +121,12 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
         instance.diagnostics.append(errors.SubprogramResult(header, spec.name, what, spec.global_))
         return instance
     state = uses(function, session.state.values())
-    if state and spec.global_:
-        instance.diagnostics.append(errors.SubprogramState(header, spec.name, state[0].name.partition(".")[2]))
-        return instance
+    if spec.global_:
+        read = reads(function, state)
+        if read:
+            instance.diagnostics.append(errors.SubprogramState(header, spec.name, read[0].name.partition(".")[2]))
+            return instance
+        state = ()
     if len(runtime) + len(state) > MOST_ARGUMENTS:
         held = tuple([_written(p) for p in runtime])
         instance.diagnostics.append(errors.TooManyParameters(header, spec.name, held, state[0].name[4:]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pybpf.compiler.frontend.moves import MOVES_PACKET
+
 __all__ = [
-    "BPF_NOEXIST", "FILLS_ALL", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE", "MOVES_PACKET", "PROBE_READ_KERNEL",
+    "BPF_NOEXIST", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE", "MOVES_PACKET", "PROBE_READ_KERNEL",
     "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR", "RINGBUF_DISCARD", "RINGBUF_OUTPUT",
     "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "TRACE_PRINTK", "TRACE_VPRINTK",
 ]  # fmt: skip
@@ -20,7 +22,9 @@ RINGBUF_OUTPUT = ("bpf_ringbuf_output", 130)
 RINGBUF_RESERVE = ("bpf_ringbuf_reserve", 131)
 RINGBUF_SUBMIT = ("bpf_ringbuf_submit", 132)
 RINGBUF_DISCARD = ("bpf_ringbuf_discard", 133)
+FOR_EACH_MAP_ELEM = ("bpf_for_each_map_elem", 164)
 TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
+LOOP = ("bpf_loop", 181)
 
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 
@@ -29,8 +33,3 @@ BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 # does bpf_get_current_comm in 6.1, where it is strscpy without the padding of other kernels.
 # kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, net/core/filter.c.
 FILLS_ALL = frozenset((4, 26, 112, 113, 148))
-
-# Helpers after which pointers into the packet are invalid: bpf_helper_changes_pkt_data() in net/core/filter.c.
-MOVES_PACKET = frozenset((
-    9, 10, 11, 12, 13, 18, 19, 31, 38, 39, 43, 44, 50, 54, 63, 65, 73, 74, 75, 76, 90, 91, 143,
-))  # fmt: skip
