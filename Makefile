@@ -43,9 +43,7 @@ bench: tools
 
 fuzz: tools
 	$(PYTEST) -n 2 -q --fuzz $(FUZZ)
-	@first=$$(date +%s); echo "random programs from seed $$first (PYBPF_FUZZ_FIRST)"; \
-	PYBPF_FUZZ_FIRST=$$first PYBPF_FUZZ=$$((25 * $(FUZZ))) $(PYTEST) -q tests/simulator/test_differential.py
-	.venv/bin/python -m tests.differential.run --first $$(date +%s) --count $$((200 * $(FUZZ)))
+	.venv/bin/python -m tests.differential.run --first $$(date +%s)000 --count $$((2000 * $(FUZZ))) --jobs 2
 	PYBPF_ROUNDS=10000 $(PYTEST) -q tests/runtime/test_leaks.py
 
 runtime:

@@ -1,12 +1,10 @@
-"""What all random programs share: structs, maps, globals and some functions, in the language and in the reference."""
+"""What all random programs share: structs, maps, globals and some functions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.differential.model import Hash, Ring, Slots
-
-__all__ = ["CONSTANTS", "GLOBALS", "MAPS", "REFERENCE", "SOURCE", "maps"]
+__all__ = ["CONSTANTS", "GLOBALS", "INTS", "MAPS", "SOURCE", "STRUCTS"]
 
 SOURCE = """\
 from pybpf import *
@@ -70,7 +68,7 @@ rows = ArrayMap[Nest](4)
 pc = PerCpuArray[u64](4)
 ph = PerCpuHash[u8, i32](max_entries=8)
 outs = ArrayMap[i64](64)
-events = RingBuffer[Event](1 << 20)
+events = RingBuffer[Event](1 << 17)
 g0 = var(u32, 5)
 g1 = var(i64, -7)
 g2 = var(u8, 200)
@@ -115,58 +113,21 @@ def bump(p: Pair, by: i32 = 3) -> i32:
     return p.x
 """
 
-REFERENCE = """\
-MASK = 0x0F0F
-
-
-def tick(n):
-    global ticks
-    ticks = u64(ticks + u32(n))
-    return ticks
-
-
-def clamp(v, low, high):
-    v, low, high = i64(v), i64(low), i64(high)
-    return low if v < low else high if v > high else v
-
-
-def is_odd(v):
-    return v % 2 == 1
-
-
-def first_of(k):
-    return None if u32(k) & 4 else table.get(k)
-
-
-def pick(a, b, c):
-    return a if c else b
-
-
-def bump(p, by=3):
-    p.x = p.x + i32(by)
-    return p.x
-"""
-
-# name -> type and first value
-GLOBALS: dict[str, tuple[str, int]] = {"g0": ("u32", 5), "g1": ("i64", -7), "g2": ("u8", 200), "ticks": ("u64", 0)}
-CONSTANTS: dict[str, tuple[str, int]] = {"limit": ("i32", 100), "scale": ("u16", 3), "far": ("u64", (1 << 64) - 2)}
-# name -> key type, value type, entries
-MAPS: dict[str, tuple[str, str, int]] = {
-    "table": ("u32", "i64", 64),
-    "tiny": ("u16", "u32", 3),
-    "pairs": ("Key", "Pair", 16),
-    "records": ("u32", "Pair", 8),
-    "slots": ("", "i32", 8),
-    "rows": ("", "Nest", 4),
-    "pc": ("", "u64", 4),
-    "ph": ("u8", "i32", 8),
-    "outs": ("", "i64", 64),
+# name -> (lowest, highest)
+INTS = {f"u{n}": (0, (1 << n) - 1) for n in (8, 16, 32, 64)} | {
+    f"i{n}": (-(1 << n - 1), (1 << n - 1) - 1) for n in (8, 16, 32, 64)
 }
 
-
-def maps() -> dict[str, Any]:
-    """The reference's maps, empty."""
-    made: dict[str, Any] = {
-        name: Hash(key, value, most) if key else Slots(value, most) for name, (key, value, most) in MAPS.items()
-    }
-    return {**made, "events": Ring("Event")}
+# Field types: an int type, "be16" and the like, "bool", another struct, (element, length), or a text's size as an int.
+STRUCTS: dict[str, dict[str, Any]] = {
+    "Pair": {"x": "i32", "y": "u16", "z": "i64", "big": "be32"},
+    "Nest": {"flag": "bool", "pair": "Pair", "cells": ("i16", 8), "name": 8, "net": "be16", "last": "u8"},
+    "Key": {"low": "u8", "high": "u32"},
+    "Event": {"seq": "u32", "pair": "Pair", "vals": ("u32", 4), "what": 6},
+    "Head": {"kind": "u8", "flags": "i8", "port": "be16", "addr": "be32", "n": "i64"},
+    "Ext": {"a": "u32", "b": "i16", "c": "be16", "raw": ("u8", 8), "d": "be64"},
+}
+# name -> type
+GLOBALS = {"g0": "u32", "g1": "i64", "g2": "u8", "ticks": "u64"}
+CONSTANTS = {"limit": "i32", "scale": "u16", "far": "u64"}
+MAPS = ["table", "tiny", "pairs", "records", "slots", "rows", "pc", "ph", "outs", "events"]

@@ -1,11 +1,11 @@
-"""What random programs are made of: expressions and statements that can be written in two languages, and made smaller.
+"""What random programs are made of: expressions and statements, from which parts can be taken.
 
-Each node holds two templates, of the source text of the language and of the plain Python of the reference (model.py);
-`{0}`, `{1}` stand for its operands. Both say the same, so a program stays a pair while parts are taken out of it.
+A node holds the template of its source text; `{0}`, `{1}` stand for its operands.
 """
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,13 @@ __all__ = ["Expr", "Program", "Stmt", "smaller"]
 class Expr:
     """`type` is an int type's name, "bool", "lit" for an int literal (with its `value`), or what else it is: "Pair"."""
 
-    __slots__ = ("kids", "ref", "src", "type", "value")
+    __slots__ = ("kids", "src", "type", "value")
 
-    def __init__(
-        self, type: str, src: str, ref: str | None = None, kids: tuple[Expr, ...] = (), value: int = 0
-    ) -> None:
-        self.type, self.src, self.ref, self.kids, self.value = type, src, src if ref is None else ref, kids, value
+    def __init__(self, type: str, src: str, kids: tuple[Expr, ...] = (), value: int = 0) -> None:
+        self.type, self.src, self.kids, self.value = type, src, kids, value
 
-    def text(self, reference: bool) -> str:
-        template = self.ref if reference else self.src
-        return template.format(*[kid.text(reference) for kid in self.kids]) if self.kids else template
+    def text(self) -> str:
+        return self.src.format(*[kid.text() for kid in self.kids]) if self.kids else self.src
 
     def inner(self) -> Iterator[Expr]:
         """All operands, theirs too."""
@@ -47,15 +44,15 @@ class Stmt:
     def __init__(self, *parts: tuple[Expr, list[Stmt] | None], keep: bool = False) -> None:
         self.parts, self.keep = list(parts), keep
 
-    def lines(self, reference: bool, depth: int) -> Iterator[str]:
+    def lines(self, depth: int) -> Iterator[str]:
         for head, body in self.parts:
-            for line in head.text(reference).split("\n"):
+            for line in head.text().split("\n"):
                 if line:
                     yield "    " * depth + line
             if body is not None:
                 empty = True
                 for stmt in body:
-                    for line in stmt.lines(reference, depth + 1):
+                    for line in stmt.lines(depth + 1):
                         yield line
                         empty = False
                 if empty:
@@ -63,15 +60,23 @@ class Stmt:
 
 
 class Program:
-    """A module: fixed declarations, then functions, the last of which is the program `f`."""
+    """A module: fixed declarations, then functions. Those called `f0`, `f1` are programs, and run in this order."""
 
-    def __init__(self, head: str, reference_head: str, functions: list[Stmt]) -> None:
-        self.heads = head, reference_head
+    def __init__(self, head: str, functions: list[Stmt]) -> None:
+        self.head = head
         self.functions = functions
 
-    def text(self, reference: bool) -> str:
-        lines = [line for function in self.functions for line in ["", "", *function.lines(reference, 0)]]
-        return self.heads[reference] + "\n".join(lines) + "\n"
+    def body(self) -> str:
+        """What differs between programs."""
+        lines = [line for function in self.functions for line in ["", "", *function.lines(0)]]
+        return "\n".join(lines) + "\n"
+
+    def text(self) -> str:
+        return self.head + self.body()
+
+    def names(self) -> list[str]:
+        """The programs."""
+        return re.findall(r"^def (f\d+)\(", self.body(), re.MULTILINE)
 
 
 def smaller(program: Program) -> Iterator[Callable[[], None]]:
@@ -127,7 +132,7 @@ def _simpler(expr: Expr) -> Iterator[Callable[[], None]]:
 
 
 def _replacements(expr: Expr) -> list[Expr]:
-    if expr.type in ("lit", "text"):
+    if expr.type in ("", "lit", "text"):
         return []
     found = []
     if expr.type[0] in "ui" and expr.type[1:].isdigit():

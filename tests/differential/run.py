@@ -1,11 +1,11 @@
-"""One random program through the whole pipeline: compiled, simulated, run by the kernel, compared with the reference.
+"""Random programs through everything: executed by CPython and by the simulator, compiled, loaded and run by the kernel.
 
-    python -m tests.differential.run --count 100000         seeds 0 to 99999; failures are made small and written down
-    python -m tests.differential.run --first 4711 --show    one seed, and its source
+    python -m tests.differential.run --count 100000           seeds 0 to 99999; failures are made small and printed
+    python -m tests.differential.run --first 4711 --show      one seed, and its source
 
-Each program runs on some packets in a row, over the same maps. What must agree: return values, packets, maps, globals,
+Programs run in a row, each on some packets, over the same maps. What must agree: return values, packets, maps, globals,
 ring-buffer events. What the compiler refuses is counted; anything but a CompileError is a failure, as is a program that
-the verifier refuses.
+the verifier refuses. `--jobs 2` uses two processors.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import linecache
 import os
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -26,17 +27,31 @@ from pybpf.compiler import compile as compile_programs
 from pybpf.compiler.diagnostics.base import CompileError
 from pybpf.compiler.passes import PASSES
 from pybpf.simulator import Simulation
-from tests.differential.declarations import CONSTANTS, GLOBALS, maps
-from tests.differential.generate import program
-from tests.differential.model import World, canonical
+from tests.differential.declarations import CONSTANTS, GLOBALS, MAPS
+from tests.differential.generate import module, program
 from tests.differential.nodes import smaller
+from tests.differential.plain import World, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.differential.nodes import Program
 
-__all__ = ["ALL", "DEFAULT", "Config", "Failure", "configs_of", "examine", "one_cpu", "shrink"]
+__all__ = [
+    "ALL",
+    "DEFAULT",
+    "Config",
+    "Count",
+    "Failure",
+    "config_of",
+    "examine",
+    "of_seed",
+    "one_cpu",
+    "run",
+    "shrink",
+]
+
+BATCH = 12  # programs in one object
 
 _NAMES = tuple([name for name, _ in PASSES])
 
@@ -48,20 +63,16 @@ class Config(NamedTuple):
     skip: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        skipped = (
-            "no optimisation"
-            if self.skip == _NAMES
-            else f"without {', '.join(self.skip)}"
-            if self.skip
-            else "optimised"
-        )
-        return f"v{self.cpu}, {skipped}"
+        if not self.skip:
+            return f"v{self.cpu}, optimised"
+        return f"v{self.cpu}, " + ("no optimisation" if self.skip == _NAMES else f"without {', '.join(self.skip)}")
 
 
 DEFAULT = Config()
 ALL = [
-    *[Config(cpu) for cpu in (3, 1, 2, 4)],
-    *[Config(cpu, _NAMES) for cpu in (3, 1, 4)],
+    DEFAULT,
+    *[Config(level) for level in (1, 2, 4)],
+    *[Config(level, _NAMES) for level in (1, 3)],
     *[Config(3, (name,)) for name in _NAMES],
 ]
 
@@ -78,15 +89,37 @@ class TooComplex(Exception):
     """The verifier gave up after a million instructions: which program is too much for it can't be known beforehand."""
 
 
-def configs_of(seed: int) -> list[Config]:
-    """The usual one, and another."""
-    return [DEFAULT, ALL[1 + seed % (len(ALL) - 1)]]
+class Count:
+    """What became of programs."""
+
+    def __init__(self) -> None:
+        self.agreed = 0
+        self.too_complex: list[int] = []  # seeds
+        self.failed: list[str] = []  # reports
+        self.refused: dict[str, int] = {}  # by the error's code
+
+    def __str__(self) -> str:
+        refused = ", ".join([f"{code} {count}" for code, count in sorted(self.refused.items())])
+        return (
+            f"{self.agreed} agreed, {len(self.failed)} failed, {len(self.too_complex)} too long for the verifier, "
+            f"{sum(self.refused.values())} refused ({refused})"
+        )
 
 
-def packets(seed: int) -> list[bytes]:
+def config_of(seed: int) -> Config:
+    """Mostly the usual one."""
+    return DEFAULT if seed % 2 else ALL[seed // 2 % len(ALL)]
+
+
+def of_seed(seed: int, name: str = "f0") -> Program:
+    """The program of a seed."""
+    return program(random.Random(seed), 2 + seed % 7, name)
+
+
+def packets(chosen: random.Random) -> list[bytes]:
     """What a program is run on: a header of edge values and numbers, more bytes, and a packet that is too short."""
-    made, chosen = [], random.Random(seed)
-    for length in (60, 24, 14, 37, 100, 48):
+    made = []
+    for length in (60, 14, 37, 100):
         edge = [0, 1, 127, 128, 255, chosen.randrange(256), chosen.randrange(256)]
         made.append(bytes([chosen.choice(edge) for _ in range(length)]))
     return made
@@ -96,7 +129,7 @@ def packets(seed: int) -> list[bytes]:
 def one_cpu() -> Iterator[None]:
     """This thread stays where it is, so that per-CPU maps have one value that counts."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
+    os.sched_setaffinity(0, {random.choice(sorted(before))})
     try:
         yield
     finally:
@@ -126,65 +159,74 @@ def _guarded(stage: str, config: Config, call: Any) -> Any:
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}:{where.name}"
-        raise Failure(
-            f"{stage}: {type(error).__name__} in {place}", f"{config}\n{traceback.format_exc(chain=False)}"
-        ) from None
+        text = f"{config}\n{traceback.format_exc(chain=False)}"
+        raise Failure(f"{stage}: {type(error).__name__} in {place}", text) from None
 
 
 def _pattern(text: str) -> str:
     return "".join(["#" if c.isdigit() else c for c in text])[:80]
 
 
-def examine(source: Program, seed: int, configs: list[Config], kernel: bool = True) -> str:
-    """Compile, run and compare. Returns "" or the code of the error that refuses the program; raises Failure."""
-    names = _module(source.text(False))
-    data = packets(seed)
-    wanted, raised = _reference(source.text(True), data)
-    spec = names["f"].__bpf__
+# --- one module
+
+
+def examine(source: Program, seed: int, configs: Sequence[Config] = (DEFAULT,), kernel: bool = True) -> None:
+    """Run a module everywhere and compare. Raises CompileError, TooComplex, or Failure."""
+    text, programs = source.text(), source.names()
+    names = _module(text)
+    chosen = random.Random(seed)
+    runs = [(name, packet) for name in programs for packet in packets(chosen)]
+    wanted: dict[str, Any] = {}
     for config in configs:
-        target = Target(cpu=config.cpu)
-        try:
-            made = _guarded("compile", config, partial(compile_programs, [spec], target, skip=config.skip))
-        except CompileError as error:
-            return next(d.code for d in error.diagnostics if d.severity == "error")
+        simulation = Simulation()
+        made, functions = _guarded("compile", config, partial(_compiled, names, programs, config, simulation))
+        wanted = wanted or _guarded("plain Python", config, partial(_plain, text, runs))
+        if config is configs[0]:
+            call = partial(_simulated, simulation, functions, names, runs)
+            _compare("simulator", config, wanted, _guarded("simulate", config, call))
         if kernel:
-            found = _guarded("run", config, partial(_in_kernel, made, names, data))
-            _compare("kernel", config, wanted, found)
-    if not raised:
-        _compare("simulator", DEFAULT, wanted, _guarded("simulate", DEFAULT, partial(_simulated, names, data)))
-    return ""
+            _compare("kernel", config, wanted, _guarded("run", config, partial(_in_kernel, made, names, runs)))
 
 
-def _reference(text: str, data: list[bytes]) -> tuple[dict[str, Any], bool]:
-    """What is expected, and whether plain Python would have raised ZeroDivisionError on the way."""
-    world = World(text, maps(), {**GLOBALS, **CONSTANTS})
-    ran = [world.run(packet) for packet in data]
-    result = world.result()
-    return {
-        "runs": ran,
-        **{name: value for name, value in result.items() if name not in CONSTANTS},
-    }, world.divided_by_zero
+def _compiled(names: dict[str, Any], programs: list[str], config: Config, simulation: Simulation) -> Any:
+    """The object, and the programs as the simulator runs them."""
+    functions: dict[str, Any] = {}
+
+    def see(stage: str, value: Any) -> None:
+        if stage == "tree":
+            functions.update({typed.spec.name: (typed, simulation.translate(typed)) for typed in value.programs})
+
+    target = Target(cpu=config.cpu)
+    specs = [names[name].__bpf__ for name in programs]
+    return compile_programs(specs, target, skip=config.skip, observe=see), functions
 
 
-def _simulated(names: dict[str, Any], data: list[bytes]) -> dict[str, Any]:
-    simulation, ran = Simulation(), []
-    for packet in data:
-        outcome = simulation.run(names["f"], packet)
+def _plain(text: str, runs: list[tuple[str, bytes]]) -> dict[str, Any]:
+    """What CPython says."""
+    world = World(text)
+    ran = [world.run(name, packet) for name, packet in runs]
+    return {"runs": ran, **{name: value for name, value in world.result().items() if name not in CONSTANTS}}
+
+
+def _simulated(simulation: Simulation, functions: Any, names: dict[str, Any], runs: Any) -> dict[str, Any]:
+    ran = []
+    for name, packet in runs:
+        outcome = simulation.run_typed(*functions[name], packet, None, {})
         ran.append((outcome.retval, outcome.packet))
-    return {"runs": ran, **{name: _held(simulation[names[name]]) for name in (*maps(), *GLOBALS)}}
+    return {"runs": ran, **{name: _held(simulation[names[name]]) for name in (*MAPS, *GLOBALS)}}
 
 
-def _in_kernel(made: Any, names: dict[str, Any], data: list[bytes]) -> dict[str, Any]:
+def _in_kernel(made: Any, names: dict[str, Any], runs: list[tuple[str, bytes]]) -> dict[str, Any]:
     with load(made) as obj:
-        results = [obj.programs["f"].test(packet) for packet in data]
-        ran = [(result.retval, result.packet) for result in results]
-        found = {name: _held(obj[names[name]]) for name in maps() if name in made.maps}
+        results = [obj.programs[name].test(packet) for name, packet in runs]
+        # a map that no program reaches is not in the object
+        found = {name: _held(obj[names[name]]) for name in MAPS if name in made.maps}
         held = {name: int(obj[names[name]]) for name in GLOBALS if name in made.globals}
-        return {"runs": ran, **found, **held}
+        return {"runs": [(result.retval, result.packet) for result in results], **found, **held}
 
 
 def _held(value: Any) -> Any:
-    """A map, ring buffer or global as the reference gives it."""
+    """A map, ring buffer or global as `World.result` gives it."""
     if hasattr(value, "items"):
         return {canonical(key): _entry(item) for key, item in value.items()}
     if isinstance(value, int):
@@ -197,12 +239,9 @@ def _entry(item: Any) -> Any:
 
 
 def _compare(who: str, config: Config, wanted: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise what differs. A map that the program does not reach is not in the object."""
-    differing = [name for name in found if found[name] != wanted[name]]
-    if not differing:
-        return
+    """Raise what differs."""
     lines = []
-    for name in differing:
+    for name in [name for name in found if found[name] != wanted[name]]:
         have, want = found[name], wanted[name]
         if isinstance(want, dict):
             keys = [key for key in {**want, **have} if have.get(key) != want.get(key)]
@@ -213,20 +252,24 @@ def _compare(who: str, config: Config, wanted: dict[str, Any], found: dict[str, 
             lines += [f"{name}[{i}]: {h}\n    expected {w}" for i, h, w in pairs[:3]]
         else:
             lines.append(f"{name}: {have}, expected {want}")
-    raise Failure(f"{who} differs", f"{config}:\n" + "\n".join(lines))
+    if lines:
+        raise Failure(f"{who} differs from CPython", f"{config}:\n" + "\n".join(lines))
+
+
+# --- making failures small
 
 
 def shrink(
-    source: Program, seed: int, failure: Failure, configs: list[Config], seconds: float = 60, kernel: bool = True
+    source: Program, seed: int, failure: Failure, configs: Sequence[Config], seconds: float, kernel: bool = True
 ) -> Failure:
-    """Take out of a program what the failure does not need. The program is changed; returns how it fails then."""
+    """Take out of a module what the failure does not need. The module is changed; returns how it fails then."""
     end = time.monotonic() + seconds
     again = True
     while again:
         again = False
         for undo in smaller(source):
-            found = _failure(source, seed, configs, kernel)
-            if found is not None and found.kind == failure.kind:
+            found = _outcome(source, seed, configs, kernel)
+            if isinstance(found, Failure) and found.kind == failure.kind:
                 failure, again = found, True
                 break
             undo()
@@ -235,56 +278,123 @@ def shrink(
     return failure
 
 
-def _failure(source: Program, seed: int, configs: list[Config], kernel: bool) -> Failure | None:
+def _outcome(source: Program, seed: int, configs: Sequence[Config], kernel: bool) -> Exception | None:
     try:
         examine(source, seed, configs, kernel)
-    except Failure as found:
-        return found
-    except Exception:  # the reference can't run what is left
-        return None
+    except Exception as outcome:  # also where CPython can't run what is left
+        return outcome
     return None
 
 
-def _check(seed: int, size: int, configs: list[Config], seconds: float) -> tuple[str, str]:
-    """("ok" | "refused" | "too complex" | "failed", the code or the report)."""
-    source = program(seed, size)
-    try:
-        code = examine(source, seed, configs)
-    except TooComplex:
-        return "too complex", ""
-    except Failure as failure:
-        small = shrink(source, seed, failure, configs, seconds)
-        return (
-            "failed",
-            f"seed {seed}, size {size}: {small}\n{source.text(False).split('    return p.x', 1)[-1].strip()}\n",
-        )
-    return ("refused", code) if code else ("ok", "")
+# --- many programs
+
+
+def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, all_configs: bool = False) -> Count:
+    """Examine the programs of some seeds, several in one object."""
+    count = Count()
+    for start in range(0, len(seeds), BATCH):
+        batch = list(seeds[start : start + BATCH])
+        configs = ALL if all_configs else [config_of(batch[0] // BATCH)]
+        programs = {seed: of_seed(seed, f"f{i}") for i, seed in enumerate(batch)}
+        outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel)
+        if isinstance(outcome, CompileError):
+            for seed, each in list(programs.items()):
+                alone = _outcome(each, seed, configs, kernel=False)
+                if isinstance(alone, CompileError):
+                    code = next(d.code for d in alone.diagnostics if d.severity == "error")
+                    count.refused[code] = count.refused.get(code, 0) + 1
+                    del programs[seed]
+            outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel) if programs else None
+        if outcome is None:
+            count.agreed += len(programs)
+        else:
+            _one_by_one(count, programs, outcome, configs, kernel, shrink_seconds)
+    return count
+
+
+def _one_by_one(
+    count: Count,
+    programs: dict[int, Program],
+    together: Exception,
+    configs: Sequence[Config],
+    kernel: bool,
+    seconds: float,
+) -> None:
+    """Find the programs on which a module fails."""
+    before = len(count.failed)
+    for seed, each in list(programs.items()):
+        outcome = _outcome(each, seed, configs, kernel)
+        if outcome is None:
+            count.agreed += 1
+        elif isinstance(outcome, TooComplex):
+            count.too_complex.append(seed)
+            del programs[seed]
+        elif isinstance(outcome, Failure):
+            failure = shrink(each, seed, outcome, configs, seconds, kernel)
+            count.failed.append(_report(f"seed {seed}", failure, each))
+        else:
+            raise outcome
+    if len(count.failed) > before:
+        return
+    if isinstance(together, TooComplex):
+        again = _outcome(module(list(programs.values())), 0, configs, kernel) if programs else None
+        if again is None or isinstance(again, TooComplex):
+            return
+        together = again
+    if not isinstance(together, Failure):
+        raise together
+    source = module(list(programs.values()))  # it takes several of them
+    failure = shrink(source, min(programs), together, configs, seconds, kernel)
+    count.failed.append(_report(f"seeds {min(programs)} to {max(programs)}", failure, source))
+
+
+def _report(seeds: str, failure: Failure, source: Program) -> str:
+    return f"{seeds}: {failure}\n{source.body().strip()}\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1)
-    parser.add_argument("--size", type=int, default=0, help="statements of a program; 0: between 3 and 20")
     parser.add_argument("--all", action="store_true", help="every ISA level, and without each optimisation")
     parser.add_argument("--show", action="store_true", help="print the source")
     parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS", help="time to make a failure small")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share the seeds")
     options = parser.parse_args()
-    counts: dict[str, int] = {}
-    refusals: dict[str, int] = {}
+    if options.jobs > 1:
+        return _share(options)
+    total, begin = Count(), time.monotonic()
+    seeds = range(options.first, options.first + options.count)
+    if options.show:
+        print("\n".join([of_seed(seed).body() for seed in seeds]))
     with one_cpu():
-        for seed in range(options.first, options.first + options.count):
-            size = options.size or 3 + seed % 18
-            if options.show:
-                print(program(seed, size).text(False))
-            outcome, what = _check(seed, size, ALL if options.all else configs_of(seed), options.shrink)
-            counts[outcome] = counts.get(outcome, 0) + 1
-            if outcome == "refused":
-                refusals[what] = refusals.get(what, 0) + 1
-            elif outcome == "failed":
-                print(what, flush=True)
-    print(f"{counts} refused by {dict(sorted(refusals.items()))}")
-    return 1 if counts.get("failed") else 0
+        for start in range(0, len(seeds), 50 * BATCH):
+            count = run(seeds[start : start + 50 * BATCH], True, options.shrink, options.all)
+            total.agreed += count.agreed
+            total.too_complex += count.too_complex
+            for code, number in count.refused.items():
+                total.refused[code] = total.refused.get(code, 0) + number
+            for report in count.failed:
+                total.failed.append(report)
+                print(report, flush=True)
+            if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (1000 * BATCH) == 0:
+                done = start + len(seeds[start : start + 50 * BATCH])
+                print(f"{done} in {time.monotonic() - begin:.0f} s: {total}", file=sys.stderr, flush=True)
+    if total.too_complex:
+        print(f"too long for the verifier: {total.too_complex[:20]}", file=sys.stderr)
+    return 1 if total.failed else 0
+
+
+def _share(options: argparse.Namespace) -> int:
+    """The same in several processes, each with a part of the seeds."""
+    part = -(-options.count // options.jobs)
+    command = [sys.executable, "-m", "tests.differential.run", "--shrink", str(options.shrink)]
+    command += ["--all"] if options.all else []
+    started = [
+        subprocess.Popen([*command, "--first", str(options.first + i * part), "--count", str(part)])
+        for i in range(options.jobs)
+    ]
+    return max([each.wait() for each in started])
 
 
 if __name__ == "__main__":

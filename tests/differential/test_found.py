@@ -1,10 +1,10 @@
-"""What random programs found: the verifier must see bounds without the help of any optimisation."""
+"""What random programs found, by name: each runs at every ISA level and without each optimisation."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.differential.declarations import REFERENCE, SOURCE
+from tests.differential.declarations import SOURCE
 from tests.differential.nodes import Expr, Program, Stmt
 from tests.differential.run import ALL, examine, one_cpu
 
@@ -42,14 +42,13 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", list(PROGRAMS))
 def test_found(name: str) -> None:
     body = "\n".join([line[8:] for line in PROGRAMS[name].strip("\n").splitlines()]).rstrip()
-    reference = body.replace(": i16 =", " =").replace(": u32 =", " =")
-    first = [
-        Stmt((Expr("", "global g0"), None)),
-        Stmt((Expr("", "head = pkt.parse(Head)", 'head = pkt.parse("Head")'), None)),
-        Stmt((Expr("", "if head is None:\n    return XDP.ABORTED", "if head is None:\n    return 0"), None)),
-        Stmt((Expr("", body, reference), None)),
-        Stmt((Expr("", "return XDP.PASS", "return 2"), None)),
+    lines = [
+        "global g0, g1, g2",
+        "head = pkt.parse(Head)",
+        "if head is None:\n    return XDP.ABORTED",
+        body,
+        "return XDP.PASS",
     ]
-    main = Stmt((Expr("", "@xdp\ndef f(pkt: XdpContext) -> XDP:", "def f(pkt):"), first))
+    main = Expr("", "@xdp\ndef f0(pkt: XdpContext) -> XDP:")
     with one_cpu():
-        assert examine(Program(SOURCE, REFERENCE, [main]), 1, ALL) == ""
+        examine(Program(SOURCE, [Stmt((main, [Stmt((Expr("", line), None)) for line in lines]))]), 1, ALL)
