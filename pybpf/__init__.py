@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf import helpers as helpers
+    from pybpf import kfuncs as kfuncs
     from pybpf import net as net
     from pybpf.building import Object as Object
     from pybpf.building import build as build
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import CompileError as CompileError
     from pybpf.compiler.schema.errors import DeclarationError as DeclarationError
     from pybpf.compiler.schema.specs import Target as Target
+    from pybpf.btf_hooks import fentry as fentry
+    from pybpf.btf_hooks import fexit as fexit
+    from pybpf.btf_hooks import tp_btf as tp_btf
     from pybpf.hooks import kprobe as kprobe
     from pybpf.hooks import kretprobe as kretprobe
     from pybpf.hooks import raw_tp as raw_tp
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.builtins import asm as asm
+    from pybpf.stdlib.builtins import offsetof as offsetof
     from pybpf.stdlib.builtins import printk as printk
+    from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
     from pybpf.stdlib.contexts import PtRegs as PtRegs
     from pybpf.stdlib.contexts import RawTracepointContext as RawTracepointContext
@@ -50,6 +56,16 @@ if TYPE_CHECKING:
     from pybpf.stdlib.everyday import task as task
     from pybpf.stdlib.everyday import tid as tid
     from pybpf.stdlib.everyday import uid as uid
+    from pybpf.stdlib.facts import container_of as container_of
+    from pybpf.stdlib.facts import enum_exists as enum_exists
+    from pybpf.stdlib.facts import enum_value as enum_value
+    from pybpf.stdlib.facts import exists as exists
+    from pybpf.stdlib.facts import field_signed as field_signed
+    from pybpf.stdlib.facts import field_size as field_size
+    from pybpf.stdlib.facts import type_exists as type_exists
+    from pybpf.stdlib.facts import type_id_local as type_id_local
+    from pybpf.stdlib.facts import type_id_target as type_id_target
+    from pybpf.stdlib.facts import type_matches as type_matches
     from pybpf.stdlib.fills import comm as comm
     from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
     from pybpf.stdlib.fills import kernel_str as kernel_str
@@ -64,6 +80,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
     from pybpf.stdlib.types import Array as Array
+    from pybpf.stdlib.types import Bits as Bits
     from pybpf.stdlib.types import Bytes as Bytes
     from pybpf.stdlib.types import L as L
     from pybpf.stdlib.types import Text as Text
@@ -78,12 +95,14 @@ if TYPE_CHECKING:
     from pybpf.stdlib.types import u16 as u16
     from pybpf.stdlib.types import u32 as u32
     from pybpf.stdlib.types import u64 as u64
+    from pybpf.stdlib.union import Union as Union
     from pybpf.stdlib.variables import const as const
     from pybpf.stdlib.variables import var as var
 
 __version__ = "0.1.0"
 
 _SURFACE = {
+    "btf_hooks": "fentry fexit tp_btf",
     "building": "Object build check",
     "compiler.diagnostics.base": "CompileError",
     "compiler.schema.errors": "DeclarationError",
@@ -94,26 +113,30 @@ _SURFACE = {
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
     "simulator": "Simulation",
     "stdlib.actions": "XDP",
-    "stdlib.builtins": "asm printk sizeof",
+    "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
     "stdlib.everyday": "cpu gid ktime pid random task tid uid",
+    "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local type_id_target type_matches",
     "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
-    "stdlib.types": "Array Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
+    "stdlib.types": "Array Bits Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
+    "stdlib.union": "Union",
     "stdlib.variables": "const var",
 }
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "build", "Bytes", "check", "comm", "CompileError",
-    "const", "cpu", "DeclarationError", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "kernel_bytes",
-    "kernel_str", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
-    "NotPermitted", "Object", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs", "PybpfError",
-    "random", "raw_tp", "RawTracepointContext", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target", "task",
-    "Text", "tid", "trace_pipe", "tracepoint", "TracepointContext", "u16", "u32", "u64", "u8", "uid", "uprobe",
-    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "check", "comm",
+    "CompileError", "const", "container_of", "cpu", "DeclarationError", "enum_exists", "enum_value", "exists",
+    "fentry", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
+    "kernel_bytes", "kernel_str", "kfuncs", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
+    "NotPermitted", "Object", "offsetof", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs",
+    "PybpfError", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct",
+    "subprog", "Target", "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext",
+    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union",
+    "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "xdp", "XDP", "XdpContext",
 ]  # fmt: skip
 
 
@@ -121,7 +144,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         # Not importlib.import_module: that imports a package, and warnings with it.
-        if name in ("helpers", "net"):
+        if name in ("helpers", "kfuncs", "net"):
             return __import__(f"pybpf.{name}", fromlist=("*",))
         module = _HOME.get(name)
         if module is None:

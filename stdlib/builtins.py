@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
 from pybpf.compiler.schema.specs import BuiltinSpec
-from pybpf.compiler.schema.types import size_of
+from pybpf.compiler.schema.types import StructType, size_of
 from pybpf.stdlib.types import type_of, why_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from typing import Any, TypeVar, overload
 
     from typing_extensions import LiteralString
 
+    R = TypeVar("R")
     T = TypeVar("T")
 
     def printk(message: str, /) -> None:
         """Write a line to the kernel's trace, `/sys/kernel/tracing/trace_pipe`. Takes an f-string."""
 
+    def offsetof(struct: type[Any], field: str, /) -> int:
+        """Where a field starts in its struct, in bytes; `"inner.x"` goes on inside a field that is a struct."""
+        ...
+
     def sizeof(kind: Any, /) -> int:
         """Bytes that a type, or a value of a Struct, takes in memory."""
         ...
+
+    def releasing(acquired: R, /) -> AbstractContextManager[R]:
+        """Release what a call acquired on every way out of a block: `with releasing(acquire()) as it:`.
+
+        `it` is what the call gave: None where it found nothing.
+        """
 
     @overload
     def asm(text: LiteralString, /, **operands: Any) -> None: ...
@@ -37,7 +49,7 @@ if TYPE_CHECKING:
         """
 
 
-__all__ = ["Builtin", "asm", "printk", "sizeof"]
+__all__ = ["Builtin", "asm", "offsetof", "printk", "sizeof"]
 
 
 # Such a function; in plain Python it runs `python`. (No docstring: `__doc__` is the function's own.)
@@ -67,6 +79,23 @@ def _asm(*given: Any, **operands: Any) -> Any:
     raise RuntimeError("asm() works inside a BPF program only: load() or simulate() the program")
 
 
+def _offsetof(struct: Any, field: str, /) -> int:
+    kind = type_of(struct)
+    at = 0
+    for name in field.split("."):
+        found = kind.field(name) if isinstance(kind, StructType) else None
+        if found is None:
+            raise AttributeError(f"{kind if kind is not None else struct!r} has no field {name!r}")
+        if found.bits:
+            raise AttributeError(f"{name!r} is a bit field, which starts inside a byte")
+        at, kind = at + found.offset, found.type
+    return at
+
+
+def _releasing(acquired: Any, /) -> Any:
+    raise RuntimeError("releasing() works inside a BPF program only: load() or simulate() the program")
+
+
 def _sizeof(kind: Any, /) -> int:
     known = type_of(kind)
     if known is None:
@@ -79,4 +108,6 @@ def _sizeof(kind: Any, /) -> int:
 if not TYPE_CHECKING:
     printk = Builtin("printk", _printk, "Write a line to the kernel's trace. Takes an f-string.")
     asm = Builtin("asm", _asm, "Instructions in the kernel's syntax.")
+    offsetof = Builtin("offsetof", _offsetof, "Where a field starts in its struct, in bytes.")
+    releasing = Builtin("releasing", _releasing, "Release what a call acquired on every way out of a block.")
     sizeof = Builtin("sizeof", _sizeof, "Bytes that a type, or a value of a Struct, takes in memory.")

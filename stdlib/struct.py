@@ -61,7 +61,7 @@ class StructMeta(type):
         namespace["__bpf_defaults__"] = fallback
         namespace["__bpf_packed__"] = bases[0].__dict__.get("__bpf_packed__", False) if packed is None else packed
         # Names of the function around the class, for annotations that are strings.
-        frame = sys._getframe(1)
+        frame = sys._getframe(1 if mcls is StructMeta else 2)  # a Union's metaclass is in between
         namespace["__bpf_scope__"] = scope_of(frame)
         namespace["__bpf_site__"] = (frame.f_code.co_filename, frame.f_lineno)
         namespace["__match_args__"] = ()
@@ -116,10 +116,17 @@ def _lay_out(cls: Any) -> StructType:
             continue
         try:
             members.append((field, _member(cls, field, annotation)))
+            if union:
+                from pybpf.stdlib.union import check_member
+
+                check_member(name, *members[-1])
         except DeclarationTypeError as error:
             error.site = error.site or (*cls.__bpf_site__, field)
             raise
-    return layout(name, members, packed=cls.__bpf_packed__, union=union)
+    try:
+        return layout(name, members, packed=cls.__bpf_packed__, union=union)
+    except ValueError as error:
+        raise DeclarationTypeError(str(error), help="let it start at a whole byte") from None
 
 
 def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:

@@ -33,7 +33,7 @@ from pybpf.compiler.schema.types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Generic, TypeAlias, TypeVar
     from typing import Literal as L
 
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     be64: TypeAlias = int
 
 __all__ = [
-    "Array", "Bits", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "i16", "i32", "i64", "i8", "type_of", "u16",
-    "u32", "u64", "u8",
+    "Array", "Bits", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "enum_members", "i16", "i32", "i64",
+    "i8", "type_of", "u16", "u32", "u64", "u8",
 ]  # fmt: skip
 
 _MAX_SIZE = 1 << 29  # KMALLOC_MAX_SIZE is far below; this only keeps absurd literals out of the layouts
@@ -184,7 +184,7 @@ else:
             unit = type_of(params[0])
             if not isinstance(unit, (IntType, BoolType, EnumType)) or (isinstance(unit, IntType) and unit.big):
                 raise DeclarationTypeError(
-                    f"Bits of {_spell(params[0])}: a bit field is a part of u8 to u64 or i8 to i64, of a bool or an enum"
+                    f"Bits of {_spell(params[0])}: a bit field is a part of u8 to u64, i8 to i64, a bool or an enum"
                 )
             bits = _literal(params[1], "Bits")
             most = 1 if isinstance(unit, BoolType) else 8 * size_of(unit)
@@ -271,20 +271,10 @@ _enums: dict[Any, EnumType] = {}
 _enum_classes: dict[int, Any] = {}  # by the identity of the EnumType, which `_enums` keeps alive
 
 
-def enum_class(kind: EnumType) -> Callable[[int], int]:
-    """What makes a number a member of the IntEnum that a type stands for; one without a name stays a number."""
+def enum_members(kind: EnumType) -> dict[int, int]:
+    """The numbers that have a name, and the members of the IntEnum for them; empty where no class was declared."""
     cls = _enum_classes.get(id(kind))
-    if cls is None:
-        return int
-
-    def member(value: int) -> int:
-        try:
-            found: int = cls(value)
-        except ValueError:
-            return value
-        return found
-
-    return member
+    return {int(member): member for member in cls} if cls is not None else {}
 
 
 def why_not(annotation: object) -> str:

@@ -336,7 +336,8 @@ class NotAValue(Diagnostic):
 _MEMORY = {
     "packet": "the packet", "map": "a map", "percpu": "a per-CPU map", "stack": "the program's own memory",
     "global": "a global of the program", "ringbuf": "a ring-buffer record", "ctx": "the context",
-    "trusted": "the kernel's memory", "kernel": "the kernel's memory", "user": "the process's memory",
+    "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
+    "kernel": "the kernel's memory", "user": "the process's memory",
 }  # fmt: skip
 
 
@@ -447,15 +448,17 @@ class ReturnsDisagree(Diagnostic):
 
 
 class CompareObjects(Diagnostic):
-    """A comparison of whole objects. Compare the fields that matter.
+    """A comparison of whole objects by size, or of objects of two kinds, or with more than 64 numbers in them.
+
+    `==` and `!=` of two structs of one class compare all their fields, as Python does. Otherwise compare what matters.
 
     Fails:
 
-        if old == new:
+        if new > old:
 
     Works:
 
-        if old.reads == new.reads and old.writes == new.writes:
+        if new.reads > old.reads:
     """
 
     op: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, maps, tree
-from pybpf.compiler.frontend.convert import stored, type_of
+from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.known import Known, Refused, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple, origins
@@ -106,7 +106,10 @@ def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: st
     kind = place_type(place)
     if isinstance(place, tree.Local):
         return tree.Assign(span, place.var, stored(checker, value, place.type, f"`{what}`"))
-    made = stored(checker, value, kind, f"`{what}`")
+    if isinstance(place, tree.Field):
+        made = stored_field(checker, value, place.field, f"`{what}`")
+    else:
+        made = stored(checker, value, kind, f"`{what}`")
     if is_aggregate(kind) and isinstance(place, (tree.Field, tree.Index)):
         _overwritten(checker, place, kind, what, span)
     return tree.Store(span, place, made)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
-from pybpf.compiler.frontend.convert import materialize, number, type_of
+from pybpf.compiler.frontend.convert import convert, materialize, number, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
@@ -42,8 +42,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "comparison", "condition", "condition_value", "constant_outcome", "identity", "negation", "ordered", "rebinding",
-    "truth",
+    "comparison", "condition", "condition_value", "constant_outcome", "hold", "identity", "negation", "ordered",
+    "rebinding", "truth",
 ]  # fmt: skip
 
 _SYMBOLS: dict[type, str] = {
@@ -137,6 +137,8 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
         return expr, *_split(checker, expr, "!=", 0)
     if kinds.is_int(kind):
         return tree.Truth(BOOL, span, expr), *_split(checker, expr, "!=", 0)
+    if kinds.may_be_null(kind):
+        return tree.Compare(BOOL, span, "!=", expr, tree.NoneValue(kind, span)), state, state
     if isinstance(kind, OptionalType):
         return _optional_truth(checker, expr, span)
     if isinstance(kind, NoneType):
@@ -159,7 +161,7 @@ def _optional_truth(checker: Checker, expr: tree.Expr, span: Span) -> tuple[tree
     true = {**checker.state, var.name: replace(fact, presence=flow.PRESENT, range=present)}
     false = checker.state
     if not is_number and fact.presence != flow.PRESENT:
-        false = {**checker.state, var.name: replace(fact, presence=flow.ABSENT)}
+        false = flow.absent(checker.state, var.name)
     return tree.Truth(BOOL, span, expr), true, false
 
 
@@ -194,7 +196,8 @@ def comparison(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | 
         lhs = checker.expr(node.left)
         if isinstance(node.ops[0], (ast.In, ast.NotIn)):
             return _compare(checker, node, node.ops[0], lhs, node.comparators[0], checker.span(node))
-        rhs = checker.expr(node.comparators[0])
+        listed = isinstance(node.comparators[0], ast.List) and kinds.wanted_array(type_of(lhs)) is not None
+        rhs = checker.expr(node.comparators[0], type_of(lhs) if listed else None)
         found = _compare(checker, node, node.ops[0], lhs, rhs, checker.span(node))
         _warn_of_decided(checker, found[0], lhs, rhs)
         return found
@@ -205,7 +208,7 @@ def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None
     entry = checker.state
     lets: list[tuple[tree.Var, tree.Expr]] = []
     rebinds = rebinding([node.left, *node.comparators])
-    lhs = _hold(checker, checker.expr(node.left), lets, rebinds)
+    lhs = hold(checker, checker.expr(node.left), lets, rebinds)
     whole: tree.Expr | None = None
     true: State | None = entry
     false: State | None = None
@@ -217,7 +220,7 @@ def _chain(checker: Checker, node: ast.Compare) -> tuple[tree.Expr, State | None
         checker.state = dict(true)
         if i < last:
             own: list[tuple[tree.Var, tree.Expr]] = []
-            rhs: Any = _hold(checker, checker.expr(right), own, rebinds)
+            rhs: Any = hold(checker, checker.expr(right), own, rebinds)
         else:
             own, rhs = [], right
         start, end = checker.span(node.comparators[i - 1] if i else node.left), checker.span(right)
@@ -248,7 +251,7 @@ def rebinding(operands: list[Any]) -> bool:
     return False
 
 
-def _hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]], rebinds: bool) -> Value:
+def hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]], rebinds: bool) -> Value:
     """A value that may be used several times: a variable of ours where it is not simple.
 
     `rebinds`: a `:=` further on may change a variable after it was read.
@@ -290,12 +293,17 @@ def identity(
     if not (isinstance(rhs, Known) and rhs.value is None):
         if isinstance(lhs, Known) and isinstance(rhs, Known) and not isinstance(lhs.value, (int, str, bytes, tuple)):
             return constant_outcome(checker, lhs.value is rhs.value, span)
+        if kinds.may_be_null(type_of(lhs)) and kinds.may_be_null(type_of(rhs)):
+            return _pointers(checker, "==", lhs, rhs, span), checker.state, checker.state
         from pybpf.compiler.frontend.wording import equal
 
         checker.fail(errors.IsOnValues(span, op, equal(checker, lhs, rhs, op)))
     if not isinstance(lhs, tree.Expr):
         return constant_outcome(checker, isinstance(lhs, Known) and lhs.value is None, span)
     expr = lhs
+    if kinds.may_be_null(expr.type):
+        null = tree.NoneValue(expr.type, rhs.span)
+        return tree.Compare(BOOL, span, "==", expr, null), checker.state, checker.state
     if isinstance(expr, tree.Unwrap) and isinstance(expr.value, tree.Local):
         # known to be present: still a comparison, which the optimiser removes; nothing new is learnt
         return tree.IsNone(BOOL, span, expr.value), checker.state, checker.state
@@ -313,7 +321,7 @@ def identity(
     fact = state.get(var.name) if var is not None else None
     if var is None or fact is None:
         return test, state, state
-    absent = {**state, var.name: replace(fact, presence=flow.ABSENT)} if fact.presence != flow.PRESENT else state
+    absent = flow.absent(state, var.name) if fact.presence != flow.PRESENT else state
     present = {**state, var.name: replace(fact, presence=flow.PRESENT)} if fact.presence != flow.ABSENT else state
     return test, absent, present
 
@@ -324,6 +332,12 @@ def ordered(
     """== != < <= > >= of numbers, texts or packet addresses."""
     if isinstance(lhs, Known) and isinstance(rhs, Known):
         return _known(checker, op, lhs, rhs, span)
+    if any(isinstance(type_of(v), OptionalType) and not kinds.may_be_null(type_of(v)) for v in (lhs, rhs)):
+        from pybpf.compiler.frontend.equality import optionals
+
+        decided = optionals(checker, op, lhs, rhs, span)
+        if decided is not None:
+            return decided
     texts = [v for v in (lhs, rhs) if _is_text(v)]
     if texts:
         return _texts(checker, op, lhs, rhs, span), checker.state, checker.state
@@ -333,11 +347,17 @@ def ordered(
             test = f"{text} is None" if op == "==" else f"{text} is not None"
             checker.fail(errors.CompareNone(span, op, text, test))
         kind = type_of(a)
+        if kinds.may_be_null(kind):
+            return _pointers(checker, op, lhs, rhs, span), checker.state, checker.state
         if isinstance(kind, PtrType) and kind.space in (Space.PACKET, Space.PACKET_END) and kind.pointee is None:
             return _addresses(checker, op, lhs, rhs, span), checker.state, checker.state
         if isinstance(kind, PtrType) and kind.pointee is not None:
             from pybpf.compiler.frontend.advise import fields_compared
+            from pybpf.compiler.frontend.equality import objects
 
+            whole = objects(checker, op, lhs, rhs, span)
+            if whole is not None:
+                return whole, checker.state, checker.state
             lines = fields_compared(kind, op, checker.text(lhs.span), checker.text(rhs.span))
             checker.fail(errors.CompareObjects(span, op, kinds.spell(kind), lines))
     x, y = number(checker, lhs), number(checker, rhs)
@@ -416,6 +436,19 @@ def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tre
     if type(other) is not type(kind):
         checker.fail(errors.WrongType(right.span, kinds.spell(right.type), str(kind), "this comparison"))
     return tree.TextCompare(BOOL, span, left, right, op == "==")
+
+
+def _pointers(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    """Pointers of the kernel: whether they point to the same."""
+    left, right = materialize(checker, lhs), materialize(checker, rhs)
+    kind = kinds.join(left.type, right.type)
+    if op not in ("==", "!="):
+        checker.fail(errors.CompareObjects(span, op, kinds.spell(left.type)))
+    if kind is None or not kinds.may_be_null(kind):
+        other = right if kinds.may_be_null(left.type) else left
+        wanted = left.type if other is right else right.type
+        checker.fail(errors.WrongType(other.span, kinds.spell(other.type), kinds.spell(wanted), "this comparison"))
+    return tree.Compare(BOOL, span, op, convert(checker, left, kind, "this"), convert(checker, right, kind, "this"))
 
 
 def _addresses(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
-from pybpf.compiler.frontend.convert import materialize, number, stored, widened
+from pybpf.compiler.frontend.convert import materialize, number, stored, stored_field, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.frontend.scope import closest
@@ -31,7 +31,10 @@ def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) ->
         checker.fail(errors.CallArguments(span, f"{name}()", "takes one number", f"{name}(number)"))
     if not node.args:
         return tree.Const(kinds.host(schema), span, 0)
-    value = number(checker, checker.expr(node.args[0]))
+    given = checker.expr(node.args[0])
+    if schema.bits == 64 and isinstance(given, tree.Expr) and kinds.may_be_null(given.type):
+        return tree.Cast(IntType(64, schema.signed), span, given)
+    value = number(checker, given)
     kind = IntType(schema.bits, schema.signed)
     if isinstance(value, int):
         wrapped = value & (1 << kind.bits) - 1
@@ -58,8 +61,13 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
                 errors.UnknownField(_keyword_span(checker, keyword), name or "**", schema.name, tuple(names), near)
             )
         given.add(name)
-        what = f"{schema.name}.{name}"
-        values.append((field, stored(checker, checker.expr(keyword.value, field.type), field.type, f"`{what}`")))
+        value = checker.expr(keyword.value, field.type)
+        values.append((field, stored_field(checker, value, field, f"`{schema.name}.{name}`")))
+    if schema.union:  # members share their memory; what is not given is zero
+        if len(values) > 1:
+            takes = "takes one member: they share their memory"
+            checker.fail(errors.CallArguments(span, f"{schema.name}()", takes, f"{schema.name}({names[0]}=...)"))
+        return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
     defaults: dict[str, Any] = getattr(schema.owner, "__bpf_defaults__", {})
     missing = [f for f in schema.fields if f.name not in given]
     absent = tuple([f.name for f in missing if f.name not in defaults])
@@ -69,7 +77,7 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
         checker.fail(errors.MissingFields(span, schema.name, absent, _with_default(declared)))
     for field in missing:
         value = Known(defaults[field.name], span)
-        values.append((field, stored(checker, value, field.type, f"`{schema.name}.{field.name}`")))
+        values.append((field, stored_field(checker, value, field, f"`{schema.name}.{field.name}`")))
     return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
 
 

@@ -13,6 +13,7 @@ from pybpf.compiler.schema.types import (
     BOOL,
     I64,
     NONE,
+    U8,
     U64,
     ArrayType,
     BoolType,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.types import Type
+    from pybpf.compiler.schema.types import Field, Type
 
 __all__ = [
     "constant",
@@ -45,6 +46,7 @@ __all__ = [
     "maybe_none",
     "number",
     "stored",
+    "stored_field",
     "type_of",
     "widened",
 ]
@@ -190,7 +192,9 @@ def convert(checker: Checker, value: Value, to: Type, what: str, where: Span | N
         base = to if isinstance(to, (IntType, EnumType)) else None
         if base is not None:
             return constant(checker, value.value, base, value.span)
-    if isinstance(to, PtrType) and to.pointee is not None:
+    if kinds.may_be_null(to) and isinstance(value, Known) and value.value is None:
+        return tree.NoneValue(to, value.span)
+    if isinstance(to, PtrType) and (to.pointee is not None or kinds.may_be_null(to)):
         return into(checker, value, to, what, where)
     expr = materialize(checker, value)
     if kinds.same(expr.type, to):
@@ -284,10 +288,23 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
     _mismatch(checker, expr, to, what, where)
 
 
+def stored_field(checker: Checker, value: Value, field: Field, what: str) -> tree.Expr:
+    """What a struct's field is given; a constant must fit a bit field's bits."""
+    base = kinds.int_base(field.type)
+    if field.bits and base is not None and isinstance(value, Known) and isinstance(value.value, int):
+        lo, hi = (-(1 << field.bits - 1), (1 << field.bits - 1) - 1) if base.signed else (0, (1 << field.bits) - 1)
+        if not lo <= value.value <= hi:
+            spelled = f"Bits[{field.type}, {field.bits}]"
+            checker.fail(errors.DoesNotFit(value.span, int(value.value), spelled, lo, hi))
+    return stored(checker, value, field.type, what)
+
+
 def _text_fits(expr: tree.Expr, given: Type, to: Type) -> bool:
     """A text may go into a larger one (the rest is NUL); a tracepoint's string is cut, as probe reads of strings
     are.
     """
+    if isinstance(given, ArrayType) and isinstance(to, BytesType):  # u8[n], as the kernel has it
+        return given.element == U8 and given.length == to.size
     if not (isinstance(given, TextType) and isinstance(to, TextType)):
         return False
     if isinstance(expr, tree.CtxLoad) and expr.field.role == "data_loc":

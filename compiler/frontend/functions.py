@@ -14,6 +14,7 @@ from pybpf.compiler.frontend.known import Known, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.frontend.printk import printk
+from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import (
     BOOL,
@@ -204,6 +205,9 @@ def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
 def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`sizeof(Event)`, `sizeof(event)`: bytes in memory."""
     value = _arguments(checker, node, span, "sizeof", 1)[0]
+    relocated = _kernel_size(checker, value, span)
+    if relocated is not None:
+        return relocated
     if isinstance(value, Known):
         schema = checker.schema(value)
         if value.value is bool:
@@ -221,6 +225,49 @@ def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
     checker.fail(errors.NoSize(span, what))
 
 
+def _offsetof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`offsetof(Event, "pid")`, `offsetof(Outer, "inner.x")`: a constant; of a kernel struct what the loader says."""
+    if len(node.args) == 2 and type(checker.schema(checker.expr(node.args[0]))).__name__ == "KernelType":
+        return _ask(checker, node, span, want)
+    struct, name = _arguments(checker, node, span, "offsetof", 2)
+    kind: Any = checker.schema(struct)
+    if not isinstance(kind, StructType) or not isinstance(name, Known) or not isinstance(name.value, str):
+        takes = "takes a Struct class and the name of a field"
+        checker.fail(errors.CallArguments(span, "offsetof()", takes, 'offsetof(Event, "pid")'))
+    at = 0
+    for part in name.value.split("."):
+        found = kind.field(part) if isinstance(kind, StructType) else None
+        if found is None:
+            names = [f.name for f in kind.fields] if isinstance(kind, StructType) else []
+            checker.fail(errors.NoField(name.span, part, kinds.spell(kind), tuple(names), closest(part, names)))
+        if found.bits:
+            checker.fail(errors.NoSize(name.span, f"the bit field `{part}`, which starts inside a byte,"))
+        at, kind = at + found.offset, found.type
+    return Known(at, span)
+
+
+def _kernel_size(checker: Checker, value: Value, span: Span) -> tree.Expr | None:
+    kind = checker.schema(value) if isinstance(value, Known) else kinds.aggregate(type_of(value))
+    if type(kind).__name__ != "KernelType":
+        return None
+    from pybpf.compiler.frontend.facts import size_of_type
+
+    return size_of_type(checker, value, span)
+
+
+def _ask(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """Questions about the kernel's types, of programs that have some."""
+    from pybpf.compiler.frontend.facts import ask
+
+    return ask(checker, node, span, want)
+
+
+def _container(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.facts import container
+
+    return container(checker, node, span, want)
+
+
 def _array(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`Array()` and `Array([1, 2])`, where the place says which array it is."""
     kind = kinds.wanted_array(want)
@@ -236,7 +283,29 @@ def _asm(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     return asm(checker, node, span, want)
 
 
+def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`releasing(...)` means something at the head of a `with` only (references.py)."""
+    example = f"with {checker.text(span)} as it:"
+    checker.fail(errors.CallArguments(span, "releasing()", "stands at the head of a `with` block", example))
+
+
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
 }  # fmt: skip
-COMPILER_FUNCTIONS: dict[str, Rule] = {"Array": _array, "asm": _asm, "printk": printk, "sizeof": _sizeof}
+COMPILER_FUNCTIONS: dict[str, Rule] = {
+    "Array": _array,
+    "asm": _asm,
+    "container_of": _container,
+    "enum_exists": _ask,
+    "enum_value": _ask,
+    "exists": _ask,
+    "field_signed": _ask,
+    "field_size": _ask,
+    "offsetof": _offsetof,
+    "printk": printk, "releasing": _releasing,
+    "sizeof": _sizeof,
+    "type_exists": _ask,
+    "type_id_local": _ask,
+    "type_id_target": _ask,
+    "type_matches": _ask,
+}

@@ -14,6 +14,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, flow, kinds, tree
 from pybpf.compiler.frontend.conditions import condition, identity, negation, ordered, truth
 from pybpf.compiler.frontend.convert import convert, type_of
+from pybpf.compiler.frontend.equality import reread
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.scope import assigned_names, closest
@@ -206,27 +207,17 @@ def _guarded(checker: Checker, test: tree.Expr, assigned: list[tree.Stmt], guard
 # --- subjects
 
 
-def _again(checker: Checker, subject: Value) -> Value:
-    """The subject as it is known now: an Optional that was found to be there is unwrapped."""
-    if not isinstance(subject, tree.Expr):
-        return subject
-    inner = subject
-    while isinstance(inner, tree.Unwrap):
-        inner = inner.value
-    return checker.local(inner.var, subject.span) if isinstance(inner, tree.Local) else subject
-
-
 def _present(case: _Case, subject: Value, use: Callable[[Value], Outcome]) -> Outcome:
     """`use` of the subject; where it is an Optional, of the value in it, if there is one."""
     checker = case.checker
-    subject = _again(checker, subject)
+    subject = reread(checker, subject)
     if not (isinstance(subject, tree.Expr) and isinstance(subject.type, OptionalType)):
         return use(subject)
     absent, none, some = identity(checker, subject, Known(None, subject.span), subject.span, "is")
     if some is None:
         return absent, None, none
     checker.state = dict(some)
-    test, true, false = use(_again(checker, subject))
+    test, true, false = use(reread(checker, subject))
     return _both(negation(absent, subject.span), test, subject.span), true, flow.join(none, false)
 
 
@@ -262,7 +253,7 @@ def _singleton(case: _Case, pattern: ast.MatchSingleton, subject: Subject) -> Ou
     if isinstance(subject, list):
         _never(case, pattern, subject, f"{pattern.value} is no tuple")
     if pattern.value is None:
-        return identity(checker, _again(checker, subject), Known(None, span), span, "is")
+        return identity(checker, reread(checker, subject), Known(None, span), span, "is")
 
     def use(held: Value) -> Outcome:
         if not isinstance(type_of(held), BoolType):
@@ -284,7 +275,7 @@ def _as(case: _Case, pattern: ast.MatchAs, subject: Subject) -> Outcome:
                 errors.NoPattern(span, f"`{pattern.name}` would be a tuple", "capture its elements one by one")
             )
         held = subject
-        case.captures.append((pattern.name, lambda: _again(checker, held), span))
+        case.captures.append((pattern.name, lambda: reread(checker, held), span))
     return outcome
 
 

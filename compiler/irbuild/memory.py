@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema import types
 
 __all__ = [
-    "Address", "clear", "copy", "each", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
+    "Address", "as_int", "clear", "copy", "each", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
     "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "widest", "write_bytes",
 ]  # fmt: skip
 
@@ -48,7 +48,14 @@ def slot_at(b: Builder, name: str, size: int, *, temporary: bool = False) -> Add
 
 
 def pointer(b: Builder, at: Address) -> Value:
+    if at.offset and at.base.kind == "int":
+        return b.emit(ops.Binary("add", at.base, Const(at.offset), 64, "", b.span))
     return b.add_to(at.base, at.offset)
+
+
+def as_int(b: Builder, value: Value) -> Value:
+    """A pointer as the number that its address is."""
+    return b.emit(ops.ToInt(value, "", b.span)) if value.kind == "ptr" else value
 
 
 def field_at(at: Address, offset: int) -> Address:
@@ -137,10 +144,8 @@ def store(b: Builder, at: Address, kind: Type, value: Value) -> None:
 
 
 def _unit(field: types.Field) -> tuple[int, int, int]:
-    """(offset, bytes, shift): the unit of the field's type that holds all its bits, and where in it they start."""
-    size = size_of(field.type)
-    start = field.offset // size * size
-    return start, size, 8 * (field.offset - start) + field.bit_offset
+    """(offset, bytes, shift): the bytes that hold the field's bits, and where in them they start."""
+    return field.offset, (field.bit_offset + field.bits + 7) // 8, field.bit_offset
 
 
 def load_bits(b: Builder, at: Address, field: types.Field) -> Value:

@@ -195,7 +195,17 @@ def _binary(state: _Simplify, op: Binary) -> Value | None:
             return Const(0)
         if op.op in ("and", "or"):
             return _same(state, op)
-    return None
+    return _masks(state, op) if op.op == "or" else None
+
+
+def _masks(state: _Simplify, op: Binary) -> Value | None:
+    """x & 1 | x & 2 is x & 3: bit fields that were next to each other."""
+    a, b = op.lhs, op.rhs
+    if type(a) is not Binary or type(b) is not Binary or a.op != "and" or b.op != "and" or a.lhs is not b.lhs:
+        return None
+    if type(a.rhs) is not Const or type(b.rhs) is not Const or not a.width == b.width == op.width:
+        return None
+    return Binary("and", a.lhs, _constant(_bits(a.rhs) | _bits(b.rhs), op.width), op.width, op.name, op.span)
 
 
 def _narrow_operands(state: _Simplify, op: Binary) -> None:
@@ -322,6 +332,10 @@ def _shift(state: _Simplify, op: Binary, c: int) -> Value | None:
         return _same(state, op)
     if op.op == "lshr" and op.width == 64 and state.high(op.lhs) >> count == 0:
         return Const(0)
+    if op.op == "shl" and op.width == 64:
+        back = _put_back(state, op, count)
+        if back is not None:
+            return back
     if inner := _inner(state, op, op.op):
         total = count + (_bits(inner.rhs) & op.width - 1)
         if total < op.width:
@@ -331,6 +345,19 @@ def _shift(state: _Simplify, op: Binary, c: int) -> Value | None:
     if count != c:
         return _with(op, op.op, count)
     return None
+
+
+def _put_back(state: _Simplify, op: Binary, count: int) -> Value | None:
+    """(x >> 3 & 1) << 3 is x & 8: a bit field that goes back to where it was."""
+    field, mask = op.lhs, arith.MASK64
+    if type(field) is Binary and field.op == "and" and field.width == 64 and type(field.rhs) is Const:
+        field, mask = field.lhs, _bits(field.rhs)
+    if type(field) is not Binary or field.op != "lshr" or field.width != 64 or type(field.rhs) is not Const:
+        return None
+    if _bits(field.rhs) & 63 != count:
+        return None
+    kept = (mask << count) & arith.MASK64 & state.ranges.of(field.lhs)[2]
+    return Binary("and", field.lhs, _constant(kept, 64), 64, op.name, op.span)
 
 
 _WITH_CONSTANT: dict[str, Callable[[_Simplify, Binary, int], Value | None]] = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
-    "ArrayType", "BoolType", "BytesType", "EnumType", "Field", "IntType", "NoneType", "OptionalType",
+    "ArrayType", "BoolType", "BitField", "BytesType", "EnumType", "Field", "IntType", "NoneType", "OptionalType",
     "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
     "align_of", "is_aggregate", "is_scalar", "layout", "size_of",
 ]  # fmt: skip
@@ -131,6 +131,13 @@ class BytesType(Type):
         return f"Bytes[{self.size}]"
 
 
+class BitField(Record):
+    """What a struct declares for a bit field: `bits` bits of a unit of `type`. Only `layout` sees it."""
+
+    type: IntType | BoolType | EnumType
+    bits: int
+
+
 class Field(Record):
     """A member of a struct. Bit fields have `bits` > 0 and start `bit_offset` bits into the byte at `offset`."""
 
@@ -236,14 +243,27 @@ def align_of(type: Type) -> int:
     return size_of(type)
 
 
-def layout(name: str, members: Iterable[tuple[str, Type]], *, packed: bool = False) -> StructType:
-    """Lay out a struct by C's rules (`packed`: without padding, alignment 1)."""
-    offset, align = 0, 1
+def layout(
+    name: str, members: Iterable[tuple[str, Type | BitField]], *, packed: bool = False, union: bool = False
+) -> StructType:
+    """Lay out a struct by C's rules (`packed`: without padding, alignment 1; `union`: all members at offset 0).
+
+    A bit field goes on where the one before it ended, unless it would cross the end of a unit of its type; then it
+    starts at the next unit. In a packed struct it follows in any case; ValueError if that takes part of nine bytes.
+    """
+    bit, end, align = 0, 0, 1  # where the next member may start, in bits; where the longest one ends, in bytes
     fields = []
-    for member, type in members:
-        step = 1 if packed else align_of(type)
-        offset = (offset + step - 1) // step * step
-        fields.append(Field(member, type, offset))
-        offset += size_of(type)
-        align = max(align, step)
-    return StructType(name, tuple(fields), (offset + align - 1) // align * align, align)
+    for member, declared in members:
+        if union:
+            bit = 0
+        type, width = (declared.type, declared.bits) if isinstance(declared, BitField) else (declared, 0)
+        unit = 8 if packed else 8 * align_of(type)
+        if packed and width and bit % 8 + width > 64:
+            raise ValueError(f"{name}.{member}: a bit field that takes part of nine bytes")
+        if not width or (not packed and bit // unit != (bit + width - 1) // unit):
+            bit = (bit + unit - 1) // unit * unit
+        fields.append(Field(member, type, bit // 8, width, bit % 8 if width else 0))
+        bit += width or 8 * size_of(type)
+        align = max(align, unit // 8)
+        end = max(end, (bit + 7) // 8)
+    return StructType(name, tuple(fields), (end + align - 1) // align * align, align, union)

@@ -13,7 +13,8 @@
 Encoding mirrors it, and checks: an integer outside its width is an `OverflowError`, a value of the wrong type a
 `TypeError`, a text or array of the wrong length a `ValueError`; each names the map and the field. Nothing is truncated.
 
-Python values: ints and bools as such; enums as ints; `Text` as str (UTF-8 with surrogateescape, up to the first NUL);
+Python values: ints and bools as such; enums as members of the IntEnum that was declared (a number without a name as an
+int); `Text` as str (UTF-8 with surrogateescape, up to the first NUL);
 `Bytes` as bytes; arrays as lists; structs as instances of the class that declares them (`StructType.owner`), or of a
 plain class made here where there is none. A dict is taken for a struct when encoding.
 """
@@ -24,6 +25,7 @@ import struct as _struct
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.types import (
+    BOOL,
     ArrayType,
     BoolType,
     BytesType,
@@ -38,6 +40,7 @@ from pybpf.compiler.schema.types import (
 )
 from pybpf.runtime.misfit import bits_range, explain_misfit
 from pybpf.runtime.structs import class_for
+from pybpf.stdlib.types import enum_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +160,9 @@ def _read(code: _Code, kind: Type, at: int) -> str:
         case BoolType():
             return f"{code.take(at, 'B', 1)} != 0"
         case EnumType():
-            return _read(code, kind.base, at)
+            number = _read(code, kind.base, at)
+            members = enum_members(kind)
+            return f"{code.constant(members)}.get({number}, {number})" if members else number
         case IntType() if kind.big:
             return f"big({code.take(at, f'{kind.bits // 8}s', kind.bits // 8)})"
         case IntType():
@@ -193,6 +198,9 @@ def _read(code: _Code, kind: Type, at: int) -> str:
 def _overlapping_decoder(kind: StructType) -> Callable[[Any, int], Any]:
     """For unions and bit fields: a field at a time."""
     cls = class_for(kind)
+    if kind.union and hasattr(cls, "__bpf_unpack__"):
+        unpack, size = cls.__bpf_unpack__, kind.size
+        return lambda buf, at: unpack(buf[at : at + size])
     readers = [(field.name, _bits_reader(field) if field.bits else _at(field)) for field in kind.fields]
 
     def decode(buf: Any, at: int) -> Any:
@@ -211,12 +219,15 @@ def _at(field: Field) -> Callable[[Any, int], Any]:
 
 def _bits_reader(field: Field) -> Callable[[Any, int], int]:
     size = (field.bit_offset + field.bits + 7) // 8
-    signed = isinstance(field.type, IntType) and field.type.signed
+    base = field.type.base if isinstance(field.type, EnumType) else field.type
+    signed = isinstance(base, IntType) and base.signed
+    members = enum_members(field.type) if isinstance(field.type, EnumType) else {}
 
     def read(buf: Any, at: int) -> int:
         start = at + field.offset
         value = int.from_bytes(bytes(buf[start : start + size]), "little") >> field.bit_offset & (1 << field.bits) - 1
-        return value - (1 << field.bits) if signed and value >> field.bits - 1 else value
+        value = value - (1 << field.bits) if signed and value >> field.bits - 1 else value
+        return value != 0 if field.type is BOOL else members.get(value, value)
 
     return read
 
@@ -324,6 +335,7 @@ def _write(code: _Code, kind: Type, at: int, value: str, out: list[str]) -> None
 def _overlapping_encoder(kind: StructType) -> Callable[[Any], bytes]:
     """Unions take a dict with the one member that is meant; bit fields are packed one after the other."""
     cls = class_for(kind)
+    pack_union = getattr(cls, "__bpf_pack__", None)
     encoders = {field.name: (field, None if field.bits else _encoder(field.type)) for field in kind.fields}
 
     def encode(value: Any) -> bytes:
@@ -331,6 +343,10 @@ def _overlapping_encoder(kind: StructType) -> Callable[[Any], bytes]:
             given = dict(value)
         elif isinstance(value, cls) and not kind.union:
             given = {name: getattr(value, name) for name in encoders}
+        elif isinstance(value, cls) and pack_union is not None:
+            if value._name:
+                encoders[value._name][1](value._value)  # type: ignore[misc]  # strict, where the union itself wraps
+            return pack_union(value)  # type: ignore[no-any-return]
         else:
             raise TypeError
         if kind.union and len(given) != 1:

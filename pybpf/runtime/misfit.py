@@ -74,6 +74,11 @@ def _diagnose_struct(kind: StructType, value: Any, where: str) -> None:
                 raise TypeError(f"{where}: struct {kind.name} has no field {name!r}; it has {names}")
         if kind.union and len(value) != 1:
             raise ValueError(f"{where}: union {kind.name} takes a dict with exactly one member")
+    elif kind.union and isinstance(value, class_for(kind)) and hasattr(value, "__bpf_pack__"):
+        held = kind.field(value._name)
+        if held is not None:
+            explain_misfit(held.type, value._value, f"{where}.{held.name}")
+        return
     elif kind.union or not isinstance(value, class_for(kind)):
         takes = "a dict with one member" if kind.union else f"a {kind.name}"
         raise TypeError(f"{where}: expected {takes}, not {_shown(value)}")

@@ -201,15 +201,17 @@ class Scalar:
 class Bits:
     """A bit field: `load` and `store` take the place of the struct."""
 
-    __slots__ = ("mask", "offset", "shift", "signed", "size", "width")
+    __slots__ = ("is_bool", "mask", "offset", "shift", "signed", "size", "width")
 
     def __init__(self, field: Field) -> None:
-        self.size = size_of(field.type)
-        self.offset = field.offset // self.size * self.size
-        self.shift = 8 * (field.offset - self.offset) + field.bit_offset
+        self.size = (field.bit_offset + field.bits + 7) // 8
+        self.offset = field.offset
+        self.shift = field.bit_offset
         self.width = field.bits
         self.mask = (1 << field.bits) - 1
-        self.signed = isinstance(field.type, IntType) and field.type.signed
+        base = field.type.base if isinstance(field.type, EnumType) else field.type
+        self.signed = isinstance(base, IntType) and base.signed
+        self.is_bool = isinstance(field.type, BoolType)
 
     def _unit(self, place: Place) -> tuple[Place, int]:
         unit = place.at(self.offset, None)
@@ -217,6 +219,8 @@ class Bits:
 
     def load(self, place: Place) -> int:
         value = self._unit(place)[1] >> self.shift & self.mask
+        if self.is_bool:
+            return value != 0
         return value - (1 << self.width) if self.signed and value >> self.width - 1 else value
 
     def store(self, place: Place, value: int) -> None:

@@ -1,15 +1,19 @@
 """Packet headers, laid out as in the kernel's uapi headers of the same names.
 
-Fields in network byte order read and write as host-order numbers. What is a bit field in C is here the whole byte or
-half-word that holds it, and a method takes it apart: `ip.header_len()`.
+Fields in network byte order read and write as host-order numbers. What is a bit field in C is one here: `tcp.syn`,
+`ip.ihl`. A union that has no name in C is called by its member: `icmp.un.echo.id`.
 """
 
 from __future__ import annotations
 
 from pybpf.stdlib.struct import Struct
-from pybpf.stdlib.types import Array, Bytes, L, be16, be32, u8, u16, u32
+from pybpf.stdlib.types import Array, Bits, Bytes, L, be16, be32, u8, u16, u32
+from pybpf.stdlib.union import Union
 
-__all__ = ["arphdr", "ethhdr", "icmphdr", "iphdr", "ipv6hdr", "tcphdr", "udphdr", "vlan_hdr"]
+__all__ = [
+    "arphdr", "ethhdr", "icmp_echo", "icmp_frag", "icmp_un", "icmphdr", "iphdr", "ipv6hdr", "tcphdr", "udphdr",
+    "vlan_hdr",
+]  # fmt: skip
 
 
 class ethhdr(Struct):
@@ -46,9 +50,10 @@ class arphdr(Struct):
 
 
 class iphdr(Struct):
-    """IPv4 without options: include/uapi/linux/ip.h. `version_ihl` is its first byte, two bit fields in C."""
+    """IPv4 without options: include/uapi/linux/ip.h."""
 
-    version_ihl: u8
+    ihl: Bits[u8, L[4]]
+    version: Bits[u8, L[4]]
     tos: u8
     tot_len: be16
     id: be16
@@ -59,53 +64,57 @@ class iphdr(Struct):
     saddr: be32
     daddr: be32
 
-    def ip_version(self) -> u8:
-        """4, if this is IPv4."""
-        return u8(self.version_ihl >> 4)
-
     def header_len(self) -> u32:
         """Bytes of the header with its options, 20 to 60 where the packet is sound."""
-        return u32((self.version_ihl & 15) * 4)
+        return u32(self.ihl * 4)
 
 
 class ipv6hdr(Struct):
-    """IPv6: include/uapi/linux/ipv6.h. `version_class_flow` is its first word, bit fields in C."""
+    """IPv6: include/uapi/linux/ipv6.h."""
 
-    version_class_flow: be32
+    priority: Bits[u8, L[4]]
+    version: Bits[u8, L[4]]
+    flow_lbl: Array[u8, L[3]]
     payload_len: be16
     nexthdr: u8
     hop_limit: u8
     saddr: Bytes[L[16]]
     daddr: Bytes[L[16]]
 
-    def ip_version(self) -> u8:
-        """6, if this is IPv6."""
-        return u8(self.version_class_flow >> 28)
-
     def flow_label(self) -> u32:
         """The flow label, 20 bits."""
-        return u32(self.version_class_flow & 0xFFFFF)
+        return u32((self.flow_lbl[0] & 15) << 16 | self.flow_lbl[1] << 8 | self.flow_lbl[2])
 
 
 class tcphdr(Struct):
-    """TCP without options: include/uapi/linux/tcp.h. `doff_flags` is the half-word of the data offset and the flags."""
+    """TCP without options: include/uapi/linux/tcp.h."""
 
     source: be16
     dest: be16
     seq: be32
     ack_seq: be32
-    doff_flags: be16
+    res1: Bits[u16, L[4]]
+    doff: Bits[u16, L[4]]
+    fin: Bits[u16, L[1]]
+    syn: Bits[u16, L[1]]
+    rst: Bits[u16, L[1]]
+    psh: Bits[u16, L[1]]
+    ack: Bits[u16, L[1]]
+    urg: Bits[u16, L[1]]
+    ece: Bits[u16, L[1]]
+    cwr: Bits[u16, L[1]]
     window: be16
     check: be16
     urg_ptr: be16
 
     def header_len(self) -> u32:
         """Bytes of the header with its options, 20 to 60 where the packet is sound."""
-        return u32((self.doff_flags >> 12) * 4)
+        return u32(self.doff * 4)
 
     def flags(self) -> u16:
         """The flags, bits as in TCP_SYN, TCP_ACK and so on."""
-        return u16(self.doff_flags & 0x1FF)
+        low = self.fin | self.syn << 1 | self.rst << 2 | self.psh << 3
+        return u16(low | self.ack << 4 | self.urg << 5 | self.ece << 6 | self.cwr << 7)
 
 
 class udphdr(Struct):
@@ -117,18 +126,33 @@ class udphdr(Struct):
     check: be16
 
 
+class icmp_echo(Struct):
+    """Of an echo request or reply: which process asks, and its number."""
+
+    id: be16
+    sequence: be16
+
+
+class icmp_frag(Struct):
+    """Of "fragmentation needed": the MTU of the next hop."""
+
+    unused: be16
+    mtu: be16
+
+
+class icmp_un(Union):
+    """What depends on the type of an ICMP message."""
+
+    echo: icmp_echo
+    gateway: be32
+    frag: icmp_frag
+    reserved: Array[u8, L[4]]
+
+
 class icmphdr(Struct):
-    """ICMP: include/uapi/linux/icmp.h. `rest` is the union that depends on the type; for an echo, id and sequence."""
+    """ICMP: include/uapi/linux/icmp.h."""
 
     type: u8
     code: u8
     checksum: be16
-    rest: be32
-
-    def echo_id(self) -> u16:
-        """Of an echo request or reply: which process asks."""
-        return u16(self.rest >> 16)
-
-    def echo_sequence(self) -> u16:
-        """Of an echo request or reply: its number."""
-        return u16(self.rest)
+    un: icmp_un

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pybpf import CompileError, DeclarationError, build, load
+from pybpf import CompileError, DeclarationError, Target, build, load
 from pybpf.simulator import Simulation
 
 HERE = Path(__file__).parent
@@ -95,6 +95,23 @@ def test_python(imported: Any) -> None:
     with Simulation() as simulation:
         module.prog.function(None)
         assert simulation[module.res][0] == module.case.answer
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("imported", cases("loops.txt"), indirect=True)
+@pytest.mark.parametrize("kernel", [(6, 1), (6, 9)], ids=["callback", "may_goto"])
+def test_long_loops(imported: Any, kernel: tuple[int, int]) -> None:
+    """Both ways in which kernels bound a loop."""
+    module = imported()
+    with load(build(module.prog, target=Target(kernel=kernel))) as obj:
+        result = obj.programs["prog"].test(bytes(64))
+        in_kernel = obj[module.res][0]
+    with Simulation() as simulation:
+        simulated = module.prog.simulate(packet=bytes(64))
+        in_simulator = simulation[module.res][0]
+    assert in_kernel == module.case.answer
+    assert in_simulator == module.case.answer
+    assert simulated.retval == result.retval
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python warns of some of them too

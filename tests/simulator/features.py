@@ -111,7 +111,7 @@ def ip_options(pkt: XdpContext) -> XDP:
         return XDP.DROP
     results[0] = udp.dest
     results[1] = ip.header_len()
-    results[2] = ip.ip_version()
+    results[2] = ip.version
     udp.dest = udp.source
     return XDP.PASS
 

@@ -157,7 +157,7 @@ def read(pkt: XdpContext) -> XDP:
         if ip6 is None:
             return XDP.DROP
         entry.layers = 2
-        entry.version = ip6.ip_version()
+        entry.version = ip6.version
         entry.length = ip6.payload_len
         entry.first = ip6.flow_label()
         entry.second = ip6.daddr[15]
@@ -174,7 +174,7 @@ def read(pkt: XdpContext) -> XDP:
     if ip is None:
         return XDP.DROP
     entry.layers = 2
-    entry.version = ip.ip_version()
+    entry.version = ip.version
     entry.length = ip.header_len()
     entry.first = ip.saddr
     if not pkt.skip(ip.header_len() - 20):
@@ -191,8 +191,8 @@ def read(pkt: XdpContext) -> XDP:
         if icmp is None:
             return XDP.DROP
         entry.layers = 3
-        entry.second = icmp.echo_id()
-        entry.more = icmp.echo_sequence()
+        entry.second = icmp.un.echo.id
+        entry.more = icmp.un.echo.sequence
     return XDP.PASS
 
 

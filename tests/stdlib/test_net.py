@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -9,19 +10,17 @@ import pytest
 
 from pybpf import net
 from pybpf.compiler.schema.types import IntType
+from pybpf.runtime.codec import codec
 from pybpf.stdlib.net import headers, numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-INCLUDES = ["stdio.h", "stddef.h", "netinet/in.h", "linux/if_ether.h", "linux/if_arp.h", "linux/ip.h", "linux/ipv6.h",
-            "linux/tcp.h", "linux/udp.h", "linux/icmp.h"]  # fmt: skip
+INCLUDES = ["stdio.h", "string.h", "stddef.h", "netinet/in.h", "linux/if_ether.h", "linux/if_arp.h", "linux/ip.h",
+            "linux/ipv6.h", "linux/tcp.h", "linux/udp.h", "linux/icmp.h"]  # fmt: skip
 
-# Our fields that hold what are bit fields or unions in C: the C member at that place, or its offset.
-STAND_INS = {
-    ("iphdr", "version_ihl"): "0", ("ipv6hdr", "version_class_flow"): "0", ("tcphdr", "doff_flags"): "12",
-    ("icmphdr", "rest"): "offsetof(struct icmphdr, un)",
-}  # fmt: skip
+# Structs that have no name of their own in C: where they are.
+NAMELESS = {"icmp_un": "un", "icmp_echo": "un.echo", "icmp_frag": "un.frag"}
 
 
 def c_program(tmp_path: Path, lines: list[str], before: str = "") -> list[str]:
@@ -36,13 +35,24 @@ def c_program(tmp_path: Path, lines: list[str], before: str = "") -> list[str]:
 def test_headers_are_the_kernels(tmp_path: Path) -> None:
     lines, expected = [], []
     for name in headers.__all__:
-        struct: Any = getattr(headers, name)
-        for field in struct.__bpf__.fields:
-            place = STAND_INS.get((name, field.name), f"offsetof(struct {name}, {field.name})")
-            lines.append(f'printf("%zu\\n", (size_t){place});')
+        ours: Any = getattr(headers, name)
+        for field in ours.__bpf__.fields:
+            if field.bits:  # a bit set in C is where ours is
+                lines.append(f"{{ struct {name} h; memset(&h, 0, sizeof h); h.{field.name} = ~0;")
+                lines.append("unsigned long long n = 0; unsigned char *b = (void *)&h; int at = 0;")
+                lines.append("while (!b[at]) at++; memcpy(&n, b + at, sizeof h - at < 8 ? sizeof h - at : 8);")
+                lines.append('printf("%d\\n%d\\n", 8 * at + __builtin_ctzll(n), __builtin_popcountll(n)); }')
+                expected += [str(8 * field.offset + field.bit_offset), str(field.bits)]
+                continue
+            member = field.name.replace("unused", "__unused")
+            inside = f"{NAMELESS[name]}.{member}" if name in NAMELESS else member
+            outer = "icmphdr" if name in NAMELESS else name
+            at = f" - offsetof(struct icmphdr, {NAMELESS[name]})" if name in NAMELESS else ""
+            lines.append(f'printf("%zu\\n", offsetof(struct {outer}, {inside}){at});')
             expected.append(str(field.offset))
-        lines.append(f'printf("%zu\\n", sizeof(struct {name}));')
-        expected.append(str(struct.__bpf__.size))
+        sized = f"((struct icmphdr *)0)->{NAMELESS[name]}" if name in NAMELESS else f"struct {name}"
+        lines.append(f'printf("%zu\\n", sizeof({sized}));')
+        expected.append(str(ours.__bpf__.size))
     # include/linux/if_vlan.h is not for user space; its struct is two __be16.
     vlan = "struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };"
     assert c_program(tmp_path, lines, vlan) == expected
@@ -60,26 +70,30 @@ def test_numbers_are_the_kernels(tmp_path: Path) -> None:
     assert [int(word) for word in c_program(tmp_path, lines)] == [getattr(numbers, name) for name in numbers.__all__]
 
 
-def test_methods_take_bit_fields_apart() -> None:
+def test_bit_fields_by_name() -> None:
     ip = headers.iphdr(
-        version_ihl=0x46, tos=0, tot_len=0, id=0, frag_off=0, ttl=0, protocol=0, check=0, saddr=0, daddr=0
+        version=4, ihl=6, tos=0, tot_len=0, id=0, frag_off=0, ttl=0, protocol=0, check=0, saddr=0, daddr=0
     )
-    assert (ip.ip_version(), ip.header_len()) == (4, 24)
-    tcp = headers.tcphdr(source=0, dest=0, seq=0, ack_seq=0, doff_flags=0x8012, window=0, check=0, urg_ptr=0)
+    assert codec(headers.iphdr.__bpf__, "ip").encode(ip)[0] == 0x46
+    assert ip.header_len() == 24
+    raw = struct.pack(">HHIIHHHH", 1, 2, 3, 4, 0x8012, 0, 0, 0)
+    tcp = codec(headers.tcphdr.__bpf__, "tcp").decode(raw, 0)
+    assert (tcp.syn, tcp.ack, tcp.fin, tcp.doff) == (1, 1, 0, 8)
     assert (tcp.header_len(), tcp.flags()) == (32, net.TCP_SYN | net.TCP_ACK)
-    six = headers.ipv6hdr(
-        version_class_flow=0x6AB12345, payload_len=0, nexthdr=0, hop_limit=0, saddr=bytes(16), daddr=bytes(16)
-    )
-    assert (six.ip_version(), six.flow_label()) == (6, 0x12345)
+    assert codec(headers.tcphdr.__bpf__, "tcp").encode(tcp) == raw
+    six = codec(headers.ipv6hdr.__bpf__, "ip").decode(bytes.fromhex("6ab12345") + bytes(36), 0)
+    assert (six.version, six.priority, six.flow_label()) == (6, 0xA, 0x12345)
     tag = headers.vlan_hdr(h_vlan_TCI=0xA123, h_vlan_encapsulated_proto=0)
     assert (tag.vlan_id(), tag.priority()) == (0x123, 5)
-    echo = headers.icmphdr(type=8, code=0, checksum=0, rest=0x12345678)
-    assert (echo.echo_id(), echo.echo_sequence()) == (0x1234, 0x5678)
+    echo = codec(headers.icmphdr.__bpf__, "icmp").decode(bytes.fromhex("0800000012345678"), 0)
+    assert (echo.un.echo.id, echo.un.echo.sequence, echo.un.gateway) == (0x1234, 0x5678, 0x12345678)
+    echo.un.frag.mtu = 9
+    assert echo.un.gateway == 0x12340009
 
 
 def test_fields_of_the_network_are_big_endian() -> None:
-    for struct, field in ((headers.iphdr, "saddr"), (headers.tcphdr, "dest"), (headers.ethhdr, "h_proto")):
-        found = struct.__bpf__.field(field)
+    for header, field in ((headers.iphdr, "saddr"), (headers.tcphdr, "dest"), (headers.ethhdr, "h_proto")):
+        found = header.__bpf__.field(field)
         assert found is not None and isinstance(found.type, IntType) and found.type.big
 
 

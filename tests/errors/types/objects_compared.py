@@ -15,7 +15,7 @@ def probe(ctx: PtRegs) -> None:
     new = usage.get(pid())
     if old is None or new is None:
         return
-    if old == new:
+    if old == new.reads:
         return
     if new > old:
         usage[0] = new
