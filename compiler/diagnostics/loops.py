@@ -85,6 +85,8 @@ class UnboundedFor(Diagnostic):
     label = "not known to be at most {most}"
 
     def texts(self) -> tuple[str, str]:
+        if not self.kernel:
+            return f"the numbers of a range must fit an i64, and `{self.text}` may be larger", "may exceed 2**63 - 1"
         if not self.count:
             return super().texts()
         title = f"{self.count} iterations are too many: the verifier walks through every one"
@@ -93,18 +95,25 @@ class UnboundedFor(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.count:
             yield Help(f"loop at most {self.most} times, or let user space do it")
+        elif not self.kernel:
+            yield Help("say that it is a smaller number:", (self.rewritten(f"i64({self.text})"),))
         else:
-            bounded = self.call.replace(self.text, f"min({self.text}, 1024)", 1)
-            yield Help("bound it:", (bounded,))
+            yield Help("bound it:", (self.rewritten(f"min({self.text}, 1024)"),))
         if self.kernel:
             yield Help("or compile for kernels that count iterations themselves: --target 5.17")
             yield Note(f"the program is compiled for Linux {self.kernel}")
+
+    def rewritten(self, bound: str) -> str:
+        """The call with another bound."""
+        name, parenthesis, arguments = self.call.partition("(")
+        return name + parenthesis + arguments.replace(self.text, bound, 1)
 
 
 class LoopTooLong(Diagnostic):
     """A loop takes more instructions, or more branches, than the verifier is willing to walk through.
 
-    It gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration
+    From Linux 5.17 on (`--target`) the kernel bounds such loops itself; this is about older ones, and about bodies that
+    are too long even once. The verifier gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration
     counts, in nested loops the product does, and all loops of a program together. A test that depends on nothing but
     the counter of a loop with constant bounds is no branch.
 

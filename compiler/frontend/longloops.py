@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import Target
 
-__all__ = ["CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "mentioned"]
+__all__ = ["CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "outside"]
 
 MAY_GOTO, CALLBACK = "may_goto", "callback"
 MAY_GOTO_SINCE, CALLBACK_SINCE = (6, 9), (5, 17)
@@ -33,7 +33,7 @@ def bound_for(target: Target) -> str:
     """How the target's kernel bounds a long loop; "" where it can't."""
     if target.kernel >= MAY_GOTO_SINCE:
         return MAY_GOTO
-    return ""
+    return CALLBACK if target.kernel >= CALLBACK_SINCE else ""
 
 
 def assigned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
@@ -41,9 +41,17 @@ def assigned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
     return {var: None for var, writes in _variables(nodes) if writes}
 
 
-def mentioned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
-    """The variables that statements or expressions assign or read, in order."""
-    return {var: None for var, _ in _variables(nodes)}
+def outside(body: Iterable[Any], loop: tree.Stmt) -> dict[tree.Var, None]:
+    """The variables of a function's body that are assigned or read outside a loop in it too, or kept on the context."""
+    inside, all_of_them = _counted([loop]), _counted(body)
+    return {v: None for v, n in all_of_them.items() if n > inside.get(v, 0) or v.name.startswith("ctx.")}
+
+
+def _counted(nodes: Iterable[Any]) -> dict[tree.Var, int]:
+    found: dict[tree.Var, int] = {}
+    for var, _ in _variables(nodes):
+        found[var] = found.get(var, 0) + 1
+    return found
 
 
 def _variables(nodes: Iterable[Any]) -> list[tuple[tree.Var, bool]]:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec, Target
+    from pybpf.compiler.schema.specs import GlobalSpec, HelperSpec, KfuncSpec, ProgramSpec, Target
 
     OpT = TypeVar("OpT", bound=ops.Op)
     # What an expression lowers to: a number or an address, (present, value) of an Optional number, or no value.
     Lowered: TypeAlias = "Value | tuple[Value, Value] | None"
 
-__all__ = ["Builder", "Inlined", "Loop", "Reservation", "Shared", "Tables", "is_pair", "kind_of"]
+__all__ = ["Builder", "Held", "Inlined", "Loop", "Reservation", "Shared", "Tables", "is_pair", "kind_of"]
 
 
 class Tables(Record, eq=False):
@@ -51,6 +51,16 @@ class Shared(Record, eq=False):
     formats: dict[bytes, GlobalSpec] = factory(dict)
     subprograms: dict[tree.Subprogram, Function] = factory(dict)
     moving: set[tree.Subprogram] = factory(set)
+    bodies: list[Function] = factory(list)  # pieces of functions that became functions of their own
+    taken: set[str] = factory(set)  # the object's symbols
+
+    def fresh(self, name: str) -> str:
+        """A symbol that begins with `name`."""
+        number = 1
+        while f"{name}{number}" in self.taken:
+            number += 1
+        self.taken.add(f"{name}{number}")
+        return f"{name}{number}"
 
 
 class Loop(Record, eq=False):
@@ -74,13 +84,22 @@ class Inlined(Record, eq=False):
 
 
 class Reservation(Record, eq=False):
-    """A ring-buffer record that must be submitted or discarded on every way out.
+    """A ring-buffer record that must be submitted or discarded on every way out; or what `release` gives back.
 
     `open` is 1 on paths where there is one; without it there always is.
     """
 
     record: Value
     open: Cell | None = None
+    release: HelperSpec | KfuncSpec | None = None
+
+
+class Held(Record, eq=False):
+    """A reference that a call acquired, as the program releases it itself. `open` is 1 where it has not yet."""
+
+    value: Cell
+    open: Cell
+    release: HelperSpec | KfuncSpec
 
 
 def kind_of(type: Type) -> str:
@@ -114,8 +133,13 @@ class Builder:
         self.loop: Loop | None = None
         self.inlined: Inlined | None = None
         self.reserved: list[Reservation] = []
+        self.held: dict[Span, Held] = {}  # references acquired, by the place of the call
+        self.acquired: list[Span] = []  # those places, each time that one is lowered
         self.records: dict[tree.Var, Reservation] = {}
         self.state: list[tuple[tree.Var, Value]] = []  # a subprogram's: its caller's variables, and where they are
+        self.source: tree.Function | None = None  # whose statements are being built
+        self.failing: Callable[[], None] | None = None  # how a piece of a function ends the program
+        self.unfollowed: set[Value] = set()  # numbers that the verifier knows nothing of
         self.in_loop = False
         self.missing: Block | None = None  # where to go on if the array's slot looked up next is not there
         self.context_loads: list[ops.Load] = []
@@ -241,6 +265,11 @@ class Builder:
             found = self._cells[var] = self.new_cells(var.type, var.name)
         return found
 
+    def share_cells(self, other: Builder) -> None:
+        """Let variables be held by the same cells as in `other`, whose function this one is a piece of."""
+        self._cells = other._cells
+        self.source = other.source
+
     def new_cells(self, type: Type, name: str = "") -> tuple[Cell, ...]:
         if isinstance(type, NoneType):
             return ()
@@ -354,7 +383,14 @@ class Builder:
 
         for reservation in reversed(self.reserved):
             release(self, reservation, discard=True)
-        self.leave(Const(self.default_return))
+        if self.held:
+            from pybpf.compiler.irbuild.references import release_held
+
+            release_held(self)
+        if self.failing is not None:
+            self.failing()
+        else:
+            self.leave(Const(self.default_return))
 
 
 _MASK = (1 << 64) - 1

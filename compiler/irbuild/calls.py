@@ -11,14 +11,14 @@ from pybpf.compiler.irbuild.builder import Inlined, kind_of
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, TextType, is_scalar, size_of
+from pybpf.compiler.schema.types import BoolType, IntType, NoneType, OptionalType, PtrType, TextType, is_scalar, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
-__all__ = ["asm", "branch_call", "func_call", "helper_call", "printk"]
+__all__ = ["asm", "branch_call", "kfunc_call", "rodata_text", "func_call", "helper_call", "printk"]
 
 
 # --- helpers
@@ -64,6 +64,25 @@ def asm(b: Builder, node: tree.Asm) -> Lowered:
     return made if has_result else None
 
 
+def kfunc_call(b: Builder, node: tree.KfuncCall) -> Lowered:
+    """A function of the kernel, by name."""
+    arguments = [_argument(b, arg, "", None) for arg in node.args]
+    kind = "void" if isinstance(node.type, NoneType) else kind_of(node.type)
+    made = b.emit(ops.CallKernel(node.kfunc.name, arguments, kind, "", b.span))
+    if isinstance(node.type, NoneType):
+        return None
+    if isinstance(node.type, IntType) and node.type.bits < 64:  # the rest of R0 is whatever the kernel left there
+        return b.emit(ops.Extend(made, node.type.bits, node.type.signed, "", b.span))
+    if isinstance(node.type, BoolType):
+        return b.emit(ops.Cmp("ne", b.emit(ops.Extend(made, 8, False, "", b.span)), Const(0), 64, "", b.span))
+    return made
+
+
+def rodata_text(b: Builder, node: tree.RodataText) -> Value:
+    """The address of a constant string."""
+    return b.emit(ops.GlobalAddr(_format(b, node.value).name, span=b.span))
+
+
 # --- functions
 
 
@@ -99,12 +118,12 @@ def _assign_parameters(b: Builder, node: tree.FuncCall) -> None:
 
 
 def _inline(b: Builder, function: tree.Function, frame: Inlined) -> None:
-    outer, span = (b.inlined, b.loop), b.span
-    b.inlined, b.loop = frame, None
+    outer, span = (b.inlined, b.loop, b.source), b.span
+    b.inlined, b.loop, b.source = frame, None, function
     b.statements(function.body)
     if b.reachable:
         b.jump(frame.after)
-    (b.inlined, b.loop), b.span = outer, span
+    (b.inlined, b.loop, b.source), b.span = outer, span
 
 
 def _may_refer(function: tree.Function) -> bool:

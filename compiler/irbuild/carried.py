@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
 
-__all__ = ["Carried", "enter", "hidden", "may_go_on", "repeat"]
+__all__ = ["Carried", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat"]
 
 # How far from the packet's start an address may be carried. The verifier follows it to 65535 bytes (MAX_PACKET_OFF),
 # which leaves an iteration room for a header and a skip.
@@ -37,9 +37,16 @@ _FARTHEST = 0xBFFF
 
 
 class Carried(Record, eq=False):
-    """The packet addresses that go around: the cell of each, and the cell of its distance."""
+    """What goes around: numbers, and packet addresses, each with the cell of its distance."""
 
+    numbers: list[Cell]
     addresses: list[tuple[Cell, Cell]]
+
+
+def is_address(var: tree.Var) -> bool:
+    """Whether the variable is an address in the packet, not of a header there."""
+    kind = var.type
+    return isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None
 
 
 def hidden(b: Builder, value: Value) -> Value:
@@ -49,21 +56,25 @@ def hidden(b: Builder, value: Value) -> Value:
 
 def enter(b: Builder, loop: tree.While | tree.ForRange) -> Carried:
     """In front of the loop."""
-    addresses = []
+    numbers, addresses = [], []
     variables = dict.fromkeys(loop.carried)
     variables.update({var: None for var in assigned([loop]) if var.name.startswith("ctx.")})
     for var in variables:
-        kind = var.type
-        if isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None:
+        if is_address(var):
             address, distance = b.cells(var)[0], Cell(f"{var.name}.offset")
             addresses.append((address, distance))
             continue
         for cell in b.cells(var):
             if cell.kind == "int":
-                b.write((cell,), hidden(b, b.read_one(cell)))
-    carried = Carried(addresses)
+                hide(b, cell)
+                numbers.append(cell)
+    carried = Carried(numbers, addresses)
     _measure(b, carried)
     return carried
+
+
+def hide(b: Builder, cell: Cell) -> None:
+    b.write((cell,), hidden(b, b.read_one(cell)))
 
 
 def _measure(b: Builder, carried: Carried) -> None:
@@ -79,6 +90,7 @@ def repeat(b: Builder, carried: Carried) -> None:
 
 def may_go_on(b: Builder, carried: Carried) -> None:
     """At the beginning of an iteration: ends the program where the kernel says so."""
+    b.unfollowed.update([b.read_one(cell) for cell in carried.numbers])
     begin, spent = b.new_block("round"), b.new_block("spent")
     b.may_goto(begin, spent)
     b.start(spent)
@@ -90,10 +102,14 @@ def may_go_on(b: Builder, carried: Carried) -> None:
 def restore(b: Builder, carried: Carried) -> None:
     """Make addresses of the distances. A packet that has been walked through so far is taken to be a broken one."""
     for address, distance in carried.addresses:
-        away = b.read_one(distance)
-        near, far = b.new_block("near"), b.new_block("far")
-        b.test("ule", away, Const(_FARTHEST), near, far)
-        b.start(far)
-        b.fail()
-        b.start(near)
-        b.write((address,), b.emit(ops.PtrAdd(packet_start(b), b.guard(away, "int"), address.name, b.span)))
+        b.write((address,), near_start(b, b.read_one(distance), address.name))
+
+
+def near_start(b: Builder, away: Value, name: str) -> Value:
+    """The address so many bytes behind the packet's start."""
+    near, far = b.new_block("near"), b.new_block("far")
+    b.test("ule", away, Const(_FARTHEST), near, far)
+    b.start(far)
+    b.fail()
+    b.start(near)
+    return b.emit(ops.PtrAdd(packet_start(b), b.guard(away, "int"), name, b.span))

@@ -35,5 +35,7 @@ def _share_context_loads(b: Builder) -> None:
     moved = set(b.context_loads)
     for block in b.function.blocks:
         block.ops = [op for op in block.ops if op not in moved]
-    b.function.blocks[0].ops[:0] = first.values()
+    entry = b.function.blocks[0].ops
+    begin = entry.index(b.context) + 1 if b.context in entry else 0  # type: ignore[arg-type]
+    entry[begin:begin] = first.values()
     b.function.replace_uses(same)

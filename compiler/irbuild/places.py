@@ -9,6 +9,7 @@ from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
 from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
 from pybpf.compiler.irbuild.memory import (
     Address,
+    as_int,
     copy,
     field_at,
     load,
@@ -67,6 +68,8 @@ def _cast(b: Builder, node: tree.Cast) -> Address:
     """The check of the address has happened on the way here, so it is used behind a guard."""
     assert isinstance(node.type, PtrType)
     value = b.value(node.value)
+    if node.type.space in (Space.KERNEL, Space.USER):
+        value = as_int(b, value)
     if node.type.space == Space.PACKET and node.type.pointee is not None:
         value = b.guard(value)
     return reference_at(b, value, node.type)
@@ -134,7 +137,7 @@ _SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is 
 
 def bounded(b: Builder, index: Value, length: int) -> Value:
     """`index`, which is known to be below `length`, in a form from which the verifier knows it too."""
-    if type(index) is Const or _is_followed(index, 0):
+    if type(index) is Const or _is_followed(b, index, 0):
         return index
     if length & length - 1 == 0:
         return b.emit(ops.Binary("and", index, Const(length - 1), 64, "", b.span))
@@ -147,18 +150,18 @@ def bounded(b: Builder, index: Value, length: int) -> Value:
     return b.phi(incoming)
 
 
-def _is_followed(value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset()) -> bool:
+def _is_followed(b: Builder, value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset()) -> bool:
     """Whether the verifier follows the arithmetic from which the index comes (comparisons it always follows)."""
-    if depth > 8:
+    if depth > 8 or value in b.unfollowed:
         return False
     if type(value) is ops.Binary:
         if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
             return True
         if value.op in _LOST or (value.op in _SHIFTS and type(value.rhs) is not Const):
             return False
-        return all(_is_followed(each, depth + 1, seen) for each in (value.lhs, value.rhs))
+        return all(_is_followed(b, each, depth + 1, seen) for each in (value.lhs, value.rhs))
     if type(value) is ops.Phi:  # one that is seen again goes around a loop, which the verifier follows too
-        return value in seen or all(_is_followed(v, depth + 1, seen | {value}) for _, v in value.incoming)
+        return value in seen or all(_is_followed(b, v, depth + 1, seen | {value}) for _, v in value.incoming)
     return type(value) not in (ops.Swap, ops.Hide)
 
 
@@ -227,6 +230,8 @@ def read_place(b: Builder, node: tree.Expr) -> Value:
 
 
 def cast(b: Builder, node: tree.Cast) -> Value:
+    if not isinstance(node.type, PtrType) or node.type.space in (Space.KERNEL, Space.USER):
+        return as_int(b, b.value(node.value))
     if not isinstance(node.type, PtrType) or not isinstance(node.value.type, PtrType):
         return b.value(node.value)
     return pointer(b, _cast(b, node))

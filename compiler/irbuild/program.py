@@ -14,7 +14,7 @@ from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.lowering import TABLES
 from pybpf.compiler.irbuild.subprograms import built
-from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space
+from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ __all__ = ["build"]
 def build(typed: Typed, target: Target) -> Module:
     """SSA for all programs, with the maps and globals they reach and the constants that lowering itself made."""
     shared = Shared(target)
+    shared.taken.update([program.spec.name for program in typed.programs])
+    shared.taken.update([spec.name for spec in (*typed.maps, *typed.globals, *typed.subprograms)])
     functions = [_program(program, shared) for program in typed.programs]
     functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
+    functions += shared.bodies
     variables = [*typed.globals, *shared.formats.values()]
     return Module(functions, list(typed.maps), variables, target.license)
 
@@ -43,6 +46,7 @@ def _program(program: Program, shared: Shared) -> Function:
         span=source.span,
     )  # fmt: skip
     b = Builder(function, spec, TABLES, shared)
+    b.source = source
     for var in source.params:
         if var not in arguments:
             b.write(b.cells(var), context)
@@ -57,7 +61,11 @@ def _program(program: Program, shared: Shared) -> Function:
 
 def _argument(b: Builder, var: Var, offset: int) -> ops.Value:
     """A parameter that the context holds as a 64-bit number."""
-    value: ops.Value = b.emit(ops.Load(b.context, offset, 64, False, kind_of(var.type), True, var.name, b.span))
+    kind, wide = kind_of(var.type), isinstance(var.type, PtrType) or size_of(var.type) == 8
+    if b.program.btf and kind == "int" and wide:  # the verifier may know it as a pointer
+        pointer = b.emit(ops.Load(b.context, offset, 64, False, "ptr", True, var.name, b.span))
+        return b.emit(ops.ToInt(pointer, var.name, b.span))
+    value: ops.Value = b.emit(ops.Load(b.context, offset, 64, False, kind, True, var.name, b.span))
     if isinstance(var.type, (PtrType, BoolType)):
         return value
     number = int_type(var.type)

@@ -15,6 +15,8 @@ from pybpf.compiler.schema.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.schema.span import Span
 
@@ -22,10 +24,14 @@ __all__ = ["Cell", "Variables"]
 
 
 class Cell(Record, eq=False):
-    """One SSA variable: a whole Python variable, or the presence flag of an Optional one. `kind` is "int" or "ptr"."""
+    """One SSA variable: a whole Python variable, or the presence flag of an Optional one. `kind` is "int" or "ptr".
+
+    `loose`: it may be asked for where it was not assigned; any value does.
+    """
 
     name: str
     kind: str = "int"
+    loose: bool = False
 
 
 class Variables:
@@ -34,6 +40,8 @@ class Variables:
     def __init__(self, entry: Block) -> None:
         self.predecessors: dict[Block, list[Block]] = {entry: []}
         self.span: Span | None = None  # of the phis made from here on
+        self.written: dict[Cell, None] = {}  # all cells that were given a value, in that order
+        self.capture: Callable[[Cell], Value] | None = None  # gives what a cell holds in front of the function
         self._entry = entry
         self._sealed = {entry}
         self._held: dict[Block, dict[Cell, Value]] = {entry: {}}
@@ -58,6 +66,7 @@ class Variables:
 
     def write(self, block: Block, cell: Cell, value: Value) -> None:
         self._held.setdefault(block, {})[cell] = value
+        self.written.setdefault(cell)
 
     def read(self, block: Block, cell: Cell) -> Value:
         value = self._find(block, cell)
@@ -100,8 +109,11 @@ class Variables:
                 self._unfilled.append((block, cell, value))
                 break
             else:  # in code that is never reached any value will do
-                assert block is not self._entry, f"`{cell.name}` is read before it is assigned"
-                value = Const(0)
+                if block is self._entry and self.capture is not None:
+                    value = self.capture(cell)
+                else:
+                    assert block is not self._entry or cell.loose, f"`{cell.name}` is read before it is assigned"
+                    value = Const(0)
                 break
         for held in passed:
             held[cell] = value

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pybpf.compiler.frontend import ranges, tree
+from pybpf.compiler.frontend.longloops import CALLBACK, MOST
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.arith import compare
 from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
 from pybpf.compiler.irbuild.carried import enter, hidden, may_go_on, repeat
+from pybpf.compiler.irbuild.outline import DONE, INDEX, outlined
 from pybpf.compiler.irbuild.places import bounded
 from pybpf.compiler.irbuild.ringbuf import release_to
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.irbuild.carried import Carried
+    from pybpf.compiler.irbuild.outline import Body
 
 __all__ = ["assign", "break_", "continue_", "expression", "for_range", "if_", "return_", "while_"]
 
@@ -51,6 +55,9 @@ def _go(b: Builder, target: Block) -> None:
 
 
 def while_(b: Builder, node: tree.While) -> None:
+    if node.bound == CALLBACK:
+        _called_while(b, node)
+        return
     head, body, after = b.new_block("while"), b.new_block("body"), b.new_block("endwhile")
     other = b.new_block("else") if node.orelse else after
     again = b.new_block("again") if node.bound else head
@@ -69,6 +76,85 @@ def while_(b: Builder, node: tree.While) -> None:
         _repeat(b, carried, again, head)
     b.variables.seal(head)
     _finish_loop(b, node.orelse, other, after)
+
+
+def _called_while(b: Builder, node: tree.While) -> None:
+    """The same for a kernel that has no instruction to count with: bpf_loop() calls the body."""
+    after = b.new_block("endwhile")
+    other = b.new_block("else") if node.orelse else after
+
+    def build(body: Body) -> None:
+        inner = body.inner
+        begin, done = inner.new_block("body"), inner.new_block("done")
+        inner.branch(node.test, begin, done)
+        inner.start(done)
+        body.end(DONE)
+        inner.start(begin)
+        inner.statements(node.body)
+
+    def call(function: Value, frame: Value) -> None:
+        b.call(kernel.LOOP, Const(MOST), function, frame, Const(0))
+
+    outlined(b, node, [INDEX], build, call, b.fail, other, after)
+    _finish_loop(b, node.orelse, other, after)
+
+
+def _called_range(b: Builder, node: tree.ForRange) -> None:
+    """bpf_loop() counts from 0; more rounds than it takes end the program when those are done."""
+    signed, up = is_signed(node.var.type), node.step > 0
+    start, stop = b.value(node.start), b.value(node.stop)
+    after, enter_ = b.new_block("endfor"), b.new_block("enter")
+    other = b.new_block("else") if node.orelse else after
+    b.test(("s" if signed else "u") + ("lt" if up else "gt"), start, stop, enter_, other)
+    b.start(enter_)
+    if not b.reachable:
+        _finish_loop(b, node.orelse, other, after)
+        return
+    first = b.new_cells(node.var.type, "start")
+    b.write(first, start)
+    count = _rounds(b, start, stop, node.step)
+    most, exact, ready = b.new_block("most"), b.block, b.new_block("rounds")
+    b.test("ugt", count, Const(MOST), most, ready)
+    b.start(most)
+    b.jump(ready)
+    b.start(ready)
+    rounds = b.phi([(exact, count), (most, Const(MOST))])
+
+    def build(body: Body) -> None:
+        inner = body.inner
+        number: Value = body.params[0]
+        if node.step != 1:
+            number = inner.emit(ops.Binary("mul", number, Const(node.step), 64, "", inner.span))
+        begin = start if type(start) is Const else inner.read_one(first[0])
+        inner.write(inner.cells(node.var), inner.emit(ops.Binary("add", begin, number, 64, "", inner.span)))
+        inner.statements(node.body)
+
+    def call(function: Value, frame: Value) -> None:
+        b.call(kernel.LOOP, rounds, function, frame, Const(0))
+
+    def spent() -> None:
+        too_many = b.new_block("too_many")
+        b.test("ugt", count, Const(MOST), too_many, other)
+        b.start(too_many)
+        b.fail()
+
+    outlined(b, node, [INDEX], build, call, spent, other, after)
+    _finish_loop(b, node.orelse, other, after)
+
+
+def _rounds(b: Builder, start: Value, stop: Value, step: int) -> Value:
+    """How often a loop goes round that goes round at least once."""
+    if step < 0:
+        start, stop, step = stop, start, -step
+    distance: Value
+    if type(start) is Const and type(stop) is Const:
+        return Const((stop.value - start.value + step - 1) // step)
+    distance = b.emit(ops.Binary("sub", stop, start, 64, "", b.span))
+    if step == 1:
+        return distance
+    less = b.emit(ops.Binary("sub", distance, Const(1), 64, "", b.span))
+    whole = b.emit(ops.Binary("udiv", less, Const(step), 64, "", b.span))
+    return b.emit(ops.Binary("add", whole, Const(1), 64, "", b.span))
 
 
 def _repeat(b: Builder, carried: Carried, again: Block, head: Block) -> None:
@@ -100,7 +186,7 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     first is what the verifier counts iterations by; where the start is constant it decides the second by itself.)
     """
     if node.bound:
-        _long_range(b, node)
+        (_called_range if node.bound == CALLBACK else _long_range)(b, node)
         return
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
@@ -146,6 +232,7 @@ def _long_range(b: Builder, node: tree.ForRange) -> None:
     carried = enter(b, node)
     counter = b.new_cells(node.var.type, node.var.name)
     b.write(counter, hidden(b, start))
+    carried.numbers += counter
     head, body, again, after = (b.new_block(h) for h in ("for", "body", "next", "endfor"))
     other = b.new_block("else") if node.orelse else after
     b.jump(head)

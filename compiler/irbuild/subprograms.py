@@ -83,6 +83,7 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
     )  # fmt: skip
     context = next((param for param, var in zip(params, variables) if var is None), Const(0))
     b = Builder(function, program, tables, shared, context)
+    b.source = source
     for param, var in zip(params, variables):
         if var is not None:
             b.write(b.cells(var), param if subprogram.static else _known_width(b, param, var.type))

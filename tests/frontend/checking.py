@@ -82,21 +82,21 @@ def body(text: str, params: str = "a: u64, b: u64") -> str:
     return f'@raw_tp("sys_enter")\ndef probe({params}) -> None:\n' + textwrap.indent(textwrap.dedent(text), "    ")
 
 
-def typed(text: str) -> tree.Typed:
-    return check(parse(programs(text)), Target())
+def typed(text: str, kernel: tuple[int, int] = (6, 1)) -> tree.Typed:
+    return check(parse(programs(text)), Target(kernel=kernel))
 
 
-def diagnostics(text: str) -> list[Diagnostic]:
+def diagnostics(text: str, kernel: tuple[int, int] = (6, 1)) -> list[Diagnostic]:
     """All that is said about a module."""
     try:
-        return typed(text).warnings
+        return typed(text, kernel).warnings
     except CompileError as error:
         return error.diagnostics
 
 
-def codes(text: str, params: str = "a: u64, b: u64") -> list[str]:
+def codes(text: str, params: str = "a: u64, b: u64", kernel: tuple[int, int] = (6, 1)) -> list[str]:
     """The codes of what is said about a function body, in source order."""
-    return [d.code for d in diagnostics(body(text, params))]
+    return [d.code for d in diagnostics(body(text, params), kernel)]
 
 
 def tree_of(text: str, params: str = "a: u64, b: u64") -> str:

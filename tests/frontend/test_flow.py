@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frontend.checking import codes
+from tests.frontend.checking import codes, tree_of
 
 
 @pytest.mark.parametrize(
@@ -163,4 +163,32 @@ def test_index_out_of_bounds(text: str, expected: list[str]) -> None:
     ],
 )
 def test_loops_end(text: str, expected: list[str]) -> None:
-    assert codes(text) == expected
+    """The verifier of kernels before 5.17 follows every iteration."""
+    assert codes(text, kernel=(5, 15)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("while a:\n    b += 1", "callback"),
+        ("for i in range(a):\n    pass", "callback"),
+        ("for i in range(1000):\n    for j in range(1000):\n        slots[0] += j", "callback"),
+        ("for i in range(60000):\n    if i == b:\n        slots[0] += 1", "callback"),
+        ("for i in range(600):\n    if i == b:\n        slots[0] += 1", ""),
+        ("i = 0\nwhile i < 50:\n    i += 1", ""),
+    ],
+)
+def test_long_loops_are_bounded_by_the_kernel(text: str, bound: str) -> None:
+    assert codes(text, kernel=(5, 17)) == []
+    loops = [line for line in tree_of(text).splitlines() if ":  # by " in line]
+    assert {line.split("# by ")[1] for line in loops} == ({bound} if bound else set())
+
+
+def test_a_loop_that_nothing_leaves_is_refused_for_all_kernels() -> None:
+    assert codes("while True:\n    a += 1", kernel=(6, 18)) == ["E0801"]
+
+
+def test_bounds_that_a_loop_keeps_are_seen() -> None:
+    assert codes("x = 0\nwhile a:\n    slots[x] = 1\n    x = (x + 1) & 15") == []
+    assert codes("x = 0\nwhile a:\n    x = (x + 1) % 16\nslots[x] = 1") == []
+    assert codes("x = 0\nwhile a:\n    slots[x] = 1\n    x = (x + 1) & 31") == ["E0403"]

@@ -1,4 +1,6 @@
-from pybpf import HashMap, PtRegs, TracepointContext, kprobe, tracepoint, u32, u64
+from pybpf import HashMap, PtRegs, Target, TracepointContext, kprobe, tracepoint, u32, u64
+
+TARGET = Target(kernel=(5, 15))
 
 bytes = HashMap[u32, u64](max_entries=64)
 

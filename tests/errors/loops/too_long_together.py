@@ -1,4 +1,6 @@
-from pybpf import HashMap, TracepointContext, random, tracepoint, u32, u64
+from pybpf import HashMap, Target, TracepointContext, random, tracepoint, u32, u64
+
+TARGET = Target(kernel=(5, 15))
 
 counts = HashMap[u32, u64](max_entries=64)
 

@@ -1,4 +1,6 @@
-from pybpf import XDP, PtRegs, XdpContext, kprobe, u64, xdp
+from pybpf import PtRegs, Target, kprobe, u64
+
+TARGET = Target(kernel=(5, 15))
 
 
 @kprobe("do_unlinkat")
