@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.calls import *
     from pybpf.compiler.diagnostics.flow import *
     from pybpf.compiler.diagnostics.hooks import *
+    from pybpf.compiler.diagnostics.kernel import *
+    from pybpf.compiler.diagnostics.kfuncs import *
     from pybpf.compiler.diagnostics.loops import *
     from pybpf.compiler.diagnostics.maps import *
     from pybpf.compiler.diagnostics.names import *
     from pybpf.compiler.diagnostics.optional import *
     from pybpf.compiler.diagnostics.patterns import *
     from pybpf.compiler.diagnostics.printing import *
+    from pybpf.compiler.diagnostics.references import *
     from pybpf.compiler.diagnostics.statements import *
     from pybpf.compiler.diagnostics.structs import *
     from pybpf.compiler.diagnostics.subprograms import *
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "asm", "calls", "flow", "hooks", "loops", "maps", "names", "optional", "patterns", "printing", "statements", "structs", "subprograms", "syntax",
-    "texts", "types", "values", "warnings",
+    "asm", "calls", "flow", "hooks", "kernel", "kfuncs", "loops", "maps", "names", "optional", "patterns",
+    "printing", "references", "statements", "structs", "subprograms", "syntax", "texts", "types", "values",
+    "warnings",
 )  # fmt: skip
 
 

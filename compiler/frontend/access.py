@@ -12,6 +12,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import (
     U8,
@@ -75,6 +76,10 @@ def attribute(checker: Checker, node: ast.Attribute, want: Type | None) -> Value
     if found is not None:
         return found
     struct = kinds.aggregate(base.type)
+    if isinstance(struct, KernelType):
+        from pybpf.compiler.frontend import kernel
+
+        return kernel.member(checker, base, node.attr, span)
     if isinstance(struct, StructType):
         member = member_of(struct.owner, node.attr)
         if isinstance(member, property) and member.fget is not None:
@@ -231,6 +236,11 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     if isinstance(base.type, OptionalType):
         maybe_none(checker, base)
     kind = kinds.aggregate(base.type)
+    if not isinstance(kind, (TextType, StructType)) and isinstance(base.type, PtrType):
+        if base.type.space in (Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED):
+            from pybpf.compiler.frontend import kernel
+
+            return kernel.element(checker, base, node, span)
     if isinstance(kind, TextType):
         checker.fail(errors.TextIndex(span, checker.text(checker.span(node.value)), kind.size))
     if not isinstance(kind, (ArrayType, BytesType)):
@@ -298,6 +308,12 @@ def place(checker: Checker, node: Any) -> tree.Expr:
         found = field(checker, base, node.attr, span)
         if found is None:
             struct = kinds.aggregate(base.type)
+            if isinstance(struct, KernelType):
+                from pybpf.compiler.frontend import kernel
+
+                kernel.members_of(checker, struct, node.attr, span)
+                assert isinstance(base.type, PtrType)
+                checker.fail(errors.ReadOnlyMemory(span, base.type.space))
             if not isinstance(struct, StructType):
                 _no_attribute(checker, base, node.attr, span)
             names = [f.name for f in struct.fields]
@@ -317,6 +333,11 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
 
         initial = "0" if kinds.is_int(root.spec.type) else "..."
         checker.fail(errors.ConstAssigned(span, root.spec.name, written(root.spec.type), initial))
+    if isinstance(root, tree.KernelPlace):
+        assert isinstance(root.base.type, PtrType)
+        checker.fail(errors.ReadOnlyMemory(span, root.base.type.space))
     kind = root.type
-    if isinstance(kind, PtrType) and kind.space in (Space.CTX, Space.TRUSTED, Space.KERNEL, Space.USER):
+    if isinstance(kind, PtrType) and kind.space in (
+        Space.CTX, Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER,
+    ):  # fmt: skip
         checker.fail(errors.ReadOnlyMemory(span, kind.space))

@@ -12,7 +12,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import member_of
 from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
-from pybpf.compiler.frontend.convert import convert, materialize, maybe_none
+from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
@@ -21,7 +21,8 @@ from pybpf.compiler.frontend.known import ContextRef, Known, describe
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec, SubprogSpec
+from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, KfuncSpec, MapSpec, ProgramSpec, SubprogSpec
 from pybpf.compiler.schema.types import (
     ArrayType,
     BoolType,
@@ -87,6 +88,10 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             return map_method(checker, receiver, schema, node, where, span, want)
         if isinstance(schema, StructType) and name == "at" and isinstance(receiver.value, type):
             return _at(checker, schema, node, span)
+        if isinstance(schema, (StructType, KernelType)) and name in ("at", "at_user") and isinstance(receiver.value, type):
+            from pybpf.compiler.frontend import kernel
+
+            return kernel.cast(checker, schema, node, span, Space.USER if name == "at_user" else "")
         if isinstance(receiver.value, (str, bytes)):
             checker.fail(errors.NoTextMethod(where, name, True))
         from pybpf.compiler.frontend.access import outer
@@ -141,7 +146,12 @@ def _at(checker: Checker, struct: StructType, node: ast.Call, span: Span) -> Val
     if len(node.args) != 1 or node.keywords:
         example = f"{struct.name}.at(pkt.cursor)"
         checker.fail(errors.CallArguments(span, f"{struct.name}.at()", "takes one packet address", example))
-    address = materialize(checker, checker.expr(node.args[0]))
+    given = checker.expr(node.args[0])
+    if kinds.is_int(type_of(given)) or kinds.may_be_null(type_of(given)):
+        from pybpf.compiler.frontend import kernel
+
+        return kernel.at(checker, struct, given, span)
+    address = materialize(checker, given)
     if isinstance(address.type, OptionalType):
         maybe_none(checker, address)
     if not isinstance(address.type, PtrType) or address.type.pointee is not None or address.type.space != Space.PACKET:
@@ -225,6 +235,12 @@ def _struct(checker: Checker, schema: StructType, value: Any, node: ast.Call, sp
     return new_struct(checker, schema, node, span)
 
 
+def _kernel(checker: Checker, schema: KernelType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend import kernel
+
+    return kernel.cast(checker, schema, node, span)
+
+
 def _array(checker: Checker, schema: ArrayType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     return new_array(checker, schema, node, span)
 
@@ -246,6 +262,12 @@ def _enum(checker: Checker, schema: EnumType, value: Any, node: ast.Call, span: 
 
 def _helper(checker: Checker, schema: HelperSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     return helper(checker, schema, node, span)
+
+
+def _kfunc(checker: Checker, schema: KfuncSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.kfuncs import kfunc
+
+    return kfunc(checker, schema, node, span)
 
 
 def _fill(checker: Checker, schema: FillSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -280,12 +302,14 @@ def _other(checker: Checker, schema: Any, value: Any, node: ast.Call, span: Span
 
 _BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None], Value]] = {
     IntType: _int,
+    KernelType: _kernel,
     StructType: _struct,
     ArrayType: _array,
     TextType: _text,
     BytesType: _text,
     EnumType: _enum,
     HelperSpec: _helper,
+    KfuncSpec: _kfunc,
     FillSpec: _fill,
     BuiltinSpec: _compiler,
     ProgramSpec: _program,

@@ -8,9 +8,10 @@ from pybpf.compiler.frontend import cost, kinds, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
 from pybpf.compiler.frontend.reach import reach, uses
-from pybpf.compiler.frontend.scope import Parameter, annotation_of, too_deep
+from pybpf.compiler.frontend.scope import Parameter, annotation_of, assigned_names, too_deep
 from pybpf.compiler.frontend.session import Session
-from pybpf.compiler.schema.types import U64, Type
+from pybpf.compiler.schema import core
+from pybpf.compiler.schema.types import U64, PtrType, Space, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     report.raise_if_failed()
     reached = reach(programs)
     _distinct(report, programs, reached)
-    return tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms)
+    return tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms, reached.kfuncs)
 
 
 def _distinct(report: Report, programs: list[tree.Program], reached: Reached) -> None:
@@ -137,9 +138,16 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
         span = module.span(first)
         made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
     assert len(plain) <= len(spec.arg_offsets), "the hook counts the parameters"
-    for parameter in plain:
+    for number, parameter in enumerate(plain):
         span = module.span(parameter)
-        kind = _argument_type(checker, parameter)
+        known = spec.arg_types[number] if number < len(spec.arg_types) else None
+        kind = _argument_type(checker, parameter, known)
+        if isinstance(kind, PtrType):
+            if spec.btf:
+                assigned = assigned_names(node.body)
+                kind = PtrType(kind.pointee, Space.KERNEL if parameter.arg in assigned else Space.TRUSTED)
+            made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind)))
+            continue
         made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind), annotated=True))
     return made, list(spec.arg_offsets[: len(plain)])
 
@@ -152,13 +160,21 @@ def _odd(arguments: Any) -> tuple[Any, Any]:
     return plain[-len(arguments.defaults)], arguments.defaults[0]
 
 
-def _argument_type(checker: Checker, parameter: Any) -> Type:
-    """The type that an argument of the hook is read as: u64 unless it is annotated with a number's type."""
+def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type:
+    """The type that an argument of the hook is read as: what it is in C where that is known, else u64, unless it is
+    annotated.
+    """
     if parameter.annotation is None:
-        return U64
+        if known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
+            return U64
+        return kinds.host(known)
     found = annotation_of(checker, parameter.annotation)
     if found is int:
         return U64
+    if isinstance(found, Type) and known is not None:
+        _check_argument(checker, parameter, found, known)
+    if isinstance(found, Type) and kinds.may_be_null(found):
+        return found
     if not isinstance(found, Type) or not kinds.is_int(found):
         spelled = kinds.spell(found) if isinstance(found, Type) else checker.text(checker.span(parameter.annotation))
         reader = "user" if checker.session.program.section.startswith(("uprobe", "uretprobe")) else "kernel"
@@ -167,3 +183,15 @@ def _argument_type(checker: Checker, parameter: Any) -> Type:
             read = f"content: Text[L[64]] = {reader}_str({parameter.arg})"
         checker.fail(errors.ArgumentNotNumber(checker.span(parameter.annotation), parameter.arg, spelled, read))
     return kinds.host(found)
+
+
+def _check_argument(checker: Checker, parameter: Any, said: Type, known: Type) -> None:
+    """Refuse a struct in place of another, or of a number."""
+    if not isinstance(said, PtrType):
+        return
+    one, other = kinds.aggregate(said), kinds.aggregate(known)
+    if other is None and isinstance(known, PtrType):  # void *
+        return
+    if core.essential(str(one)) != core.essential(str(other)):
+        span, right = checker.span(parameter.annotation), kinds.spell(known)
+        checker.fail(errors.ArgumentOther(span, parameter.arg, kinds.spell(said), right, checker.session.program.section))

@@ -123,7 +123,7 @@ def unify(checker: Checker, a: Value, b: Value, want: Type | None) -> Type:
         other_space(checker, "the other side", first, second, b.span, a.span)
         one, other = side_of_choice(a, first, second), side_of_choice(b, second, first)
         checker.fail(errors.ChoiceDisagrees(b.span, one, other, a.span))
-    return kinds.settle(joined)
+    return kinds.settle(kinds.merged(joined))
 
 
 def _roomy(a: Value, b: Value) -> Type | None:

@@ -75,6 +75,10 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
     result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
     made = tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
+    if spec.releases or spec.release is not None:
+        from pybpf.compiler.frontend.references import called
+
+        return called(checker, made, arguments, 0 if spec.releases else -1, spec.release)
     if spec.id not in MOVES_PACKET:
         return made
     forget_packet(checker, f"{spec.name}()", span)

@@ -15,6 +15,7 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     Space,
+    StructType,
     TextType,
     Type,
 )
@@ -97,6 +98,32 @@ def host(type: Type) -> Type:
 _PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)
 
 
+_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
+_KERNEL = (*_OBJECTS, Space.KERNEL)
+
+
+def may_be_null(type: Type) -> bool:
+    """Whether it is a pointer of the kernel, one of whose values is NULL: Python's None."""
+    if not isinstance(type, PtrType) or type.space not in (*_KERNEL, Space.USER):
+        return False
+    return not isinstance(type.pointee, (ArrayType, BytesType, StructType)) and (
+        not isinstance(type.pointee, TextType) or not type.pointee.size
+    )
+
+
+def merged(type: Type) -> Type:
+    """The type of a variable that gets values of this type at more than one place.
+
+    The verifier wants an instruction to see one sort of pointer only, and has several for what pointers lead to
+    (reg_type_mismatch, kernel/bpf/verifier.c); to addresses all are alike.
+    """
+    if isinstance(type, OptionalType):
+        return OptionalType(merged(type.inner))
+    if isinstance(type, PtrType) and type.space in _OBJECTS and not isinstance(type.pointee, StructType):
+        return PtrType(type.pointee, Space.KERNEL)
+    return type
+
+
 _PLAIN_VALUES = (str, bytes, float)
 
 
@@ -124,6 +151,10 @@ def join(a: Type | None, b: Type) -> Type | None:
         return _join_literal(a, b)
     if isinstance(b, AnyInt):
         return _join_literal(b, a)
+    if isinstance(a, NoneType) or isinstance(b, NoneType):
+        pointer = b if isinstance(a, NoneType) else a
+        if may_be_null(pointer):
+            return pointer
     if isinstance(a, NoneType):
         return b if isinstance(b, OptionalType) else OptionalType(settle(b))
     if isinstance(b, NoneType):
@@ -134,6 +165,8 @@ def join(a: Type | None, b: Type) -> Type | None:
     if isinstance(a, PtrType) and isinstance(b, PtrType):
         if a.pointee is not None and same(a.pointee, b.pointee or NONE) and a.space in _PLAIN and b.space in _PLAIN:
             return PtrType(a.pointee, Space.MAP)
+        if same(a.pointee or NONE, b.pointee or NONE) and a.space in _KERNEL and b.space in _KERNEL:
+            return PtrType(a.pointee, Space.KERNEL)
         return None
     return _join_ints(a, b)
 
@@ -188,6 +221,10 @@ def spell(type: Type) -> str:
         if type.space in (Space.PACKET, Space.PACKET_END):
             return "a packet address"
         return "the context" if type.space == Space.CTX else "an address"
+    if isinstance(type, PtrType) and isinstance(type.pointee, (IntType, BoolType, EnumType, PtrType)):
+        return f"a pointer to {spell(type.pointee)}"
+    if isinstance(type, PtrType) and isinstance(type.pointee, TextType) and not type.pointee.size:
+        return "a string's address"
     return str(type)
 
 
@@ -206,6 +243,10 @@ def is_reference(type: Type) -> bool:
 
 def fits_annotation(declared: Type, found: Type) -> bool:
     """Whether an object of type `found` is what an annotation says. Annotations don't name a space."""
+    if may_be_null(declared):  # None is one of its values
+        found = found.inner if isinstance(found, OptionalType) else found
+        if isinstance(found, NoneType):
+            return True
     if isinstance(declared, OptionalType):
         inner = found.inner if isinstance(found, OptionalType) else found
         return isinstance(found, NoneType) or fits_annotation(declared.inner, inner)
@@ -219,5 +260,5 @@ def fits_annotation(declared: Type, found: Type) -> bool:
 def annotated(declared: Type, found: Type) -> Type:
     """The type of a variable annotated `declared` that holds `found`: the space comes from what it holds."""
     if isinstance(declared, OptionalType) and not isinstance(found, (OptionalType, NoneType)):
-        return OptionalType(found)
+        return found if may_be_null(found) else OptionalType(found)
     return found

@@ -121,6 +121,9 @@ class _Printer:
                 write(f"{pad}for {node.var.name} in range({bounds}):{_bound(node)}")
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
+            case tree.WithAcquire():
+                write(f"{pad}with {self.expr(node.acquire)} as {node.var.name}:  # {node.release.name}")
+                self.block(node.body, depth + 1)
             case tree.WithReserve():
                 write(f"{pad}with {self.expr(node.reserve)} as {node.var.name}:")
                 self.block(node.body, depth + 1)
@@ -160,6 +163,20 @@ def _new(p: _Printer, n: tree.New) -> str:
     return f"new {n.type}({fields})"
 
 
+def _kernel_place(p: _Printer, n: tree.KernelPlace) -> str:
+    first = "" if n.first == 0 and isinstance(n.first, int) else f"[{n.first if isinstance(n.first, int) else p.expr(n.first)}]"
+    steps = []
+    for step in n.path:
+        name = getattr(step, "name", None)
+        steps.append(f".{name or '?'}" if name is not None else f"[{step if isinstance(step, int) else p.expr(step)}]")  # type: ignore[arg-type]
+    return f"{p.expr(n.base)}{first}{'->' if n.direct else '=>'}{''.join(steps)}:{_type(n.type)}"
+
+
+def _container(p: _Printer, n: tree.KernelContainer) -> str:
+    names = ".".join([str(getattr(step, "name", step)) for step in n.path])
+    return p.typed(p.call("container_of", n.value, names), n)
+
+
 def _let(p: _Printer, n: tree.Let) -> str:
     return f"(let {n.var.name}: {_type(n.var.type)} = {p.expr(n.value)} in {p.expr(n.body)})"
 
@@ -193,6 +210,9 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Global: lambda p, n: f"global {n.spec.name}",
     tree.Field: lambda p, n: f"{p.expr(n.base)}.{n.field.name}:{_type(n.type)}",
     tree.Index: lambda p, n: f"{p.expr(n.base)}[{p.expr(n.index)}]:{_type(n.type)}",
+    tree.KernelContainer: _container,
+    tree.KernelFact: lambda p, n: p.typed(f"core {n.fact.kind} {n.fact.type} {n.fact.access}", n),
+    tree.KernelPlace: _kernel_place,
     tree.Unary: lambda p, n: p.typed(f"({n.op}{p.expr(n.value)})", n),
     tree.Binary: lambda p, n: p.typed(p.infix(n.lhs, n.op, n.rhs), n),
     tree.Compare: lambda p, n: p.infix(n.lhs, n.op, n.rhs),
@@ -214,6 +234,10 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.SubprogCall: lambda p, n: p.typed(p.call(f"call subprogram {n.subprogram.name}", *n.args), n),
     tree.SubprogAddr: lambda p, n: f"address of {n.subprogram.name}",
     tree.Printk: _printk,
+    tree.KfuncCall: lambda p, n: p.typed(p.call(f"kfunc {n.kfunc.name}", *n.args), n),
+    tree.RodataText: lambda p, n: f"rodata {n.value!r}",
+    tree.Acquire: lambda p, n: p.call("acquire", n.value),
+    tree.Release: lambda p, n: p.call("release", n.value),
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
     tree.MapGet: lambda p, n: p.typed(p.call("map.get", n.map, n.key), n),
     tree.MapIndex: lambda p, n: p.typed(p.call("map.slot", n.map, n.key), n),

@@ -129,9 +129,22 @@ def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
             return []
     try:
         statement = give_back(checker, value, span)
+        _check_held(checker, statement, span)
     finally:
         checker.state = None
     return [statement]
+
+
+def _check_held(checker: Checker, statement: tree.Return | None, span: Span) -> None:
+    """At an end of the function: what it acquired was released, or is what it returns."""
+    state = checker.state
+    if state is None or not (any(name[0] == "&" for name in state) or checker.with_held or checker.transfers):
+        return
+    from pybpf.compiler.frontend import references
+
+    if statement is not None and statement.value is not None and not checker.is_program:
+        references.returned(checker, statement.value)
+    references.check_all_released(checker, span)
 
 
 def fall_off(checker: Checker) -> list[tree.Stmt]:
@@ -140,11 +153,12 @@ def fall_off(checker: Checker) -> list[tree.Stmt]:
         return []
     declared = checker.session.program.returns if checker.is_program else checker.result_slot.declared
     span = checker.end_span()
-    if declared is not None and not isinstance(declared, (NoneType, OptionalType)):
+    if declared is not None and not isinstance(declared, (NoneType, OptionalType)) and not kinds.may_be_null(declared):
         from pybpf.compiler.frontend.wording import early_return
 
         checker.report(errors.MissingReturn(span, checker.node.name, kinds.spell(declared), early_return(checker)))
         return []
+    _check_held(checker, None, span)
     if checker.result_slot.joined is None and declared is None:
         return []
     try:
@@ -153,7 +167,7 @@ def fall_off(checker: Checker) -> list[tree.Stmt]:
         return []
 
 
-def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
+def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
     """`return value`: like an assignment to a variable that holds the function's result."""
     slot = checker.result_slot
     if checker.is_program:
@@ -174,6 +188,8 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Stmt:
             other_space(checker, what, slot.joined, seen, span, slot.span)
             first, second = called(slot.joined), called(seen)
             checker.fail(errors.ReturnsDisagree(span, checker.node.name, first, second, slot.span))
+        if slot.joined is not None and span != slot.span:
+            joined = kinds.merged(joined)
         slot.joined, slot.span = joined, slot.span or span
         if isinstance(joined, kinds.KnownType) and isinstance(value, (Known, ContextRef)):
             slot.alias = value
@@ -209,7 +225,7 @@ def _check_escape(checker: Checker, expr: tree.Expr) -> None:
         checker.fail(errors.RecordEscapes(expr.span, checker.text(expr.span)))
 
 
-def _program_return(checker: Checker, value: Value, span: Span) -> tree.Stmt:
+def _program_return(checker: Checker, value: Value, span: Span) -> tree.Return:
     """The program's answer to the kernel, within what the hook allows."""
     spec = checker.session.program
     if isinstance(spec.returns, NoneType):

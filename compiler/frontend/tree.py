@@ -8,6 +8,8 @@ Types of expressions (pybpf.compiler.schema.types):
     IntType, BoolType, EnumType     a number in a register
     PtrType(aggregate, space)       a reference to a struct, array, text or bytes in that space
     PtrType(None, PACKET)           an address inside the packet; PACKET_END is only compared
+    PtrType(x, KERNEL or USER)      an address outside the program's reach; 0 is None
+    PtrType(x, TRUSTED, UNTRUSTED)  a kernel object that may be loaded from; it may be NULL, which is None
     OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for
     references NoneType                        no value
 Aggregates by value do not exist: an expression that makes one (`New`, `Fill`, `Zero`, `TextConst`) has type
@@ -22,15 +24,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema import types
+    from pybpf.compiler.schema.core import CoreFact
+    from pybpf.compiler.schema.kernel import KernelMember
     from pybpf.compiler.schema.span import Source, Span
-    from pybpf.compiler.schema.specs import CtxField, FillSpec, GlobalSpec, HelperSpec, MapSpec, ProgramSpec
+    from pybpf.compiler.schema.specs import CtxField, FillSpec, GlobalSpec, HelperSpec, KfuncSpec, MapSpec, ProgramSpec
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
+    "Acquire", "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
     "CtxLoad", "Discard",
     "Expr", "ExprStmt", "Field", "Fill", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
-    "Index", "IsNone", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
+    "Index", "IsNone", "KernelContainer", "KernelFact", "KernelPlace", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
     "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
     "Return", "RingEmit", "RingReserve", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TextCompare",
     "TextConst", "Truth", "Typed",
@@ -139,6 +143,33 @@ class Index(Expr):
 
     base: Expr
     index: Expr
+
+
+class KernelPlace(Expr):
+    """What lies at the end of a path from a kernel object: its value, or for an object in place a reference to it.
+
+    `base` is a pointer to the path's first struct (or to `first`, an index, of several such, or of numbers). A step is a
+    member, or an element by its number or by an int expression. `direct`: the program may load it; otherwise it is read
+    by a probe. What can't be read is zero.
+    """
+
+    base: Expr
+    path: tuple[KernelMember | int | Expr, ...]
+    first: int | Expr = 0
+    direct: bool = False
+
+
+class KernelContainer(Expr):
+    """The struct, as a PtrType, whose member at the end of `path` is at the address `value`."""
+
+    value: Expr
+    path: tuple[KernelMember | int, ...]
+
+
+class KernelFact(Expr):
+    """What holds of a type of the running kernel, which only the loader knows. A number or BOOL."""
+
+    fact: CoreFact
 
 
 # --- operators
@@ -260,7 +291,7 @@ class PtrOffset(Expr):
 
 
 class Cast(Expr):
-    """The same address as another pointer type: `header.at(address)`."""
+    """The same address as another pointer type, `header.at(address)`; as a number, `u64(task)`."""
 
     value: Expr
 
@@ -274,6 +305,37 @@ class HelperCall(Expr):
 
     helper: HelperSpec
     args: tuple[Expr | MapSpec, ...]
+
+
+class KfuncCall(Expr):
+    """A function of the kernel, called by name. Each argument is of the parameter's kind in C: an int, a reference to
+    memory or to an object of the kernel, the Context, a RodataText; an int where it must be NULL or is not looked at."""
+
+    kfunc: KfuncSpec
+    args: tuple[Expr, ...]
+
+
+class RodataText(Expr):
+    """The address of a constant string in .rodata: `value` and a NUL. Type PtrType(None, GLOBAL)."""
+
+    value: bytes
+
+
+class Acquire(Expr):
+    """The result of a call, which is a reference that is held until a Release names this expression's span.
+
+    Where it is None nothing is held. `release` is what gives it back, with it as the only argument.
+    """
+
+    value: Expr
+    release: HelperSpec | KfuncSpec
+
+
+class Release(Expr):
+    """A call that gives back the reference acquired by the Acquire of one of these spans (on each path one)."""
+
+    value: Expr
+    of: tuple[Span, ...]
 
 
 class FuncCall(Expr):
@@ -506,6 +568,16 @@ class Return(Stmt):
     value: Expr | None = None
 
 
+class WithAcquire(Stmt):
+    """with releasing(acquire) as var: body. `var` has the type of `acquire`, a call that acquires a reference; on every
+    way out of the body `release` gives it back, if there is one."""
+
+    var: Var
+    acquire: Expr
+    release: HelperSpec | KfuncSpec
+    body: list[Stmt]
+
+
 class WithReserve(Stmt):
     """with ring.reserve() as var: body. `var` is Optional; on every way out of the body (return, break and continue
     too) the record is submitted, if there is one and it was not discarded."""
@@ -568,3 +640,4 @@ class Typed(Record, eq=False):
     globals: list[GlobalSpec] = factory(list)
     warnings: list[Diagnostic] = factory(list)
     subprograms: list[Subprogram] = factory(list)
+    kfuncs: list[KfuncSpec] = factory(list)

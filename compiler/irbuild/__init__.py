@@ -10,6 +10,7 @@ conditions.py   truth as branches and as 0 or 1; None
 statements.py   assignment, if, loops, return
 memory.py       addresses; loads and stores by width, byte order and space; copying and clearing
 aggregates.py   building structs, text and bytes in place
+kernelplaces.py members of kernel objects, relocated
 places.py       fields, elements, globals, context fields
 maps.py         map operations; ringbuf.py: ring buffers; calls.py: helpers, inlining, printk; texts.py: comparing text
 tails.py        texts from memory that others wrote

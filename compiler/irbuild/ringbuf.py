@@ -102,16 +102,24 @@ def discard(b: Builder, node: tree.Discard) -> None:
 
 def release(b: Builder, reservation: Reservation, *, discard: bool = False) -> None:
     """Submit the record, if there is one that is still open."""
-    helper = kernel.RINGBUF_DISCARD if discard else kernel.RINGBUF_SUBMIT
     if reservation.open is None:
-        b.call(helper, reservation.record, Const(0))
+        _give_back(b, reservation, reservation.record, discard)
         return
     there, done = b.new_block("submit"), b.new_block("released")
     b.test("ne", b.read_one(reservation.open), Const(0), there, done)
     b.start(there)
-    b.call(helper, b.guard(reservation.record), Const(0))
+    _give_back(b, reservation, b.guard(reservation.record), discard)
     b.jump(done)
     b.start(done)
+
+
+def _give_back(b: Builder, reservation: Reservation, record: Value, discard: bool) -> None:
+    if reservation.release is not None:
+        from pybpf.compiler.irbuild.references import give_back
+
+        give_back(b, reservation.release, record)
+    else:
+        b.call(kernel.RINGBUF_DISCARD if discard else kernel.RINGBUF_SUBMIT, record, Const(0))
 
 
 def release_to(b: Builder, count: int) -> None:

@@ -13,7 +13,7 @@ and an access behind the branch may depend on that.
 
 The context's fields are constant unless the function hands the context to a helper, which may move the packet.
 Addresses of slots, maps and globals cost a register less when they are made again where they are used, so they are
-shared only within a block and up to the next call.
+shared only within a block and up to the next call. Facts that the loader puts in are immediates where they are used.
 """
 
 from __future__ import annotations
@@ -166,7 +166,6 @@ _KEYS: dict[type, Callable[[_Numbering, Any], Key | None]] = {
     ops.Binary: _binary,
     ops.PtrAdd: lambda state, op: ("ptradd", state.of(op.base), state.of(op.offset)),
     ops.Extend: lambda state, op: ("extend", op.bits, op.signed, state.of(op.value)),
-    ops.Relocated: lambda state, op: ("core", op.fact),
     ops.ToInt: lambda state, op: ("toint", state.of(op.value)),
     ops.Swap: lambda state, op: ("swap", op.bits, state.of(op.value)),
     ops.Cmp: lambda state, op: ("cmp", op.pred, op.width, state.of(op.lhs), state.of(op.rhs)),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "MapKind",
+    "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "KfuncSpec", "MapKind",
     "MapSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
 ]  # fmt: skip
 
@@ -86,7 +86,8 @@ class HelperSpec(Record, eq=False):
     """A kernel helper: `id` is its number in `enum bpf_func_id`; `result` is NONE for void.
 
     `nullable`: the returned pointer may be NULL. `programs`: names of program types that may call it
-    (empty: all). `since`: first kernel release, as "5.8".
+    (empty: all). `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
+    reference of its own; `releases`: it gives back its first argument.
     """
 
     name: str
@@ -100,6 +101,30 @@ class HelperSpec(Record, eq=False):
     since: str = ""
     doc: str = ""
     signature: str = ""  # C prototype, for messages
+    release: HelperSpec | None = None
+    releases: bool = False
+
+
+class KfuncSpec(Record, eq=False):
+    """A function of the kernel that programs may call by name (Documentation/bpf/kfuncs.rst).
+
+    `params` and `result` are C's, as types of the language have them (KernelMember says how): the object's BTF shows
+    them, and the loader compares. What the ends of parameters' names say (`__sz`, `__str`, `__ign`, ...) holds.
+    `flags` are its KF_ flags, in lower case without KF_. `programs` are the types that may call it, with the release
+    since when ("" as long as there is the function); empty: all. `since` is its first release, "" where nobody says.
+    """
+
+    name: str
+    params: tuple[tuple[str, Type], ...]
+    result: Type
+    flags: frozenset[str] = frozenset()
+    programs: dict[str, str] = factory(dict)
+    since: str = ""
+    release: HelperSpec | KfuncSpec | None = None  # what gives back its result, where that is a reference of its own
+
+    @property
+    def nullable(self) -> bool:
+        return "ret_null" in self.flags
 
 
 class FillSpec(Record, eq=False):
@@ -184,6 +209,9 @@ class ProgramSpec(Record, eq=False):
     returns: Type = NONE
     default_return: int = 0
     sleepable: bool = False
+    # the kernel knows the arguments' types, `arg_types` if we do too: pointers among them may be loaded from
+    btf: bool = False
+    arg_types: tuple[Type, ...] = ()
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
 
 
