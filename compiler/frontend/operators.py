@@ -5,6 +5,7 @@ Which type that is:
     u64 takes part     u64, wraps
     a signed operand   i64
     narrower unsigned  i64 for `-`, which is exact; u64 for the rest
+    two bools          bool for `& | ^`
 A literal adapts to the other operand. Two constants are computed at once, exactly, as Python does.
 """
 
@@ -15,7 +16,7 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, number, widened
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.schema.types import I64, U64, IntType, PtrType, Space, TextType
+from pybpf.compiler.schema.types import BOOL, I64, U64, BoolType, IntType, PtrType, Space, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
         return _move(checker, op, lhs, rhs, span)
     if isinstance(rhs, tree.Expr) and _is_address(rhs.type) and op == "+":
         return _move(checker, op, rhs, lhs, span)
+    if op in ("&", "|", "^") and _is_bool(lhs) and _is_bool(rhs):
+        return _both_bools(checker, op, lhs, rhs, span)
     a, b = number(checker, lhs), number(checker, rhs)
     kind = _shift_type(a) if op in ("<<", ">>") else common_type(checker, a, b, op)
     if op in ("<<", ">>"):
@@ -120,6 +123,21 @@ def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
         checker.fail(errors.NoTextOperator(span, op))
     if isinstance(value, tree.Expr) and isinstance(value.type, PtrType) and isinstance(value.type.pointee, TextType):
         checker.fail(errors.NoTextOperator(span, op))
+
+
+def _is_bool(value: Value) -> bool:
+    return isinstance(value.value, bool) if isinstance(value, Known) else isinstance(value.type, BoolType)
+
+
+def _both_bools(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    """`& | ^` of two bools, which is one, as in Python."""
+    a = to_type(checker, number(checker, lhs), U64, lhs.span)
+    b = to_type(checker, number(checker, rhs), U64, rhs.span)
+    if op == "^":
+        return tree.Compare(BOOL, span, "!=", a, b)
+    made = tree.Binary(U64, span, op, a, b)
+    range_of(checker, made)
+    return tree.Compare(BOOL, span, "!=", made, constant(checker, 0, U64, span))
 
 
 def _is_address(kind: Type) -> bool:
