@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from pybpf.compiler.elf.model import Literal, ObjectFunction, ObjectModel, Param
+from pybpf.compiler.elf.model import ExternSpec, Literal, ObjectFunction, ObjectModel, Param
+from pybpf.compiler.ir.ops import CallKernel
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import I32, NoneType, OptionalType, PtrType, Space
@@ -29,16 +30,36 @@ def link(
     module: Module, typed: Typed, machine: Sequence[MachineCode], initial: Callable[[GlobalSpec], bytes] | None
 ) -> ObjectModel:
     """The model of the object. Globals that the programs don't name are texts of our own: they get no symbol."""
-    declared, literals = [], []
+    declared, literals, externs = [], [], []
     for spec in module.globals:
-        if spec not in typed.globals:
+        if spec.section:
+            externs.append(ExternSpec(spec.name, spec.section, spec.type, None, spec.weak))
+        elif spec not in typed.globals:
             literals.append(Literal(spec.name, spec.init))
         else:
             declared.append(spec if initial is None else replace(spec, init=initial(spec)))
     functions = tuple([_function(function, code) for function, code in zip(module.functions, machine)])
     return ObjectModel(
-        functions, tuple(module.maps), tuple(declared), tuple(literals), license=module.license
+        functions,
+        tuple(module.maps),
+        tuple(declared),
+        tuple(literals),
+        (*externs, *_kfuncs(module, typed)),
+        module.license,
     )
+
+
+def _kfuncs(module: Module, typed: Typed) -> list[ExternSpec]:
+    """The kernel's functions that are called, in the order of their first call."""
+    known = {spec.name: spec for spec in typed.kfuncs}
+    found: dict[str, ExternSpec] = {}
+    for function in module.functions:
+        for op in function.ops():
+            if type(op) is CallKernel and op.function not in found:
+                spec = known[op.function]
+                params = tuple([Param(name, kind) for name, kind in spec.params])
+                found[spec.name] = ExternSpec(spec.name, ".ksyms", spec.result, params)
+    return list(found.values())
 
 
 def _function(function: Function, code: MachineCode) -> ObjectFunction:
@@ -89,7 +110,7 @@ def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[MachineCode], 
         target,
         {program.spec.name: program.spec for program in typed.programs},
         {spec.name: spec for spec in typed.maps},
-        {spec.name: spec for spec in typed.globals},
+        {spec.name: spec for spec in typed.globals if not spec.section},
         {code.name: code for code in machine},
         tuple(typed.warnings),
     )

@@ -38,6 +38,14 @@ _NUMBERS: dict[str, Type] = {
     "ringbuf": PtrType(None, Space.RINGBUF), "mem": PtrType(None, Space.TRUSTED), "any": PtrType(None, Space.KERNEL),
 }  # fmt: skip
 
+# Helpers whose result is a reference that must be given back, and the one that does: is_acquire_function() in
+# kernel/bpf/verifier.c; arguments of type OBJ_RELEASE.
+_RELEASED_BY = {
+    "bpf_sk_lookup_tcp": "bpf_sk_release", "bpf_sk_lookup_udp": "bpf_sk_release", "bpf_skc_lookup_tcp": "bpf_sk_release",
+    "bpf_ringbuf_reserve": "bpf_ringbuf_discard",
+}  # fmt: skip
+_RELEASES = ("bpf_sk_release", "bpf_ringbuf_submit", "bpf_ringbuf_discard")
+
 _text = ""
 _structs: dict[str, StructType] = {}
 _specs: dict[str, HelperSpec | None] = {}
@@ -123,6 +131,8 @@ def _parse(row: str) -> HelperSpec:
         since=since,
         doc=doc,
         signature=signature,
+        release=spec_of(_RELEASED_BY[name]) if name in _RELEASED_BY else None,
+        releases=name in _RELEASES,
     )
 
 

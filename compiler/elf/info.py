@@ -12,7 +12,7 @@ from pybpf.compiler.elf.check import LD_IMM64
 from pybpf.compiler.elf.maps import MAPS, map_definition
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
 from pybpf.compiler.schema.core import TYPE_ID_LOCAL, TYPE_ID_TARGET
-from pybpf.compiler.schema.types import size_of
+from pybpf.compiler.schema.types import PtrType, TextType, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def _prototype(builder: TypeBuilder, params: tuple[Param, ...], result: int) -> 
     for param in params:
         if isinstance(param.type, str):
             type_ = builder.add(t.Ptr(builder.named_struct(param.type)))
+        elif isinstance(param.type, PtrType) and param.type.pointee == TextType(0):  # a string of any length
+            type_ = builder.add(t.Ptr(builder.char()))
         else:
             type_ = builder.of(param.type)
         parameters.append(t.Parameter(param.name, type_))

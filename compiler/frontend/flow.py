@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     State: TypeAlias = "dict[str, Fact]"
 
-__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "covers", "join", "stale"]
+__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "absent", "covers", "held_key", "join", "stale"]
 
 # Whether an Optional variable holds a value.
 MAYBE, PRESENT, ABSENT = 0, 1, 2
@@ -85,6 +85,8 @@ def covers(assumed: State, seen: State | None) -> bool:
         return True
     for name, fact in assumed.items():
         other = seen.get(name)
+        if other is None and name[0] == "&" and fact.assigned:
+            return False
         if other is None or other is fact or other.poisoned:  # a poisoned one comes with an error
             continue
         if (
@@ -95,7 +97,23 @@ def covers(assumed: State, seen: State | None) -> bool:
             or (other.stale is not None and fact.stale is None)
         ):
             return False
-    return True
+    return not any(name[0] == "&" and name not in assumed for name in seen)
+
+
+def held_key(origin: Span) -> str:
+    """The name of the fact that the reference acquired at `origin` is held (references.py)."""
+    return f"&{origin}"
+
+
+def absent(state: State, name: str) -> State:
+    """The state in which the variable `name`, an Optional, is None: it holds no reference."""
+    fact = state[name]
+    made = {**state, name: replace(fact, presence=ABSENT)}
+    held = [key for key in map(held_key, fact.origins) if key in made]
+    if len(held) == 1 or not any(made[key].assigned for key in held):
+        for key in held:
+            del made[key]
+    return made
 
 
 def stale(state: State, origin: Any, why: str, where: Span) -> None:

@@ -53,7 +53,7 @@ def describe(value: object) -> str:
         return f"the map `{schema.name}`"
     if isinstance(schema, specs.GlobalSpec):
         return f"the global `{schema.name}`"
-    if isinstance(schema, (specs.HelperSpec, specs.FillSpec, specs.BuiltinSpec)):
+    if isinstance(schema, (specs.HelperSpec, specs.KfuncSpec, specs.FillSpec, specs.BuiltinSpec)):
         return f"the function `{schema.name}`"
     if isinstance(schema, specs.ContextSpec):
         return "a context class"

@@ -102,6 +102,8 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
     match expr:
         case tree.New() | tree.Fill() | tree.Zero() | tree.TextConst() | tree.RingReserve():
             return frozenset([expr.span])
+        case tree.Acquire():
+            return frozenset([expr.span])
         case tree.Local():
             fact = checker.state.get(expr.var.name) if checker.state is not None else None
             return fact.origins if fact is not None else frozenset()

@@ -31,6 +31,10 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     if len(node.items) != 1:
         checker.fail(errors.WithOther(span))
     item = node.items[0]
+    from pybpf.compiler.frontend.references import is_releasing, releasing
+
+    if is_releasing(checker, item.context_expr):
+        return releasing(checker, node)
     spec = _reserved_map(checker, item.context_expr)
     where = checker.span(item.context_expr)
     if spec is None:

@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     IntType,
     PtrType,
     Space,
+    TextType,
     is_aggregate,
     size_of,
 )
@@ -298,6 +299,15 @@ def _printk(t: Translator, node: tree.Printk) -> ast.expr:
     return t.call("_printk", t.literal(node.format), *args)
 
 
+def _kfunc_call(t: Translator, node: tree.KfuncCall) -> ast.expr:
+    args = [place(t, a) if is_far(a.type) and _refers_to_object(a) else expression(t, a) for a in node.args]
+    return t.call("_helper", t.constant(node.kfunc), t.constant(node.type), *args)
+
+
+def _refers_to_object(node: tree.Expr) -> bool:
+    return isinstance(node.type, PtrType) and node.type.pointee is not None and is_aggregate(node.type.pointee)
+
+
 def _asm(t: Translator, node: tree.Asm) -> ast.expr:
     args = [expression(t, a) if isinstance(a, tree.Expr) else _table(t, a) for a in node.args]
     return t.call("_asm", t.literal(node.text), *args)
@@ -378,6 +388,12 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.SubprogCall: _subprog_call,
     tree.Printk: _printk,
     tree.Asm: _asm,
+    tree.KfuncCall: _kfunc_call,
+    tree.RodataText: lambda t, node: t.call(
+        "_fresh", t.literal(node.value + b"\0"), t.constant(TextType(len(node.value) + 1))
+    ),
+    tree.Acquire: lambda t, node: expression(t, node.value),
+    tree.Release: lambda t, node: expression(t, node.value),
     tree.MapGet: _map("get"),
     tree.MapContains: _map("has"),
     tree.MapSet: _map_set,

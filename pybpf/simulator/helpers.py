@@ -117,7 +117,30 @@ def _adjust(end: str) -> Callable[[Simulation, Any, int], int]:
     return adjust
 
 
+def _string(value: Any) -> bytes:
+    """The string at a place, or of an address where nothing was put: empty."""
+    return value.text(1 << 16) if isinstance(value, Place) and value.type is None else _sized(value)
+
+
+def _sized(value: Any) -> bytes:
+    from pybpf.compiler.schema.types import size_of
+
+    return value.text(size_of(value.type)) if isinstance(value, Place) and value.type is not None else b""
+
+
+def _strcmp(sim: Simulation, one: Any, two: Any) -> int:
+    a, b = _string(one), _string(two)
+    return (a > b) - (a < b)
+
+
 HELPERS: dict[str, Callable[..., Any]] = {
+    "bpf_rcu_read_lock": lambda sim: 0,
+    "bpf_rcu_read_unlock": lambda sim: 0,
+    "bpf_preempt_disable": lambda sim: 0,
+    "bpf_preempt_enable": lambda sim: 0,
+    "bpf_strcmp": _strcmp,
+    "bpf_strlen": lambda sim, text: len(_string(text)),
+    "bpf_sk_release": lambda sim, sk: 0,
     "bpf_map_lookup_elem": _lookup,
     "bpf_map_update_elem": _update,
     "bpf_map_delete_elem": _delete,

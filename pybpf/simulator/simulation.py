@@ -224,15 +224,18 @@ class Simulation:
 
     # --- helpers
 
-    def helper(self, name: str, function: Callable[..., Any]) -> None:
-        """Supply or replace a kernel helper: `sim.helper("bpf_get_stackid", lambda context, map, flags: 7)`.
+    def helper(self, helper: Any, function: Callable[..., Any]) -> None:
+        """Supply or replace a helper or kfunc: `sim.helper("bpf_get_stackid", lambda context, map, flags: 7)`.
 
-        The function gets numbers, and for pointers places with `read(size)` and `write(data)`.
+        It is given by its name, or as what the program calls. The function gets numbers, and for pointers places with
+        `read(size)` and `write(data)`.
         """
-        from pybpf.stdlib.helpers import names
+        name = helper if isinstance(helper, str) else helper.__bpf__.name
+        if isinstance(helper, str):
+            from pybpf.stdlib import helpers, kfuncs
 
-        if name not in names():
-            raise SimulationError(f"there is no helper {name!r}")
+            if name not in helpers.names() and name not in kfuncs.names():
+                raise SimulationError(f"there is no helper {name!r}")
         self._helpers[name] = function
 
     def _helper(self, spec: HelperSpec, type: Type, *args: Any) -> Any:

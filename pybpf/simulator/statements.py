@@ -6,7 +6,8 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
-from pybpf.compiler.schema.types import IntType, PtrType, is_aggregate
+from pybpf.compiler.schema.types import NONE, IntType, PtrType, is_aggregate
+from pybpf.compiler.schema.specs import HelperSpec
 from pybpf.simulator.expressions import arithmetic, expression, place, scalar_at
 
 if TYPE_CHECKING:
@@ -112,6 +113,16 @@ def _with(t: Translator, node: tree.WithReserve) -> list[Any]:
     return [ast.With([item], [first, *body(t, node.body)], None)]
 
 
+def _with_acquire(t: Translator, node: tree.WithAcquire) -> list[Any]:
+    """The block, at the end of which what was acquired is released, if there is any."""
+    first = t.here(ast.Assign([_name(t, node.var)], expression(t, node.acquire)))
+    held = t.name(t.variable(node.var))
+    more = [t.literal(0)] * (len(node.release.args) - 1) if isinstance(node.release, HelperSpec) else []
+    release = t.call("_helper", t.constant(node.release), t.constant(NONE), t.name(t.variable(node.var)), *more)
+    some = t.here(ast.Compare(held, [ast.IsNot()], [t.literal(None)]))
+    return [first, ast.Try(body(t, node.body), [], [], [t.here(ast.If(some, [t.here(ast.Expr(release))], []))])]
+
+
 _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.Assign: _assign,
     tree.Store: _store,
@@ -124,4 +135,5 @@ _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.Continue: lambda t, node: [ast.Continue()],
     tree.Return: _return,
     tree.WithReserve: _with,
+    tree.WithAcquire: _with_acquire,
 }

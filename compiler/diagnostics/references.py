@@ -1,0 +1,196 @@
+"""E131x: references that a call acquires, and another must give back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.diagnostics.advice import Advised, listed
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybpf.compiler.schema.span import Span
+
+__all__ = ["AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "StillHeld", "WithoutVariable"]
+
+
+class StillHeld(Diagnostic):
+    """A reference that the program acquired is not released on this way out.
+
+    A socket that was looked up, a task, a cgroup or memory of a ring buffer is counted: until it is released it can't go
+    away. The verifier refuses a program that can end with one. `with releasing(...)` releases it on every way out.
+
+    Fails:
+
+        sk = helpers.bpf_sk_lookup_tcp(pkt, where, sizeof(where), -1, 0)
+        if sk is None or sk.family != AF_INET:
+            return XDP.PASS
+        helpers.bpf_sk_release(sk)
+
+    Works:
+
+        with releasing(helpers.bpf_sk_lookup_tcp(pkt, where, sizeof(where), -1, 0)) as sk:
+            if sk is None or sk.family != AF_INET:
+                return XDP.PASS
+    """
+
+    name: str
+    origin: Span
+    call: str
+    release: str
+
+    code = "E1310"
+    title = "{what} is not released on this way out"
+    label = "still held here"
+
+    def texts(self) -> tuple[str, str]:
+        return f"{f'`{self.name}`' if self.name else 'what was acquired'} is not released on this way out", self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Label(self.origin, "acquired here")
+        if self.name:
+            yield Help("release it first:", (f"{self.release}({self.name})",))
+        else:
+            yield Help("keep it in a variable, and release that:", (f"it = {self.call}", f"{self.release}(it)"))
+        yield Help("or let a block do so on every way out:", (f"with releasing({self.call}) as it:",))
+        yield Note("the kernel would say: BPF_EXIT instruction in main prog would lead to reference leak")
+
+
+class NotHeld(Diagnostic):
+    """A call that releases something, given what the function did not acquire, or may have released before.
+
+    Only what a call gave to keep can be released, once, in the function that acquired it (or that a function which it
+    calls returned to it). What a `with releasing(...)` block holds the block releases.
+
+    Fails:
+
+        def drop(task: task_struct) -> None:
+            kfuncs.bpf_task_release(task)
+
+    Works:
+
+        task = kfuncs.bpf_task_from_pid(1)
+        if task is not None:
+            kfuncs.bpf_task_release(task)
+    """
+
+    text: str
+    held: tuple[str, ...]
+    managed: str
+
+    code = "E1311"
+    title = "`{text}` is not held here, so it can't be released"
+    label = ""
+
+    def texts(self) -> tuple[str, str]:
+        if self.managed:
+            return f"`{self.text}` is released at the end of its `with` block", "released here as well"
+        if self.held:
+            return f"`{self.text}` may be either of two references that are held", "which one is released?"
+        return super().texts()[0], "not acquired by this function"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.managed:
+            yield Help("leave it out: the block releases it on every way out")
+        elif self.held:
+            yield Help(f"use a variable for each of {listed(self.held)}")
+        else:
+            yield Help("release it in the function that acquired it, once")
+        yield Note("the kernel would say: R1 must be referenced when passed to release function")
+
+
+class AcquiredAgain(Diagnostic):
+    """A loop acquires a reference again while that of an earlier iteration may still be held.
+
+    Fails:
+
+        for pid in range(1, 4):
+            task = kfuncs.bpf_task_from_pid(pid)
+
+    Works:
+
+        for pid in range(1, 4):
+            with releasing(kfuncs.bpf_task_from_pid(pid)) as task:
+                if task is not None:
+                    total += task.prio
+    """
+
+    call: str
+    release: str
+
+    code = "E1312"
+    title = "the reference of an earlier iteration may still be held here"
+    label = "acquired again"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("release it before the iteration ends, on every way:", (f"with releasing({self.call}) as it:",))
+        yield Note("the kernel would say: infinite loop detected, or BPF_EXIT would lead to reference leak")
+
+
+class NotAcquired(Advised):
+    """`with releasing(...)` needs a call that acquires something.
+
+    Fails:
+
+        with releasing(helpers.bpf_sk_fullsock(sk)) as full:
+
+    Works:
+
+        with releasing(helpers.bpf_sk_lookup_tcp(pkt, where, sizeof(where), -1, 0)) as sk:
+    """
+
+    text: str
+
+    code = "E1313"
+    title = "`{text}` acquires nothing that could be released"
+    label = "no reference to be released"
+    way_out = "use it without `with`"
+
+
+class ReferenceEscapes(Diagnostic):
+    """A function returns a reference that its `with releasing(...)` block releases.
+
+    Fails:
+
+        def find(pid: i32) -> task_struct | None:
+            with releasing(kfuncs.bpf_task_from_pid(pid)) as task:
+                return task
+
+    Works:
+
+        def find(pid: i32) -> task_struct | None:
+            return kfuncs.bpf_task_from_pid(pid)          # who calls it releases it
+    """
+
+    text: str
+    origin: Span
+
+    code = "E1314"
+    title = "`{text}` is released before the function returns it"
+    label = "no longer held when it is returned"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Label(self.origin, "acquired here, for this block")
+        yield Help("return what was acquired, and let the caller release it, in a `with` block of its own")
+
+
+class WithoutVariable(Advised):
+    """`with releasing(...)` without a name for what is acquired, or with one that is no local variable.
+
+    Fails:
+
+        with releasing(kfuncs.bpf_task_from_pid(1)):
+
+    Works:
+
+        with releasing(kfuncs.bpf_task_from_pid(1)) as task:
+    """
+
+    text: str
+
+    code = "E1315"
+    title = "`{text}` needs a local variable"
+    label = "no name"
+    way_out = "name it:"
+    lines = ("with {text} as it:",)

@@ -1,0 +1,249 @@
+"""Calls of kernel functions (kfuncs): each argument against the type that C gives the parameter.
+
+In: a KfuncSpec and the call. Out: KfuncCall. The verifier's rules are those of check_kfunc_args() in
+kernel/bpf/verifier.c; what the ends of parameters' names mean is in Documentation/bpf/kfuncs.rst.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, references, tree
+from pybpf.compiler.frontend.access import check_writable
+from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
+from pybpf.compiler.frontend.helpers import check_licence
+from pybpf.compiler.frontend.known import ContextRef, Known
+from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.types import (
+    U64,
+    EnumType,
+    IntType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    TextType,
+    Type,
+    is_aggregate,
+    size_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from typing import Any
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import KfuncSpec
+
+__all__ = ["kfunc"]
+
+_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
+_MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.RINGBUF)
+_SIZES = ("__sz", "__szk")
+# Ends of names of parameters that take what a program can't give.
+_UNSUPPORTED = {
+    "__k": "a constant of the compiler's own", "__map": "a map", "__prog": "a program", "__uninit": "a dynptr",
+    "__alloc": "an allocated object", "__refcounted_kptr": "a counted object", "__irq_flag": "a saved interrupt flag",
+    "__const_str": "a constant string",
+}  # fmt: skip
+# Structs of the kernel that only the calls of their own kind may touch.
+_OPAQUE = ("bpf_dynptr", "bpf_iter_", "bpf_list_head", "bpf_list_node", "bpf_rb_root", "bpf_rb_node", "bpf_wq")
+
+
+def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Value:
+    """`bpf_...(...)`."""
+    _check_allowed(checker, spec, span)
+    params = [(name, kind) for name, kind in spec.params if not _is_hidden(name, kind)]
+    names = tuple([_plain(name) for name, _ in params])
+    if node.keywords or len(node.args) != len(params):
+        written = checker.text(checker.span(node.func))
+        by_keyword, count = bool(node.keywords), len(node.args)
+        checker.fail(errors.HelperArguments(span, spec.name, written, names, count, by_keyword, prototype(spec)))
+    given: list[Any] = []
+    before: tree.Expr | None = None
+    for position, ((name, kind), argument) in enumerate(zip(params, node.args)):
+        follows = params[position + 1][0] if position + 1 < len(params) else ""
+        value = checker.expr(argument)
+        before = _argument(checker, spec, name, kind, value, before, follows.endswith(_SIZES))
+        given.append(before)
+    arguments: list[tree.Expr] = []
+    for name, kind in spec.params:
+        arguments.append(tree.Const(U64, span, 0) if _is_hidden(name, kind) else given.pop(0))
+    made = tree.KfuncCall(_result(checker, spec, span), span, spec, tuple(arguments))
+    releases = -1
+    if "release" in spec.flags:
+        releases = next(i for i, (_, kind) in enumerate(spec.params) if isinstance(kind, PtrType))
+    if "acquire" in spec.flags and spec.release is None:
+        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "nothing is known that releases what it acquires"))
+    return references.called(checker, made, arguments, releases, spec.release)
+
+
+def prototype(spec: KfuncSpec) -> str:
+    """C's, for messages."""
+    params = ", ".join([f"{_c(kind)}{name}" for name, kind in spec.params]) or "void"
+    return f"{_c(spec.result)}{spec.name}({params})"
+
+
+def _c(kind: Type) -> str:
+    """A type as C has it, with the space before the name."""
+    if isinstance(kind, PtrType):
+        if isinstance(kind.pointee, TextType):
+            return "char *"
+        inner = "void " if kind.pointee is None else _c(kind.pointee)
+        return f"{inner}*"
+    if isinstance(kind, KernelType):
+        return f"struct {kind.name} "
+    if isinstance(kind, EnumType):
+        return f"enum {kind.name} "
+    return "void " if isinstance(kind, NoneType) else f"{kind} "
+
+
+def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
+    """Whether this program may call it: its type, its licence, the kernels it is for, whether it may sleep."""
+    program = checker.session.program
+    since = spec.since
+    if spec.programs:
+        own = spec.programs.get(program.prog_type)
+        if own is None:
+            checker.fail(errors.KfuncNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
+        since = max(since, own, key=lambda text: [*map(int, text.split("."))] if text else [])
+    check_licence(checker, spec.name, span)
+    checker.check_release(f"`{spec.name}`", since or "5.13", span)  # the first that had any
+    if "sleepable" in spec.flags and not program.sleepable:
+        checker.fail(errors.HelperSleeps(span, spec.name, program.name))
+    if "destructive" in spec.flags:
+        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it needs a capability to reboot the machine"))
+    if any(flag.startswith("iter_") for flag in spec.flags):
+        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it works on an iterator, which for loops make"))
+    if len(spec.params) > 5:
+        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it takes more than five arguments"))
+
+
+def _plain(name: str) -> str:
+    """A parameter's name without what its end says."""
+    return name.partition("__")[0] or name
+
+
+def _is_hidden(name: str, kind: Type) -> bool:
+    """What C code does not give either: pointers that the verifier fills in."""
+    return name.endswith("__ign") and not (isinstance(kind, PtrType) and isinstance(kind.pointee, TextType))
+
+
+def _result(checker: Checker, spec: KfuncSpec, span: Span) -> Type:
+    kind = spec.result
+    if isinstance(kind, PtrType):
+        if not isinstance(kind.pointee, KernelType):
+            checker.fail(errors.KfuncUnsupported(span, spec.name, "", "what it returns is memory without a type"))
+        space = Space.TRUSTED if "acquire" in spec.flags else Space.UNTRUSTED
+        made = PtrType(kind.pointee, space)
+        return OptionalType(made) if spec.nullable and space == Space.TRUSTED else made
+    return kinds.host(kind)
+
+
+def _argument(
+    checker: Checker, spec: KfuncSpec, name: str, kind: Type, value: Value, before: tree.Expr | None, sized: bool
+) -> tree.Expr:
+    """One argument. `sized`: the next one is the size of the memory that it points to."""
+    what = f"`{_plain(name)}` of {spec.name}()"
+    for end, meaning in _UNSUPPORTED.items():
+        if name.endswith(end):
+            checker.fail(errors.KfuncUnsupported(value.span, spec.name, _plain(name), f"it must be {meaning}"))
+    if name.endswith(_SIZES):
+        return _size(checker, value, before, what)
+    if not isinstance(kind, PtrType):
+        return convert(checker, value, kinds.host(kind), what)
+    optional = name.endswith(("__nullable", "__opt"))
+    if optional and isinstance(value, Known) and value.value is None:
+        return tree.Const(U64, value.span, 0)
+    pointee = kind.pointee
+    if isinstance(pointee, TextType):
+        return _text(checker, spec, name, value, what, sized)
+    if isinstance(value, ContextRef):
+        program = checker.session.program
+        if not isinstance(pointee, KernelType) or pointee.name != program.context_struct:
+            checker.fail(errors.WrongType(value.span, "the context", _c(kind).strip(), what))
+        return materialize(checker, value)
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        if optional:
+            return expr
+        maybe_none(checker, expr)
+    if not isinstance(expr.type, PtrType):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), _c(kind).strip(), what))
+    if isinstance(pointee, KernelType) and not sized and expr.type.space not in _MEMORY:
+        return _object(checker, spec, pointee, expr, what)
+    if isinstance(pointee, KernelType) and pointee.name.startswith(_OPAQUE):
+        problem = f"it must be a struct {pointee.name}"
+        checker.fail(errors.KfuncUnsupported(value.span, spec.name, _plain(name), problem))
+    return _memory(checker, expr, pointee, what, sized)
+
+
+def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Expr, what: str) -> tree.Expr:
+    """A reference to an object of the kernel, as much trusted as the function wants it."""
+    assert isinstance(expr.type, PtrType)
+    given = expr.type.pointee
+    if not (isinstance(given, KernelType) and _holds(given, wanted)):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
+    trusted = spec.flags & {"trusted_args", "rcu", "release"}
+    if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
+        checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))
+    return expr
+
+
+def _holds(given: KernelType, wanted: KernelType) -> bool:
+    """Whether an object of one type is one of another too: that is its first member, or its first member's."""
+    while given.name != wanted.name:
+        inner = given.members[0].type if given.members else None
+        if not isinstance(inner, KernelType):
+            return False
+        given = inner
+    return True
+
+
+def _memory(checker: Checker, expr: tree.Expr, wanted: Type | None, what: str, sized: bool) -> tree.Expr:
+    """A reference to an object of the program."""
+    given = kinds.aggregate(expr.type)
+    assert isinstance(expr.type, PtrType)
+    least = 0 if sized or wanted is None else size_of(wanted)
+    if given is None or not is_aggregate(given) or expr.type.space not in (*_MEMORY, Space.PACKET):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
+    if size_of(given) < least:
+        checker.fail(errors.WrongType(expr.span, str(given), f"at least {least} bytes", what))
+    check_writable(checker, expr, expr.span)
+    return expr
+
+
+def _size(checker: Checker, value: Value, memory: tree.Expr | None, what: str) -> tree.Expr:
+    """The byte count of the memory before it: not more than there is."""
+    size = number(checker, value)
+    pointee = kinds.aggregate(memory.type) if memory is not None else None
+    most = size_of(pointee) if pointee is not None else 0
+    lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
+    if lo < 0 or hi > most:
+        text, of = checker.text(value.span), checker.text(memory.span) if memory is not None else "None"
+        checker.fail(errors.SizeOutOfRange(value.span, text, what, of, 0, most, lo, hi))
+    return to_type(checker, size, U64, value.span)
+
+
+def _text(checker: Checker, spec: KfuncSpec, name: str, value: Value, what: str, sized: bool) -> tree.Expr:
+    """`char *`: a constant string, a string that the kernel reads with care, or memory with its size."""
+    if name.endswith("__str"):
+        if not isinstance(value, Known) or not isinstance(value.value, str):
+            checker.fail(errors.KfuncText(value.span, spec.name, _plain(name)))
+        return tree.RodataText(PtrType(None, Space.GLOBAL), value.span, value.value.encode())
+    if name.endswith("__ign") and isinstance(type_of(value), (IntType, kinds.AnyInt)):
+        return convert(checker, value, U64, what)
+    if isinstance(value, Known) and isinstance(value.value, str):
+        return tree.RodataText(PtrType(None, Space.GLOBAL), value.span, value.value.encode())
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    if name.endswith("__ign") and isinstance(expr.type, PtrType) and expr.type.space in (*_OBJECTS, Space.KERNEL):
+        return expr
+    if not isinstance(expr.type, PtrType):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a text", what))
+    return _memory(checker, expr, None, what, sized)

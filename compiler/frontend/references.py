@@ -1,0 +1,162 @@
+"""References that a call acquires and another gives back: sockets, tasks, cgroups, cpumasks, ring-buffer memory.
+
+The verifier refuses a program that can end while it holds one. Here each reference that is held is a fact of the flow,
+under the key `&` and the place of the call that acquired it: there on every path, or on some. A variable that is found
+to be None holds none; what is released is gone, for all variables that refer to it.
+
+    sk = helpers.bpf_sk_lookup_tcp(...)           Acquire
+    if sk is None: return XDP.PASS                the fact is dropped
+    helpers.bpf_sk_release(sk)                    Release; `sk` is stale
+
+`with releasing(acquire()) as it:` gives it back on every way out of the block.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import flow, tree
+from pybpf.compiler.frontend.convert import materialize
+from pybpf.compiler.frontend.flow import Fact, held_key
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.measure import origins
+from pybpf.compiler.schema.specs import BuiltinSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec
+
+    Release = HelperSpec | KfuncSpec
+else:
+    import _ast as ast
+
+__all__ = ["acquired", "called", "check_all_released", "given_back", "is_releasing", "releasing", "returned"]
+
+
+def called(checker: Checker, call: tree.Expr, arguments: Sequence[Any], releases: int, release: Any) -> tree.Expr:
+    """A call that was checked. `releases` is the number of the argument that it gives back (-1: none); `release` says
+    what gives back its result (None: the result is no reference of its own).
+    """
+    made = call if releases < 0 else given_back(checker, call, arguments[releases])
+    return made if release is None else acquired(checker, made, release)
+
+
+def acquired(checker: Checker, call: tree.Expr, release: Release) -> tree.Expr:
+    """The result of `call` is held from here on."""
+    state, span = checker.state, call.span
+    assert state is not None
+    if held_key(span) in state:
+        checker.fail(errors.AcquiredAgain(span, checker.text(span), release.name))
+    made = tree.Acquire(call.type, span, call, release)
+    checker.made(made)
+    checker.releases[span] = release
+    state[held_key(span)] = Fact(source=span)
+    return made
+
+
+def given_back(checker: Checker, call: tree.Expr, given: tree.Expr) -> tree.Expr:
+    """`call` releases `given`, which must be held."""
+    state = checker.state
+    assert state is not None
+    found = sorted([o for o in origins(checker, given) if held_key(o) in state], key=str)
+    name = checker.text(given.span)
+    certain = [o for o in found if state[held_key(o)].assigned]
+    if not found or len(certain) > 1 or (certain and len(found) > 1):
+        held = tuple([checker.text(o) for o in found])
+        checker.fail(errors.NotHeld(call.span, name, held, _managed(checker, given)))
+    for origin in found:
+        del state[held_key(origin)]
+        flow.stale(state, origin, "it was released", call.span)
+    return tree.Release(call.type, call.span, call, tuple(found))
+
+
+def _managed(checker: Checker, given: tree.Expr) -> str:
+    """The call that a `with releasing(...)` around here makes good for; "" where it is something else."""
+    for origin in origins(checker, given):
+        if origin in checker.with_held:
+            return checker.text(origin)
+    return ""
+
+
+def returned(checker: Checker, result: tree.Expr) -> None:
+    """A function returns `result`: what it holds of it passes to the caller. It must not be what a `with` releases."""
+    state = checker.state
+    assert state is not None
+    made = origins(checker, result)
+    for origin in made & checker.with_held:
+        checker.fail(errors.ReferenceEscapes(result.span, checker.text(result.span), origin))
+    for origin in made:
+        if held_key(origin) in state:
+            del state[held_key(origin)]
+            checker.transfers = checker.releases[origin]
+
+
+def check_all_released(checker: Checker, span: Span) -> None:
+    """The function ends here: nothing may be held any more."""
+    state = checker.state
+    if state is None:
+        return
+    for key in sorted([k for k in state if k[0] == "&"]):
+        origin = state[key].source
+        assert origin is not None
+        name = next((n for n, fact in state.items() if origin in fact.origins and n[0] not in "&%"), "")
+        release = checker.releases[origin].name
+        del state[key]  # said once is enough
+        checker.report(errors.StillHeld(span, name, origin, checker.text(origin), release))
+
+
+# --- with
+
+
+def is_releasing(checker: Checker, node: Any) -> bool:
+    """Whether an expression is `releasing(...)`."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))):
+        return False
+    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
+        return False
+    callee = checker.expr(node.func)
+    schema = checker.schema(callee) if isinstance(callee, Known) else None
+    return isinstance(schema, BuiltinSpec) and schema.name == "releasing"
+
+
+def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
+    """`with releasing(acquire()) as it: ...`"""
+    [item] = node.items
+    call: Any = item.context_expr
+    where = checker.span(call)
+    if len(call.args) != 1 or call.keywords:
+        example = "releasing(helpers.bpf_sk_lookup_tcp(...))"
+        checker.fail(errors.CallArguments(where, "releasing()", "takes one call that acquires something", example))
+    if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
+        checker.fail(errors.WithoutVariable(where, checker.text(where)))
+    name = item.optional_vars.id
+    value = materialize(checker, checker.expr(call.args[0]))
+    state = checker.state
+    assert state is not None
+    release = checker.releases.get(value.span)
+    if not isinstance(value, tree.Acquire) or release is None:
+        checker.fail(errors.NotAcquired(value.span, checker.text(value.span)))
+    slot = checker.slots[name]
+    span = checker.span(item.optional_vars)
+    if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
+        checker.fail(errors.ReserveName(span, name, name in checker.reserved_names))
+    del state[held_key(value.span)]  # the block sees to it
+    origin = value.span
+    slot.joined, slot.span = value.type, span
+    slot.var = tree.Var(name, value.type, span)
+    state[name] = Fact(source=origin, origins=frozenset([origin]))
+    checker.reserved_names.add(name)
+    checker.with_held.add(origin)
+    body = checker.block(node.body)
+    checker.reserved_names.discard(name)
+    var, slot.var, slot.joined = slot.var, None, None  # the name may be used for another one afterwards
+    loop = checker.loops[-1] if checker.loops else None
+    for left in (checker.state, *((loop.breaks, loop.continues) if loop is not None else ())):
+        if left is not None:
+            flow.stale(left, origin, "it was released at the end of the `with` block", origin)
+    return [tree.WithAcquire(checker.span(node), var, value.value, release, body)]

@@ -1,0 +1,184 @@
+"""Functions of the kernel under their names: `kfuncs.bpf_task_from_pid(pid)`; and `@kfunc`, which declares one.
+
+Types come from BTF, what BTF does not say from a table (pybpf.stdlib.kernel.functions). A function that neither knows,
+as one of a module of your own, is declared by a stub:
+
+    @kfunc(flags="acquire ret_null", release=my_put)
+    def my_get(id: u32) -> my_object: ...
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
+from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.specs import KfuncSpec
+from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, Space, StructType, Type, is_aggregate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["Kfunc", "UnknownKfunc", "kfunc", "names", "spec_of"]
+
+# The function that gives back a reference to an object of this struct: those of the kernel with KF_RELEASE.
+_RELEASES = {
+    "bpf_cpumask": "bpf_cpumask_release", "bpf_crypto_ctx": "bpf_crypto_ctx_release", "bpf_key": "bpf_key_put",
+    "cgroup": "bpf_cgroup_release", "file": "bpf_put_file", "nf_conn": "bpf_ct_release",
+    "nf_conn___init": "bpf_ct_insert_entry", "task_struct": "bpf_task_release", "xfrm_state": "bpf_xdp_xfrm_state_release",
+}  # fmt: skip
+
+
+class UnknownKfunc(DeclarationError, AttributeError):
+    """`kfuncs.bpf_tsk_from_pid`: no such function."""
+
+
+class Kfunc:
+    """A kernel function as a value: `__bpf__` is its KfuncSpec. Calling it works inside a program, or a simulation."""
+
+    __slots__ = ("__name__", "_spec")
+
+    def __init__(self, name: str, spec: KfuncSpec | None = None) -> None:
+        self.__name__ = name
+        self._spec = spec
+
+    @property
+    def __bpf__(self) -> KfuncSpec:
+        if self._spec is None:
+            self._spec = spec_of(self.__name__)
+            assert self._spec is not None
+        return self._spec
+
+    def __call__(self, *args: Any) -> Any:
+        from pybpf.stdlib.simulation import current
+
+        return current(f"{self.__name__}()").helper(self.__bpf__, args)
+
+    def __repr__(self) -> str:
+        return f"<kernel function {self.__name__}>"
+
+
+_specs: dict[str, KfuncSpec | None] = {}
+
+
+def spec_of(name: str) -> KfuncSpec | None:
+    """The spec of a kernel function by its name; None where there is none, or no BTF that has its signature."""
+    if name not in _specs:
+        from pybpf.stdlib.kernel.functions import kfunc as found
+
+        known = found(name)
+        _specs[name] = None
+        if known is not None:
+            flags = known.flags | ({"variadic"} if known.variadic else set())
+            release = _release_of(known.result) if "acquire" in flags else None
+            _specs[name] = KfuncSpec(name, known.params, known.result, flags, known.programs, known.since, release)
+    return _specs[name]
+
+
+def _release_of(result: Type) -> KfuncSpec | None:
+    struct = result.pointee if isinstance(result, PtrType) else None
+    name = _RELEASES.get(struct.name) if isinstance(struct, KernelType) else None
+    return spec_of(name) if name is not None else None
+
+
+def names() -> list[str]:
+    """All kernel functions that are known, sorted."""
+    from pybpf.stdlib.kernel.functions import kfuncs
+
+    return kfuncs()
+
+
+def __getattr__(name: str) -> Kfunc:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if spec_of(name) is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, names(), 1, 0.7)
+        help = f"did you mean `{near[0]}`?" if near and near[0] != name else ""
+        if name in names():
+            help = "neither the bundled types nor this kernel's BTF have its signature: declare it, with @kfunc"
+        raise UnknownKfunc(f"no kernel function {name!r} is known", label="not found", help=help)
+    made = globals()[name] = Kfunc(name)
+    return made
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *names()]
+
+
+# --- declared by a stub
+
+
+def kfunc(function: Any = None, /, *, flags: str = "", release: Any = None, since: str = "") -> Any:
+    """Declare a kernel function by a stub, whose annotations give its types: `@kfunc def bpf_x(a: u32) -> u64: ...`.
+
+    `flags` are its KF_ flags as in the kernel, in lower case without KF_: "acquire ret_null". `release` is what gives
+    back what it acquires, `since` the kernel release that has it, as "6.12".
+    """
+    if function is None:
+        return lambda real: kfunc(real, flags=flags, release=release, since=since)
+    spec = _Declared(function.__name__, function, frozenset(flags.split()), release, since)
+    return spec
+
+
+# A declared one; its types are read when they are asked for, since annotations may name what comes later.
+class _Declared(Kfunc):
+    __slots__ = ("flags", "function", "release", "since")
+
+    def __init__(self, name: str, function: Any, flags: frozenset[str], release: Any, since: str) -> None:
+        super().__init__(name)
+        self.function = function
+        self.flags = flags
+        self.release = release
+        self.since = since
+
+    @property
+    def __bpf__(self) -> KfuncSpec:
+        if self._spec is None:
+            self._spec = self._read()
+        return self._spec
+
+    def _read(self) -> KfuncSpec:
+        code = self.function.__code__
+        params = []
+        for name in code.co_varnames[: code.co_argcount]:
+            params.append((name, self._type(name, f"the parameter `{name}`")))
+        result, flags = self._type("return", "the result"), self.flags
+        if isinstance(result, OptionalType):
+            result, flags = result.inner, flags | {"ret_null"}
+        release = getattr(self.release, "__bpf__", None)
+        if "acquire" in flags and not isinstance(release, KfuncSpec):
+            raise DeclarationTypeError(
+                f"@kfunc {self.__name__}() acquires something: say what releases it",
+                help="@kfunc(flags='acquire', release=the_function_that_releases_it)",
+            )
+        return KfuncSpec(self.__name__, tuple(params), result, flags, {}, self.since, release)
+
+    def _type(self, name: str, what: str) -> Type:
+        from pybpf.program import annotation_of
+        from pybpf.stdlib.types import type_of
+
+        found = annotation_of(self.function, name)
+        if found is None:
+            if name == "return" and "return" in self.function.__annotations__:
+                return NONE
+            raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no type", help="annotate it, as in u32")
+        kind = getattr(found, "__bpf__", None)
+        if found is str or found is bytes:
+            raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no size", help="Text[L[16]], Bytes[L[16]]")
+        if not isinstance(kind, Type):
+            kind = type_of(found)
+        if kind is None:
+            raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} is of a type that a function can't take")
+        if isinstance(kind, OptionalType):
+            return OptionalType(_pointer(kind.inner))
+        return _pointer(kind)
+
+
+def _pointer(kind: Type) -> Type:
+    """C takes and gives objects by their address."""
+    by_address = isinstance(kind, (KernelType, StructType)) or is_aggregate(kind)
+    return PtrType(kind, Space.KERNEL) if by_address else kind
