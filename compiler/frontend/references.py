@@ -119,6 +119,8 @@ def is_releasing(checker: Checker, node: Any) -> bool:
         return False
     if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
         return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr != "releasing":  # a map's method has no value
+        return False
     callee = checker.expr(node.func)
     schema = checker.schema(callee) if isinstance(callee, Known) else None
     return isinstance(schema, BuiltinSpec) and schema.name == "releasing"
