@@ -12,7 +12,26 @@ The log (kernel/bpf/verifier.c, log.c) at level 1 walks the rejected path:
     processed 14 insns (limit 1000000) ...
 
 with `from 5 to 9: R0=...` where it turns to another branch and `caller:` / `callee:` around calls of subprograms. Newer
-kernels add paragraphs headed `Reason:`, `Causal path:` and `Suggestion:`; they are kept as they stand.
+kernels (kernel/bpf/diagnostics.c) go on with a report of its own, whose sections are kept as they stand:
+
+    Verification failed: Memory Safety: Possible null dereference
+
+    Reason:
+      R0 may be NULL here ...
+
+    At:
+      probe @ firewall.py:27:13
+      Source context:
+      >>> 27 |     dropped[rule.id] += 1
+             |             ^-- error: ...
+      Instruction context:
+      >>> 13 | r1 = *(u32 *)(r0 +0)
+
+    Causal path:
+      ...
+
+    Suggestion:
+      ...
 """
 
 from __future__ import annotations
@@ -55,7 +74,8 @@ class VerifierReport(Record):
     """What a log says. `insn` is -1 where no instruction was reached.
 
     `message` is the kernel's reason, `registers` the last known states ({"R0": "scalar()"}), `frames` the failing line
-    and then the lines that called its function, `sections` the paragraphs of structured logs by heading.
+    and then the lines that called its function. A newer kernel's report gives `problem`, its headline, and `sections`,
+    its paragraphs by heading.
     """
 
     message: str
@@ -65,6 +85,7 @@ class VerifierReport(Record):
     registers: dict[str, str] = factory(dict)
     sections: dict[str, str] = factory(dict)
     processed: int = 0
+    problem: str = ""
 
 
 _INSN = re.compile(r"^(\d+): \(([0-9a-f]{2})\) (.*)$")
@@ -72,8 +93,13 @@ _STATE = re.compile(r"^(?:(\d+): |from (\d+) to (\d+)(?: \([^)]*\))?: )?\s*(?:fr
 _SOURCE = re.compile(r"^; (.*?)(?: @ (.+):(\d+))?$")
 _REGISTER = re.compile(r"(?:^|\s)(R\d+|fp-?\d+|refs?|cb)(?:_[rwD]+)?=")
 _PROCESSED = re.compile(r"^processed (\d+) insns")
-_HEADING = re.compile(r"^(Reason|Causal path|Suggestion|Note|Help)s?:\s*(.*)$", re.IGNORECASE)
+_FAILED = re.compile(r"^Verification failed: (?:[A-Z][\w ]*: )?(.+)$")
+_HEADING = re.compile(r"^(Reason|At|Causal path|Suggestion|Note|Help)s?:\s*(.*)$")
+_AT = re.compile(r"^\s*(?:[\w.]+ @ )?(\S+):(\d+):(\d+)$")  # in a report: the function, file, line and column
+# in a report: the line, or the instruction, that it is about
+_MARKED = re.compile(r"^\s*>>> +(\d+) \| (?:\([0-9a-f]{2}\) )?(.*)$")
 _NAMED_INSN = re.compile(r"\b(?:insn|at) (\d+)\b")
+_WRAPPED = re.compile(r"^\s+\|\s+(\S.*)$")  # in a report: more of a label
 # At log level 2 this may follow an instruction on its line (kernel/bpf/verifier.c, do_check).
 _RUN_ON = "BPF program is too large."
 # lines that are neither an instruction nor a reason
@@ -99,6 +125,7 @@ class _Reader:
         self.sections: dict[str, str] = {}
         self.heading = ""
         self.processed = 0
+        self.problem = ""
 
     def line(self, line: str) -> None:
         stripped = line.rstrip()
@@ -108,7 +135,10 @@ class _Reader:
         if before and found:
             self.line(before)
             stripped = found + rest
-        if match := _HEADING.match(stripped):
+        if match := _FAILED.match(stripped):
+            self.problem = match[1][0].lower() + match[1][1:]
+            self.heading = "Problem"
+        elif match := _HEADING.match(stripped):
             self.heading = match[1].capitalize()
             self.sections[self.heading] = match[2]
         elif match := _INSN.match(stripped):
@@ -117,7 +147,7 @@ class _Reader:
             self.processed = int(match[1])
             self.heading = ""
         elif self.heading:
-            self.sections[self.heading] = f"{self.sections[self.heading]}\n{stripped}".lstrip("\n")
+            self.sections[self.heading] = f"{self.sections.get(self.heading, '')}\n{stripped}".lstrip("\n")
         elif match := _STATE.match(stripped):
             self.state(match)
         elif stripped.startswith("; ") and (match := _SOURCE.match(stripped)):
@@ -164,15 +194,41 @@ def parse(log: str) -> VerifierReport:
     reader = _Reader()
     for line in log.splitlines():
         reader.line(line)
-    message = "\n".join(reader.after) or reader.sections.get("Reason", "")
+    sections = {heading: _dedented(text) for heading, text in reader.sections.items() if heading != "Problem"}
+    message = "\n".join(reader.after) or " ".join(sections.get("Reason", "").split()) or reader.problem
     insn, text, place = reader.insn, reader.insn_text, reader.place
+    if insn < 0 and "At" in sections:
+        insn, text, place = _reported(reader.sections["At"])
     if insn < 0 and (named := _NAMED_INSN.search(message)):  # checks before the walk name the instruction in words
         insn = int(named[1])
     frames: list[VerifierFrame] = []
     if place[1] or place[2]:
         frames.append(VerifierFrame(*place, insn))
     frames += reversed(reader.calls)
-    return VerifierReport(message, insn, text, tuple(frames), reader.registers, reader.sections, reader.processed)
+    return VerifierReport(
+        message, insn, text, tuple(frames), reader.registers, sections, reader.processed, reader.problem
+    )
+
+
+def _dedented(text: str) -> str:
+    """A section without the indentation that all its lines have."""
+    lines = text.split("\n")
+    margin = min([len(line) - len(line.lstrip()) for line in lines if line.strip()], default=0)
+    return "\n".join([line[margin:] for line in lines])
+
+
+def _reported(section: str) -> tuple[int, str, tuple[str, int, str]]:
+    """Instruction, its text, and the place of a report's "At", for logs that hold nothing else."""
+    insn, text, place = -1, "", ("", 0, "")
+    for line in section.split("\n"):
+        if match := _AT.match(line):
+            place = (match[1], int(match[2]), place[2])
+        elif match := _MARKED.match(line):
+            if int(match[1]) == place[1] and not place[2]:
+                place = (place[0], place[1], match[2])
+            else:
+                insn, text = int(match[1]), match[2]
+    return insn, text, place
 
 
 def locate(report: VerifierReport, origin: Callable[[int], Origin | None]) -> VerifierReport:
@@ -184,55 +240,15 @@ def locate(report: VerifierReport, origin: Callable[[int], Origin | None]) -> Ve
     return replace(report, frames=tuple(frame for frame in frames if frame.line or frame.text))
 
 
-# ---------------------------------------------------------------------- plain words
-
-# (pattern of the kernel's message, what it means, what helps); {0} is the register's variable, or the register
-_MEANINGS: tuple[tuple[str, str, str], ...] = (
-    (r"invalid mem access '\w+_or_null'", "{0} may be None here", "compare it with None before it is used"),
-    (r"invalid mem access '(scalar|inv)'", "{0} is a number here, not something to read from",
-     "read kernel or user memory through a helper (probe_read), or keep the pointer in one variable"),
-    (r"invalid access to packet", "this reads beyond what was checked of the packet",
-     "parse the header (`pkt.parse`) or compare the length before reading"),
-    (r"invalid access to map value|invalid access to memory|min value is outside|max value is outside",
-     "this may lie outside the value", "check the index against the size first"),
-    (r"unbounded min value|unbounded memory access|min value is negative",
-     "{0} has no bound that the verifier can see", "check it against a constant first: `if n < SIZE:`"),
-    (r"!read_ok", "{0} has no value here", "assign it on every path that leads here"),
-    (r"infinite loop detected|back-edge from insn", "the verifier sees no end of this loop",
-     "bound the loop by a constant: `for i in range(N)`"),
-    (r"too many instructions|is too large\. Processed|too complex", "the verifier gave up: too many paths to walk",
-     "make loops shorter, or move a part into a subprogram of its own"),
-    (r"Unreleased reference|reference leak", "something that was acquired is not given back on this path",
-     "submit or discard the reservation on every path"),
-    (r"cannot call GPL[- ]restricted function", "this helper is for GPL programs only", 'build with the licence "GPL"'),
-    (r"unknown func|helper call is not allowed in probe|program of this type cannot use helper|invalid func",
-     "this kind of program can't call that helper", "use another hook, or another helper"),
-    (r"invalid (indirect )?(read from|access to) (variable-offset )?stack", "this part of the stack was never written",
-     "fill the whole value before passing it on"),
-    (r"combined stack size|stack depth .* exceeds|Stack off .* exceeds|invalid stack",
-     "the stack is too small: 512 bytes", "keep large values in a per-CPU array"),
-    (r"invalid bpf_context access", "this kernel's context has no such field, or it can't be used that way", ""),
-    (r"(expected|has|should have been in) .*(return|value|range)|R0 not a scalar",
-     "the program's return value is outside what its hook allows", ""),
-    (r"unreachable insn", "there is code that nothing reaches", ""),
-)  # fmt: skip
-
-
 def explain(report: VerifierReport, origin: Origin | None = None) -> tuple[str, str]:
-    """(what the kernel's message means, what helps); the message itself and "" where it is not a known one."""
-    message = report.message
-    for pattern, meaning, help in _MEANINGS:
-        if re.search(pattern, message):
-            register = re.search(r"\bR(\d+)\b", message)
-            return meaning.format(_who(register[1] if register else "", origin)), help
-    return message.splitlines()[0] if message else "no reason given", ""
+    """(what the kernel's message means, what helps); for one that is not known the kernel's own words."""
+    from pybpf.runtime.meanings import meaning_of
 
-
-def _who(register: str, origin: Origin | None) -> str:
-    if not register:
-        return "this value"
-    name = origin.variables.get(f"r{register}") if origin is not None else None
-    return f"`{name}`" if name else f"register R{register}"
+    known = meaning_of(report.message, origin)
+    if known is not None:
+        return known
+    first = report.problem or report.message.split("\n")[0] or "no reason given"
+    return first, " ".join(report.sections.get("Suggestion", "").split())
 
 
 def render(program: str, report: VerifierReport, origin: Callable[[int], Origin | None] = lambda insn: None) -> str:
@@ -257,11 +273,31 @@ def render(program: str, report: VerifierReport, origin: Callable[[int], Origin 
         lines.append(f"note: at instruction {report.insn}: {report.insn_text}")
     lines += _held(report, known)
     for heading, text in report.sections.items():
-        if text and text != report.message:
-            lines.append(f"note: {heading.lower()}: " + text.replace("\n", "\n      "))
+        if heading in ("Reason", "Suggestion"):
+            text = " ".join(text.split())
+        elif heading == "Causal path":
+            text = "\n".join(_events(text)) or text
+        if text and text != report.message and text != help and heading != "At":
+            inline = "\n" not in text
+            lines.append(
+                f"note: {heading.lower()}:" + (f" {text}" if inline else "\n" + text).replace("\n", "\n      ")
+            )
     if help:
         lines.append(f"help: {help}")
     return "\n".join(lines)
+
+
+def _events(section: str) -> list[str]:
+    """What a causal path tells, a line an event, without the source text that surrounds each."""
+    events, place = [], ""
+    for line in section.split("\n"):
+        if match := _AT.match(line):
+            place = f"{match[1]}:{match[2]}: "
+        elif "^-- " in line:
+            events.append(place + line.partition("^-- ")[2].strip())
+        elif events and (wrapped := _WRAPPED.match(line)):
+            events[-1] += f" {wrapped[1]}"
+    return events
 
 
 def _held(report: VerifierReport, known: Origin | None) -> list[str]:
@@ -271,7 +307,7 @@ def _held(report: VerifierReport, known: Origin | None) -> list[str]:
     for number in dict.fromkeys(named):
         state = report.registers.get(f"R{number}")
         name = known.variables.get(f"r{number}") if known is not None else None
-        if state or name:
+        if number != "10" and (state or name):  # R10 is the frame
             holds = f"`{name}`" if name else ""
             lines.append(f"note: R{number} holds {': '.join(part for part in (holds, state) if part)}")
     return lines
@@ -282,9 +318,9 @@ def _snippet(file: str, line: int, text: str, col: int, end_col: int, arrow: str
     if not end_col:  # the whole statement
         col, end_col = len(body) - len(body.lstrip()), len(body)
     if not line:
-        return [f"  {arrow} {file or '(source line)'}", f"   | {body}"]
+        return [f" {arrow} {file or '(source line)'}", f"   | {body}"]
     margin = " " * len(str(line))
-    out = [f"{margin} {arrow} {file}:{line}:{col + 1}" if col else f"{margin} {arrow} {file}:{line}", f"{margin} |"]
+    out = [f"{margin}{arrow} {file}:{line}:{col + 1}" if col else f"{margin}{arrow} {file}:{line}", f"{margin} |"]
     if body:
         out += [f"{line} | {body}", f"{margin} | {' ' * col}{'^' * max(1, end_col - col)}"]
     return [*out, f"{margin} |"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from pybpf import load
 from pybpf.compiler.schema.record import replace
 from pybpf.runtime import VerifierError, load_object, open_elf
+from pybpf.runtime.meanings import MEANINGS, meaning_of
 from pybpf.runtime.verifier import Origin, explain, locate, parse, render
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pybpf.compiler.object import Object
+
+HERE = Path(__file__).parent
+LOGS = sorted((HERE / "logs").glob("*.log"))
 
 NEW = """\
 0: R1=ctx() R10=fp0
@@ -84,18 +90,6 @@ R0 invalid mem access 'scalar'
 processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
 """
 
-STRUCTURED = """\
-0: R1=ctx() R10=fp0
-; x = found @ s.py:4
-0: (79) r0 = *(u64 *)(r0 +0)
-Reason: R0 invalid mem access 'map_value_or_null'
-Causal path:
-  0: the value comes from bpf_map_lookup_elem
-  4: it is read without a check
-Suggestion: compare it with NULL first
-processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
-"""
-
 
 def test_current_format() -> None:
     report = parse(NEW)
@@ -112,7 +106,7 @@ def test_rendering_with_and_without_the_compilers_knowledge() -> None:
     known = Origin("firewall.py", 27, "    dropped[rule.id] += 1", 12, 16, {"r0": "rule"})
     assert render("firewall", parse(NEW), lambda insn: known if insn == 6 else None) == (
         "the kernel's verifier rejects `firewall`: `rule` may be None here\n"
-        "   --> firewall.py:27:13\n"
+        "  --> firewall.py:27:13\n"
         "   |\n"
         "27 |     dropped[rule.id] += 1\n"
         "   |             ^^^^\n"
@@ -124,7 +118,7 @@ def test_rendering_with_and_without_the_compilers_knowledge() -> None:
     )
     assert render("firewall", parse(NEW)) == (
         "the kernel's verifier rejects `firewall`: register R0 may be None here\n"
-        "   --> firewall.py:27\n"
+        "  --> firewall.py:27\n"
         "   |\n"
         "27 | dropped[rule.id] += 1\n"
         "   | ^^^^^^^^^^^^^^^^^^^^^\n"
@@ -156,12 +150,88 @@ def test_callers() -> None:
     assert text.index("nested.py:5") < text.index("called from nested.py:9")
 
 
-def test_structured_format() -> None:
-    report = parse(STRUCTURED)
-    assert report.message == "R0 invalid mem access 'map_value_or_null'" and report.frames[0].line == 4
-    assert report.sections["Causal path"].splitlines()[1] == "  4: it is read without a check"
-    text = render("s", report)
-    assert "note: suggestion: compare it with NULL first" in text and "it is read without a check" in text
+@pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
+def test_recorded_logs(path: Path, update: bool) -> None:
+    """Logs of real rejections (of C programs: no variables are known), and what is made of them."""
+    text = render(path.stem, parse(path.read_text())) + "\n"
+    golden = path.with_suffix(".txt")
+    if update:
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_a_report_of_newer_kernels() -> None:
+    whole, alone = [parse((HERE / "logs" / f"{name}.log").read_text()) for name in ("report", "report_alone")]
+    assert whole.message == "R0 invalid mem access 'map_value_or_null'"
+    assert whole.problem == alone.problem == "invalid pointer dereference"
+    assert alone.message.startswith("R0 may be NULL on this path: it is a nullable map value pointer, and")
+    assert list(whole.sections) == list(alone.sections) == ["Reason", "At", "Causal path", "Suggestion"]
+    for report in (whole, alone):
+        (frame,) = report.frames
+        assert (report.insn, frame.file, frame.line) == (6, "firewall.py", 27)
+        assert "dropped[rule.id] += 1" in frame.text and "r0 = *(u64 *)(r0 +0)" in report.insn_text
+
+
+def test_every_meaning_can_be_said() -> None:
+    """Each pattern is a pattern, and its sentence asks for no group that it lacks."""
+    for pattern, meaning, _ in MEANINGS:
+        names = dict.fromkeys(re.compile(pattern).groupindex, "1")
+        assert meaning.format(who="`x`", **names)
+
+
+@pytest.mark.parametrize(
+    ("message", "means"),
+    [
+        ("R1 invalid mem access 'ringbuf_mem_or_null'", "`x` may be None here"),
+        ("R1 type=sock_or_null expected=sock_common, sock, tcp_sock", "`x` may be None here"),
+        ("Possibly NULL pointer passed to trusted arg0", "this value may be None here"),
+        ("R1 invalid mem access 'inv'", "`x` is a number here"),
+        ("R1 invalid mem access 'scalar'", "`x` is a number here"),
+        ("R1 unbounded memory access, make sure to bounds check any such access", "`x` has no bound"),
+        ("R1 min value is negative, either use unsigned or 'var &= const'", "`x` has no bound"),
+        ("math between map_value pointer and register with unbounded min value is not allowed", "has no bound"),
+        ("invalid access to map value, value_size=128 off=128 size=8\nR0 max value is outside of the allowed",
+         "at byte 128 "),
+        ("invalid access to memory, mem_size=8 off=8 size=4", "at byte 8 of memory of 8 bytes"),
+        ("R2 invalid zero-sized read: u64=[0,64]", "may be 0"),
+        ("access beyond struct task_struct at off 10000 size 4", "beyond the end of a kernel struct"),
+        ("R1 leaks addr into map", "`x` is a kernel address"),
+        ("R1 pointer comparison prohibited", "`x` is a kernel address"),
+        ("R1 pointer arithmetic on pkt_end prohibited", "`x` is a pointer"),
+        ("R0 !read_ok", "the program may end without a result"),
+        ("R1 !read_ok", "`x` has no value here"),
+        ("invalid indirect read from stack R3 off -16+4 size 8", "this part of the stack was never written"),
+        ("invalid read from stack R3 off -16+0 size 8", "this part of the stack was never written"),
+        ("combined stack size of 3 calls is 544. Too large", "need 544 bytes of stack, of 512"),
+        ("misaligned stack access off 0+0+-13 size 8", "a 8-byte access must lie at a multiple of 8 bytes"),
+        ("the call stack of 9 frames is too deep !", "nested more than 8 deep"),
+        ("The sequence of 8193 jumps is too complex.", "too many paths"),
+        ("function calls are not allowed while holding a lock", "nothing may be called while a spin lock is held"),
+        ("BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region",
+         "a spin lock is still held"),
+        ("tail_call would lead to reference leak", "before the tail call"),
+        ("Unreleased reference id=2 alloc_insn=12", "is not given back"),
+        ("helper call might sleep in a non-sleepable prog", "may sleep, where nothing may"),
+        ("program of this type cannot use helper bpf_skb_load_bytes#26", "can't call that helper"),
+        ("unknown func bpf_get_current_task_btf#158", "can't call that helper"),
+        ("calling kernel function bpf_task_acquire is not allowed", "can't call the kernel's bpf_task_acquire()"),
+        ("cannot pass map_type 1 into func bpf_ringbuf_output#130", "bpf_ringbuf_output() does not take a map"),
+        ("R1 type=scalar expected=fp, pkt, pkt_meta",
+         "`x` is of the kernel's kind scalar, and this call takes fp, pkt"),
+        ("dereference of modified ctx ptr R1 off=8 disallowed", "at an offset that is not constant"),
+        ("invalid bpf_context access off=140 size=4", "no field of 4 bytes at byte 140"),
+        ("At program exit the register R0 has smin=2 smax=2 should have been in [0, 1]",
+         "this returns 2, where the hook allows 0 to 1"),
+        ("At program exit the register R0 has smin=0 smax=255 should have been in [0, 1]",
+         "this returns 0 to 255, where"),
+        ("At program exit the register R0 has value (0x2; 0x0) should have been in (0x0; 0x1)",
+         "outside what its hook allows"),
+        ("func 'vfs_read' doesn't have 5-th argument", "vfs_read() has fewer arguments"),
+    ],
+)  # fmt: skip
+def test_messages_in_terms_of_the_program(message: str, means: str) -> None:
+    found = meaning_of(message, Origin("p.py", 1, variables={"r1": "x"}))
+    assert found is not None and means in found[0]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +252,7 @@ def test_logs_without_a_walk(log: str, insn: int, meaning: str) -> None:
 
 
 def test_every_prefix_of_a_log_is_read() -> None:
-    for log in (NEW, OLD, BRANCHES, CALLS, STRUCTURED):
+    for log in (NEW, OLD, BRANCHES, CALLS, *[path.read_text() for path in LOGS]):
         for end in range(0, len(log), 7):
             assert render("p", parse(log[:end]))
 
