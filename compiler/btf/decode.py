@@ -142,12 +142,12 @@ class Btf(_Base):
         return 0
 
     def names(self, *kinds: type[t.BtfType]) -> list[tuple[int, str]]:
-        """(id, name) of all types of these kinds that have a name; those of the base left out."""
+        """(id, name) of all types of these kinds, "" for those without a name; those of the base left out."""
         wanted = {kind.kind for kind in kinds}
         types, made = self._types[:], []
         for number, start in enumerate(self._starts, self._first):
             name, info = _PAIR.unpack_from(types, start)
-            if name and info >> 24 & 0x1F in wanted:
+            if info >> 24 & 0x1F in wanted:
                 made.append((number, self.string(name)))
         return made
 

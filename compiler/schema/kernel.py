@@ -8,6 +8,8 @@ kernel has 10,000 structs, of which a program names three.
 
 from __future__ import annotations
 
+from keyword import iskeyword
+
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import Type
 
@@ -75,13 +77,22 @@ class KernelType(Type, eq=False):
         return self._known
 
     def find(self, name: str) -> tuple[KernelMember, ...] | None:
-        """The way to a member by its name, through anonymous ones: the outermost first. None: there is none."""
+        """The way to a member by its name, through anonymous ones: the outermost first. None: there is none.
+
+        A name that is a Python keyword has an underscore behind it: `in_` finds `in`.
+        """
+        way = self._find(name)
+        if way is None and name.endswith("_") and iskeyword(name[:-1]):
+            way = self._find(name[:-1])
+        return way
+
+    def _find(self, name: str) -> tuple[KernelMember, ...] | None:
         for member in self.members:
             if member.name == name:
                 return (member,)
         for member in self.members:
             if not member.name and isinstance(member.type, KernelType):
-                inner = member.type.find(name)
+                inner = member.type._find(name)
                 if inner is not None:
                     return (member, *inner)
         return None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "command", "entry", "main"]
 
-COMMANDS = ("build", "run", "check", "dis", "explain", "doctor")
+COMMANDS = ("build", "run", "check", "dis", "stubs", "explain", "doctor")
 
 
 def command(name: str) -> Command:

@@ -52,9 +52,7 @@ class _KernelMeta(type):
             return made
         return super().__new__(mcls, name, bases, namespace)
 
-    def __init__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, union: bool = False
-    ) -> None:
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, union: bool = False) -> None:
         super().__init__(name, bases, namespace)
 
     @property

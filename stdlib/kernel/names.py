@@ -8,6 +8,7 @@ environment variable PYBPF_BTF, names a file that takes the place of all these.
 from __future__ import annotations
 
 import os
+from keyword import iskeyword
 
 from pybpf.compiler.btf.kernel import KernelTypes
 from pybpf.compiler.btf.types import BtfError
@@ -100,6 +101,8 @@ class _Names:
     def lookup(self, name: str) -> Any:
         if name not in self.objects:
             self.objects[name] = self._object(name)
+            if self.objects[name] is None and name.endswith("_") and iskeyword(name[:-1]):
+                self.objects[name] = self._object(name[:-1])
         return self.objects[name]
 
     def _object(self, name: str) -> Any:
@@ -158,6 +161,11 @@ def use(path: str) -> None:
 def chosen() -> str:
     """The file that `use` or PYBPF_BTF named; "" for none."""
     return _current().path
+
+
+def every_source() -> list[KernelTypes]:
+    """All sources, in the order in which a name is looked for."""
+    return list(_current().sources())
 
 
 def lookup(name: str) -> Any:
