@@ -9,17 +9,18 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf import helpers as helpers
+    from pybpf import kernel as kernel
     from pybpf import kfuncs as kfuncs
     from pybpf import net as net
+    from pybpf.btf_hooks import fentry as fentry
+    from pybpf.btf_hooks import fexit as fexit
+    from pybpf.btf_hooks import tp_btf as tp_btf
     from pybpf.building import Object as Object
     from pybpf.building import build as build
     from pybpf.building import check as check
     from pybpf.compiler.diagnostics.base import CompileError as CompileError
     from pybpf.compiler.schema.errors import DeclarationError as DeclarationError
     from pybpf.compiler.schema.specs import Target as Target
-    from pybpf.btf_hooks import fentry as fentry
-    from pybpf.btf_hooks import fexit as fexit
-    from pybpf.btf_hooks import tp_btf as tp_btf
     from pybpf.hooks import kprobe as kprobe
     from pybpf.hooks import kretprobe as kretprobe
     from pybpf.hooks import raw_tp as raw_tp
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts import TracepointContext as TracepointContext
     from pybpf.stdlib.contexts import XdpContext as XdpContext
     from pybpf.stdlib.everyday import cpu as cpu
+    from pybpf.stdlib.everyday import current_task as current_task
     from pybpf.stdlib.everyday import gid as gid
     from pybpf.stdlib.everyday import ktime as ktime
     from pybpf.stdlib.everyday import pid as pid
@@ -71,6 +73,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.fills import kernel_str as kernel_str
     from pybpf.stdlib.fills import user_bytes as user_bytes
     from pybpf.stdlib.fills import user_str as user_str
+    from pybpf.stdlib.kernel.classes import Embedded as Embedded
+    from pybpf.stdlib.kernel.classes import KernelStruct as KernelStruct
+    from pybpf.stdlib.kernel.classes import Pointer as Pointer
     from pybpf.stdlib.maps import ArrayMap as ArrayMap
     from pybpf.stdlib.maps import HashMap as HashMap
     from pybpf.stdlib.maps import LruHash as LruHash
@@ -115,9 +120,11 @@ _SURFACE = {
     "stdlib.actions": "XDP",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
-    "stdlib.everyday": "cpu gid ktime pid random task tid uid",
-    "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local type_id_target type_matches",
+    "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
+    "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
+    "type_id_target type_matches",
     "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
+    "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
@@ -129,14 +136,15 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 
 __all__ = [
     "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "check", "comm",
-    "CompileError", "const", "container_of", "cpu", "DeclarationError", "enum_exists", "enum_value", "exists",
-    "fentry", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
-    "kernel_bytes", "kernel_str", "kfuncs", "kprobe", "kretprobe", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf",
-    "NotPermitted", "Object", "offsetof", "PerCpuArray", "PerCpuHash", "pid", "printk", "Program", "PtRegs",
-    "PybpfError", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct",
-    "subprog", "Target", "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext",
-    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union",
-    "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "xdp", "XDP", "XdpContext",
+    "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError", "Embedded", "enum_exists",
+    "enum_value", "exists", "fentry", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16",
+    "i32", "i64", "i8", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfuncs", "kprobe", "kretprobe",
+    "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted", "Object", "offsetof",
+    "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError", "random", "raw_tp",
+    "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target",
+    "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "type_exists",
+    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
+    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 
@@ -144,7 +152,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         # Not importlib.import_module: that imports a package, and warnings with it.
-        if name in ("helpers", "kfuncs", "net"):
+        if name in ("helpers", "kernel", "kfuncs", "net"):
             return __import__(f"pybpf.{name}", fromlist=("*",))
         module = _HOME.get(name)
         if module is None:

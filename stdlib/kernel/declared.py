@@ -4,7 +4,7 @@
         state: i64
         real_parent: task_struct                # a pointer, as most members that name a struct are
         thread_info: Embedded[thread_info]      # in place
-        cgroups: Pointer[None]                  # void *, or a pointer that is only compared
+        saved: Pointer[u64]                     # to a number; Pointer[str] is char *, Pointer[None] void *
 
 The kernel that loads the program is asked for each member by its name, so order and completeness don't matter, and
 members of anonymous structs and unions are written as the struct's own. Whether a member is a pointer or in place does
@@ -63,9 +63,11 @@ def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
         if target is None:
             return PtrType(None, Space.KERNEL)
         inner = type_of(target)
+        if target is str:  # char *
+            inner = TextType(0)
         if inner is None:
             raise DeclarationTypeError(f"{cls.__name__}.{field}: Pointer to what is no type: {why_not(target)}")
-        return PtrType(TextType(0) if isinstance(inner, TextType) else inner, Space.KERNEL)
+        return PtrType(inner, Space.KERNEL)
     inside: object = getattr(annotation, "__bpf_embedded__", None)
     if inside is not None:
         kind = getattr(inside, "__bpf__", None)
@@ -118,12 +120,11 @@ def _compare(made: KernelType, members: list[tuple[str, Type | BitField]]) -> No
     known = struct(made.tag, made.name.partition("___")[0])
     if known is None:
         return
-    try:
-        known.members
-    except DeclarationTypeError:  # only declared
-        return
     for name, kind in members:
-        way = known.find(name)
+        try:
+            way = known.find(name)
+        except DeclarationTypeError:  # only declared
+            return
         if way is None or isinstance(kind, BitField):
             continue
         theirs = way[-1].type

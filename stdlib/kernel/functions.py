@@ -4,8 +4,8 @@
     kfunc("bpf_task_from_pid").flags    frozenset({"acquire", "ret_null"})
 
 Signatures are from BTF: those of kfuncs, raw tracepoints and much-probed functions from the bundle, so that they are
-the same everywhere; all others from the running kernel (or the file that `--btf` names). What the kernel says of a kfunc in
-C only, its KF_ flags and the programs that may call it, is in data/kfuncs.tsv, made by tools/make_kfuncs.py.
+the same everywhere; all others from the running kernel (or the file that `--btf` names). What the kernel says of a
+kfunc in C only, its KF_ flags and the programs that may call it, is in data/kfuncs.tsv, made by tools/make_kfuncs.py.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ class _Stub:
         found: dict[str, Type] = {}
         for member in kind.members:
             if member.name:
-                if member.name.isidentifier():
+                if member.name.isidentifier() and not member.name.startswith("__cacheline_group"):  # of no size
                     found.setdefault(member.name, member.type)
             elif isinstance(member.type, KernelType):
                 for name, inner in self._members(member.type).items():
