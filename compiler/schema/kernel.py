@@ -8,8 +8,6 @@ kernel has 10,000 structs, of which a program names three.
 
 from __future__ import annotations
 
-from keyword import iskeyword
-
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import Type
 
@@ -82,8 +80,11 @@ class KernelType(Type, eq=False):
         A name that is a Python keyword has an underscore behind it: `in_` finds `in`.
         """
         way = self._find(name)
-        if way is None and name.endswith("_") and iskeyword(name[:-1]):
-            way = self._find(name[:-1])
+        if way is None and name.endswith("_"):
+            from keyword import iskeyword
+
+            if iskeyword(name[:-1]):
+                return self._find(name[:-1])
         return way
 
     def _find(self, name: str) -> tuple[KernelMember, ...] | None:

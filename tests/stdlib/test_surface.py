@@ -37,7 +37,7 @@ def test_checkers_see_the_same_names() -> None:
             assert alias.asname == alias.name
             shown[alias.name] = node.module
     home = {name: f"pybpf.{module}" for name, module in pybpf._HOME.items()}  # type: ignore[attr-defined]
-    assert shown == {**home, "helpers": "pybpf", "net": "pybpf"}
+    assert shown == {**home, "helpers": "pybpf", "kernel": "pybpf", "kfuncs": "pybpf", "net": "pybpf"}
     assert sorted(shown) == sorted(pybpf.__all__)
 
 
