@@ -9,9 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pybpf.compiler.diagnostics.agreement import *
     from pybpf.compiler.diagnostics.asm import *
     from pybpf.compiler.diagnostics.calls import *
+    from pybpf.compiler.diagnostics.elements import *
     from pybpf.compiler.diagnostics.flow import *
+    from pybpf.compiler.diagnostics.helpers import *
     from pybpf.compiler.diagnostics.hooks import *
     from pybpf.compiler.diagnostics.kernel import *
     from pybpf.compiler.diagnostics.kfuncs import *
@@ -32,9 +35,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "asm", "calls", "flow", "hooks", "kernel", "kfuncs", "loops", "maps", "names", "optional", "patterns",
-    "printing", "references", "statements", "structs", "subprograms", "syntax", "texts", "types", "values",
-    "warnings",
+    "agreement", "asm", "calls", "elements", "flow", "helpers", "hooks", "kernel", "kfuncs", "loops", "maps", "names",
+    "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "syntax", "texts",
+    "types", "values", "warnings",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Advised", "listed"]
+__all__ = ["Advised", "between", "listed", "memory"]
 
 
 class Advised(Diagnostic):
@@ -48,3 +48,27 @@ def listed(names: tuple[str, ...], most: int = 12) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def between(lo: int, hi: int) -> str:
+    """What is known of a number, in words."""
+    if lo <= -(1 << 63) and hi >= (1 << 63) - 1:
+        return "nothing is known of its value"
+    if lo == 0 and hi == (1 << 64) - 1:
+        return "it may be any u64"
+    low = "very negative" if lo <= -(1 << 63) else str(lo)
+    high = "2**64 - 1" if hi == (1 << 64) - 1 else "2**63 - 1" if hi == (1 << 63) - 1 else str(hi)
+    return f"it may be anything from {low} to {high}"
+
+
+_MEMORY = {
+    "packet": "the packet", "map": "a map", "percpu": "a per-CPU map", "stack": "the program's own memory",
+    "global": "a global of the program", "ringbuf": "a ring-buffer record", "ctx": "the context",
+    "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
+    "kernel": "the kernel's memory", "user": "the process's memory",
+}  # fmt: skip
+
+
+def memory(space: str) -> str:
+    """`the packet` for a Space."""
+    return _MEMORY.get(space, f"{space} memory")

@@ -6,24 +6,15 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
+from pybpf.compiler.diagnostics.elsewhere import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArgumentNotNumber", "BareReturn", "NoContextField", "OddParameter", "ReadOnlyField", "ReturnsNothing",
-    "SameSymbol",
+    "ArgumentNotNumber", "BareReturn", "NoContextField", "NotAMember", "OddParameter", "ReadOnlyField",
+    "ReturnsNothing", "SameSymbol",
 ]  # fmt: skip
-
-# What people look for in a context, and where it is.
-_ELSEWHERE = {
-    "pid": "pid() gives the current process's id", "tgid": "pid() gives the current process's id",
-    "tid": "tid() gives the current thread's id", "comm": "comm() gives the current task's name",
-    "uid": "uid() gives the current user's id", "gid": "gid() gives the current group's id",
-    "cpu": "cpu() gives the CPU's number", "timestamp": "ktime() gives nanoseconds since boot",
-    "ts": "ktime() gives nanoseconds since boot", "time": "ktime() gives nanoseconds since boot",
-}  # fmt: skip
-
 
 class NoContextField(Diagnostic):
     """A field that the program's context does not have.
@@ -49,8 +40,9 @@ class NoContextField(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         first: Help | None = None
-        if self.name in _ELSEWHERE:
-            first = Help(_ELSEWHERE[self.name])
+        sk_buff = FIELDS.get(self.name, "").startswith("a frame")
+        if self.name in FIELDS and (not sk_buff or self.context == "xdp_md"):
+            first = Help(FIELDS[self.name])
         elif self.near:
             first = misspelt(self.span, self.name, self.near)
         fields = f"its fields are {listed(self.fields, 24)}"
@@ -211,3 +203,27 @@ class SameSymbol(Advised):
     way_out = "rename one of them; a map or global can also be given a name of its own:"
     lines = ('HashMap[u32, u64](max_entries=64, name="{name}_map")',)
 
+
+class NotAMember(Diagnostic):
+    """A constant that is no member of the enumeration that the program must return.
+
+    The kernel knows these answers only; it takes any other for a mistake of the program, and drops the packet.
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            return 7              # fails
+            return XDP.PASS       # works
+    """
+
+    value: int
+    enum: str
+    members: tuple[str, ...]
+    example: str
+
+    code = "E0711"
+    title = "{value} is not a member of {enum}"
+    label = "no such answer"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("return a member:", (self.example,))
+        yield Note(f"the members of {self.enum} are {listed(self.members)}")

@@ -10,9 +10,11 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pybpf.compiler.schema.span import Span
+
 __all__ = [
-    "LoopTarget", "LoopTooLong", "MapIteration", "NestedTooDeeply", "NotIterable", "RangeArguments", "RangeElsewhere",
-    "RangeStep", "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
+    "DiscardInLoop", "LoopTarget", "LoopTooLong", "MadeInLoop", "MapIteration", "MapLoopTarget", "NestedTooDeeply",
+    "NotIterable", "RangeArguments", "RangeElsewhere", "RangeStep", "ReferenceCarried", "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
 ]  # fmt: skip
 
 
@@ -284,23 +286,123 @@ class TooManyItems(Advised):
     lines = ("table = const(Array[u32, L[{count}]], {text})",)
 
 
-class MapIteration(Advised):
-    """A `for` over a map.
+class MadeInLoop(Advised):
+    """An object made in a loop whose body the kernel calls as a function is returned from there.
 
-    Programs look up single keys; user space walks through maps.
+    The object is on the stack of that function, and gone with it. Loops over maps are such loops, and for kernels
+    before 6.9 those without a known bound. Make the object in front of the loop.
 
-        for key in counts:                               # fails in a program
+        for key in seen:                      # fails
+            return Pair(a=key, b=1)
 
-        for key, value in obj[counts].items():           # works in user space, where obj is what load() gave
+        found = Pair(a=0, b=0)                # works
+        for key in seen:
+            found.a = key
+            break
+        return found
+    """
+
+    text: str
+
+    code = "E0831"
+    title = "`{text}` is gone when the loop is left"
+    label = "made in the loop's body, which is a function of its own"
+    way_out = "make it in front of the loop, and fill it in inside"
+
+
+class ReferenceCarried(Diagnostic):
+    """A reference that a loop changes is read in the next iteration, on a kernel that looks at one iteration only.
+
+    Before Linux 6.7 the verifier takes a function that the kernel calls in a loop to be called once, and would take the
+    reference to be what it was before the loop. Keep the key, or a number, instead.
+
+        best = None
+        for flow in flows.values():                                  # fails for kernels before 6.7
+            if best is None or flow.bytes > best.bytes:
+                best = flow
+
+        most: u64 = 0
+        for key, flow in flows.items():                              # works
+            if flow.bytes > most:
+                most, best = flow.bytes, key
+    """
+
+    name: str
+    kernel: str
+
+    code = "E0832"
+    title = "`{name}` refers to another object in each iteration, which Linux {kernel} does not follow"
+    label = "what an earlier iteration assigned is read here"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("keep the key of the object, or the number that you compare, in a variable instead")
+        yield Help("or compile for kernels that follow it: --target 6.7")
+
+
+class DiscardInLoop(Advised):
+    """A ring-buffer record is discarded inside a loop whose body the kernel calls as a function.
+
+    The verifier wants a record to be given back by the function that reserved it. Note it in a variable, and discard
+    the record after the loop.
+
+        for key in seen:              # fails
+            event.discard()
+
+        bad = False
+        for key in seen:              # works
+            bad = True
+        if bad:
+            event.discard()
     """
 
     name: str
 
+    code = "E0833"
+    title = "`{name}` can't be discarded in this loop"
+    label = "the loop's body is a function of its own, which did not reserve it"
+    way_out = "leave the loop with `break`, and discard it behind the loop"
+
+
+class MapIteration(Diagnostic):
+    """A `for` over a map that the kernel can't walk through for a program.
+
+    It can for hash maps and arrays, per-CPU and LRU ones too. User space walks through any map.
+
+        for prefix in routes:                            # fails in a program: an LPM trie
+
+        for prefix, hop in obj[routes].items():          # works in user space, where obj is what load() gave
+    """
+
+    name: str
+    kind: str
+
     code = "E0809"
-    title = "a program can't loop over the map {name}"
-    label = "maps are walked through by user space"
-    way_out = "do it in user space, where obj is what load() gave:"
-    lines = ("for key, value in obj[{name}].items():",)
+    title = "a program can't loop over {name}, a map of type {kind}"
+    label = "the kernel has no way to walk through it"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("do it in user space, where obj is what load() gave:", (f"for key in obj[{self.name}]:",))
+
+
+class MapLoopTarget(Diagnostic):
+    """A loop over a map that does not give what it has to local names.
+
+    `for k in m` and `m.keys()` give a key, `m.values()` a value, `m.items()` both.
+
+        for k, v in m:               # fails
+        for k, v in m.items():       # works
+    """
+
+    name: str
+    what: str
+    example: str
+
+    code = "E0816"
+    title = "a loop over the {what} of {name} gives something else"
+    label = "not what it gives, as local names"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("write:", (self.example,))
 
 
 class NestedTooDeeply(Advised):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.diagnostics.advice import Advised, listed
+from pybpf.compiler.diagnostics.advice import Advised, between, listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
-from pybpf.compiler.diagnostics.values import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

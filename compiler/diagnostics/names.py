@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
+from pybpf.compiler.diagnostics.elsewhere import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,8 @@ class Unknown(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.module:
             yield Help("import it:", (f"from {self.module} import {self.name}",))
+        elif self.name in NAMES:
+            yield Help(*NAMES[self.name])
         elif self.near:
             yield misspelt(self.span, self.name, self.near)
         else:

@@ -7,6 +7,8 @@ from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.schema.specs import ContextSpec, GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import (
+    I64,
+    U64,
     ArrayType,
     BytesType,
     EnumType,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "as_variable", "at_run_time", "called", "fields_compared", "given", "in_place_of", "not_a_value", "numbers_in",
-    "origin", "other_space", "side_of_choice", "written",
+    "as_variable", "at_run_time", "called", "compared_with_text", "fields_compared", "given", "in_place_of",
+    "not_a_value", "numbers_in", "origin", "other_space", "side_of_choice", "written",
 ]  # fmt: skip
 
 
@@ -104,6 +106,11 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     wanted = kinds.aggregate(to) or to
     kind = kinds.aggregate(expr.type)
     text = checker.text(expr.span)
+    if isinstance(expr.type, PtrType) and kind is None and kinds.is_int(wanted):
+        if expr.type.space == Space.CTX:
+            return "an address is good for one run only; use one of the context's fields", ()
+        if expr.type.space == Space.PACKET:
+            return "an address is good for one run only; use what is read from there, or the distance between two", ()
     if isinstance(wanted, StructType):
         names = [f.name for f in wanted.fields]
         if len(names) <= 6:
@@ -122,6 +129,14 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     if isinstance(wanted, ArrayType):
         return "make one:", (f"{written(wanted)}([{', '.join(['...'] * min(wanted.length, 4))}])",)
     return f"give it {kinds.spell(to)}", ()
+
+
+def compared_with_text(checker: Checker, expr: tree.Expr) -> tuple[str, tuple[str, ...]]:
+    """The help for something that is compared with a text: a number of 64 bits is likely a text's address."""
+    if kinds.int_base(expr.type) not in (U64, I64):
+        return "give it text or bytes", ()
+    text = checker.text(expr.span)
+    return "if it is the address of a text, read that first:", (f"text: Text[L[64]] = user_str({text})",)
 
 
 def as_variable(name: str, value: Any) -> tuple[str, ...]:

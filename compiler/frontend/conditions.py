@@ -10,7 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import convert, materialize, number, type_of
-from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
@@ -129,6 +129,8 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
         known = value.value
         if known is None or isinstance(known, (int, str, bytes, tuple)):
             return constant_outcome(checker, bool(known), span)
+    if isinstance(value, TupleValue) and not value.lets:
+        return constant_outcome(checker, bool(value.items), span)
     expr = materialize(checker, value)
     state = checker.state
     assert state is not None
@@ -332,6 +334,12 @@ def ordered(
     """== != < <= > >= of numbers, texts or packet addresses."""
     if isinstance(lhs, Known) and isinstance(rhs, Known):
         return _known(checker, op, lhs, rhs, span)
+    if isinstance(lhs, TupleValue) or isinstance(rhs, TupleValue):
+        from pybpf.compiler.frontend import tuples
+
+        decided = tuples.compare(checker, op, lhs, rhs, span)
+        if decided is not None:
+            return decided
     if any(isinstance(type_of(v), OptionalType) and not kinds.may_be_null(type_of(v)) for v in (lhs, rhs)):
         from pybpf.compiler.frontend.equality import optionals
 
@@ -358,7 +366,8 @@ def ordered(
             whole = objects(checker, op, lhs, rhs, span)
             if whole is not None:
                 return whole, checker.state, checker.state
-            lines = fields_compared(kind, op, checker.text(lhs.span), checker.text(rhs.span))
+            alike = kinds.aggregate(type_of(lhs)) is kinds.aggregate(type_of(rhs))
+            lines = fields_compared(kind, op, checker.text(lhs.span), checker.text(rhs.span)) if alike else ()
             checker.fail(errors.CompareObjects(span, op, kinds.spell(kind), lines))
     x, y = number(checker, lhs), number(checker, rhs)
     kind = common_type(checker, x, y, op)
@@ -412,10 +421,8 @@ def _is_text(value: Value) -> bool:
 
 def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
     """A text or bytes object and another, or a literal."""
-    if op not in ("==", "!="):
-        checker.fail(errors.TextOrder(span, op))
     if isinstance(lhs, Known):
-        lhs, rhs = rhs, lhs
+        lhs, rhs, op = rhs, lhs, _FLIPPED[op]
     left = materialize(checker, lhs)
     if isinstance(left.type, OptionalType):
         from pybpf.compiler.frontend.convert import maybe_none
@@ -423,18 +430,26 @@ def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tre
         maybe_none(checker, left)
     kind = kinds.aggregate(left.type)
     if not isinstance(kind, (TextType, BytesType)):
-        checker.fail(errors.WrongType(left.span, kinds.spell(left.type), "text or bytes", "this comparison"))
+        from pybpf.compiler.frontend.advise import compared_with_text
+
+        advice = compared_with_text(checker, left)
+        spelled = kinds.spell(left.type)
+        checker.fail(errors.WrongType(left.span, spelled, "text or bytes", "this comparison", None, *advice))
     if isinstance(rhs, Known):
         expected = str if isinstance(kind, TextType) else bytes
         if not isinstance(rhs.value, expected):
             checker.fail(errors.WrongType(rhs.span, describe(rhs.value), str(kind), "this comparison"))
         raw = rhs.value.encode() if isinstance(rhs.value, str) else rhs.value
-        if len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size):
+        if op in ("==", "!=") and (len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size)):
             checker.fail(errors.TextTooLong(rhs.span, len(raw), str(kind), kind.size))
     right = materialize(checker, rhs, None)
     other = kinds.aggregate(right.type)
     if type(other) is not type(kind):
         checker.fail(errors.WrongType(right.span, kinds.spell(right.type), str(kind), "this comparison"))
+    if op not in ("==", "!="):
+        from pybpf.compiler.frontend.texts import order
+
+        return order(checker, op, left, right, span)
     return tree.TextCompare(BOOL, span, left, right, op == "==")
 
 

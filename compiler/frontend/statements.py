@@ -8,14 +8,14 @@ the statement never ends.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import assignment, flow, kinds, loops, reservation, tree
+from pybpf.compiler.frontend import assignment, closures, flow, kinds, loops, reservation, tree, tuples
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
-from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space, TupleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,15 @@ def _global(checker: Checker, node: ast.Global) -> list[tree.Stmt]:
     return []
 
 
+def _nonlocal(checker: Checker, node: ast.Nonlocal) -> list[tree.Stmt]:
+    """`nonlocal x` says only what x means (Checker.outer_nonlocals), where x is a variable of the program."""
+    strange = [name for name in node.names if name not in checker.outer_nonlocals]
+    if strange:
+        checker.poison(strange)
+        checker.fail(errors.NoNonlocal(checker.span(node), ", ".join(strange), strange[0]))
+    return []
+
+
 # --- return
 
 
@@ -122,17 +131,22 @@ def _return(checker: Checker, node: ast.Return) -> list[tree.Stmt]:
     else:
         wanted = checker.result_slot.declared or checker.result_slot.preset
         try:
-            value = checker.expr(node.value, wanted)
+            value = checker.expr(node.value, None if isinstance(wanted, TupleType) else wanted)
         except Refused:
             checker.state = None
             checker.poison(assigned_names(node))
             return []
     try:
-        statement = give_back(checker, value, span)
-        _check_held(checker, statement, span)
+        made = None if checker.is_program else tuples.give_back(checker, value, span)
+        if made is None:
+            made = [give_back(checker, value, span)]
+        last = made[-1]
+        _check_held(checker, last if isinstance(last, tree.Return) else None, span)
+        if checker.state is not None:
+            checker.exits.append(checker.state)
     finally:
         checker.state = None
-    return [statement]
+    return made
 
 
 def _check_held(checker: Checker, statement: tree.Return | None, span: Span) -> None:
@@ -175,6 +189,7 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
     what = f"the result of {checker.node.name}()"
     if isinstance(value, tree.Expr):
         _check_escape(checker, value)
+        loops.check_kept(checker, value)
     annotation = slot.declared
     if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
         value = convert(checker, value, annotation, what)
@@ -238,6 +253,12 @@ def _program_return(checker: Checker, value: Value, span: Span) -> tree.Return:
     if isinstance(value, Known) and value.value is None:
         example = f"return {_example_of(spec.returns)}"
         checker.fail(errors.BareReturn(span, kinds.spell(spec.returns), example))
+    if isinstance(spec.returns, EnumType) and isinstance(value, Known) and isinstance(value.value, int):
+        names = {number: name for name, number in spec.returns.members}
+        if int(value.value) not in names:
+            enum, example = spec.returns.name, f"return {_example_of(spec.returns)}"
+            shown = tuple([f"{name} ({number})" for number, name in names.items()])
+            checker.fail(errors.NotAMember(value.span, int(value.value), enum, shown, example))
     expr = convert(checker, value, spec.returns, f"the result of {spec.name}")
     return tree.Return(span, expr)
 
@@ -285,4 +306,6 @@ STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {
     ast.Return: _return,
     ast.Pass: _pass,
     ast.Global: _global,
+    ast.Nonlocal: _nonlocal,
+    ast.FunctionDef: closures.define,
 }

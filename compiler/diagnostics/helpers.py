@@ -1,0 +1,265 @@
+"""E062x: calls of helpers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pybpf.compiler.diagnostics.advice import Advised, between, listed
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+__all__ = [
+    "HelperArguments", "HelperNeedsGpl", "HelperNotAllowed", "HelperSleeps", "HelperUnsupported", "SizeOutOfRange",
+    "TooNew",
+]  # fmt: skip
+
+
+class HelperArguments(Diagnostic):
+    """A kernel helper is called with a wrong number of arguments, or by keyword.
+
+    Helpers take all of their arguments, in the kernel's order.
+
+        helpers.bpf_map_update_elem(counts, pid(), 1)        # fails
+        helpers.bpf_map_update_elem(counts, pid(), 1, 0)     # works
+    """
+
+    name: str
+    written: str
+    takes: tuple[str, ...]
+    given: int
+    by_keyword: bool
+    signature: str
+
+    code = "E0620"
+    title = "`{name}()` takes {count}, not {given}"
+    label = "{given} given"
+
+    def texts(self) -> tuple[str, str]:
+        if self.by_keyword:
+            return f"`{self.name}()` takes its arguments by position", "by keyword"
+        takes = len(self.takes)
+        count = "no arguments" if not takes else f"{takes} argument{'s' if takes > 1 else ''}"
+        return f"`{self.name}()` takes {count}, not {self.given}", f"{self.given} given"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("write:", (f"{self.written}({', '.join(self.takes)})",))
+        if self.signature:
+            yield Note(f"the kernel's prototype: {self.signature}")
+
+
+# The decorators that make programs of a type (`enum bpf_prog_type`), and what a program of it is called.
+_HOOKS = {
+    "KPROBE": "@kprobe, @kretprobe, @uprobe, @uretprobe", "TRACEPOINT": "@tracepoint", "RAW_TRACEPOINT": "@raw_tp",
+    "XDP": "@xdp",
+}  # fmt: skip
+_PROGRAMS = {
+    "KPROBE": "a kprobe or uprobe", "TRACEPOINT": "a tracepoint program", "RAW_TRACEPOINT": "a raw tracepoint program",
+    "XDP": "an XDP program",
+}  # fmt: skip
+_NO_TASK = "a packet belongs to no task: tell packets apart by what is in them"
+# What does the same for another type of program.
+_SAME = {
+    ("XDP", "bpf_skb_load_bytes"): "use bpf_xdp_load_bytes(pkt, offset, buffer, size), or pkt.parse(header)",
+    ("XDP", "bpf_skb_load_bytes_relative"): "use bpf_xdp_load_bytes(pkt, offset, buffer, size), or pkt.parse(header)",
+    ("XDP", "bpf_skb_store_bytes"): "use bpf_xdp_store_bytes(pkt, offset, buffer, size)",
+    ("XDP", "bpf_skb_pull_data"): "use pkt.parse(header), which compares with the packet's end",
+    ("XDP", "bpf_skb_change_head"): "use bpf_xdp_adjust_head(pkt, delta)",
+    ("XDP", "bpf_skb_change_tail"): "use bpf_xdp_adjust_tail(pkt, delta)",
+    ("XDP", "bpf_skb_adjust_room"): "use bpf_xdp_adjust_head(pkt, delta), and write the new headers",
+    ("XDP", "bpf_clone_redirect"): "use bpf_redirect(ifindex, flags), which moves the packet instead of a copy",
+    ("XDP", "bpf_redirect_peer"): "use bpf_redirect(ifindex, flags)",
+    ("XDP", "bpf_l3_csum_replace"): "use bpf_csum_diff(...), and store the checksum into the header",
+    ("XDP", "bpf_l4_csum_replace"): "use bpf_csum_diff(...), and store the checksum into the header",
+    ("XDP", "bpf_get_current_comm"): _NO_TASK,
+    ("XDP", "bpf_get_current_uid_gid"): _NO_TASK,
+}
+
+
+class HelperNotAllowed(Diagnostic):
+    """A helper that the kernel does not let this type of program call.
+
+    Which helper may be called from where is the kernel's table. Often there is another helper for this program.
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            header = Bytes[L[14]]()
+            helpers.bpf_skb_load_bytes(pkt, 0, header, sizeof(header))     # fails
+            helpers.bpf_xdp_load_bytes(pkt, 0, header, sizeof(header))     # works
+    """
+
+    name: str
+    number: int
+    program: str
+    allowed: tuple[str, ...]
+
+    code = "E0621"
+    title = "{program} can't call `{name}`"
+    label = "not allowed here"
+
+    def texts(self) -> tuple[str, str]:
+        program = _PROGRAMS.get(self.program, f"a program of type {self.program}")
+        return f"{program} can't call `{self.name}`", self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        same = _SAME.get((self.program, self.name), "")
+        if same:
+            yield Help(same)
+        hooks = ", ".join([_HOOKS[p] for p in self.allowed if p in _HOOKS])
+        if hooks:
+            yield Help(f"it can be called from programs of {hooks}")
+        else:
+            kinds = listed(tuple([n.lower() for n in self.allowed]), 20)
+            yield (Note if same else Help)(f"the kernel has it for programs of the types {kinds}")
+        yield Note(f"the kernel would say: program of this type cannot use helper {self.name}#{self.number}")
+
+
+class HelperNeedsGpl(Advised):
+    """A helper that only programs under a licence compatible with the GPL may call.
+
+    The licence is part of the object, and "GPL" if nothing else is said. Here `target=Target(license=...)` said so.
+
+        build(probe, target=Target(license="Proprietary"))       # fails
+        build(probe, target=Target(license="Dual BSD/GPL"))      # works
+    """
+
+    name: str
+    license: str
+
+    code = "E0622"
+    title = "`{name}` needs a GPL-compatible licence, and this program is under {license!r}"
+    label = "GPL only"
+    way_out = "compile it under the GPL, or without this helper:"
+    lines = ('target=Target(license="Dual BSD/GPL")',)
+    why = "the kernel would say: cannot call GPL-restricted function from non-GPL compatible program"
+
+
+# Helpers that do the same without waiting for memory to be read in.
+_AWAKE = {
+    "bpf_copy_from_user": "bpf_probe_read_user(dst, size, address), or user_bytes(address)",
+    "bpf_copy_from_user_task": "bpf_probe_read_user(dst, size, address), or user_bytes(address)",
+}
+
+
+class HelperSleeps(Diagnostic):
+    """A helper that may sleep, in a program that may not.
+
+    Reading user memory may have to wait for the disk. Programs that can't wait read what is there, and get an error
+    for what is not.
+
+        helpers.bpf_copy_from_user(head, 16, ctx.buf)      # fails
+        helpers.bpf_probe_read_user(head, 16, ctx.buf)     # works
+    """
+
+    name: str
+    program: str
+
+    code = "E0623"
+    title = "`{name}` may sleep, and `{program}` runs where nothing may"
+    label = "may sleep"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"use {_AWAKE.get(self.name, 'a helper that does not sleep')}")
+        yield Note("the kernel would say: helper call might sleep in a non-sleepable prog")
+
+
+_PLAINLY = {
+    "bpf_loop": "write a for loop over range()",
+    "bpf_for_each_map_elem": "walk through the map in user space: for key, value in obj[m].items()",
+    "bpf_trace_printk": 'write printk(f"...")',
+    "bpf_trace_vprintk": 'write printk(f"...")',
+    "bpf_snprintf": "send the numbers to user space, and format them there",
+    "bpf_seq_printf": "send the numbers to user space, and format them there",
+    "bpf_strncmp": 'compare texts with ==, as in comm() == "sshd"',
+    "bpf_user_ringbuf_drain": "pass data from user space in a map",
+    "bpf_timer_set_callback": "let user space do what is to be done later",
+    "bpf_find_vma": "find it in user space, from /proc/PID/maps",
+}
+_ARGUMENTS = {"func": "a callback function", "fmt": "a constant string", "key": "a map's key", "value": "a map's value"}
+
+
+class HelperUnsupported(Diagnostic):
+    """A helper with an argument of a kind that a program can't give: a callback, or a constant string.
+
+    What such helpers are for is written in the language itself.
+
+        helpers.bpf_loop(10, step, None, 0)       # fails
+
+        for i in range(10):                       # works
+            step(i)
+    """
+
+    name: str
+    argument: str
+    kind: str
+
+    code = "E0624"
+    title = "`{argument}` of `{name}` can't be given from a program"
+    label = ""
+
+    def texts(self) -> tuple[str, str]:
+        return super().texts()[0], f"must be {_ARGUMENTS.get(self.kind, self.kind)}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(_PLAINLY.get(self.name, "use another helper"))
+
+
+class SizeOutOfRange(Diagnostic):
+    """The size given to a helper is larger than the memory before it, or may be zero where it must not.
+
+    The verifier refuses a call that could write past the object.
+
+        head = Bytes[L[16]]()
+        helpers.bpf_probe_read_user(head, ctx.count, ctx.buf)             # fails
+        helpers.bpf_probe_read_user(head, min(ctx.count, 16), ctx.buf)    # works
+        helpers.bpf_probe_read_user(head, sizeof(head), ctx.buf)          # works
+    """
+
+    text: str
+    what: str
+    memory: str
+    least: int
+    most: int
+    lo: int
+    hi: int
+
+    code = "E0625"
+    title = "{what} must lie between {least} and {most}, the size of `{memory}`"
+    label = ""
+
+    def texts(self) -> tuple[str, str]:
+        if self.lo == self.hi:
+            return super().texts()[0], f"this is {self.lo}"
+        if self.hi <= self.most:
+            return super().texts()[0], "may be 0" if self.lo == 0 else "may be negative"
+        return super().texts()[0], f"not known to be at most {self.most}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("pass the object's own size:", (f"sizeof({self.memory})",))
+        if self.lo != self.hi:
+            if self.lo >= self.least:
+                yield Help("or bound it:", (f"min({self.text}, {self.most})",))
+            yield Note(between(self.lo, self.hi))
+
+
+class TooNew(Diagnostic):
+    """A helper or a kind of map that the oldest kernel which the program is built for does not have.
+
+    `pybpf build --target 6.1` says which kernel that is (6.1 unless told); what is loaded at once, with `load()` or
+    `pybpf run`, is compiled for the running kernel.
+
+        events = RingBuffer[Event](4096)    # fails with --target 5.4, works with --target 5.8
+    """
+
+    what: str
+    since: str
+    target: str
+
+    code = "E0626"
+    title = "{what} needs Linux {since}, and the program is built for {target}"
+    label = "not in Linux {target}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"build it for newer kernels: --target {self.since}")

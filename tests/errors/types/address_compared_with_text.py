@@ -1,0 +1,7 @@
+from pybpf import TracepointContext, tracepoint
+
+
+@tracepoint("syscalls:sys_enter_openat")
+def probe(ctx: TracepointContext) -> None:
+    if ctx.filename == "/etc/passwd":
+        return
