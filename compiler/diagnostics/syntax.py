@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FStringElsewhere", "IsOnValues", "NoComprehension", "NoContainer", "NoFloat", "NoGenerator", "NoLambda",
+    "FStringElsewhere", "IsOnValues", "NoComprehension", "NoContainer", "NoFloat", "NoGenerator", "LambdaDefault",
     "NoOperator", "NoSlice", "NoStar", "NoTuple", "NoWalrus", "NotInLanguage", "TrueDivision",
 ]  # fmt: skip
 
@@ -217,27 +217,31 @@ class NoComprehension(Advised):
     lines = ("total = 0", "for i in range(8):", "    total += i")
 
 
-class NoLambda(Advised):
-    """A lambda is a function object made at run time. Write a plain function at module level; calls of it are inlined.
+class LambdaDefault(Advised):
+    """A default of a lambda's parameter that is known only at run time.
+
+    A lambda inside a program is inlined where it is called. A default is evaluated where the function is made, which a
+    `def` can do, or an assignment in front of it.
 
     Fails:
 
-        even = lambda n: n % 2 == 0        # inside a program
+        scaled = lambda n, by=limits[0]: n * by
 
     Works:
 
-        def even(n: u32) -> bool:          # at module level
-            return n % 2 == 0
+        by = limits[0]
+        scaled = lambda n: n * by              # reads `by` when it is called
+
+        def scaled(n, by=limits[0]):           # evaluates the default here
+            return n * by
     """
 
-    parameters: str
-    body: str
+    text: str
 
     code = "E0106"
-    title = "a lambda can't be made in a program"
-    label = "no function objects at run time"
-    way_out = "define a function at module level; calls of it are inlined:"
-    lines = ("def name({parameters}):", "    return {body}")
+    title = "`{text}` as the default of a lambda's parameter"
+    label = "known only at run time"
+    way_out = "write a `def`, whose defaults are evaluated where it stands, or read a variable in the lambda's body"
 
 
 class NoGenerator(Advised):
@@ -260,17 +264,21 @@ class NoGenerator(Advised):
 
 
 class NoStar(Diagnostic):
-    """`*` or `**` spreads a container into arguments, or collects values in a list. A program has neither.
+    """`*` of what is no tuple, or `**`. How many values there are has to be known when the program is compiled.
+
+    A tuple, a constant or one that a function returned, can be spread into the arguments of a Python function, and into
+    another tuple.
 
     Fails:
 
-        within(n, *LIMITS)
-        first, *rest = PORTS
+        within(n, *event.limits)
+        helpers.bpf_probe_read_kernel(*arguments)
+        within(n, **options)
 
     Works:
 
-        within(n, LIMITS[0], LIMITS[1])
-        first, second = PORTS
+        within(n, *LIMITS)                     # a constant
+        within(n, event.limits[0], event.limits[1])
     """
 
     text: str
@@ -296,41 +304,48 @@ class NoStar(Diagnostic):
 
 
 class NoSlice(Diagnostic):
-    """A slice makes a new object. Copy element by element in a loop.
+    """A slice whose length is known only at run time, or with a step of a text, or as the target of an assignment.
+
+    Slices with constant bounds are fine (positions of a text count from its start), and so is `data[i : i + 4]` of a
+    text or bytes object where `i` is known to be in bounds. A slice of an array is a new array of up to 64 elements.
 
     Fails:
 
-        event.oui = eth.h_source[:3]
+        event.oui[:] = eth.h_source[:n]
 
     Works:
 
-        for i in range(3):
+        event.oui = eth.h_source[:3]
+        for i in range(n):
             event.oui[i] = eth.h_source[i]
     """
 
     base: str
     start: int = 0
-    length: int = 0  # 0: not written as constants
+    length: int = 0  # 0: not written as constants; -1: some characters of a text
     target: bool = False
 
     code = "E0116"
     title = "a slice can't be compiled"
-    label = "makes a new object, and programs have no heap"
+    label = "its length must be known when compiling, and not zero"
 
     def texts(self) -> tuple[str, str]:
         title, label = super().texts()
         return title, "several elements at once" if self.target else label
 
     def more(self) -> Iterator[Label | Note | Help]:
+        if self.length < 0:
+            yield Help("look at single ones:", (f'{self.base}[0] == "a" and {self.base}[2] == "b"',))
+            return
         element = f"{self.base}[i + {self.start}]" if self.start else f"{self.base}[i]"
         line = f"    {element} = source[i]" if self.target else f"    target[i] = {element}"
         yield Help("copy the elements in a loop:", (f"for i in range({self.length or 4}):", line))
 
 
 class NoTuple(Diagnostic):
-    """A tuple of values known only at run time. Use a Struct; a key of several parts is one too.
+    """A tuple where memory is meant: a map's key or value, a field, an element. Use a Struct.
 
-    `a, b = x, y` is fine, since nothing is made, and so is a tuple of constants.
+    Functions may take and return tuples, and variables may hold them: their items are kept one by one.
 
     Fails:
 
@@ -348,8 +363,8 @@ class NoTuple(Diagnostic):
     items: tuple[tuple[str, str], ...] = ()  # type and text of each element
 
     code = "E0117"
-    title = "a tuple can't be made in a program"
-    label = "programs have no heap"
+    title = "a tuple can't be kept in memory"
+    label = "a number or an object is wanted here"
 
     def more(self) -> Iterator[Label | Note | Help]:
         names = ("first", "second", "third", "fourth")

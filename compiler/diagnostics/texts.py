@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "TextCut", "TextIndex", "TextOrder", "TextTooLong",
-    "TextWithNul",
+    "FillNeedsSize", "NoTextMethod", "NoTextOperator", "SearchNotConstant", "TextCut", "TextIndex", "TextItem",
+    "TextTooLong", "TextWithNul",
 ]  # fmt: skip
 
 
@@ -89,42 +89,53 @@ class TextWithNul(Advised):
 
 
 class TextIndex(Advised):
-    """A character of a text is read.
-
-    A text is UTF-8, whose characters take one to four bytes; a program can't take it apart. Bytes can be.
+    """A character of a text is counted from its end, which is known only at run time.
 
         name = comm()
-        name[0] == "k"                   # fails
-
-        name: Bytes[L[16]] = comm()
-        name[0] == ord("k")              # works
+        name[-1] == "d"                  # fails
+        name.endswith("d")               # works
     """
 
     text: str
     size: int
 
     code = "E0513"
-    title = "the characters of `{text}` can't be read one by one"
-    label = "an element of a text"
-    way_out = "declare it Bytes to look at single bytes, or compare the whole text with ==:"
-    lines = ("name: Bytes[L[{size}]] = ...", 'name[0] == ord("a")')
+    title = "the characters of `{text}` can't be counted from its end"
+    label = "where it ends is known only at run time"
+    way_out = "look at its end as a whole, or count from its start:"
+    lines = ('{text}.endswith("x")',)
 
 
-class TextOrder(Advised):
-    """Texts are compared with `<` or the like, which only numbers are.
+class TextItem(Advised):
+    """A character of a text is assigned. As a `str` in Python, a text is replaced as a whole.
 
-    Only equality of texts is compiled; put them in order in user space.
-
-        comm() < "m"          # fails
-        comm() == "sshd"      # works
+        event.name[0] = "x"              # fails
+        event.name = "x"                 # works
     """
 
-    op: str
+    text: str
 
-    code = "E0514"
-    title = "texts can't be compared with `{op}` in a program"
-    label = "texts have no order here"
-    way_out = "compare with == or !=, or sort in user space"
+    code = "E0142"
+    title = "the characters of `{text}` can't be assigned"
+    label = "a text is replaced as a whole"
+    way_out = "assign the whole text, or declare it Array[u8, L[n]]:"
+    lines = ('{text} = "..."',)
+
+
+class SearchNotConstant(Advised):
+    """What is looked for in a text is a text known only at run time. Search for a literal.
+
+        event.name in event.path         # fails
+        "sshd" in event.path             # works
+    """
+
+    text: str
+    how: str
+
+    code = "E0143"
+    title = "`{text}` is not known when compiling, so `{how}` can't search for it"
+    label = "not a constant"
+    way_out = "search for a literal text, or compare whole texts with =="
 
 
 class NoTextOperator(Advised):
@@ -145,14 +156,13 @@ class NoTextOperator(Advised):
 
 
 class NoTextMethod(Diagnostic):
-    """A method of `str`, or its length, in a program.
+    """A method of `str` in a program, other than startswith, endswith and find.
 
-    A program compares texts with == and !=, copies and prints them; anything more is for user space, or for Bytes.
+    A program compares, slices, searches, copies and prints texts; what makes new ones is for user space. Methods of
+    constant texts are computed when compiling.
 
-        comm().startswith("k")           # fails
-
-        name: Bytes[L[16]] = comm()
-        name[0] == ord("k")              # works
+        comm().upper() == "SSHD"         # fails
+        comm().startswith("ssh")         # works
     """
 
     name: str
@@ -169,7 +179,7 @@ class NoTextMethod(Diagnostic):
             yield Help("compute it at module level, and use the result as a constant")
         else:
             yield Help("compare with == in the program, and leave the rest to user space")
-            yield Help("or look at single bytes:", ("name: Bytes[L[16]] = ...", 'name[0] == ord("a")'))
+            yield Help("or look at single characters:", ('name[0] == "a"', 'ord("a") <= ord(name[0]) <= ord("z")'))
 
 
 class FillNeedsSize(Advised):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, maybe_none, number
-from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import closest
@@ -198,11 +198,15 @@ def state_variable(checker: Checker, spec: ContextSpec, name: str) -> tree.Var |
 def subscript(checker: Checker, node: ast.Subscript, want: Type | None) -> Value:
     """`value[index]`, read."""
     span = checker.span(node)
-    if isinstance(node.slice, ast.Slice):
-        from pybpf.compiler.frontend.wording import slice_of
-
-        checker.fail(errors.NoSlice(span, *slice_of(checker, node)))
     base = checker.expr(node.value)
+    if isinstance(base, TupleValue) or (isinstance(node.slice, ast.Slice) and type(getattr(base, "value", 0)) is tuple):
+        from pybpf.compiler.frontend import tuples
+
+        return tuples.subscript(checker, base, node.slice, span)
+    if isinstance(node.slice, ast.Slice):
+        from pybpf.compiler.frontend.slices import sliced
+
+        return sliced(checker, base, node, span)
     if isinstance(base, Known):
         if isinstance(checker.schema(base), MapSpec):
             from pybpf.compiler.frontend import maps
@@ -236,13 +240,16 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     if isinstance(base.type, OptionalType):
         maybe_none(checker, base)
     kind = kinds.aggregate(base.type)
-    if not isinstance(kind, (TextType, StructType)) and isinstance(base.type, PtrType):
+    in_struct = isinstance(base, tree.Field)  # of a socket, which is no kernel type
+    if not isinstance(kind, (TextType, StructType)) and isinstance(base.type, PtrType) and not in_struct:
         if base.type.space in (Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED):
             from pybpf.compiler.frontend import kernel
 
             return kernel.element(checker, base, node, span)
     if isinstance(kind, TextType):
-        checker.fail(errors.TextIndex(span, checker.text(checker.span(node.value)), kind.size))
+        from pybpf.compiler.frontend.texts import character
+
+        return character(checker, base, checker.expr(node.slice), checker.text(checker.span(node.value)), span)
     if not isinstance(kind, (ArrayType, BytesType)):
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
         named = isinstance(key, str) and isinstance(kind, StructType) and kind.field(key) is not None
@@ -252,6 +259,8 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     length = kind.length if isinstance(kind, ArrayType) else kind.size
     inner = kind.element if isinstance(kind, ArrayType) else U8
     at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
+    if base.type.space == Space.TRUSTED and not isinstance(at, tree.Const):
+        checker.fail(errors.SocketIndex(at.span, checker.text(at.span), checker.text(checker.span(node.value))))
     return tree.Index(reference(inner, base.type.space), span, base, at)
 
 
@@ -286,6 +295,8 @@ def place(checker: Checker, node: Any) -> tree.Expr:
 
             checker.fail(errors.NoSlice(span, *slice_of(checker, node), target=True))
         if isinstance(base, tree.Expr):
+            if isinstance(kinds.aggregate(base.type), TextType):
+                checker.fail(errors.TextItem(span, checker.text(base.span)))
             target: tree.Expr = element(checker, base, node, span)
         else:
             from pybpf.compiler.frontend.advise import as_variable

@@ -6,7 +6,7 @@ In: a syntax node. Out: Assign, Store, Update, or map operations as statements.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import access, kinds, maps, tree
+from pybpf.compiler.frontend import access, kinds, maps, tree, tuples
 from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.known import Known, Refused, describe
@@ -14,7 +14,7 @@ from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import ArrayType, PtrType, Space, StructType, is_aggregate, size_of
+from pybpf.compiler.schema.types import ArrayType, BytesType, PtrType, Space, StructType, TextType, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def assign(checker: Checker, node: ast.Assign) -> list[tree.Stmt]:
         var = checker.temporary(value.type, value)
         made.append(tree.Assign(value.span, var, value))
         value = checker.local(var, value.span)
+    elif len(node.targets) > 1:
+        value = tuples.kept(checker, value, made)
     for target in node.targets:
         made += assign_to(checker, target, value, checker.span(node))
     return made
@@ -55,6 +57,16 @@ def _wanted(checker: Checker, target: Any) -> Type | None:
         return slot.declared or slot.preset or (slot.var.type if slot.var is not None else None)
     if isinstance(target, ast.Attribute):
         return _field_type(checker, target)
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+        kind = kinds.wanted_array(_wanted(checker, target.value))
+        parts = (target.slice.lower, target.slice.upper, target.slice.step)
+        if kind is not None and all(part is None or isinstance(part, ast.Constant) for part in parts):
+            at = slice(*[part.value if isinstance(part, ast.Constant) else None for part in parts])
+            return ArrayType(kind.element, len(range(kind.length)[at]))
+    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+        outer = checker.names.find(target.value.id) if target.value.id not in checker.slots else None
+        schema = checker.schema(outer) if outer is not None else None
+        return schema.value if isinstance(schema, MapSpec) else None
     return None
 
 
@@ -94,11 +106,15 @@ def assign_to(checker: Checker, target: Any, value: Value, span: Span) -> list[t
         spec = _map_of(checker, target)
         if spec is not None:
             return maps.assign(checker, spec, target, value, span)
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+        from pybpf.compiler.frontend.slices import assign_slice
+
+        return assign_slice(checker, target, value, span)
     if isinstance(target, (ast.Attribute, ast.Subscript)):
         return [store(checker, access.place(checker, target), value, span, checker.text(checker.span(target)))]
     if isinstance(target, ast.Starred):
         checker.fail(errors.NoStar(checker.span(target), checker.text(checker.span(target)), True))
-    checker.fail(errors.NestedUnpacking(checker.span(target), checker.text(checker.span(target))))
+    return unpack(checker, target, value, span)
 
 
 def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: str) -> tree.Stmt:
@@ -124,7 +140,8 @@ def _overwritten(checker: Checker, place: tree.Field | tree.Index, kind: Type, w
         if slot is None or slot.var is None or not inside & fact.origins or fact.stale is not None:
             continue
         held = kinds.aggregate(slot.var.type)
-        if held is not None and kinds.same(held, kind):
+        part = isinstance(held, (TextType, BytesType)) and isinstance(kind, (TextType, BytesType))  # perhaps a slice
+        if held is not None and (kinds.same(held, kind) or part):
             checker.state[name] = replace(fact, stale=(f"`{what}` was assigned after it was read", span))
 
 
@@ -179,37 +196,43 @@ def _map_of(checker: Checker, node: Any) -> MapSpec | None:
 
 def _unpack(checker: Checker, target: Any, source: Any, span: Span) -> list[tree.Stmt]:
     """`a, b = x, y`: all values first, then the targets from left to right."""
-    for t in target.elts:
-        if isinstance(t, ast.Starred):
-            checker.fail(errors.NoStar(checker.span(t), checker.text(checker.span(t)), True))
+    starred = any(isinstance(t, ast.Starred) for t in target.elts)
     if isinstance(source, (ast.Tuple, ast.List)):
-        for s in source.elts:
-            if isinstance(s, ast.Starred):
-                checker.fail(errors.NoStar(checker.span(s), checker.text(checker.span(s))))
-        values = [checker.expr(s, _wanted(checker, t)) for s, t in zip(source.elts, target.elts)]
-        count = len(source.elts)
-    else:
-        value = checker.expr(source)
-        if not (isinstance(value, Known) and isinstance(value.value, (tuple, list))):
-            _not_unpackable(checker, value, target, source)
-        values = [access.outer(checker, item, value.span) for item in value.value]
-        count = len(values)
-    if count != len(target.elts):
-        checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), count, checker.span(source)))
+        plain = not starred and not any(isinstance(s, ast.Starred) for s in source.elts)
+        if plain and len(source.elts) == len(target.elts):
+            values = [checker.expr(s, _wanted(checker, t)) for s, t in zip(source.elts, target.elts)]
+        else:
+            values = tuples.elements(checker, source.elts)
+        return _give(checker, target, values, checker.span(source), span)
+    return unpack(checker, target, checker.expr(source), span)
+
+
+def unpack(checker: Checker, target: Any, value: Value, span: Span) -> list[tree.Stmt]:
+    """Take a tuple apart: `a, (b, c) = value`, `first, *rest = value`."""
+    values = tuples.items_of(checker, value)
+    if values is None:
+        _not_unpackable(checker, value, target)
+    return _give(checker, target, values, value.span, span)
+
+
+def _give(checker: Checker, target: Any, values: list[Value], source: Span, span: Span) -> list[tree.Stmt]:
+    """Give each target its value, after all of them were evaluated."""
+    stars = [i for i, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
+    if len(values) < len(target.elts) - 1 if stars else len(values) != len(target.elts):
+        checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), len(values), source))
     made: list[tree.Stmt] = []
-    held: list[Value] = []
-    for item in values:
-        if isinstance(item, tree.Expr) and not isinstance(item, tree.Const):
-            var = checker.temporary(item.type, item)
-            made.append(tree.Assign(item.span, var, item))
-            item = checker.local(var, item.span)
-        held.append(item)
-    for t, item in zip(target.elts, held):
+    held = [tuples.kept(checker, item, made) for item in values]
+    targets = list(target.elts)
+    if stars:
+        first, count = stars[0], len(values) - len(targets) + 1
+        held[first : first + count] = [tuples.made(held[first : first + count], source)]
+        targets[first] = targets[first].value
+    for t, item in zip(targets, held):
         made += assign_to(checker, t, item, span)
     return made
 
 
-def _not_unpackable(checker: Checker, value: Value, target: Any, source: Any) -> NoReturn:
+def _not_unpackable(checker: Checker, value: Value, target: Any) -> NoReturn:
     """Refuse to take a value apart; of a struct, say which fields there are."""
     kind = type_of(value)
     struct = kinds.aggregate(kind)
@@ -217,7 +240,7 @@ def _not_unpackable(checker: Checker, value: Value, target: Any, source: Any) ->
     if isinstance(struct, StructType) and len(struct.fields) >= len(target.elts):
         names = [f"{checker.text(value.span)}.{f.name}" for f in struct.fields[: len(target.elts)]]
     targets = ", ".join([checker.text(checker.span(t)) for t in target.elts])
-    checker.fail(errors.NoUnpacking(checker.span(source), kinds.spell(kind), targets, tuple(names)))
+    checker.fail(errors.NoUnpacking(value.span, kinds.spell(kind), targets, tuple(names)))
 
 
 def annotated(checker: Checker, node: ast.AnnAssign) -> list[tree.Stmt]:

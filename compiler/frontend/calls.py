@@ -17,7 +17,7 @@ from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
 from pybpf.compiler.frontend.inline import inline
-from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, describe
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
@@ -56,9 +56,6 @@ __all__ = ["call"]
 def call(checker: Checker, node: ast.Call, want: Type | None) -> Value:
     """An `ast.Call`."""
     span = checker.span(node)
-    for argument in node.args:
-        if isinstance(argument, ast.Starred):
-            checker.fail(errors.NoStar(checker.span(argument), checker.text(checker.span(argument))))
     for keyword in node.keywords:
         if keyword.arg is None:
             checker.fail(errors.NoStar(checker.span(keyword), checker.text(checker.span(keyword))))
@@ -93,7 +90,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
 
             return kernel.cast(checker, schema, node, span, Space.USER if name == "at_user" else "")
         if isinstance(receiver.value, (str, bytes)):
-            checker.fail(errors.NoTextMethod(where, name, True))
+            return _folded(checker, receiver, node, name, where, span)
         from pybpf.compiler.frontend.access import outer
 
         try:
@@ -118,8 +115,27 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
     if isinstance(kind, StructType):
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
     if isinstance(kind, (TextType, BytesType)):
-        checker.fail(errors.NoTextMethod(where, name))
+        from pybpf.compiler.frontend.texts import method
+
+        return method(checker, receiver, name, node, span)
     checker.fail(errors.NoMethod(where, name, kinds.spell(receiver.type), (), "", False))
+
+
+def _folded(checker: Checker, receiver: Known, node: ast.Call, name: str, where: Span, span: Span) -> Value:
+    """`"abc".upper()`: a method of a constant text with constant arguments is computed at once."""
+    args = [checker.expr(argument) for argument in node.args]
+    keywords = {str(k.arg): checker.expr(k.value) for k in node.keywords}
+    values = [*args, *keywords.values()]
+    plain = [v for v in values if isinstance(v, Known) and isinstance(v.value, (str, bytes, int, tuple, type(None)))]
+    if len(plain) != len(values) or not hasattr(receiver.value, name):
+        checker.fail(errors.NoTextMethod(where, name, not values))
+    given = [v.value for v in args if isinstance(v, Known)]
+    named = {k: v.value for k, v in keywords.items() if isinstance(v, Known)}
+    try:
+        return Known(getattr(receiver.value, name)(*given, **named), span)
+    except Exception as error:
+        problem = f"raises {type(error).__name__}: {error}"
+        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
 
 
 def _own_method(
@@ -161,7 +177,10 @@ def _at(checker: Checker, struct: StructType, node: ast.Call, span: Span) -> Val
 
 
 def _positional(checker: Checker, node: ast.Call) -> list[Value]:
-    return [checker.expr(argument) for argument in node.args]
+    """The arguments of a Python function; a tuple with a star is taken apart."""
+    from pybpf.compiler.frontend.tuples import elements
+
+    return elements(checker, node.args)
 
 
 def _keywords(checker: Checker, node: ast.Call) -> dict[str, Value]:
@@ -188,6 +207,10 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
     if kind == "method" and type(value.__func__).__name__ == "function":
         own = Known(value.__self__, callee.span)
         return inline(checker, value.__func__, [own, *_positional(checker, node)], _keywords(checker, node), span)
+    if isinstance(value, LocalFunction):
+        from pybpf.compiler.frontend.closures import call_local
+
+        return call_local(checker, value, _positional(checker, node), _keywords(checker, node), span)
     if isinstance(value, type) and issubclass(value, int):
         return _enum_member(checker, value, node, span)
     _unknown_call(checker, value, node, span)

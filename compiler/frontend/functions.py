@@ -10,7 +10,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
-from pybpf.compiler.frontend.known import Known, describe
+from pybpf.compiler.frontend.known import Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.frontend.printk import printk
@@ -144,6 +144,8 @@ def _abs(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
 
 def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     value = _arguments(checker, node, span, "len", 1)[0]
+    if isinstance(value, TupleValue) and not value.lets:
+        return Known(len(value.items), span)
     if isinstance(value, Known):
         if isinstance(checker.schema(value), MapSpec):
             checker.fail(errors.NoLen(span, describe(value.value), "map", checker.text(value.span)))
@@ -154,10 +156,10 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     kind = kinds.aggregate(type_of(value))
     if isinstance(kind, ArrayType):
         return Known(kind.length, span)
-    if isinstance(kind, BytesType):
-        return Known(kind.size, span)
-    if isinstance(kind, TextType):
-        checker.fail(errors.NoTextMethod(span, "len()"))
+    if isinstance(kind, (TextType, BytesType)) and isinstance(value, tree.Expr):
+        from pybpf.compiler.frontend.texts import length
+
+        return length(checker, value, span)
     sort = "struct" if isinstance(kind, StructType) else ""
     checker.fail(errors.NoLen(span, kinds.spell(type_of(value)), sort, checker.text(value.span)))
 
@@ -185,7 +187,13 @@ def _ord(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     value = _arguments(checker, node, span, "ord", 1)[0]
     if isinstance(value, Known) and isinstance(value.value, (str, bytes)) and len(value.value) == 1:
         return Known(ord(value.value), span)
-    checker.fail(errors.CallArguments(span, "ord()", "takes one literal character", 'ord("a")'))
+    if isinstance(value, tree.Expr):
+        from pybpf.compiler.frontend.texts import code_of
+
+        code = code_of(checker, value, span)
+        if code is not None:
+            return code
+    checker.fail(errors.CallArguments(span, "ord()", "takes one character", 'ord("a")'))
 
 
 def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:

@@ -100,14 +100,14 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
     if not isinstance(kind, PtrType):
         return frozenset()
     match expr:
-        case tree.New() | tree.Fill() | tree.Zero() | tree.TextConst() | tree.RingReserve():
+        case tree.New() | tree.Copy() | tree.Fill() | tree.Zero() | tree.TextConst() | tree.RingReserve():
             return frozenset([expr.span])
         case tree.Acquire():
             return frozenset([expr.span])
         case tree.Local():
             fact = checker.state.get(expr.var.name) if checker.state is not None else None
             return fact.origins if fact is not None else frozenset()
-        case tree.Field() | tree.Index():
+        case tree.Field() | tree.Index() | tree.Slice():
             return origins(checker, expr.base)
         case tree.Wrap() | tree.Unwrap() | tree.Cast():
             return origins(checker, expr.value)

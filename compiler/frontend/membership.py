@@ -16,7 +16,7 @@ from pybpf.compiler.frontend.measure import is_simple
 from pybpf.compiler.frontend.operators import arithmetic
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import BOOL, U64, ArrayType, PtrType
+from pybpf.compiler.schema.types import BOOL, U64, ArrayType, BytesType, PtrType, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,14 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> Outco
     kind = kinds.aggregate(type_of(value))
     if isinstance(value, tree.Expr) and isinstance(kind, ArrayType):
         return _in_array(checker, item, value, kind, span)
+    if isinstance(value, tree.Expr) and isinstance(kind, (TextType, BytesType)):
+        from pybpf.compiler.frontend.texts import contains as text_contains
+
+        found = text_contains(checker, item, value, span)
+        if isinstance(found, Known):
+            return constant_outcome(checker, bool(found.value), span)
+        assert isinstance(found, tree.Expr)
+        return found, checker.state, checker.state
     checker.fail(errors.NoMembership(value.span, checker.text(value.span), f"of type {kinds.spell(type_of(value))}"))
 
 

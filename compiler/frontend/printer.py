@@ -124,6 +124,12 @@ class _Printer:
             case tree.WithAcquire():
                 write(f"{pad}with {self.expr(node.acquire)} as {node.var.name}:  # {node.release.name}")
                 self.block(node.body, depth + 1)
+            case tree.ForMap():
+                names = ", ".join([var.name for var in (node.key, node.value) if var is not None])
+                what = "items" if node.key and node.value else "keys" if node.key else "values"
+                write(f"{pad}for {names} in {node.map.name}.{what}():")
+                self.block(node.body, depth + 1)
+                self.orelse(node.orelse, depth)
             case tree.WithReserve():
                 write(f"{pad}with {self.expr(node.reserve)} as {node.var.name}:")
                 self.block(node.body, depth + 1)
@@ -209,6 +215,8 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.CtxLoad: lambda p, n: f"ctx.{n.field.name}:{_type(n.type)}",
     tree.Global: lambda p, n: f"global {n.spec.name}",
     tree.Field: lambda p, n: f"{p.expr(n.base)}.{n.field.name}:{_type(n.type)}",
+    tree.Slice: lambda p, n: f"{p.expr(n.base)}[{p.expr(n.start)}:]:{_type(n.type)}",
+    tree.Copy: lambda p, n: p.call("copy", n.value),
     tree.Index: lambda p, n: f"{p.expr(n.base)}[{p.expr(n.index)}]:{_type(n.type)}",
     tree.KernelContainer: _container,
     tree.KernelFact: lambda p, n: p.typed(f"core {n.fact.kind} {n.fact.type} {n.fact.access}", n),

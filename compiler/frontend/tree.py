@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "Acquire", "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Continue", "Convert",
+    "Acquire", "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Copy", "Continue", "Convert",
     "CtxLoad", "Discard",
-    "Expr", "ExprStmt", "Field", "Fill", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
+    "Expr", "ExprStmt", "Field", "Fill", "ForMap", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
     "Index", "IsNone", "KernelContainer", "KernelFact", "KernelPlace", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
     "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
-    "Return", "RingEmit", "RingReserve", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TextCompare",
+    "Return", "RingEmit", "RingReserve", "Slice", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TextCompare",
     "TextConst", "Truth", "Typed",
     "Unary", "Unwrap",
     "Update", "Var", "While", "WithReserve", "Wrap", "Zero",
@@ -83,6 +83,12 @@ class TextConst(Expr):
 
 class Zero(Expr):
     """A new aggregate with all bytes zero."""
+
+
+class Copy(Expr):
+    """A copy on the stack of the aggregate that `value` refers to, with zeroes after the NUL of each text in it."""
+
+    value: Expr
 
 
 class New(Expr):
@@ -170,6 +176,16 @@ class KernelFact(Expr):
     """What holds of a type of the running kernel, which only the loader knows. A number or BOOL."""
 
     fact: CoreFact
+
+
+class Slice(Expr):
+    """Bytes `start` to `start + n` of a text or bytes object: a reference to a text or bytes of n bytes in it.
+
+    `start` is an int expression proven to lie in 0 .. size - n.
+    """
+
+    base: Expr
+    start: Expr
 
 
 # --- operators
@@ -554,6 +570,21 @@ class ForRange(Stmt):
     carried: tuple[Var, ...] = ()
 
 
+class ForMap(Stmt):
+    """for key, value in map.items(), where `key` or `value` may be left out: once for each element.
+
+    `key` is a number, or a reference to a copy on the stack; `value` a number, or a reference into the map. `orelse`
+    and `carried` as in While. An element that the body deletes, or that comes meanwhile, may be met or not.
+    """
+
+    map: MapSpec
+    key: Var | None
+    value: Var | None
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    carried: tuple[Var, ...] = ()
+
+
 class Break(Stmt):
     """Leave the innermost loop."""
 
@@ -591,7 +622,11 @@ class WithReserve(Stmt):
 
 
 class Function(Record, eq=False):
-    """A Python function with its types known; one for each set of argument types that it is called with."""
+    """A Python function with its types known; one for each set of argument types that it is called with.
+
+    `outer` are variables that it assigns for its caller: the items of a tuple that it returns, and what it declares
+    `nonlocal`.
+    """
 
     name: str
     params: tuple[Var, ...]
@@ -599,6 +634,7 @@ class Function(Record, eq=False):
     body: list[Stmt]
     span: Span
     source: Source
+    outer: tuple[Var, ...] = ()
 
 
 class Subprogram(Record, eq=False):

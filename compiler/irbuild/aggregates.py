@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "construct", "in_memory", "make", "pointee"]
 
-MAKERS = (tree.New, tree.Fill, tree.Zero, tree.TextConst)
+MAKERS = (tree.New, tree.Copy, tree.Fill, tree.Zero, tree.TextConst)
 
 
 def pointee(node: tree.Expr) -> Type:
@@ -99,6 +99,8 @@ def construct(b: Builder, to: Address, kind: Type, node: tree.Expr, *, fresh: bo
         _fill(b, to, node)
     elif isinstance(node, tree.New):
         _new(b, to, node, fresh)
+    elif isinstance(node, tree.Copy):
+        construct(b, to, pointee(node), node.value, fresh=fresh)
     elif isinstance(node, tree.Let):
         b.write(b.cells(node.var), b.lower(node.value))
         construct(b, to, kind, node.body, fresh=fresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
 from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
 from pybpf.compiler.irbuild.memory import (
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import CtxField
 
 __all__ = [
-    "address_of", "bounded", "cast", "ctx_load", "packet_start", "ptr_offset", "read_place", "store_statement", "unwrap_reference",
-    "update_memory", "update_statement",
+    "address_of", "bounded", "cast", "ctx_load", "packet_start", "ptr_offset", "read_place", "slice_reference",
+    "store_statement", "unwrap_reference", "update_memory", "update_statement",
 ]  # fmt: skip
 
 _ATOMIC = {"+": "add", "-": "add", "&": "and", "|": "or", "^": "xor"}
@@ -47,8 +48,13 @@ def address_of(b: Builder, node: tree.Expr) -> Address:
         at = field_at(address_of(b, node.base), 0 if node.field.bits else node.field.offset)
     elif isinstance(node, tree.Index):
         at = _element(b, node)
+    elif isinstance(node, tree.Slice):
+        at = _slice(b, node)
     elif isinstance(node, tree.Global):
-        at = Address(b.emit(ops.GlobalAddr(node.spec.name, span=b.span)), 0, Space.GLOBAL)
+        start: Value = b.emit(ops.GlobalAddr(node.spec.name, span=b.span))
+        if node.spec.how == "percpu":
+            start = b.call(kernel.THIS_CPU_PTR, start, kind="ptr")
+        at = Address(start, 0, Space.GLOBAL)
     elif isinstance(node, tree.MapIndex):
         at = Address(slot_of(b, node), 0, Space.PERCPU if node.map.kind.percpu else Space.MAP)
     elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array"):
@@ -95,6 +101,25 @@ def _element(b: Builder, node: tree.Index) -> Address:
     if base.space == Space.PACKET:
         inside = _inside_packet(b, inside, base.offset + step)
     return Address(inside, base.offset, base.space, min(base.align, step & -step))
+
+
+def _slice(b: Builder, node: tree.Slice) -> Address:
+    base = address_of(b, node.base)
+    assert isinstance(node.type, PtrType) and isinstance(node.base.type, PtrType)
+    assert node.type.pointee is not None and node.base.type.pointee is not None
+    size = size_of(node.type.pointee)
+    start = b.value(node.start)
+    if type(start) is Const:
+        return field_at(base, start.value)
+    start = b.guard(bounded(b, start, size_of(node.base.type.pointee) - size + 1), "int")
+    inside: Value = b.emit(ops.PtrAdd(base.base, start, "", b.span))
+    if base.space == Space.PACKET:
+        inside = _inside_packet(b, inside, base.offset + size)
+    return Address(inside, base.offset, base.space, 1)
+
+
+def slice_reference(b: Builder, node: tree.Slice) -> Value:
+    return pointer(b, address_of(b, node))
 
 
 def _inside_packet(b: Builder, at: Value, size: int) -> Value:
@@ -220,6 +245,8 @@ def _place_type(node: tree.Expr) -> Type:
 
 def read_place(b: Builder, node: tree.Expr) -> Value:
     """The value of a place; for an aggregate a reference to it."""
+    if isinstance(node, tree.Global) and node.spec.how == "address":
+        return b.emit(ops.ToInt(b.emit(ops.GlobalAddr(node.spec.name, span=b.span)), span=b.span))
     at = address_of(b, node)
     kind = _place_type(node)
     if is_aggregate(kind):

@@ -84,4 +84,4 @@ def refers(node: tree.Expr) -> bool:
     return any(refers(child) for child in children(node))
 
 
-_MAKERS = (tree.New, tree.Fill, tree.Zero, tree.TextConst)
+_MAKERS = (tree.New, tree.Copy, tree.Fill, tree.Zero, tree.TextConst)

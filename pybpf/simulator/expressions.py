@@ -10,6 +10,8 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.core import offset_of, type_after
+from pybpf.compiler.schema.kernel import KernelMember, KernelType
 from pybpf.compiler.schema.types import (
     U8,
     ArrayType,
@@ -22,7 +24,7 @@ from pybpf.compiler.schema.types import (
     is_aggregate,
     size_of,
 )
-from pybpf.simulator.memory import Bits, Place, Ref, scalar_of
+from pybpf.simulator.memory import Bits, Far, Place, Ref, scalar_of
 from pybpf.simulator.translator import is_far
 
 if TYPE_CHECKING:
@@ -67,6 +69,12 @@ def place(t: Translator, node: tree.Expr) -> ast.expr:
         result = t.call(
             "_element", place(t, node.base), expression(t, node.index), t.literal(count), t.literal(size_of(kind)),
             t.constant(kind),
+        )  # fmt: skip
+    elif isinstance(node, tree.Slice):
+        part, whole = (size_of(e.type.pointee) for e in (node, node.base))  # type: ignore[attr-defined]
+        result = t.call(
+            "_element", place(t, node.base), expression(t, node.start), t.literal(whole - part + 1), t.literal(1),
+            t.constant(node.type.pointee),  # type: ignore[attr-defined]
         )  # fmt: skip
     elif isinstance(node, tree.Global):
         result = t.constant(t.simulation.global_place(node.spec))
@@ -122,6 +130,59 @@ def _load(t: Translator, node: Any) -> ast.expr:
     return t.method(scalar_at(t, node), "load", place(t, node))
 
 
+class _Reader:
+    """Reads a KernelPlace, given the address of its base and the indices that only the run tells."""
+
+    def __init__(self, node: tree.KernelPlace) -> None:
+        assert isinstance(node.base.type, PtrType) and node.base.type.pointee is not None
+        root = node.base.type.pointee
+        fixed = [0 if isinstance(step, tree.Expr) else step for step in node.path]
+        self.kind = type_after(root, fixed)
+        self.far = Space.USER if node.base.type.space == Space.USER else Space.KERNEL
+        last = fixed[-1] if fixed else None
+        self.bits = Bits(last) if isinstance(last, KernelMember) and last.bits else None  # type: ignore[arg-type]
+        self.in_place = isinstance(self.kind, KernelType) or is_aggregate(self.kind)
+        first = 0 if isinstance(node.first, tree.Expr) else node.first
+        self.offset = offset_of(root, fixed[:-1] if self.bits is not None else fixed) + first * (first and size_of(root))
+        self.steps = [size_of(root)] if isinstance(node.first, tree.Expr) else []
+        for number, step in enumerate(node.path):
+            if isinstance(step, tree.Expr):
+                self.steps.append(size_of(type_after(root, fixed[: number + 1])))
+        self.memory: Any = None
+
+    def __call__(self, base: int, *indices: int) -> Any:
+        if self.in_place and not base:
+            return 0
+        address = base + self.offset + sum([i * step for i, step in zip(indices, self.steps)]) & _MASK64
+        if self.in_place:
+            return address
+        if self.bits is not None:
+            return self.bits.load(Far(self.memory, address))
+        return scalar_of(self.kind).load(Far(self.memory, address))
+
+
+def _kernel_place(t: Translator, node: tree.KernelPlace) -> ast.expr:
+    reader = _Reader(node)
+    reader.memory = t.simulation.user if reader.far == Space.USER else t.simulation.kernel
+    indices = [step for step in (node.first, *node.path) if isinstance(step, tree.Expr)]
+    return t.call(t.constant(reader), expression(t, node.base), *[expression(t, index) for index in indices])
+
+
+def _kernel_container(t: Translator, node: tree.KernelContainer) -> ast.expr:
+    assert isinstance(node.type, PtrType) and node.type.pointee is not None
+    offset = t.literal(offset_of(node.type.pointee, node.path))
+    return _wrapped(t, t.here(ast.BinOp(expression(t, node.value), ast.Sub(), offset)), 64, False)
+
+
+def _kernel_fact(t: Translator, node: tree.KernelFact) -> ast.expr:
+    """As the BTF says that the program is compiled with."""
+    return t.literal(bool(node.fact.value) if isinstance(node.type, BoolType) else node.fact.value)
+
+
+def _none(t: Translator, node: tree.NoneValue) -> ast.expr:
+    return t.literal(0 if is_far(node.type) else None)
+
+
 def _ctx_load(t: Translator, node: tree.CtxLoad) -> ast.expr:
     field = node.field
     if field.role == "packet":
@@ -135,9 +196,12 @@ def _ctx_load(t: Translator, node: tree.CtxLoad) -> ast.expr:
 
 def _cast(t: Translator, node: tree.Cast) -> ast.expr:
     value = expression(t, node.value)
+    if isinstance(node.type, IntType) and node.type.signed:
+        return t.call("_signed", value, t.literal(node.type.bits))
     if not isinstance(node.type, PtrType) or node.type.pointee is None or is_far(node.type):
         return value
-    if node.type.space == Space.PACKET:
+    given = node.value.type
+    if node.type.space == Space.PACKET and isinstance(given, PtrType) and given.pointee is None:
         return t.call("_packet_at", value, t.constant(node.type.pointee))
     return t.method(value, "at", t.literal(0), t.constant(node.type.pointee))
 
@@ -177,6 +241,12 @@ def _fresh(t: Translator, node: tree.TextConst | tree.Zero) -> ast.expr:
     assert isinstance(node.type, PtrType) and node.type.pointee is not None
     data = node.value if isinstance(node, tree.TextConst) else bytes(size_of(node.type.pointee))
     return t.call("_fresh", t.literal(data), t.constant(node.type.pointee))
+
+
+def _copy(t: Translator, node: tree.Copy) -> ast.expr:
+    assert isinstance(node.type, PtrType)
+    kind = t.constant(node.type.pointee)
+    return t.call("_fresh", t.call("_to_bytes", kind, place(t, node.value)), kind)
 
 
 def _fill(t: Translator, node: tree.Fill) -> ast.expr:
@@ -355,17 +425,22 @@ def _map_default(t: Translator, node: tree.MapSetDefault) -> ast.expr:
 
 _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Const: _const,
-    tree.NoneValue: lambda t, node: t.literal(None),
+    tree.NoneValue: _none,
     tree.TextConst: _fresh,
     tree.Zero: _fresh,
     tree.New: _new,
     tree.Fill: _fill,
+    tree.Copy: _copy,
+    tree.Slice: lambda t, node: place(t, node),
     tree.Local: lambda t, node: t.name(t.variable(node.var)),
     tree.Context: lambda t, node: t.call("_context_at", t.literal(0), t.literal(None)),
     tree.CtxLoad: _ctx_load,
     tree.Global: _load,
     tree.Field: _load,
     tree.Index: _load,
+    tree.KernelContainer: _kernel_container,
+    tree.KernelFact: _kernel_fact,
+    tree.KernelPlace: _kernel_place,
     tree.MapIndex: _load,
     tree.Unary: _unary,
     tree.Binary: _binary,

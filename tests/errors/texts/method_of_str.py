@@ -1,11 +1,8 @@
-from pybpf import TracepointContext, comm, printk, tracepoint
-
-PREFIX = "kworker"
+from pybpf import TracepointContext, comm, tracepoint
 
 
 @tracepoint("sched:sched_process_exec")
 def on_exec(ctx: TracepointContext) -> None:
     name = comm()
-    upper = PREFIX.upper()
-    kernel = name.startswith("k")
-    length = len(name)
+    upper = name.upper()
+    joined = ", ".join(name)
