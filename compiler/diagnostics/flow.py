@@ -21,7 +21,8 @@ class Stale(Diagnostic):
     a loop has one place in memory, which the next iteration uses again, so a reference kept from an earlier iteration
     would see the new object where Python sees the old one. Keep the numbers you need instead of the reference. What was
     read from a field of text, array or struct type is a reference to the field, and gone once the field is assigned. A
-    header that was parsed is gone once a helper has changed where the packet starts or ends.
+    header that was parsed is gone once a helper has changed where the packet starts or ends; a socket or another object
+    that was acquired, once it is released.
 
         for i in range(4):
             if i > 0:
@@ -56,24 +57,37 @@ class Stale(Diagnostic):
         return "discarded" in self.why
 
     @property
+    def iteration(self) -> bool:
+        return "iteration" in self.why and not self.again
+
+    @property
+    def released(self) -> bool:
+        return "released" in self.why
+
+    @property
     def moved(self) -> bool:
         return "moved" in self.why
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
             causes = (
-                ("assigned", self.assigned), ("made", self.again), ("discarded", self.discarded), ("moved", self.moved),
+                ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded), ("moved", self.moved),
+                ("released", self.released),
             )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")
         if self.assigned:
             yield Help(f"use `{self.name}` before the assignment, or read it again after it")
             yield Note("it refers to the field itself; Python would still have the old object")
+        elif self.iteration:
+            yield Help("make the object in front of the loop, and fill it in inside")
         elif self.again:
             yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
         elif self.moved:
             yield Help("parse the packet again: the cursor is at its start now", (f"{self.name} = pkt.parse(...)",))
             yield Note("the kernel would say: R6 invalid mem access 'scalar'")
+        elif self.released:
+            yield Help("release it last, when nothing more is read from it")
         elif self.discarded:
             yield Help("discard the record last, when nothing more is read from it")
         else:

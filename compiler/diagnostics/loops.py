@@ -10,11 +10,10 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pybpf.compiler.schema.span import Span
-
 __all__ = [
-    "DiscardInLoop", "LoopTarget", "LoopTooLong", "MadeInLoop", "MapIteration", "MapLoopTarget", "NestedTooDeeply",
-    "NotIterable", "RangeArguments", "RangeElsewhere", "RangeStep", "ReferenceCarried", "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
+    "DiscardInLoop", "LoopTarget", "LoopTooLong", "MadeInLoop", "MapIteration", "MapLoopTarget",
+    "NestedTooDeeply", "NotIterable", "RangeArguments", "RangeElsewhere", "RangeStep", "ReferenceCarried",
+    "StackTooLarge", "TooManyItems", "UnboundedFor", "UnboundedWhile",
 ]  # fmt: skip
 
 
@@ -54,7 +53,8 @@ class UnboundedWhile(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.endless:
-            yield Help("leave it with `break` or `return`:", ("while True:", "    ...", "    if done:", "        break"))
+            lines = ("while True:", "    ...", "    if done:", "        break")
+            yield Help("leave it with `break` or `return`:", lines)
             return
         if self.left:
             yield Help("bound it, and leave early:", ("for _ in range(64):", f"    if {self.left}:", "        break"))
@@ -115,8 +115,8 @@ class LoopTooLong(Diagnostic):
     """A loop takes more instructions, or more branches, than the verifier is willing to walk through.
 
     From Linux 5.17 on (`--target`) the kernel bounds such loops itself; this is about older ones, and about bodies that
-    are too long even once. The verifier gives up after a million instructions, and when more than 8192 branches wait to be looked at. Each iteration
-    counts, in nested loops the product does, and all loops of a program together. A test that depends on nothing but
+    are too long even once. The verifier gives up after a million instructions, and when more than 8192 branches wait to
+    be looked at. Each iteration counts, in nested loops the product does, and all loops of a program together. A test that depends on nothing but
     the counter of a loop with constant bounds is no branch.
 
         for i in range(100):              # fails: 10000 iterations with two branches each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.diagnostics.base import Report
-from pybpf.compiler.frontend import cost, kinds, ranges, tree
+from pybpf.compiler.frontend import cost, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
 from pybpf.compiler.frontend.reach import reach, uses
@@ -98,9 +98,9 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
         return None, diagnostics
     function.result = parsed.spec.returns
     function.body[:0] = _initial_state(session, checker, function)
-    too_long = cost.check(session, function)
-    if too_long:
-        return None, diagnostics + too_long
+    wrong = cost.check(session, function) or longloops.check(session, function)
+    if wrong:
+        return None, diagnostics + wrong
     return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets))), diagnostics
 
 

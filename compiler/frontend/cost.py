@@ -52,7 +52,7 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
         insns, branches = weigh.node(function)
         if insns <= _INSTRUCTIONS and branches <= _BRANCHES and not weigh.found:
             return []
-        longest = weigh.longest(insns <= _INSTRUCTIONS) if bound else None
+        longest = weigh.longest(insns <= _INSTRUCTIONS, bound) if bound else None
         if longest is None:
             break
         longest.bound = bound
@@ -77,12 +77,18 @@ class _Weigher:
         self.found: list[Diagnostic] = []
         # outermost loops: node, instructions and branches in all, iterations, instructions and branches of each
         self.loops: list[tuple[Any, int, int, int, int, int]] = []
+        self.around: tree.Function | None = None
+        self.inside: dict[Any, tree.Function] = {}  # the function that a loop stands in
         self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
         self.depth = 0
 
-    def longest(self, by_branches: bool) -> Any:
-        """The loop that costs most of those that the verifier follows; None where there is none."""
-        return max(self.followed, key=lambda loop: self.followed[loop][by_branches], default=None)
+    def longest(self, by_branches: bool, bound: str) -> Any:
+        """The loop that costs most of those that the verifier follows and need not; None where there is none."""
+        able = [
+            loop for loop in self.followed
+            if bound != longloops.CALLBACK or longloops.can_be_called(self.inside[loop], loop)
+        ]  # fmt: skip
+        return max(able, key=lambda loop: self.followed[loop][by_branches], default=None)
 
     def all(self, nodes: Any) -> Cost:
         insns = branches = 0
@@ -99,7 +105,7 @@ class _Weigher:
             return self.function(node.function) if node.static else (0, 0)
         if not isinstance(node, tree.Node):
             return 0, 0
-        if isinstance(node, (tree.ForRange, tree.While)):
+        if isinstance(node, (tree.ForRange, tree.ForMap, tree.While)):
             return self.loop(node)
         insns, branches = self.all(children(node))
         own = _WEIGHT.get(type(node), (1, 0))
@@ -110,34 +116,37 @@ class _Weigher:
     def function(self, node: tree.Function) -> Cost:
         key = (node, self.bounded > 0)
         if key not in self.functions:
-            before, self.fixed = self.fixed, frozenset()
+            before, self.fixed, self.around = (self.fixed, self.around), frozenset(), node
             self.functions[key] = self.all(node.body)
-            self.fixed = before
+            self.fixed, self.around = before
         return self.functions[key]
 
-    def loop(self, node: tree.ForRange | tree.While) -> Cost:
-        count = _ROUNDS if node.bound else self.session.iterations.get(node, 1)
+    def loop(self, node: tree.ForRange | tree.ForMap | tree.While) -> Cost:
+        bounded = isinstance(node, tree.ForMap) or bool(node.bound)  # by the kernel
+        count = _ROUNDS if bounded else self.session.iterations.get(node, 1)
         before = self.fixed
         self.depth += 1
-        self.bounded += bool(node.bound)
+        self.bounded += bounded
         if isinstance(node, tree.ForRange):
             once = self.all((node.start, node.stop))
-            known = self.decided(node.start) and self.decided(node.stop) and not node.bound
+            known = self.decided(node.start) and self.decided(node.stop) and not bounded
             if known and not _assigns(node.body, node.var):
                 self.fixed = before | {node.var}
             insns, branches = self.all(node.body)
         else:
             once, known = (0, 0), False
-            insns, branches = self.all((node.test, *node.body))
+            insns, branches = self.all(node.body if isinstance(node, tree.ForMap) else (node.test, *node.body))
         self.fixed = before
         self.depth -= 1
-        self.bounded -= bool(node.bound)
+        self.bounded -= bounded
         each, forks = insns + 3, branches + (not known)
         total, waiting = count * each, count * forks
-        if forks and self.bounded and not node.bound:
+        if forks and self.bounded and not bounded:
             total += total * count // 2  # what each branch learns, it takes through all further iterations
-        if not node.bound and count > _ROUNDS:
+        if not bounded and count > _ROUNDS:
             self.followed[node] = total, waiting
+            assert self.around is not None
+            self.inside[node] = self.around
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:
             by_branches = total <= _INSTRUCTIONS
             most = _BRANCHES // forks if by_branches else _INSTRUCTIONS // each

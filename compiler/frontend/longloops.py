@@ -12,20 +12,28 @@ the kernel measures time instead (x86-64 from 6.15, arm64 from 6.18): docs/seman
 
 from __future__ import annotations
 
+from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.schema.types import OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.session import Session
     from pybpf.compiler.schema.specs import Target
 
-__all__ = ["CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "outside"]
+__all__ = [
+    "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "can_be_called", "check", "is_on_stack",
+    "outside",
+]  # fmt: skip
 
 MAY_GOTO, CALLBACK = "may_goto", "callback"
 MAY_GOTO_SINCE, CALLBACK_SINCE = (6, 9), (5, 17)
+FOLLOWED_SINCE = (6, 7)  # the verifier follows a callback until a round changes nothing; before, it looks at one round
 MOST = 1 << 23  # BPF_MAX_LOOPS
 
 
@@ -34,6 +42,59 @@ def bound_for(target: Target) -> str:
     if target.kernel >= MAY_GOTO_SINCE:
         return MAY_GOTO
     return CALLBACK if target.kernel >= CALLBACK_SINCE else ""
+
+
+def is_on_stack(var: tree.Var) -> bool:
+    """Whether a variable refers to an object on the stack."""
+    kind = var.type.inner if isinstance(var.type, OptionalType) else var.type
+    return isinstance(kind, PtrType) and kind.space == Space.STACK
+
+
+def can_be_called(function: tree.Function, loop: Any) -> bool:
+    """Whether a loop's body can become a function: no object that it makes is used outside the iteration."""
+    held = [var for var in assigned([loop]) if is_on_stack(var)]
+    return not held or not set(held) & {*loop.carried, *outside(function.body, loop)}
+
+
+def check(session: Session, function: tree.Function) -> list[Diagnostic]:
+    """What is wrong with loops whose body became a function, in a function and those inlined in it."""
+    found: list[Diagnostic] = []
+    seen: set[tree.Function] = set()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, tree.Function):
+            if node not in seen:
+                seen.add(node)
+                for statement in node.body:
+                    visit(statement)
+        elif isinstance(node, tree.Node):
+            if isinstance(node, tree.ForMap) or getattr(node, "bound", "") == CALLBACK:
+                found.extend(_wrong(session, node))
+            for child in children(node):
+                visit(child)
+
+    visit(function)
+    return found
+
+
+def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
+    changed = assigned([loop])
+    found: list[Diagnostic] = []
+    if session.target.kernel < FOLLOWED_SINCE:
+        carried = [var for var in loop.carried if var in changed and _is_reference(var)]
+        for var, node in _reads([loop]):
+            if var in carried:
+                carried.remove(var)
+                found.append(errors.ReferenceCarried(node.span, var.name, ".".join(map(str, session.target.kernel))))
+    for var, node in _reads([loop]):
+        if isinstance(node, tree.Discard) and var not in changed:
+            found.append(errors.DiscardInLoop(node.span, var.name))
+    return found
+
+
+def _is_reference(var: tree.Var) -> bool:
+    kind = var.type.inner if isinstance(var.type, OptionalType) else var.type
+    return isinstance(kind, PtrType) and kind.pointee is not None and kind.space not in (Space.KERNEL, Space.USER)
 
 
 def assigned(nodes: Iterable[Any]) -> dict[tree.Var, None]:
@@ -45,6 +106,22 @@ def outside(body: Iterable[Any], loop: tree.Stmt) -> dict[tree.Var, None]:
     """The variables of a function's body that are assigned or read outside a loop in it too, or kept on the context."""
     inside, all_of_them = _counted([loop]), _counted(body)
     return {v: None for v, n in all_of_them.items() if n > inside.get(v, 0) or v.name.startswith("ctx.")}
+
+
+def _reads(nodes: Iterable[Any]) -> list[tuple[tree.Var, Any]]:
+    """The places in statements of one function where variables are read."""
+    found: list[tuple[tree.Var, Any]] = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, (tree.Local, tree.Discard)):
+            found.append((node.var, node))
+        elif isinstance(node, tree.Node):
+            for child in children(node):
+                visit(child)
+
+    for node in nodes:
+        visit(node)
+    return found
 
 
 def _counted(nodes: Iterable[Any]) -> dict[tree.Var, int]:

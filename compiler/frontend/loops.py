@@ -12,12 +12,12 @@ from pybpf.compiler.frontend import access, bounds, flow, kinds, longloops, rang
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import maybe_none, number, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
-from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType
+from pybpf.compiler.schema.span import Span
+from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.frontend.ranges import Interval
-    from pybpf.compiler.schema.span import Span
 else:
     import _ast as ast
 
-__all__ = ["for_loop", "go_on", "is_builtin", "leave", "while_loop"]
+__all__ = ["after", "carried", "check_kept", "for_loop", "go_on", "is_builtin", "leave", "settle", "while_loop"]
 
 _NARROWED = 4  # loops inside each other that are checked once more for narrower bounds: each doubles the time
 _ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keeps a mistake of ours from looping
@@ -42,13 +41,15 @@ _ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keep
 class Loop:
     """The loop around the statements in hand: the states that leave it by `break`, and that go round by `continue`.
 
-    `back` is the state of all ways back to its head; None where no iteration is followed by another.
+    `back` is the state of all ways back to its head; None where no iteration is followed by another. `own_frame` is the
+    region of a loop whose body becomes a function.
     """
 
-    __slots__ = ("back", "breaks", "continues")
+    __slots__ = ("back", "breaks", "continues", "own_frame")
 
     def __init__(self) -> None:
         self.back: State | None = None
+        self.own_frame: Span | None = None
         self.breaks: State | None = None
         self.continues: State | None = None
 
@@ -67,8 +68,12 @@ def go_on(checker: Checker, node: ast.Continue) -> list[tree.Stmt]:
     return [tree.Continue(checker.span(node))]
 
 
-def _settle(checker: Checker, node: Any, assigned: list[str], once: Callable[[], None]) -> Loop:
+def settle(
+    checker: Checker, node: Any, assigned: list[str], once: Callable[[], None], *, own_frame: bool = False
+) -> Loop:
     """Check a loop's body by `once`, from the state at its head to that at its end, until the two agree.
+
+    `own_frame`: the body becomes a function, so objects that it makes are gone when an iteration ends.
 
     Numbers that the loop assigns are taken to grow at first, those that it only subtracts from to fall. Where they turn
     out to stay within narrower bounds, the body is checked once more with those.
@@ -86,18 +91,24 @@ def _settle(checker: Checker, node: Any, assigned: list[str], once: Callable[[],
     for _ in range(_ATTEMPTS):
         mark, left_out = len(checker.diagnostics), checker.left_out
         loop = Loop()
+        loop.own_frame = _extent(checker, node) if own_frame else None
         checker.loops.append(loop)
         checker.state = dict(head)
         try:
             once()
         finally:
             checker.loops.pop()
+        if loop.own_frame is not None:
+            for state in (checker.state, loop.continues, loop.breaks):
+                _forget_made(checker, state, loop.own_frame)
         back = loop.back = flow.join(checker.state, loop.continues)
         if flow.covers(head, back):
-            narrower = _narrowed(head, flow.join(entry, back), assigned) if may_narrow else head
-            if narrower is head:
+            other = _loosened(head, assigned) if _failed(checker, mark) else head
+            if other is head and may_narrow:
+                other, may_narrow = _narrowed(head, flow.join(entry, back), assigned), False
+            if other is head:
                 return loop
-            head, may_narrow = narrower, False
+            head = other
             del checker.diagnostics[mark:]
             checker.left_out = left_out
             continue
@@ -106,7 +117,7 @@ def _settle(checker: Checker, node: Any, assigned: list[str], once: Callable[[],
         weaker = flow.join(head, back)
         assert weaker is not None
         for name, fact in weaker.items():
-            if name not in head:
+            if name not in head or name[0] == "&":  # a reference that is held has no range
                 continue
             if fact.poisoned and not head[name].poisoned:
                 # The error was reported in this attempt only: what led to it must be there in the next one too.
@@ -116,8 +127,57 @@ def _settle(checker: Checker, node: Any, assigned: list[str], once: Callable[[],
             if before != ranges.EMPTY:  # a bound that did not hold is given up
                 widened = (lo if lo == before[0] else min(lo, least), hi if hi == before[1] else max(hi, most))
                 weaker[name] = replace(fact, range=widened)
-        head = {name: weaker[name] for name in head}
+        head = {name: fact for name, fact in weaker.items() if name in head or name[0] == "&"}
     raise AssertionError("the facts at a loop's head do not settle")
+
+
+def _extent(checker: Checker, node: Any) -> Span:
+    """The region of a loop's head and body."""
+    first = checker.span(node.test if isinstance(node, ast.While) else node.iter)
+    last = checker.span(node.body[-1])
+    return Span(first.source, first.line, first.col, last.end_line, last.end_col)
+
+
+def _forget_made(checker: Checker, state: State | None, extent: Span) -> None:
+    """Objects of the stack that were made in a loop's body with a frame of its own are gone after an iteration."""
+    for name, fact in (state or {}).items():
+        if fact.stale is None and fact.origins and _is_on_stack(checker, name):
+            made = next((origin for origin in fact.origins if _is_within(origin, extent)), None)
+            if made is not None:
+                state[name] = replace(fact, stale=(_GONE, made))  # type: ignore[index]
+
+
+_GONE = "it is gone after the iteration: the loop's body is a function of its own"
+
+
+def _is_on_stack(checker: Checker, name: str) -> bool:
+    slot = checker.slots.get(name)
+    return slot is not None and slot.var is not None and longloops.is_on_stack(slot.var)
+
+
+def _is_within(place: Span, extent: Span) -> bool:
+    start, end = (extent.line, extent.col), (extent.end_line, extent.end_col)
+    return place.source is extent.source and start <= (place.line, place.col) < end
+
+
+def check_kept(checker: Checker, value: tree.Expr) -> None:
+    """Refuse to return an object that a loop around here made in a frame of its own."""
+    for loop in checker.loops:
+        kind = value.type.inner if isinstance(value.type, OptionalType) else value.type
+        if loop.own_frame is not None and isinstance(kind, PtrType) and kind.space == Space.STACK:
+            if any(_is_within(made, loop.own_frame) for made in origins(checker, value)):
+                checker.fail(errors.MadeInLoop(value.span, checker.text(value.span)))
+
+
+def _failed(checker: Checker, mark: int) -> bool:
+    return any(diagnostic.severity == "error" for diagnostic in checker.diagnostics[mark:])
+
+
+def _loosened(head: State, assigned: list[str]) -> State:
+    """The state at a loop's head with Optionals that the loop assigns open: what failed may do so for being None, which
+    an iteration changes. `head` itself if none is known to be."""
+    known = [name for name in assigned if name in head and head[name].presence != flow.MAYBE]
+    return head if not known else head | {name: replace(head[name], presence=flow.MAYBE) for name in known}
 
 
 def _narrowed(head: State, met: State | None, assigned: list[str]) -> State:
@@ -140,7 +200,7 @@ def _type_range(checker: Checker, name: str) -> Interval:
     return ranges.of_type(kind.inner if isinstance(kind, OptionalType) else kind)
 
 
-def _after(checker: Checker, node: Any, exhausted: State | None, loop: Loop) -> list[tree.Stmt]:
+def after(checker: Checker, node: Any, exhausted: State | None, loop: Loop) -> list[tree.Stmt]:
     """The `else` of a loop, which runs when it was not left by `break`; then what holds after the loop."""
     checker.state = exhausted
     orelse = checker.block(node.orelse) if exhausted is not None else []
@@ -173,7 +233,8 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
 
     mark = len(checker.diagnostics)
     assigned = assigned_names([node.test, *node.body])
-    loop = _settle(checker, node, assigned, once)
+    long = longloops.bound_for(checker.session.target) == longloops.CALLBACK
+    loop = settle(checker, node, assigned, once, own_frame=long and bounds.iterations(checker, node) is None)
     made = tree.While(span, test, body)
     if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
         checker.state = entry
@@ -182,8 +243,8 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
             _unbounded(checker, node, made, ends=false is not None or loop.breaks is not None or _returns(node))
         else:
             checker.session.iterations[made] = count
-    made.carried = _carried(checker, entry, assigned)
-    made.orelse = _after(checker, node, false, loop)
+    made.carried = carried(checker, entry, assigned)
+    made.orelse = after(checker, node, false, loop)
     return [made]
 
 
@@ -206,7 +267,7 @@ def _returns(node: ast.While) -> bool:
     return any(returns(statement) for statement in node.body)
 
 
-def _carried(checker: Checker, entry: State, assigned: list[str]) -> tuple[tree.Var, ...]:
+def carried(checker: Checker, entry: State, assigned: list[str]) -> tuple[tree.Var, ...]:
     """The variables with a value in front of a loop that assigns them."""
     found = []
     for name in assigned:
@@ -220,7 +281,12 @@ def _carried(checker: Checker, entry: State, assigned: list[str]) -> tuple[tree.
 
 
 def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
-    """`for` over range(), over a constant tuple, or over an array."""
+    """`for` over range(), over a constant tuple, over an array, or over a map."""
+    from pybpf.compiler.frontend.mapwalk import for_map, walked
+
+    walk = walked(checker, node.iter)
+    if walk is not None:
+        return for_map(checker, node, *walk)
     if not isinstance(node.target, ast.Name):
         _refuse_target(checker, node)
     call = node.iter
@@ -228,7 +294,6 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
         if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
             checker.fail(errors.RangeArguments(checker.span(call)))
         return _for_range(checker, node, [checker.expr(a) for a in call.args], checker.span(call))
-    _refuse_walk(checker, node.iter)
     value = checker.expr(node.iter)
     if isinstance(value, Known):
         known = value.value
@@ -237,8 +302,6 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
             return _for_range(checker, node, parts, value.span)
         if isinstance(known, (tuple, list)) and known and all(isinstance(item, int) for item in known):
             return _for_items(checker, node, len(known), _pick(checker, tuple(known), value.span))
-        if isinstance(checker.schema(value), MapSpec):
-            checker.fail(errors.MapIteration(value.span, checker.schema(value).name))
         what = "an empty tuple" if isinstance(known, (tuple, list)) and not known else describe(known)
         checker.fail(errors.NotIterable(value.span, checker.text(value.span), what, False, False))
     kind = kinds.aggregate(type_of(value)) if isinstance(value, tree.Expr) else None
@@ -265,23 +328,10 @@ def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:
     """A target that is no name. What is wrong with the thing looped over comes first."""
     call = node.iter
     if not (isinstance(call, ast.Call) and is_builtin(checker, call.func, range)):
-        _refuse_walk(checker, call)
         checker.expr(call)
     target = checker.span(node.target)
     several = isinstance(node.target, (ast.Tuple, ast.List))
     checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(checker.span(call)), several))
-
-
-def _refuse_walk(checker: Checker, node: Any) -> None:
-    """Refuse `m.items()`, `m.keys()` and `m.values()` of a map."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WALKS:
-        base = checker.expr(node.func.value)
-        schema = checker.schema(base)
-        if isinstance(schema, MapSpec):
-            checker.fail(errors.MapIteration(checker.span(node), schema.name))
-
-
-_WALKS = ("items", "keys", "values")
 
 
 def is_builtin(checker: Checker, node: Any, what: Any) -> bool:
@@ -316,7 +366,8 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
         checker.fail(errors.UnboundedFor(part.span, text, whole, bounds.MOST, known, _kernel(checker)))
     if inside[0] > inside[1]:
         inside = (inside[0], inside[0])
-    made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None)
+    own_frame = bound == longloops.CALLBACK
+    made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None, own_frame)
     for loop in made:
         if isinstance(loop, tree.ForRange):
             loop.most = (high if low >= 0 else None, most if least >= 0 else None)
@@ -378,7 +429,7 @@ def _pick(checker: Checker, items: tuple[int, ...], span: Span) -> Callable[[tre
 
 def _counted(
     checker: Checker, node: ast.For, start: tree.Expr, stop: tree.Expr, step: int, inside: Interval, count: int,
-    some: bool, element: Callable[[tree.Expr], tree.Expr] | None,
+    some: bool, element: Callable[[tree.Expr], tree.Expr] | None, own_frame: bool = False,
 ) -> list[tree.Stmt]:  # fmt: skip
     """A loop over `start .. stop`. Its variable is the user's, if that is an i64; else the user's is assigned from
     it.
@@ -412,7 +463,7 @@ def _counted(
         body = first + checker.block(node.body)
 
     assigned = [n for n in assigned_names(node.body) if n != name]
-    loop = _settle(checker, node, assigned, once)
+    loop = settle(checker, node, assigned, once, own_frame=own_frame)
     end = flow.join(checker.state, loop.continues)  # at the end of an iteration
     exhausted = end if some else flow.join(entry, end)
     if direct:
@@ -420,8 +471,8 @@ def _counted(
         counter = slot.var
     made = tree.ForRange(span, counter, start, stop, step, body)
     checker.session.iterations[made] = count
-    made.carried = _carried(checker, entry, assigned)
+    made.carried = carried(checker, entry, assigned)
     if exhausted is None:  # every iteration leaves, but the verifier and Python see the loop end too if it has none
         exhausted = None if some else entry
-    made.orelse = _after(checker, node, exhausted, loop)
+    made.orelse = after(checker, node, exhausted, loop)
     return [made]

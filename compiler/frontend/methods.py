@@ -138,9 +138,9 @@ METHODS = (
 
 # What Python's mappings have and a program can't do, and what to write instead.
 _ELSEWHERE = {
-    "items": "a program can't walk through a map; user space can",
-    "keys": "a program can't walk through a map; user space can",
-    "values": "a program can't walk through a map; user space can",
+    "items": "loop over it: for key, value in {map}.items():",
+    "keys": "loop over it: for key in {map}.keys():",
+    "values": "loop over it: for value in {map}.values():",
     "clear": "a program can't walk through a map; user space can",
     "popitem": "a program can't walk through a map; user space can",
     "update": "set one key at a time: {map}[key] = value",

@@ -9,9 +9,9 @@
                                                @round:
                                                  br ult %1, %n, @body, @after
 
-The verifier walks through iterations until one changes nothing that it knows. A counter that starts as 0 would be known to be
-1, then 2, and so on; one that starts as anything is anything from then on. And an address in the packet, which would
-move on in each iteration, is kept as its distance from the packet's start.
+The verifier walks through iterations until one changes nothing that it knows. A counter that starts as 0 would be known
+to be 1, then 2, and so on; one that starts as anything is anything from then on. And an address in the packet, which
+would move on in each iteration, is kept as its distance from the packet's start.
 """
 
 from __future__ import annotations

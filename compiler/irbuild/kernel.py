@@ -5,9 +5,10 @@ from __future__ import annotations
 from pybpf.compiler.frontend.moves import MOVES_PACKET
 
 __all__ = [
-    "BPF_NOEXIST", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE", "MOVES_PACKET", "PROBE_READ_KERNEL",
-    "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR", "RINGBUF_DISCARD", "RINGBUF_OUTPUT",
-    "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "TRACE_PRINTK", "TRACE_VPRINTK",
+    "BPF_NOEXIST", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE",
+    "MOVES_PACKET", "PROBE_READ_KERNEL", "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR",
+    "RINGBUF_DISCARD", "RINGBUF_OUTPUT", "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "THIS_CPU_PTR", "TRACE_PRINTK",
+    "TRACE_VPRINTK",
 ]  # fmt: skip
 
 MAP_LOOKUP = ("bpf_map_lookup_elem", 1)
@@ -24,6 +25,7 @@ RINGBUF_SUBMIT = ("bpf_ringbuf_submit", 132)
 RINGBUF_DISCARD = ("bpf_ringbuf_discard", 133)
 FOR_EACH_MAP_ELEM = ("bpf_for_each_map_elem", 164)
 TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
+THIS_CPU_PTR = ("bpf_this_cpu_ptr", 154)
 LOOP = ("bpf_loop", 181)
 
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key

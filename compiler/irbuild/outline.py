@@ -18,7 +18,7 @@ do), and must not take what that leaves for what all leave. References are put t
 
 from __future__ import annotations
 
-from pybpf.compiler.frontend.longloops import assigned, outside
+from pybpf.compiler.frontend.longloops import assigned, is_on_stack, outside
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Function
 from pybpf.compiler.ir.ops import Const, Param, Value
@@ -90,7 +90,7 @@ class Body(Record, eq=False):
 
 
 def outlined(
-    b: Builder, loop: tree.While | tree.ForRange, params: Sequence[Given], build: Callable[[Body], None],
+    b: Builder, loop: tree.While | tree.ForRange | tree.ForMap, params: Sequence[Given], build: Callable[[Body], None],
     call: Callable[[Value, Value], None], spent: Callable[[], None], other: Block, after: Block,
 ) -> None:  # fmt: skip
     """Make `build` a function that `call` (given its address and the frame's) has called, and go on where it ends.
@@ -158,7 +158,9 @@ def _close(b: Builder, loop: tree.Stmt, body: Body, result: tuple[Cell, ...]) ->
     assert inner.reachable and b.source is not None
     wanted = {cell for var in outside(b.source.body, loop) for cell in b.cells(var)}
     wanted.update(result)
-    saved = [cell for cell in inner.variables.written if cell in body.offsets or cell in wanted]
+    gone = {cell for cell, var in body.changing.items() if is_on_stack(var)}  # with the body's own frame
+    written = [cell for cell in inner.variables.written if cell not in gone]
+    saved = [cell for cell in written if cell in body.offsets or cell in wanted]
     for cell in saved:
         cell.loose = True
         value = inner.read_one(cell)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.carried import Carried
     from pybpf.compiler.irbuild.outline import Body
 
-__all__ = ["assign", "break_", "continue_", "expression", "for_range", "if_", "return_", "while_"]
+__all__ = ["assign", "break_", "continue_", "expression", "finish_loop", "for_range", "if_", "return_", "while_"]
 
 
 def assign(b: Builder, node: tree.Assign) -> None:
@@ -75,7 +75,7 @@ def while_(b: Builder, node: tree.While) -> None:
     if carried is not None:
         _repeat(b, carried, again, head)
     b.variables.seal(head)
-    _finish_loop(b, node.orelse, other, after)
+    finish_loop(b, node.orelse, other, after)
 
 
 def _called_while(b: Builder, node: tree.While) -> None:
@@ -96,7 +96,7 @@ def _called_while(b: Builder, node: tree.While) -> None:
         b.call(kernel.LOOP, Const(MOST), function, frame, Const(0))
 
     outlined(b, node, [INDEX], build, call, b.fail, other, after)
-    _finish_loop(b, node.orelse, other, after)
+    finish_loop(b, node.orelse, other, after)
 
 
 def _called_range(b: Builder, node: tree.ForRange) -> None:
@@ -108,7 +108,7 @@ def _called_range(b: Builder, node: tree.ForRange) -> None:
     b.test(("s" if signed else "u") + ("lt" if up else "gt"), start, stop, enter_, other)
     b.start(enter_)
     if not b.reachable:
-        _finish_loop(b, node.orelse, other, after)
+        finish_loop(b, node.orelse, other, after)
         return
     first = b.new_cells(node.var.type, "start")
     b.write(first, start)
@@ -139,7 +139,7 @@ def _called_range(b: Builder, node: tree.ForRange) -> None:
         b.fail()
 
     outlined(b, node, [INDEX], build, call, spent, other, after)
-    _finish_loop(b, node.orelse, other, after)
+    finish_loop(b, node.orelse, other, after)
 
 
 def _rounds(b: Builder, start: Value, stop: Value, step: int) -> Value:
@@ -171,7 +171,7 @@ def _loop_body(b: Builder, body: Sequence[tree.Stmt], loop: Loop) -> None:
     b.loop, b.in_loop = outer, was_in_loop
 
 
-def _finish_loop(b: Builder, orelse: Sequence[tree.Stmt], other: Block, after: Block) -> None:
+def finish_loop(b: Builder, orelse: Sequence[tree.Stmt], other: Block, after: Block) -> None:
     if orelse:
         b.start(other)
         b.statements(orelse)
@@ -223,7 +223,7 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     b.write(counter, following)
     b.jump(body)
     b.variables.seal(body)
-    _finish_loop(b, node.orelse, other, after)
+    finish_loop(b, node.orelse, other, after)
 
 
 def _long_range(b: Builder, node: tree.ForRange) -> None:
@@ -257,7 +257,7 @@ def _long_range(b: Builder, node: tree.ForRange) -> None:
             b.start(onward)
         b.jump(head)
     b.variables.seal(head)
-    _finish_loop(b, node.orelse, other, after)
+    finish_loop(b, node.orelse, other, after)
 
 
 def _fits(node: tree.ForRange) -> bool:

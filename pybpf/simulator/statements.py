@@ -99,6 +99,14 @@ def _for(t: Translator, node: tree.ForRange) -> list[Any]:
     return [ast.For(target, values, inside, body(t, node.orelse) if node.orelse else [], None)]
 
 
+def _for_map(t: Translator, node: tree.ForMap) -> list[Any]:
+    """Over the elements that there are when the loop begins, without those that it deletes."""
+    names = [_name(t, var) if var is not None else t.here(ast.Name("_", ast.Store())) for var in (node.key, node.value)]
+    walk = t.method(t.constant(t.simulation.table(node.map)), "walk")
+    target = t.here(ast.Tuple(names, ast.Store()))
+    return [ast.For(target, walk, body(t, node.body), body(t, node.orelse) if node.orelse else [], None)]
+
+
 def _return(t: Translator, node: tree.Return) -> list[Any]:
     return [ast.Return(None if node.value is None else expression(t, node.value))]
 
@@ -131,6 +139,7 @@ _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.If: _if,
     tree.While: _while,
     tree.ForRange: _for,
+    tree.ForMap: _for_map,
     tree.Break: lambda t, node: [ast.Break()],
     tree.Continue: lambda t, node: [ast.Continue()],
     tree.Return: _return,

@@ -14,7 +14,7 @@ from pybpf.simulator.memory import Place, Ref, scalar_of
 from pybpf.simulator.numbers import arithmetic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
@@ -151,6 +151,14 @@ class Table:
         if self.find(raw) is None:
             self.put(raw, to_bytes(self.value_type, value), NOEXIST)
         return self._held(self.find(raw))
+
+    def walk(self) -> Iterator[tuple[Any, Any]]:
+        """Keys and values: a key as a number or a place of its own, a value as `get` gives it."""
+        for raw in list(self.entries):
+            if raw in self.entries:
+                key = Ref(bytearray(raw), 0, self.key_type)
+                memory = self.entries[raw][self._cpu()]
+                yield key if is_aggregate(self.key_type) else scalar_of(self.key_type).load(key), self._held(memory)
 
     def slot(self, index: int) -> Ref:
         """The place of an array's element."""

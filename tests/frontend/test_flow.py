@@ -157,7 +157,7 @@ def test_index_out_of_bounds(text: str, expected: list[str]) -> None:
         ("for i in range(0, 10, 0):\n    pass", ["E0805"]),
         ("for i in range(1000):\n    for j in range(1000):\n        slots[0] += j", ["E0803"]),
         ("for i in range(60000):\n    if i == b:\n        slots[0] += 1", ["E0803"]),
-        ("for x in table:\n    pass", ["E0809"]),
+        ("for x in ring:\n    pass", ["E0809"]),
         ("for x in a:\n    pass", ["E0807"]),
         ("for i in range(3):\n    pass\n    continue\n    x = 1", ["W0902"]),
     ],

@@ -1,0 +1,59 @@
+"""Loops over a map: the body is a function that bpf_for_each_map_elem() calls with the address of key and value."""
+
+from __future__ import annotations
+
+from pybpf.compiler.ir import ops
+from pybpf.compiler.ir.ops import Const, Value
+from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.memory import Address, copy, load, slot_at
+from pybpf.compiler.irbuild.outline import outlined
+from pybpf.compiler.irbuild.statements import finish_loop
+from pybpf.compiler.schema.types import U64, PtrType, Space, Type, is_aggregate, size_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
+    from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.irbuild.outline import Body
+
+__all__ = ["for_map", "given_key", "given_value"]
+
+_ADDRESS = PtrType(U64, Space.MAP)
+
+
+def for_map(b: Builder, node: tree.ForMap) -> None:
+    spec = node.map
+    assert spec.key is not None and spec.value is not None
+    after = b.new_block("endfor")
+    other = b.new_block("else") if node.orelse else after
+    params = [(name, "ptr", _ADDRESS) for name in ("map", "key", "value")]
+
+    def build(body: Body) -> None:
+        inner = body.inner
+        if node.key is not None:
+            inner.write(inner.cells(node.key), given_key(inner, body.params[1], spec.key))  # type: ignore[arg-type]
+        if node.value is not None:
+            inner.write(inner.cells(node.value), given_value(inner, body.params[2], spec.value))  # type: ignore[arg-type]
+        inner.statements(node.body)
+
+    def call(function: Value, frame: Value) -> None:
+        table = b.emit(ops.MapAddr(spec.name, span=b.span))
+        b.call(kernel.FOR_EACH_MAP_ELEM, table, function, frame, Const(0))
+
+    outlined(b, node, params, build, call, lambda: b.jump(other), other, after)
+    finish_loop(b, node.orelse, other, after)
+
+
+def given_key(b: Builder, key: Value, kind: Type) -> Value:
+    """The key at an address that the kernel gave: a copy, since keys are not to be written to."""
+    at = Address(key, 0, Space.MAP)
+    if not is_aggregate(kind):
+        return load(b, at, kind)
+    made = slot_at(b, str(kind), size_of(kind))
+    copy(b, made, at, size_of(kind))
+    return made.base
+
+
+def given_value(b: Builder, value: Value, kind: Type) -> Value:
+    """The number at an address that the kernel gave, or a reference to the object there."""
+    return value if is_aggregate(kind) else load(b, Address(value, 0, Space.MAP), kind)
