@@ -68,6 +68,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.facts import type_id_local as type_id_local
     from pybpf.stdlib.facts import type_id_target as type_id_target
     from pybpf.stdlib.facts import type_matches as type_matches
+    from pybpf.stdlib.externs import Tristate as Tristate
+    from pybpf.stdlib.externs import kconfig as kconfig
+    from pybpf.stdlib.externs import ksym as ksym
     from pybpf.stdlib.fills import comm as comm
     from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
     from pybpf.stdlib.fills import kernel_str as kernel_str
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.kernel.classes import Embedded as Embedded
     from pybpf.stdlib.kernel.classes import KernelStruct as KernelStruct
     from pybpf.stdlib.kernel.classes import Pointer as Pointer
+    from pybpf.stdlib.kfuncs import kfunc as kfunc
     from pybpf.stdlib.maps import ArrayMap as ArrayMap
     from pybpf.stdlib.maps import HashMap as HashMap
     from pybpf.stdlib.maps import LruHash as LruHash
@@ -123,8 +127,10 @@ _SURFACE = {
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
+    "stdlib.externs": "Tristate kconfig ksym",
     "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
+    "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
@@ -138,13 +144,14 @@ __all__ = [
     "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "check", "comm",
     "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError", "Embedded", "enum_exists",
     "enum_value", "exists", "fentry", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16",
-    "i32", "i64", "i8", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfuncs", "kprobe", "kretprobe",
-    "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted", "Object", "offsetof",
-    "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError", "random", "raw_tp",
-    "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target",
-    "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "type_exists",
-    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
-    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "i32", "i64", "i8", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
+    "kprobe", "kretprobe", "ksym", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted",
+    "Object", "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs",
+    "PybpfError", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof",
+    "Struct", "subprog", "Target", "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext",
+    "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid",
+    "Union", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp",
+    "XdpContext",
 ]  # fmt: skip
 
 

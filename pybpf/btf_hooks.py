@@ -101,4 +101,4 @@ def fexit(function: str) -> _Typed:
 def _made(name: str, target: str, example: str, signature: Callable[[str], Prototype | None], results: bool) -> _Typed:
     if not target.isidentifier():
         raise DeclarationValueError(f"@{name}: {target!r} is no name", help=f'as in @{name}("{example}")')
-    return _BtfHook(name, target, signature, results)
+    return _BtfHook(name, target, signature, results)  # type: ignore[return-value]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybpf.stdlib.helpers import (
     bpf_get_current_pid_tgid,
     bpf_get_current_task,
+    bpf_get_current_task_btf,
     bpf_get_current_uid_gid,
     bpf_get_prandom_u32,
     bpf_get_smp_processor_id,
@@ -12,7 +13,11 @@ from pybpf.stdlib.helpers import (
 )
 from pybpf.stdlib.types import u32, u64
 
-__all__ = ["cpu", "gid", "ktime", "pid", "random", "task", "tid", "uid"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybpf.kernel import task_struct
+
+__all__ = ["cpu", "current_task", "gid", "ktime", "pid", "random", "task", "tid", "uid"]
 
 
 def pid() -> u32:
@@ -48,6 +53,11 @@ def cpu() -> u32:
 def random() -> u32:
     """A pseudo-random number of 32 bits."""
     return u32(bpf_get_prandom_u32())
+
+
+def current_task() -> task_struct:
+    """The current task, whose members may be loaded: `current_task().real_parent.tgid`. Linux 5.11."""
+    return bpf_get_current_task_btf()  # type: ignore[no-any-return]
 
 
 def task() -> u64:

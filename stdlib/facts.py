@@ -1,7 +1,7 @@
 """Questions about the types of the running kernel, which the loader answers when it loads the program (CO-RE).
 
-The same object runs on kernels that answer differently: the code behind `if exists(task.mm):` is left out by the verifier
-where there is no such member.
+The same object runs on kernels that answer differently: the code behind `if exists(task.mm):` is left out by the
+verifier where there is no such member.
 """
 
 from __future__ import annotations

@@ -10,28 +10,32 @@ from pybpf.compiler.schema.types import TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from pybpf.compiler.schema.types import Type
-    from pybpf.stdlib.types import Bytes, Text
+    from pybpf.stdlib.kernel.classes import KernelStruct
+    from pybpf.stdlib.types import Array, Bytes, Text
+
+    # A number, a pointer, or what lies in the kernel's memory: a text, an array, a struct.
+    Address: TypeAlias = "int | KernelStruct | Text[Any] | Bytes[Any] | Array[Any, Any]"
 
     def comm() -> Text[Any]:
         """Name of the current task, at most 15 bytes."""
         ...
 
-    def user_str(address: int, /) -> Text[Any]:
+    def user_str(address: Address, /) -> Text[Any]:
         """The string at a user-space address, cut to the size of where it is kept; empty if it can't be read."""
         ...
 
-    def kernel_str(address: int, /) -> Text[Any]:
+    def kernel_str(address: Address, /) -> Text[Any]:
         """The string at a kernel address, cut to the size of where it is kept; empty if it can't be read."""
         ...
 
-    def user_bytes(address: int, /) -> Bytes[Any]:
+    def user_bytes(address: Address, /) -> Bytes[Any]:
         """The bytes at a user-space address, as many as where they are kept; all zero if they can't be read."""
         ...
 
-    def kernel_bytes(address: int, /) -> Bytes[Any]:
+    def kernel_bytes(address: Address, /) -> Bytes[Any]:
         """The bytes at a kernel address, as many as where they are kept; all zero if they can't be read."""
         ...
 

@@ -44,6 +44,8 @@ _RELEASED_BY = {
     "bpf_sk_lookup_tcp": "bpf_sk_release", "bpf_sk_lookup_udp": "bpf_sk_release", "bpf_skc_lookup_tcp": "bpf_sk_release",
     "bpf_ringbuf_reserve": "bpf_ringbuf_discard",
 }  # fmt: skip
+# Results that are less than the prototype says: RET_PTR_TO_SOCK_COMMON_OR_NULL.
+_RESULTS = {"bpf_skc_lookup_tcp": "bpf_sock_common"}
 _RELEASES = ("bpf_sk_release", "bpf_ringbuf_submit", "bpf_ringbuf_discard")
 
 _text = ""
@@ -123,7 +125,7 @@ def _parse(row: str) -> HelperSpec:
         name=name,
         id=int(number),
         args=tuple([_arg(arg) for arg in args.split(" ")]) if args else (),
-        result=_type(result.rstrip("?"), Space.TRUSTED),
+        result=_result(name, result.rstrip("?")),
         nullable=result.endswith("?"),
         gpl="g" in flags,
         sleepable="s" in flags,
@@ -134,6 +136,22 @@ def _parse(row: str) -> HelperSpec:
         release=spec_of(_RELEASED_BY[name]) if name in _RELEASED_BY else None,
         releases=name in _RELEASES,
     )
+
+
+def _result(name: str, type: str) -> Type:
+    return _object(type) if _gives_object(name) else _type(_RESULTS.get(name, type), Space.TRUSTED)
+
+
+def _gives_object(name: str) -> bool:
+    """Whether it returns a kernel object of known type (RET_PTR_TO_BTF_ID), whose members may be loaded."""
+    return name in ("bpf_get_current_task_btf", "bpf_sock_from_file") or name.startswith("bpf_skc_to_")
+
+
+def _object(struct: str) -> Type:
+    from pybpf.stdlib.kernel.names import lookup
+
+    found = lookup(struct)
+    return _type(struct, Space.TRUSTED) if found is None else PtrType(found.__bpf__, Space.TRUSTED)
 
 
 def _arg(text: str) -> ArgSpec:
@@ -150,6 +168,10 @@ def _type(text: str, space: str) -> Type:
     if text.endswith("*"):
         return PtrType(_type(text[:-1], space), space)
     struct = _structs.get(text)
+    if struct is None and text in ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock"):
+        from pybpf.stdlib.net.sockets import socket_struct
+
+        struct = _structs[text] = socket_struct(text)
     if struct is None:
         struct = _structs[text] = StructType(text, (), 0, 1)
     return PtrType(struct, space)

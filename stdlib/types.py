@@ -8,6 +8,7 @@ alike; arithmetic on the result is that of `int`. Sizes are literals, `Array[u8,
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import BuiltinSpec
 from pybpf.compiler.schema.types import (
     BOOL,
@@ -25,6 +26,8 @@ from pybpf.compiler.schema.types import (
     BytesType,
     EnumType,
     IntType,
+    PtrType,
+    Space,
     StructType,
     TextType,
     Type,
@@ -244,6 +247,8 @@ else:
 def type_of(annotation: object) -> Type | None:
     """The compiler type that an evaluated annotation stands for; None where it is not one with a place in memory."""
     kind: object = getattr(annotation, "__bpf__", None)
+    if isinstance(kind, KernelType):  # held by its address
+        return PtrType(kind, Space.KERNEL)
     if isinstance(kind, Type):
         return kind
     if annotation is bool:

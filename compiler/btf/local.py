@@ -97,7 +97,7 @@ class LocalTypes:
         """The id of a type, which is written if it is not there yet."""
         if isinstance(kind, PtrType):
             pointee = kind.pointee
-            return self._builder.add(t.Ptr(self.of(pointee) if pointee in self._members else 0))  # type: ignore[arg-type]
+            return self._builder.add(t.Ptr(self.of(pointee) if pointee in self._members else 0))
         if isinstance(kind, ArrayType):
             return self._builder.array(self.of(kind.element), kind.length)
         if not isinstance(kind, (KernelType, EnumType)):

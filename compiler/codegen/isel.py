@@ -225,8 +225,8 @@ class Selector:
         if kind is ops.Relocated:
             fact = v.fact
             if fact.kind in WIDE:
-                value = (fact.value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
-                return self._recipe(LOAD_64, op.LD_IMM64, value, fact)
+                wide = (fact.value + (1 << 63) & (1 << 64) - 1) - (1 << 63)
+                return self._recipe(LOAD_64, op.LD_IMM64, wide, fact)
             return self._recipe(MOV_K, op.MOV_IMM, fact.value, fact)
         if kind in SYMBOLS:
             return self._recipe(LOAD_64, op.LD_IMM64, 0, Symbol(SYMBOLS[kind], v.symbol))

@@ -121,8 +121,8 @@ class NotKernelField(Diagnostic):
 class NotKernelType(Diagnostic):
     """What is asked about is no type of the kernel.
 
-    `type_exists`, `type_matches` and their like take a struct, a union or an enumeration of `pybpf.kernel`, or a flavour
-    of one; `enum_exists` and `enum_value` take an enumerator.
+    `type_exists`, `type_matches` and their like take a struct, a union or an enumeration of `pybpf.kernel`, or a
+    flavour of one; `enum_exists` and `enum_value` take an enumerator.
 
     Fails:
 

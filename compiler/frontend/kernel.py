@@ -23,6 +23,7 @@ from pybpf.compiler.schema.core import essential, offset_of, type_after
 from pybpf.compiler.schema.kernel import KernelMember, KernelType
 from pybpf.compiler.schema.types import (
     I64,
+    U8,
     U64,
     ArrayType,
     BytesType,
@@ -91,19 +92,21 @@ def _names(struct: KernelType) -> list[str]:
 def place(checker: Checker, base: tree.Expr, path: Path, span: Span, first: tree.Expr | int = 0) -> tree.Expr:
     """What lies at the end of a path from `base`. A path from what lies inside another object is a longer path."""
     if isinstance(base, tree.KernelPlace) and _in_place(base) and isinstance(first, int) and not first:
-        base, path, first = base.base, (*base.path, *path), base.first
+        path, first = (*base.path, *path), base.first
+        base = base.base
     assert isinstance(base.type, PtrType) and base.type.pointee is not None
     root = base.type.pointee
     fixed = isinstance(first, int) and all(not isinstance(step, tree.Expr) for step in path)
     direct = base.type.space in _OBJECTS and fixed and not first and isinstance(root, KernelType) and walks(root, path)
     kind = _end(root, path)
     if not direct and not isinstance(kind, KernelType):
-        check_licence(checker, "bpf_probe_read_user" if base.type.space == Space.USER else "bpf_probe_read_kernel", span)
+        reader = "bpf_probe_read_user" if base.type.space == Space.USER else "bpf_probe_read_kernel"
+        check_licence(checker, reader, span)
     made = tree.KernelPlace(_read_type(kind, base.type.space, direct), span, base, path, first, direct)
     last = path[-1] if path else None
     if isinstance(last, KernelMember) and last.bits and kinds.is_int(made.type):
-        signed = kinds.is_signed(made.type)
-        checker.ranges[made] = (-(1 << last.bits - 1), (1 << last.bits - 1) - 1) if signed else (0, (1 << last.bits) - 1)
+        lowest = -(1 << last.bits - 1) if kinds.is_signed(made.type) else 0
+        checker.ranges[made] = lowest, lowest + (1 << last.bits) - 1
     else:
         range_of(checker, made)
     return made
@@ -157,9 +160,8 @@ def walks(root: KernelType, path: Path) -> bool:
     if is_aggregate(wanted):
         return False
     found = _walk(root, offset_of(root, steps), size_of(wanted))
-    points = isinstance(wanted, PtrType) and isinstance(wanted.pointee, KernelType)
-    if points:
-        return isinstance(found, PtrType) and found.pointee is wanted.pointee  # type: ignore[union-attr]
+    if isinstance(wanted, PtrType) and isinstance(wanted.pointee, KernelType):
+        return isinstance(found, PtrType) and found.pointee is wanted.pointee
     return found is not None and not (isinstance(found, PtrType) and isinstance(found.pointee, KernelType))
 
 
@@ -212,7 +214,7 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         step = at.value if isinstance(at, tree.Const) else at
         if isinstance(base, tree.KernelPlace) and _in_place(base):
             return place(checker, base, (step,), span)
-        inner = kind.element if isinstance(kind, ArrayType) else kinds.IntType(8)
+        inner = kind.element if isinstance(kind, ArrayType) else U8
         pointer = tree.Cast(PtrType(inner, base.type.space), base.span, base)
         return place(checker, pointer, (), span, step)
     if kind is None or (not isinstance(kind, TextType) and not size_of(kind)):
@@ -249,7 +251,8 @@ def at(checker: Checker, to: Type, value: Value, span: Span, space: str = "") ->
         checker.fail(errors.WrongType(expr.span, kinds.spell(kind), "an address in the kernel", f"{to}()"))
     if kind.space in _OBJECTS and not space:
         known = struct_of(kind)
-        if known is not None and isinstance(to, KernelType) and known.name and essential(known.name) == essential(to.name):
+        same = known is not None and isinstance(to, KernelType) and essential(known.name) == essential(to.name)
+        if known is not None and known.name and same:
             return tree.Cast(PtrType(to, kind.space), span, expr)
     return tree.Cast(PtrType(to, space or (Space.USER if kind.space == Space.USER else Space.KERNEL)), span, expr)
 
@@ -258,7 +261,8 @@ def cast(checker: Checker, to: KernelType | StructType, node: ast.Call, span: Sp
     """The call `task_struct(address)`, `task_struct.at(address)`."""
     if len(node.args) != 1 or node.keywords:
         name = str(to)
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes an address, or another pointer", f"{name}(address)"))
+        takes = "takes an address, or another pointer"
+        checker.fail(errors.CallArguments(span, f"{name}()", takes, f"{name}(address)"))
     return at(checker, to, checker.expr(node.args[0]), span, space)
 
 

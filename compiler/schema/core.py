@@ -1,14 +1,14 @@
 """Facts about the kernel's types that the loader adapts to the running kernel: CO-RE relocations as data.
 
 A `CoreFact` is what an instruction holds of a type: where a member lies, how large it is, whether it exists. `value` is
-what is so by the BTF that the type is from; the loader (libbpf's relo_core.c, cilium/ebpf's btf/core.go) puts in what is
-so in the running kernel. In an access string the first number indexes what a pointer to the type points to; each further
-one is a member's place among its siblings, or an array's index.
+what is so by the BTF that the type is from; the loader (libbpf's relo_core.c, cilium/ebpf's btf/core.go) puts in what
+is so in the running kernel. In an access string the first number indexes what a pointer to the type points to; each
+further one is a member's place among its siblings, or an array's index.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.schema.kernel import KernelMember, KernelType
+from pybpf.compiler.schema.kernel import KernelMember
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import ArrayType, EnumType, IntType, Type, size_of
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTE_OFFSET", "BYTE_SIZE", "ENUM_EXISTS", "ENUM_VALUE", "FIELD_EXISTS", "LSHIFT", "RSHIFT", "SIGNED",
-    "TYPE_EXISTS", "TYPE_ID_LOCAL", "TYPE_ID_TARGET", "TYPE_MATCHES", "TYPE_SIZE", "WIDE", "CoreFact", "enum_fact", "essential",
-    "field_fact", "offset_of", "type_after", "type_fact",
+    "TYPE_EXISTS", "TYPE_ID_LOCAL", "TYPE_ID_TARGET", "TYPE_MATCHES", "TYPE_SIZE", "WIDE", "CoreFact", "enum_fact",
+    "essential", "field_fact", "offset_of", "type_after", "type_fact",
 ]  # fmt: skip
 
 # enum bpf_core_relo_kind, include/uapi/linux/bpf.h

@@ -117,7 +117,10 @@ class Spaces:
 
     def put(self, data: bytes | bytearray | str, address: int | None = None) -> int:
         """Place bytes, or a string and its NUL, at an address (a fresh one if none is given), which is returned."""
-        content = bytearray(data.encode() + b"\0" if isinstance(data, str) else data)
+        return self.put_buffer(bytearray(data.encode() + b"\0" if isinstance(data, str) else data), address)
+
+    def put_buffer(self, content: bytearray, address: int | None = None) -> int:
+        """Place a buffer, which may be changed afterwards."""
         if address is None:
             address = self._next
             self._next += (len(content) + 4095) // 4096 * 4096 + 4096

@@ -15,11 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import EnumType, IntType, NoneType, Space, TextType, size_of
+from pybpf.compiler.schema.types import EnumType, IntType, NoneType, PtrType, Space, TextType, size_of
 from pybpf.simulator.context import make_context
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
+from pybpf.simulator.objects import Objects
 from pybpf.simulator.numbers import floor_divide, modulo, signed, wrap
 from pybpf.simulator.printf import format_line
 from pybpf.simulator.tables import Ring, Table, make_table, to_bytes
@@ -81,6 +82,7 @@ class Simulation:
     """`pid`, `tid`, `uid`, `gid`, `comm` are the current task's; `cpu` is where it runs, of `cpus`. `time` is the clock
     in ns; it advances by 1 µs each time it is looked at. All of them may be changed between runs.
 
+    `task` is the current `task_struct`, as objects.py takes it; where it is not given it has pid, tgid and comm.
     `user_memory` and `kernel_memory` map addresses to what lies there. `seed` is that of random numbers. Other
     keywords set `const()`s and `var()`s by name, as load() does.
     """
@@ -97,6 +99,7 @@ class Simulation:
         cpus: int = 1,
         time: int = 1_000_000_000,
         seed: int = 0,
+        task: Any = None,
         user_memory: Mapping[int, bytes | str] | None = None,
         kernel_memory: Mapping[int, bytes | str] | None = None,
         target: Target | None = None,
@@ -115,6 +118,9 @@ class Simulation:
         self.random = random.Random(seed)
         self.user = Spaces("user", 0x7F00_0000_0000)
         self.kernel = Spaces("kernel", 0xFFFF_8881_0000_0000)
+        self.objects = Objects(self.kernel)
+        self.task = task
+        self._own_task: dict[str, Any] = {}
         for space, given in ((self.user, user_memory), (self.kernel, kernel_memory)):
             for address, data in (given or {}).items():
                 space.put(data, address)
@@ -156,7 +162,9 @@ class Simulation:
             raise SimulationError(f"{typed.spec.name} takes no packet", "give fields of its context by name")
         outer = self.packet, self._context
         self.packet = None if packet is None else bytearray(packet)
-        self._context = make_context(typed, context, values)
+        pointers = {var.name: var.type.pointee for var, _ in typed.args if isinstance(var.type, PtrType)}
+        given = {n: self.objects.address(v, pointers[n]) if n in pointers else v for n, v in values.items()}
+        self._context = make_context(typed, context, given)
         try:
             result = function(*[self._parameter(typed, var) for var in typed.function.params])
             retval = _retval(typed, result)
@@ -221,6 +229,20 @@ class Simulation:
         """A dynamic string of a tracepoint: where it is stands in the low half of the field."""
         start = int.from_bytes(self._context[offset : offset + 2], "little")
         return Ref(self._context, start or len(self._context), type, dynamic=True)
+
+    # --- kernel objects
+
+    def current_task(self) -> int:
+        """The address of the current task's task_struct."""
+        from pybpf.stdlib.kernel.names import lookup
+
+        found = lookup("task_struct")
+        if found is None:
+            return 0xFFFF_8880_0000_0000 + (self.tid << 12)
+        if self.task is None:
+            self._own_task.update(pid=self.tid, tgid=self.pid, comm=self.comm[:15])
+            return self.objects.address(self._own_task, found.__bpf__)
+        return self.objects.address(self.task, found.__bpf__)
 
     # --- helpers
 

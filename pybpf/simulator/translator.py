@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
-from pybpf.compiler.schema.types import PtrType, Space
+from pybpf.compiler.schema.types import PtrType, Space, StructType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,11 @@ __all__ = ["Translator", "is_far"]
 
 def is_far(type: Type) -> bool:
     """Whether a reference of the type is a plain number: an address in user or kernel memory."""
-    return isinstance(type, PtrType) and type.space in (Space.USER, Space.KERNEL)
+    if not isinstance(type, PtrType):
+        return False
+    if type.space in (Space.TRUSTED, Space.UNTRUSTED):  # a kernel object; of a StructType only helpers know
+        return type.pointee is not None and not isinstance(type.pointee, StructType)
+    return type.space in (Space.USER, Space.KERNEL)
 
 
 class Translator:

@@ -21,7 +21,9 @@ from pybpf.stdlib.annotations import annotated, scope_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+    from typing import Annotated, Any, Generic, TypeAlias, TypeVar, overload
+
+    from typing_extensions import Self
 
     T = TypeVar("T")
 
@@ -75,9 +77,25 @@ class _KernelMeta(type):
 if TYPE_CHECKING:
 
     class KernelStruct(metaclass=_KernelMeta):
-        """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address."""
+        """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address.
 
+        In a simulation `task_struct(pid=7, real_parent=parent)` is one: members that are not given are zero.
+        """
+
+        @overload
         def __init__(self, address: int | KernelStruct, /) -> None: ...
+        @overload
+        def __init__(self, **members: Any) -> None: ...
+        @classmethod
+        def at(cls, address: int | KernelStruct, /) -> Self:
+            """What lies at an address of the kernel, or where another pointer points; in programs."""
+            ...
+
+        @classmethod
+        def at_user(cls, address: int | KernelStruct, /) -> Self:
+            """What lies at an address of the process; in programs."""
+            ...
+
         def __init_subclass__(cls, *, union: bool = ...) -> None: ...
 
     class Pointer(int, Generic[T]):
@@ -92,9 +110,15 @@ else:
     class KernelStruct(metaclass=_KernelMeta):
         """A struct or union of the kernel. In a program, `task_struct(address)` says that one lies at an address."""
 
-        __slots__ = ()
+        __slots__ = ("__dict__",)
 
-        def __init__(self, address, /):
+        def __init__(self, *address, **members):
+            if not address:
+                for name in members:
+                    if type(self).__bpf__.find(name) is None:
+                        raise TypeError(f"{type(self).__name__} has no member {name!r}")
+                self.__dict__.update(members)
+                return
             from pybpf.stdlib.simulation import current
 
             current(f"{type(self).__name__}()")

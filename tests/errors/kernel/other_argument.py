@@ -1,0 +1,9 @@
+from pybpf import HashMap, tp_btf, u32, u64
+from pybpf.kernel import mm_struct, task_struct
+
+seen = HashMap[u32, u64](max_entries=8)
+
+
+@tp_btf("sched_switch")
+def switched(preempt: bool, prev: mm_struct, next: task_struct) -> None:
+    seen[0] = prev.total_vm
