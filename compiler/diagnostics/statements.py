@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "AnnotatedPlace", "DelName", "DelPlace", "NestedUnpacking", "NoAssert", "NoAsync", "NoException", "NoImport",
-    "NoNestedDefinition", "NoNonlocal", "NoSource", "NoSourceOf", "NoUnpacking", "UnpackCount", "WithOther",
+    "AnnotatedPlace", "DelName", "DelPlace", "NestedDecorator", "NoAssert", "NoAsync", "NoException", "NoImport",
+    "NoNestedDefinition", "NoNonlocal", "NoSource", "NoSourceOf", "NoUnpacking", "NonlocalElsewhere", "TupleIndex",
+    "UnpackCount", "WithOther",
 ]  # fmt: skip
 
 
@@ -132,18 +133,51 @@ class NoImport(Advised):
 
 
 class NoNestedDefinition(Advised):
-    """A function or class defined inside a program. Define it at module level.
+    """A class defined inside a program. Define it at module level.
 
     Fails:
 
         @xdp
         def probe(pkt: XdpContext) -> XDP:
+            class Key(Struct):
+                port: u16
+            ...
+
+    Works:
+
+        class Key(Struct):
+            port: u16
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            ...
+    """
+
+    name: str
+
+    code = "E0112"
+    title = "the class `{name}` is defined inside a program"
+    label = "can't be made at run time"
+    way_out = "move `{name}` to module level"
+
+
+class NestedDecorator(Advised):
+    """A function inside a program has a decorator. Such a function is inlined where it is called.
+
+    Decorators run when a module is imported; the functions inside a program are made when it runs.
+
+    Fails:
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            @subprog
             def even(n: u32) -> bool:
                 return n % 2 == 0
             ...
 
     Works:
 
+        @subprog
         def even(n: u32) -> bool:
             return n % 2 == 0
 
@@ -152,16 +186,46 @@ class NoNestedDefinition(Advised):
             ...
     """
 
-    kind: str
     name: str
+    decorator: str
 
-    code = "E0112"
-    title = "the {kind} `{name}` is defined inside a program"
-    label = "can't be made at run time"
+    code = "E0128"
+    title = "the function `{name}` inside a program is decorated with `{decorator}`"
+    label = "runs when the module is imported"
+    way_out = "leave the decorator out, or move `{name}` to module level"
 
-    def more(self) -> Iterator[Label | Note | Help]:
-        inlined = "; a function called from a program is inlined" if self.kind == "function" else ""
-        yield Help(f"move `{self.name}` to module level{inlined}")
+
+class NonlocalElsewhere(Advised):
+    """A function inside a program changes a variable of the program, and is called by a function it was given to.
+
+    It may read the program's variables wherever it is called. It may change them where the program itself calls it.
+
+    Fails:
+
+        def apply(f, n):
+            return f(n)
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            total = 0
+            def add(n):
+                nonlocal total
+                total += n
+            apply(add, 3)
+
+    Works:
+
+            add(3)
+    """
+
+    name: str
+    variable: str
+    caller: str
+
+    code = "E0129"
+    title = "`{name}` changes `{variable}`, and is called by `{caller}`"
+    label = "not where the variable is"
+    way_out = "return the new value, and assign it to `{variable}` where that is; or call `{name}` there"
 
 
 class NoNonlocal(Advised):
@@ -192,31 +256,44 @@ class NoNonlocal(Advised):
     lines = ("{first} = var(u64, 0)", "", "global {names}")
 
 
-class NestedUnpacking(Advised):
-    """A tuple of targets where there are other targets too. Only the one target of an assignment can be taken apart.
+class TupleIndex(Diagnostic):
+    """The index of a tuple is known only at run time, or is outside it.
+
+    The items of a tuple are variables of their own, so the index is a constant. What is indexed at run time is an array
+    of a Struct, or a map.
 
     Fails:
 
-        a, (b, c) = 1, (2, 3)
-        pair = (a, b) = LIMITS
+        pair = first, second
+        chosen = pair[n]
 
     Works:
 
-        a, b, c = 1, 2, 3
-        a, b = LIMITS
+        chosen = pair[1]
+        chosen = pair[0] if n == 0 else pair[1]
     """
 
     text: str
+    length: int
+    index: int | None = None
 
     code = "E0118"
-    title = "the targets `{text}` can't be unpacked here"
-    label = "targets beside, or inside, others"
-    way_out = "unpack them in a statement of their own:"
-    lines = ("{text} = ...",)
+    title = "`{text}`: the index of a tuple must be a constant"
+    label = "known only at run time"
+
+    def texts(self) -> tuple[str, str]:
+        if self.index is not None:
+            return f"index {self.index} of a tuple of {self.length}", "there is no such item"
+        return super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"use a constant from 0 to {self.length - 1}" if self.length else "the tuple is empty")
+        if self.index is None:
+            yield Help("keep the values in an Array of a Struct, or in an ArrayMap, to choose one at run time")
 
 
 class NoUnpacking(Diagnostic):
-    """Only a tuple that is written out, or a constant one, can be taken apart.
+    """Only a tuple can be taken apart.
 
     Fails:
 
@@ -239,7 +316,7 @@ class NoUnpacking(Diagnostic):
         if self.fields:
             yield Help("read the fields one by one:", (f"{self.targets} = {', '.join(self.fields)}",))
         else:
-            yield Help("only a tuple that is written out, or a constant one, can be taken apart:", ("a, b = x, y",))
+            yield Help("only a tuple can be taken apart:", ("a, b = x, y",))
 
 
 class UnpackCount(Diagnostic):

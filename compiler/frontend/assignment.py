@@ -14,7 +14,16 @@ from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import ArrayType, BytesType, PtrType, Space, StructType, TextType, is_aggregate, size_of
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    BytesType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    is_aggregate,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, tree
-from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import (
@@ -25,6 +25,7 @@ from pybpf.compiler.schema.types import (
     PtrType,
     Space,
     TextType,
+    TupleType,
     is_aggregate,
 )
 
@@ -58,6 +59,8 @@ def type_of(value: Value) -> Type:
         return value.type
     if isinstance(value, ContextRef):
         return kinds.KnownType(value.spec)
+    if isinstance(value, TupleValue):
+        return TupleType(tuple([type_of(item) for item in value.items]))
     known = value.value
     if known is None:
         return NONE
@@ -101,11 +104,15 @@ def number(checker: Checker, value: Value) -> tree.Expr | int:
 
 
 def _not_a_number(checker: Checker, expr: tree.Expr) -> NoReturn:
-    from pybpf.compiler.frontend.advise import numbers_in
+    from pybpf.compiler.frontend.advise import kernel_struct_as_number, numbers_in
+    from pybpf.compiler.schema.kernel import KernelType
 
     if isinstance(expr.type, NoneType):
         checker.fail(errors.NothingReturned(expr.span, checker.text(expr.span)))
-    checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), numbers_in(expr.type, checker.text(expr.span))))
+    text = checker.text(expr.span)
+    if isinstance(expr.type, PtrType) and isinstance(expr.type.pointee, KernelType):
+        checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), *reversed(kernel_struct_as_number(text))))
+    checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), numbers_in(expr.type, text)))
 
 
 def materialize(checker: Checker, value: Value, want: Type | None = None) -> tree.Expr:
@@ -114,6 +121,18 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         return value
     if isinstance(value, ContextRef):
         return tree.Context(PtrType(None, Space.CTX), value.span)
+    if isinstance(value, TupleValue):
+        from pybpf.compiler.frontend.expressions import field_kind
+
+        if (array := kinds.wanted_array(want)) is not None and not value.lets:
+            from pybpf.compiler.frontend.construct import array_of
+
+            return array_of(checker, array, list(value.items), value.span)
+        whole = checker.text(value.span)
+        texts = [checker.text(item.span) for item in value.items]
+        texts = [f"{whole}[{i}]" if text == whole or not text else text for i, text in enumerate(texts)]
+        shown = [(field_kind(item), text) for item, text in zip(value.items, texts)]
+        checker.fail(errors.NoTuple(value.span, tuple(shown)))
     known, span = value.value, value.span
     if known is None:
         return tree.NoneValue(NONE, span)

@@ -11,9 +11,10 @@ from pybpf.compiler.frontend import access, calls, flow, kinds, operators, tree
 from pybpf.compiler.frontend.conditions import condition, condition_value, truth
 from pybpf.compiler.frontend.construct import array_of
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
-from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.scope import closest, public_in
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType, TextType
 
 TYPE_CHECKING = False
@@ -59,18 +60,22 @@ def _list(checker: Checker, node: ast.List, want: Type | None) -> Value:
 
 
 def _tuple(checker: Checker, node: ast.Tuple, want: Type | None) -> Value:
-    """A tuple of constants; any other is taken apart by the statement around it or refused."""
+    """A tuple: a constant, or taken apart where it is used (tuples.py)."""
     kind = kinds.wanted_array(want)
     if kind is not None:
         return _array(checker, node, kind)
-    items = [checker.expr(element) for element in node.elts]
-    if all(isinstance(item, Known) for item in items):
-        return Known(tuple(item.value for item in items if isinstance(item, Known)), checker.span(node))
-    shown = [(_field_kind(item), checker.text(item.span)) for item in items]
-    checker.fail(errors.NoTuple(checker.span(node), tuple(shown)))
+    from pybpf.compiler.frontend.tuples import display
+
+    return display(checker, node)
 
 
-def _field_kind(value: Value) -> str:
+def _lambda(checker: Checker, node: ast.Lambda, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.closures import lambda_value
+
+    return lambda_value(checker, node)
+
+
+def field_kind(value: Value) -> str:
     """How the type of a value is written as a Struct's field."""
     kind = kinds.settle(type_of(value))
     return kinds.spell(kind if kinds.is_int(kind) or not isinstance(kind, OptionalType) else kind.inner)
@@ -210,6 +215,8 @@ def _walrus(checker: Checker, node: ast.NamedExpr, want: Type | None) -> Value:
     value = checker.expr(node.value, slot.declared or slot.preset)
     made = checker.assign(name, value, span)
     held = checker.read(name, span)
+    if isinstance(held, TupleValue):
+        return replace(held, lets=tuple([(s.var, s.value) for s in made if isinstance(s, tree.Assign)]))
     if not made or not isinstance(held, tree.Expr):
         return held
     assigned = made[0]
@@ -243,5 +250,6 @@ EXPRESSIONS: dict[type, Callable[[Checker, Any, Type | None], Value]] = {
     ast.Call: calls.call,
     ast.List: _list,
     ast.Tuple: _tuple,
+    ast.Lambda: _lambda,
     ast.NamedExpr: _walrus,
 }

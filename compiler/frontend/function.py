@@ -10,7 +10,7 @@ last pass are kept. Within a pass the checker walks the statements once, carryin
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import expressions, flow, kinds, ranges, scope, statements, tree
+from pybpf.compiler.frontend import closures, expressions, flow, kinds, ranges, scope, statements, tree, tuples
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library
 from pybpf.compiler.frontend.flow import Fact
@@ -20,7 +20,7 @@ from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
-from pybpf.compiler.schema.types import NONE, OptionalType, PtrType
+from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, TupleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.flow import State
-    from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.known import LocalFunction, Value
     from pybpf.compiler.frontend.loops import Loop
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.scope import Slot
@@ -44,7 +44,9 @@ _PASSES = 12  # a type can widen only a few times; this only keeps a mistake of 
 class Checker:
     """One function being checked."""
 
-    def __init__(self, session: Session, module: Module, node: Any, function: Any) -> None:
+    def __init__(
+        self, session: Session, module: Module, node: Any, function: Any, enclosing: Checker | None = None
+    ) -> None:
         self.session = session
         self.module = module
         self.node = node
@@ -52,9 +54,19 @@ class Checker:
         self.in_library = in_library(function)
         self.names = scope.Names(function)
         arguments = node.args
+        stars = [p for p in (arguments.vararg, arguments.kwarg) if p is not None]
         self.locals = scope.find_locals(
-            node, [p.arg for p in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+            node, [p.arg for p in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *stars)]
         )
+        self.enclosing = enclosing  # the function around it, of one that is defined inside a program
+        self.inherited: State = {}  # what is known of that one's variables at the call
+        self.outer_nonlocals: set[str] = set()
+        if enclosing is not None:
+            self.outer_nonlocals = {n for n in self.locals.nonlocals if n in enclosing.slots}
+            self.locals.names = [n for n in self.locals.names if n not in self.outer_nonlocals]
+        self.local_functions: dict[Any, LocalFunction] = {}
+        self.rebound = closures.rebound_by_calls(self)
+        self.presets: dict[str, Type] = {}
         self.parameters: list[scope.Parameter] = []
         self.declared_result: Type | None = None  # from the annotation; None: infer it
         self.is_program = False
@@ -74,12 +86,14 @@ class Checker:
         self.left_out = 0  # statements left out, each because of an error in `diagnostics`
         self.lost_return = False  # one of them would have returned
         self.state: State | None = {}
+        self.exits: list[State] = []  # the state at each way out
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
         self.alignments: dict[str, int] = {}  # of what variables refer to, where that is less than 8 bytes
         self.reserved: set[Span] = set()  # where ring-buffer records were reserved
         self.releases: dict[Span, Any] = {}  # what gives back the reference that was acquired there
         self.with_held: set[Span] = set()  # where those were acquired that a `with` block releases
+        self.told: set[Span] = set()  # where one was acquired that an error was reported of
         self.transfers: Any = None  # what gives back the reference that the function returns
         self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
         self.slots: dict[str, Slot] = {}
@@ -89,9 +103,9 @@ class Checker:
         self.moves_packet = False  # addresses into the packet that a caller has are gone after a call
         self._temporaries = 0
 
-    def enter(self, module: Module, node: Any, function: Any) -> Checker:
-        """A checker of a function that this one calls."""
-        return Checker(self.session, module, node, function)
+    def enter(self, module: Module, node: Any, function: Any, enclosing: Checker | None = None) -> Checker:
+        """A checker of a function that this one calls, or that is defined in it."""
+        return Checker(self.session, module, node, function, enclosing)
 
     def refused(self) -> Instance:
         """What stands for a function whose checking was given up."""
@@ -109,47 +123,67 @@ class Checker:
                 assert not self.left_out or instance.function is None, "a statement was refused without a diagnostic"
                 return instance
             presets = {name: slot.var.type for name, slot in self.slots.items() if slot.var is not None}
+            presets |= {name: s.joined for name, s in self.slots.items() if isinstance(s.joined, TupleType)}
             result = self.result_slot.last
+            if isinstance(self.result_slot.joined, TupleType):
+                result = self.result_slot.joined
         raise AssertionError(f"the types of {self.node.name} do not settle")
 
     def _pass(self, presets: dict[str, Type], result: Type | None) -> Instance:
         self._start()
+        self.presets = presets
         self.slots = {name: scope.Slot(name, preset=presets.get(name)) for name in self.locals.names}
         self.result_slot = scope.Slot("return", declared=self.declared_result, preset=result)
-        for name in self.locals.nonlocals & self.slots.keys():
+        self.slots["return"] = self.result_slot  # for the parts of a tuple
+        if self.enclosing is not None:
+            closures.inherit(self)
+        for name in (self.locals.nonlocals & self.slots.keys()) - self.outer_nonlocals:
             self.slots[name].broken = True  # the statement itself is refused
         for name, annotation in self.locals.annotations.items():
             try:
                 self.slots[name].declared = scope.annotated_type(self, annotation)
             except Refused:
                 self.slots[name].broken = True
-        params = [self._enter(p) for p in self.parameters]
+        params = [var for p in self.parameters for var in self._enter(p)]
         body = self.block(self.node.body)
         if self.state is not None:
+            self.exits.append(self.state)
             body += statements.fall_off(self)
         slot = self.result_slot
         kind = slot.last or slot.declared or NONE  # `last` says where an object is, an annotation does not
+        if isinstance(slot.joined, TupleType):
+            kind = slot.joined
         failed = any(d.severity == "error" for d in self.diagnostics)
         function = None
+        parts: tuple[tuples.Part, ...] = ()
         if not failed:
-            variables = tuple([v for v in params if v is not None])
+            parts = tuples.result_parts(self, slot.joined) if isinstance(slot.joined, TupleType) else ()
+            assigned = [part.var for part in parts if part.var is not None] + closures.outer_assigned(self)
             function = tree.Function(
-                self.node.name, variables, kind, body, self.module.span(self.node), self.module.source
-            )
+                self.node.name, tuple(params), NONE if parts else kind, body, self.module.span(self.node),
+                self.module.source, tuple(assigned),
+            )  # fmt: skip
         known = slot.alias if slot.alias is not None and not failed else None
         bounds = self.result_range or ranges.EVERYTHING
         made = Instance(function, kind, bounds, known, self.diagnostics, moves_packet=self.moves_packet)
-        made.acquires = self.transfers
+        made.acquires, made.parts = self.transfers, parts
         return made
 
-    def _enter(self, parameter: scope.Parameter) -> tree.Var | None:
-        """The variable of a parameter; None for one that is known at compile time."""
-        slot = self.slots[parameter.name]
+    def _enter(self, parameter: scope.Parameter) -> list[tree.Var]:
+        """The variable of a parameter; none for one that is known at compile time, several for a tuple."""
+        name = parameter.name
+        slot = self.slots.setdefault(name, scope.Slot(name, preset=self.presets.get(name)))
         assert self.state is not None
+        if parameter.parts is not None:
+            found = [var for part in parameter.parts for var in self._enter(part)]
+            slot.joined = TupleType(tuple([self.part_type(p) for p in parameter.parts]))
+            slot.span = parameter.span
+            self.state[slot.name] = Fact(origins=frozenset([parameter.span]))
+            return found
         if parameter.known is not None:
             slot.alias, slot.joined = parameter.known, kinds.KnownType(_identity(parameter.known))
             self.state[slot.name] = Fact()
-            return None
+            return []
         assert parameter.type is not None
         span = parameter.span
         if parameter.annotated:
@@ -160,7 +194,12 @@ class Checker:
         kind = slot.declared or kinds.settle(kinds.join(slot.preset, parameter.type) or parameter.type)
         slot.var = tree.Var(slot.name, kind, span)
         self.state[slot.name] = Fact(range=parameter.range, origins=frozenset([span]))
-        return slot.var
+        return [slot.var]
+
+    def part_type(self, parameter: scope.Parameter) -> Type:
+        """The type of an item of a tuple that is a parameter."""
+        slot = self.slots[parameter.name]
+        return slot.var.type if slot.var is not None else slot.joined or NONE
 
     # --- diagnostics
 
@@ -236,6 +275,10 @@ class Checker:
                 self.left_out += 1
                 self.lost_return = self.lost_return or scope.returns(node)
                 self.poison(scope.assigned_names(node))
+                if self.state is not None and self.releases:
+                    from pybpf.compiler.frontend.references import forget
+
+                    forget(self, scope.mentioned_names(node))
         return made
 
     def poison(self, names: list[str]) -> None:
@@ -280,6 +323,8 @@ class Checker:
         if fact.stale is not None:
             why, where = fact.stale
             self.fail(errors.Stale(span, name, why, where))
+        if isinstance(slot.joined, TupleType):
+            return tuples.read(self, slot, len(slot.joined.items), span)
         if slot.alias is not None:
             return replace(slot.alias, span=span)
         if slot.var is None:
@@ -294,6 +339,8 @@ class Checker:
         if name in self.reserved_names:
             self.fail(errors.ReserveName(span, name, True))
         assert self.state is not None
+        if self.takes_tuple(name, value, span):
+            return tuples.assign(self, name, value, span)
         annotation = slot.declared
         if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
             value = convert(self, value, annotation, f"`{name}`", slot.span)
@@ -334,6 +381,27 @@ class Checker:
         if kinds.is_reference(converted.type):
             self.alignments[name] = min(self.alignments.get(name, 8), alignment(self, converted))
         return [tree.Assign(span, slot.var, converted)]
+
+    def takes_tuple(self, name: str, value: Value, span: Span) -> bool:
+        """Whether a variable is given a tuple whose items are variables of their own; notes so."""
+        slot = self.slots[name]
+        wanted = slot.declared or slot.preset
+        if not tuples.is_tuple(value):
+            return False
+        seen = type_of(value)
+        if isinstance(wanted, TupleType) or isinstance(slot.joined, TupleType):
+            seen = tuples.tuple_of(value)
+        joined = kinds.join(slot.joined, seen)
+        if joined is None:
+            return False  # the caller says so
+        if not isinstance(joined, TupleType):
+            return False
+        if isinstance(slot.declared, TupleType) and len(slot.declared.items) != len(joined.items):
+            self.fail(errors.UnpackCount(span, len(slot.declared.items), len(joined.items), value.span))
+        if isinstance(slot.joined, kinds.KnownType) and slot.joined is not joined:
+            self.changed = True  # it was taken for a constant before
+        slot.joined, slot.span, slot.alias = joined, slot.span or span, None
+        return True
 
     def fact(self, value: tree.Expr) -> Fact:
         """What is known of a variable that was just given `value`."""

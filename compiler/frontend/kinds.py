@@ -17,6 +17,7 @@ from pybpf.compiler.schema.types import (
     Space,
     StructType,
     TextType,
+    TupleType,
     Type,
 )
 
@@ -143,6 +144,8 @@ def join(a: Type | None, b: Type) -> Type | None:
     """
     if a is None or same(a, b):
         return b
+    if isinstance(a, TupleType) or isinstance(b, TupleType) or (_is_tuple(a) and _is_tuple(b)):
+        return _join_tuples(a, b)
     if isinstance(a, KnownType) or isinstance(b, KnownType):
         return None
     if isinstance(a, AnyInt) and isinstance(b, AnyInt):
@@ -169,6 +172,29 @@ def join(a: Type | None, b: Type) -> Type | None:
             return PtrType(a.pointee, Space.KERNEL)
         return None
     return _join_ints(a, b)
+
+
+def _is_tuple(kind: Type) -> bool:
+    return isinstance(kind, KnownType) and type(kind.value) is tuple
+
+
+def _join_tuples(a: Type, b: Type) -> Type | None:
+    """Tuples are joined item by item; a constant one is taken for its items."""
+    sides: list[tuple[Type, ...]] = []
+    for kind in (a, b):
+        if isinstance(kind, TupleType):
+            sides.append(kind.items)
+        elif isinstance(kind, KnownType) and type(kind.value) is tuple:
+            from pybpf.compiler.frontend.convert import type_of
+            from pybpf.compiler.frontend.known import Known
+
+            sides.append(tuple([type_of(Known(item, None)) for item in kind.value]))  # type: ignore[arg-type]
+        else:
+            return None
+    if len(sides[0]) != len(sides[1]):
+        return None
+    items = [join(x, y) for x, y in zip(*sides)]
+    return None if None in items else TupleType(tuple([item for item in items if item is not None]))
 
 
 def _join_literal(literal: AnyInt, other: Type) -> Type | None:
@@ -208,6 +234,8 @@ def _holding(lo: int, hi: int) -> Type | None:
 
 def settle(type: Type) -> Type:
     """The type that a variable gets: one of only literals is i64, as Python's ints may go below zero."""
+    if isinstance(type, TupleType):
+        return TupleType(tuple([settle(item) for item in type.items]))
     if isinstance(type, AnyInt):
         return I64 if type.hi <= I64.max else U64
     return host(type)

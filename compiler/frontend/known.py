@@ -6,7 +6,7 @@ surroundings want; a `Known` map, type or function is used where a call, subscri
 
 from __future__ import annotations
 
-from pybpf.compiler.schema.record import Record
+from pybpf.compiler.schema.record import Record, factory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ContextSpec
+    from pybpf.compiler.schema.types import Type
 
-    Value: TypeAlias = "tree.Expr | Known | ContextRef"
+    Value: TypeAlias = "tree.Expr | Known | ContextRef | TupleValue"
 
-__all__ = ["ContextRef", "Known", "Refused", "describe", "is_int"]
+__all__ = ["ContextRef", "Known", "LocalFunction", "Refused", "TupleValue", "describe", "is_int"]
 
 
 class Known(Record, eq=False):
@@ -33,6 +34,39 @@ class ContextRef(Record, eq=False):
 
     spec: ContextSpec
     span: Span
+
+
+class TupleValue(Record, eq=False):
+    """A tuple that is made when the program runs. It is never in memory: whoever uses it takes its items.
+
+    The items are evaluated in order, each once, after `lets` (variables of ours, and what each is assigned).
+    """
+
+    items: tuple[Value, ...]
+    span: Span
+    lets: tuple[tuple[tree.Var, tree.Expr], ...] = ()
+
+    @property
+    def type(self) -> Type:
+        from pybpf.compiler.frontend.convert import type_of
+
+        return type_of(self)
+
+
+class LocalFunction(Record, eq=False):
+    """A function that is defined inside a program (closures.py). `checker` is that of the function around it.
+
+    `defaults` are the values of its parameters' defaults, which were evaluated where it was defined.
+    """
+
+    name: str
+    node: Any
+    checker: Any
+    defaults: dict[str, Value] = factory(dict)
+
+    @property
+    def __name__(self) -> str:
+        return self.name
 
 
 class Refused(Exception):
@@ -63,6 +97,8 @@ def describe(value: object) -> str:
         return f"the type `{value.__name__}`"
     if value is None:
         return "None"
+    if isinstance(value, LocalFunction):
+        return "a lambda" if value.name == "lambda" else f"the function `{value.name}`"
     if isinstance(value, type):
         return f"the class `{value.__name__}`"
     name = getattr(value, "__name__", None)

@@ -47,13 +47,7 @@ def _import(checker: Checker, node: Any, span: Span) -> Diagnostic:
 
 
 def _define(checker: Checker, node: Any, span: Span) -> Diagnostic:
-    kind = "class" if isinstance(node, ast.ClassDef) else "function"
-    return errors.NoNestedDefinition(wording.header(span), kind, node.name)
-
-
-def _nonlocal(checker: Checker, node: ast.Nonlocal, span: Span) -> Diagnostic:
-    checker.poison(node.names)
-    return errors.NoNonlocal(span, ", ".join(node.names), node.names[0])
+    return errors.NoNestedDefinition(wording.header(span), node.name)
 
 
 def _async(checker: Checker, node: Any, span: Span) -> Diagnostic:
@@ -71,9 +65,7 @@ STATEMENT_REFUSALS: dict[type, Refusal] = {
     ast.Try: _try,
     ast.Import: _import,
     ast.ImportFrom: _import,
-    ast.FunctionDef: _define,
     ast.ClassDef: _define,
-    ast.Nonlocal: _nonlocal,
     ast.AsyncFunctionDef: _async,
     ast.AsyncFor: _async,
     ast.AsyncWith: _async,
@@ -96,11 +88,6 @@ def _set(checker: Checker, node: ast.Set, span: Span) -> Diagnostic:
 
 def _comprehension(checker: Checker, node: Any, span: Span) -> Diagnostic:
     return errors.NoComprehension(span, "a generator" if isinstance(node, ast.GeneratorExp) else "a comprehension")
-
-
-def _lambda(checker: Checker, node: ast.Lambda, span: Span) -> Diagnostic:
-    names = [p.arg for p in (*node.args.posonlyargs, *node.args.args)]
-    return errors.NoLambda(span, ", ".join(names), checker.text(checker.span(node.body)))
 
 
 def _yield(checker: Checker, node: Any, span: Span) -> Diagnostic:
@@ -130,7 +117,6 @@ EXPRESSION_REFUSALS: dict[type, Refusal] = {
     ast.SetComp: _comprehension,
     ast.DictComp: _comprehension,
     ast.GeneratorExp: _comprehension,
-    ast.Lambda: _lambda,
     ast.Yield: _yield,
     ast.YieldFrom: _yield,
     ast.Await: _await,

@@ -15,7 +15,7 @@ from pybpf.compiler.frontend.kinds import may_be_null
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space, Type, is_aggregate
+from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space, TupleType, Type, is_aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Slot:
 
 class Parameter(Record, eq=False):
     """A parameter: either `known` at compile time, or of a type (`annotated`: by the user) with the values in
-    `range`.
+    `range`. One that is given a tuple has a parameter for each item, `parts`.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Parameter(Record, eq=False):
     known: Value | None = None
     range: Interval = ranges.EVERYTHING
     annotated: bool = False
+    parts: tuple[Parameter, ...] | None = None
 
 
 class Locals(Record, eq=False):
@@ -76,6 +77,7 @@ class Locals(Record, eq=False):
     globals: set[str]
     nonlocals: set[str]
     annotations: dict[str, Any]
+    nested: bool = False  # whether functions are defined inside
 
 
 class Names:
@@ -171,6 +173,8 @@ def _bound(node: Any) -> list[str]:
         return [node.name] if node.name is not None else []
     if isinstance(node, ast.MatchMapping):
         return [node.rest] if node.rest is not None else []
+    if isinstance(node, ast.Call):
+        return list(getattr(node, "rebinds", ()))  # by a nested function that may be called (closures.py)
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     return []
@@ -182,7 +186,7 @@ def find_locals(node: Any, parameters: list[str]) -> Locals:
     seen = set(parameters)
 
     def visit(item: Any) -> None:
-        for name in _bound(item):
+        for name in _bound(item) if not isinstance(item, ast.Call) else ():
             if name not in seen:
                 seen.add(name)
                 found.names.append(name)
@@ -193,6 +197,7 @@ def find_locals(node: Any, parameters: list[str]) -> Locals:
         elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             found.annotations.setdefault(item.target.id, item.annotation)
         elif isinstance(item, _SCOPES):
+            found.nested = found.nested or isinstance(item, (ast.FunctionDef, ast.Lambda))
             return
         for child in children(item):
             visit(child)
@@ -281,6 +286,10 @@ def _annotation_type(value: Any) -> Any:
             return PtrType(schema, Space.KERNEL)
         return PtrType(schema, Space.STACK) if is_aggregate(schema) else schema
     arguments = getattr(value, "__args__", None)
+    if getattr(value, "__origin__", None) is tuple and arguments and ... not in arguments:
+        items = [_annotation_type(a) for a in arguments]
+        if all([isinstance(item, Type) for item in items]):
+            return TupleType(tuple(items))
     if arguments is not None and _is_union(value):
         inner = [_annotation_type(a) for a in arguments if a is not type(None)]
         if len(inner) == 1 and len(arguments) == 2 and isinstance(inner[0], Type):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.source import Sources
+    from pybpf.compiler.frontend.tuples import Part
+    from pybpf.compiler.frontend.tuples import Part
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, ProgramSpec, Target
     from pybpf.compiler.schema.types import Type
@@ -26,7 +28,8 @@ class Instance(Record, eq=False):
     `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes`
     are the indices of parameters that the result may refer to, `fresh` says that it may refer to an object the
     function makes. `subprogram` is what it became where it is not inlined. `moves_packet`: a
-    call may move the packet (moves.py). `acquires`: the result is a reference that this gives back (references.py).
+    call may move the packet (moves.py). `parts` are the items of the result, where that is a tuple. `acquires`: the result is a reference that this gives back (references.py).
+    `parts` are the items of the result, where that is a tuple.
     """
 
     function: tree.Function | None
@@ -37,7 +40,9 @@ class Instance(Record, eq=False):
     passes: bool = True
     subprogram: tree.Subprogram | None = None
     moves_packet: bool = False
+    parts: tuple[Part, ...] = ()
     acquires: HelperSpec | KfuncSpec | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class Session(Record, eq=False):

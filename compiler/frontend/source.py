@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["Module", "Sources"]
+__all__ = ["Module", "Sources", "lambda_definition"]
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 
@@ -156,13 +156,16 @@ def _lambda(module: Module, code: CodeType) -> ast.FunctionDef | ast.AsyncFuncti
                 waiting.append(value)
             elif isinstance(value, list):
                 waiting += [item for item in value if isinstance(item, ast.AST)]
-    if len(found) != 1:
-        return None
-    place = {name: getattr(found[0], name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
-    body: list[Any] = [ast.Return(value=found[0].body, **place)]
+    return lambda_definition(found[0]) if len(found) == 1 else None
+
+
+def lambda_definition(node: ast.Lambda) -> ast.FunctionDef:
+    """A lambda as a definition that returns its body."""
+    place = {name: getattr(node, name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+    body: list[Any] = [ast.Return(value=node.body, **place)]
     definition: Any = ast.FunctionDef  # the stubs of some Python versions want more fields
     made: ast.FunctionDef = definition(
-        name="lambda", args=found[0].args, body=body, decorator_list=[], returns=None, **place
+        name="lambda", args=node.args, body=body, decorator_list=[], returns=None, **place
     )
     return made
 

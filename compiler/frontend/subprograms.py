@@ -20,7 +20,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.moves import forget_packet, restart
 from pybpf.compiler.frontend.reach import reads, uses
 from pybpf.compiler.frontend.scope import Parameter
-from pybpf.compiler.frontend.session import Instance
+from pybpf.compiler.frontend.tuples import wrapped
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, Type
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.session import Instance
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import SubprogSpec
 
@@ -53,7 +54,7 @@ def call_subprogram(
     inner = checker.enter(module, node, function)
     rule = _global_parameter if spec.global_ else _static_parameter
     try:
-        made = [rule(checker, inner, module.span(p), p, v, node) for p, v in values]
+        made = [rule(checker, inner, module.span(p), p, v, node) for p, v in values.given]
     except Refused:
         checker.diagnostics += relocate(inner.diagnostics, function, span)
         raise
@@ -62,11 +63,13 @@ def call_subprogram(
     if subprogram is None:
         raise Refused
     given: list[tree.Expr] = []
-    runtime = [v for (_, v), p in zip(values, made) if isinstance(p.known, ContextRef) or p.known is None]
+    runtime = [v for (_, v), p in zip(values.given, made) if isinstance(p.known, ContextRef) or p.known is None]
     for value, var in zip(runtime, subprogram.params):
         given.append(_argument(checker, spec, value, var))
     call: tree.Expr = tree.SubprogCall(instance.result, span, subprogram, tuple(given))
     checker.ranges[call] = bounds = ranges.of_type(instance.result) if spec.global_ else instance.range
+    if values.lets:
+        call = wrapped(checker, values.lets, call)
     if instance.moves_packet:
         forget_packet(checker, f"{spec.name}()", span)
         if spec.global_:
@@ -167,6 +170,8 @@ def _static_parameter(
 ) -> Parameter:
     """What a parameter of a static subprogram is for these arguments."""
     made = given_for(checker, inner, inner.module, parameter, value, node)
+    if made.parts is not None:
+        checker.fail(errors.SubprogramArgument(value.span, node.name, parameter.arg, "a tuple"))
     wanted = annotation(inner, parameter)
     if isinstance(made.known, Known):
         known = made.known.value

@@ -108,7 +108,7 @@ def branch_call(b: Builder, node: tree.FuncCall, then: Block, other: Block) -> N
     _assign_parameters(b, node)
     outer_slots = b.enter_call()
     _inline(b, node.function, Inlined((), then, len(b.reserved), other))
-    b.leave_call(outer_slots, refers=False)
+    b.leave_call(outer_slots, refers=_may_refer(node.function))
 
 
 def _assign_parameters(b: Builder, node: tree.FuncCall) -> None:
@@ -127,11 +127,10 @@ def _inline(b: Builder, function: tree.Function, frame: Inlined) -> None:
 
 
 def _may_refer(function: tree.Function) -> bool:
-    """Whether the result may be a reference into the function's stack slots."""
-    kind = function.result
-    if isinstance(kind, OptionalType):
-        kind = kind.inner
-    return isinstance(kind, PtrType) and kind.pointee is not None
+    """Whether the result, or a variable of the caller, may be a reference into the function's stack slots."""
+    kinds = [function.result, *[var.type for var in function.outer]]
+    inner = [kind.inner if isinstance(kind, OptionalType) else kind for kind in kinds]
+    return any([isinstance(kind, PtrType) and kind.pointee is not None for kind in inner])
 
 
 # --- printk

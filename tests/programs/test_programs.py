@@ -88,7 +88,7 @@ def test_answers(imported: Any) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("imported", cases("python.txt"), indirect=True)
+@pytest.mark.parametrize("imported", cases("python.txt") + cases("functions.txt"), indirect=True)
 def test_python(imported: Any) -> None:
     test_answers(imported)
     module = sys.modules[f"case_{imported().case.name}"]

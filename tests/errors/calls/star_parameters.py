@@ -1,8 +1,4 @@
-from pybpf import PtRegs, TracepointContext, kprobe, pid, tid, tracepoint, u64
-
-
-def total(*numbers: u64) -> u64:
-    return numbers[0]
+from pybpf import PtRegs, TracepointContext, kprobe, pid, tracepoint, u64
 
 
 def log(message: str, **fields: u64) -> None:
@@ -16,5 +12,4 @@ def unlink(ctx: PtRegs, *arguments: u64) -> None:
 
 @tracepoint("sched:sched_process_exec")
 def on_exec(ctx: TracepointContext) -> None:
-    both = total(pid(), tid())
     log("exec", pid=pid())

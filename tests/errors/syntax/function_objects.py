@@ -1,13 +1,31 @@
-from pybpf import XDP, XdpContext, u32, xdp
+from pybpf import XDP, Struct, XdpContext, subprog, u32, u64, xdp
+
+
+def apply(f, n: u32) -> u32:
+    return f(n)
 
 
 @xdp
 def pick(pkt: XdpContext) -> XDP:
-    even = lambda n: n % 2 == 0
+    queue = pkt.rx_queue_index
+    even = lambda n, by=queue: (n + by) % 2 == 0
 
+    @subprog
     def third(n: u32) -> bool:
         return n % 3 == 0
 
-    if even(pkt.rx_queue_index) and third(pkt.rx_queue_index):
-        return XDP.DROP
-    return XDP.PASS
+    class Key(Struct):
+        port: u32
+
+    def again(n: u32) -> u32:
+        return again(n - 1)
+
+    again(queue)
+
+    def add(n: u32) -> u32:
+        nonlocal queue
+        queue += n
+        return queue
+
+    apply(add, 3)
+    return add

@@ -1,6 +1,5 @@
-from pybpf import XDP, XdpContext, u32, xdp
+from pybpf import XDP, XdpContext, helpers, u32, xdp
 
-LIMITS = (16, 64)
 OPTIONS = {"low": 1, "high": 2}
 
 
@@ -10,9 +9,9 @@ def within(n: u32, low: u32, high: u32) -> bool:
 
 @xdp
 def probe(pkt: XdpContext) -> XDP:
-    if within(pkt.rx_queue_index, *LIMITS):
+    if within(*pkt.rx_queue_index):
         return XDP.DROP
     if within(pkt.rx_queue_index, **OPTIONS):
         return XDP.DROP
-    first, *rest = LIMITS
+    helpers.bpf_xdp_adjust_head(*(pkt, 4))
     return XDP.PASS
