@@ -14,7 +14,6 @@ Words are little-endian. A hash may be shared: whoever looks a name up compares 
 from __future__ import annotations
 
 import sys
-from array import array
 from binascii import crc32
 from bisect import bisect_left
 
@@ -61,6 +60,8 @@ class Names(Record, eq=False):
 
 def scan(types: bytes, first: int) -> Words:
     """Where each type of a section's type part starts, in bytes; the first has the id `first`. Raises BtfError."""
+    from array import array  # imports `collections`, which opening with an index does without
+
     words = _words(types[: len(types) & ~3])
     starts = array("I")
     append = starts.append
@@ -85,6 +86,8 @@ def scan(types: bytes, first: int) -> Words:
 
 def name_table(types: bytes, starts: Words, first: int, strings: bytes, first_string: int) -> Names:
     """The names of a section's types and enumerators. Names that stand in the base's strings are left out."""
+    from array import array
+
     words = _words(types)
     texts = strings.split(b"\0")
     hashes: dict[int, int] = {}  # by where the text starts
@@ -150,12 +153,16 @@ def _words(data: bytes | memoryview) -> memoryview:
     """Little-endian words of 32 bits, without a copy where the machine has them so."""
     if sys.byteorder == "little":
         return memoryview(data).cast("I")
+    from array import array
+
     swapped = array("I", bytes(data))
     swapped.byteswap()
     return memoryview(swapped)
 
 
 def _bytes(words: Words) -> bytes:
+    from array import array
+
     made = array("I", words)
     if sys.byteorder == "big":
         made.byteswap()

@@ -11,6 +11,7 @@ say and the language can't is an array of its bytes: `float`, `__int128`.
 from __future__ import annotations
 
 from pybpf.compiler.btf import types as t
+from pybpf.compiler.schema.errors import DeclarationTypeError
 from pybpf.compiler.schema.kernel import KernelMember, KernelType
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import (
@@ -78,6 +79,7 @@ class KernelTypes:
         self._known = known
         self._declared = declared
         self._made: dict[int, Type] = {}
+        self._busy: set[int] = set()
         self._tagged: dict[str, set[int]] | None = None  # by tag: ids of functions
 
     def named(self, name: str) -> Type | None:
@@ -125,12 +127,20 @@ class KernelTypes:
         return Prototype(name, tuple([(param.name, self.of(param.type)) for param in signature.params[1:]]), NONE)
 
     def of(self, number: int) -> Type:
-        """The type with id `number`; NONE for void and for functions."""
+        """The type with id `number`; NONE for void and for functions. Raises BtfError for a broken one."""
         if self._base is not None and number < self._first:
             return self._base.of(number)
         found = self._made.get(number)
         if found is None:
-            found = self._made[number] = self._make(number)
+            if number in self._busy:
+                raise t.BtfError(f"BTF type [{number}] leads back to itself")
+            self._busy.add(number)
+            try:
+                found = self._made[number] = self._make(number)
+            except IndexError as problem:
+                raise t.BtfError(str(problem)) from None
+            finally:
+                self._busy.discard(number)
         return found
 
     def _targets(self, text: str) -> set[int]:
@@ -197,41 +207,48 @@ class KernelTypes:
 
     def _pointer(self, number: int) -> PtrType:
         space = Space.KERNEL
+        pointee = self.of(number)  # first, since it finds a type that leads to itself
         item = self.btf[number]
         while isinstance(item, _INNER):
             if isinstance(item, t.TypeTag) and item.tag in ("user", "address_space(1)"):
                 space = Space.USER
             if isinstance(item, t.Typedef):
                 break
-            number = item.type
-            item = self.btf[number]
-        pointee = self.of(number)
+            item = self.btf[item.type]
         if isinstance(item, t.Int) and item.name == "char":
             pointee = TextType(0)
         return PtrType(None if pointee is NONE else pointee, space)
 
     def _array(self, item: t.Array) -> Type:
+        kind = self.of(item.element)
         element = self.btf[item.element]
         while isinstance(element, _QUALIFIERS):
             element = self.btf[element.type]
         if isinstance(element, t.Int) and element.name == "char":
             return TextType(item.length)
-        return ArrayType(self.of(item.element), item.length)
+        return ArrayType(kind, item.length)
 
     def _members(self, number: int) -> tuple[int, tuple[KernelMember, ...]]:
+        """Size and members of the struct with id `number`. Raises DeclarationTypeError where the BTF is broken."""
         item = self.btf[number]
         assert isinstance(item, (t.Struct, t.Union))
+        try:
+            return item.size, self._listed(item)
+        except t.BtfError as problem:
+            raise DeclarationTypeError(f"the BTF that {item.name or 'a struct'} is from is broken: {problem}") from None
+
+    def _listed(self, item: t.Struct | t.Union) -> tuple[KernelMember, ...]:
         made = []
         for index, member in enumerate(item.members):
             kind = self.of(member.type)
             bits = member.bits or self._odd_width(member.type)
             made.append(KernelMember(member.name, kind, member.offset // 8, index, bits, member.offset % 8))
-        return item.size, tuple(made)
+        return tuple(made)
 
     def _odd_width(self, number: int) -> int:
         """Width of a bit field whose BTF is of the old kind: an integer of fewer bits than its bytes have."""
         item = self.btf[number]
-        while isinstance(item, _INNER):
+        while isinstance(item, _INNER):  # `of` has been here: there is an end
             item = self.btf[item.type]
         if isinstance(item, t.Int) and not item.encoding & t.INT_BOOL and item.bits < item.size * 8:
             return item.bits

@@ -45,11 +45,11 @@ def declared(cls: Any) -> KernelType:
     cls.__bpf_type__ = made  # members may point to it
     try:
         members = [(field, _member(cls, field, annotation)) for field, annotation in cls.__bpf_fields__.items()]
+        _compare(made, members)
     except DeclarationTypeError:
         del cls.__bpf_type__
         raise
     made.read = lambda: _lay_out(made, members)
-    _compare(made, members)
     return made
 
 

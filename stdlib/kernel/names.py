@@ -100,7 +100,10 @@ class _Names:
 
     def lookup(self, name: str) -> Any:
         if name not in self.objects:
-            self.objects[name] = self._object(name)
+            try:
+                self.objects[name] = self._object(name)
+            except BtfError as error:
+                raise DeclarationValueError(f"can't read `{name}` of {self.path or 'the kernel'}: {error}") from None
             if self.objects[name] is None and name.endswith("_") and iskeyword(name[:-1]):
                 self.objects[name] = self._object(name[:-1])
         return self.objects[name]
