@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.codegen.machine import MFunction
     from pybpf.compiler.ir.function import Function, Module
+    from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import Target
 
 __all__ = ["generate"]
@@ -46,11 +47,29 @@ def generate(module: Module, target: Target, observe: Callable[[str, Any], None]
             largest = overflow.parts[0][0]
             kind = largest if largest[:1].isupper() else ""  # slots of structs are named after them
             span = header(function.span)
-            report.add(StackTooLarge(span, function.name, overflow.size, MAX_STACK, overflow.parts, kind))
+            report.add(
+                StackTooLarge(
+                    span, function.name, overflow.size, MAX_STACK, overflow.parts, kind, _largest_objects(function)
+                )
+            )
         report.raise_if_failed()
     if len(made) > 1:
         _check_chains(module, made)
     return made
+
+
+def _largest_objects(function: Function) -> tuple[tuple[Span, int], ...]:
+    """Where the objects that take most of a frame are made, and their sizes in bytes; in the order of the source."""
+    from pybpf.compiler.ir.ops import SlotAddr
+
+    found: dict[Any, Span] = {}
+    for block in function.blocks:
+        for op in block.ops:
+            if isinstance(op, SlotAddr) and op.span is not None and op.slot.size >= 64:
+                found.setdefault(op.slot, op.span)
+    largest = sorted(found, key=lambda slot: -slot.size)[:3]
+    made = {found[slot]: slot.size for slot in reversed(largest)}
+    return tuple(sorted(made.items(), key=lambda item: (item[0].line, item[0].col)))
 
 
 def _check_chains(module: Module, made: list[MachineCode]) -> None:

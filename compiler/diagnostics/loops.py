@@ -10,6 +10,8 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pybpf.compiler.schema.span import Span
+
 __all__ = [
     "DiscardInLoop", "LoopTarget", "LoopTooLong", "MadeInLoop", "MapIteration", "MapLoopTarget",
     "NestedTooDeeply", "NotIterable", "RangeArguments", "RangeElsewhere", "RangeStep", "ReferenceCarried",
@@ -470,12 +472,15 @@ class StackTooLarge(Diagnostic):
     limit: int
     parts: list[tuple[str, int]]
     object: str  # the type of the largest object; "" where it is none
+    objects: tuple[tuple[Span, int], ...] = ()  # where the largest are made, and their bytes
 
     code = "E0812"
     title = "`{name}` needs {size} bytes of stack, but there are {limit}"
     label = "too much at once"
 
     def more(self) -> Iterator[Label | Note | Help]:
+        for span, size in self.objects:
+            yield Label(span, f"{size} bytes")
         yield Note("what takes it: " + ", ".join([f"{what} {size} bytes" for what, size in self.parts[:6]]))
         if self.object:
             name = "scratch"

@@ -150,6 +150,11 @@ class NoAttribute(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.sort == "number":
             yield Help("it is the number itself:", (self.text,))
+            if self.kind == "u64":
+                yield Help(
+                    "if it is the address of a kernel struct, say which, with a type of pybpf.kernel:",
+                    (f"task_struct({self.text}).{self.name}",),
+                )
         elif self.sort == "array":
             yield Help(f"its elements are {self.text}[0] and so on; its length:", (f"len({self.text})",))
         elif self.sort == "None":

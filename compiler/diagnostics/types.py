@@ -252,6 +252,7 @@ class NotANumber(Diagnostic):
 
     kind: str
     lines: tuple[str, ...] = ()
+    way_out: str = "use a number in it:"
 
     code = "E0210"
     title = "a number is needed here, not {kind}"
@@ -259,7 +260,7 @@ class NotANumber(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.lines:
-            yield Help("use a number in it:", self.lines)
+            yield Help(self.way_out, self.lines)
         elif self.kind == "the context":
             yield Help("use one of the context's fields")
         elif self.kind == "a packet address":

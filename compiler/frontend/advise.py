@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import ContextSpec, GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import (
     I64,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_variable", "at_run_time", "called", "compared_with_text", "fields_compared", "given", "in_place_of",
-    "not_a_value", "numbers_in", "origin", "other_space", "side_of_choice", "written",
+    "kernel_struct_as_number", "not_a_value", "numbers_in", "origin", "other_space", "side_of_choice", "written",
 ]  # fmt: skip
 
 
@@ -106,7 +107,9 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     wanted = kinds.aggregate(to) or to
     kind = kinds.aggregate(expr.type)
     text = checker.text(expr.span)
-    if isinstance(expr.type, PtrType) and kind is None and kinds.is_int(wanted):
+    if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and not isinstance(kind, (StructType, ArrayType)):
+        if isinstance(expr.type.pointee, KernelType):
+            return kernel_struct_as_number(text)
         if expr.type.space == Space.CTX:
             return "an address is good for one run only; use one of the context's fields", ()
         if expr.type.space == Space.PACKET:
@@ -129,6 +132,11 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     if isinstance(wanted, ArrayType):
         return "make one:", (f"{written(wanted)}([{', '.join(['...'] * min(wanted.length, 4))}])",)
     return f"give it {kinds.spell(to)}", ()
+
+
+def kernel_struct_as_number(text: str) -> tuple[str, tuple[str, ...]]:
+    """The help for a reference to a kernel struct where a number is wanted."""
+    return "name the member that is meant; its address, which user space can't follow, is:", (f"u64({text})",)
 
 
 def compared_with_text(checker: Checker, expr: tree.Expr) -> tuple[str, tuple[str, ...]]:
