@@ -9,7 +9,7 @@ from pybpf.compiler.elf.model import ExternSpec, Literal, ObjectFunction, Object
 from pybpf.compiler.ir.ops import CallKernel
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import I32, NoneType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import I32, NONE, NoneType, OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def link(
     declared, literals, externs = [], [], []
     for spec in module.globals:
         if spec.section:
-            externs.append(ExternSpec(spec.name, spec.section, spec.type, None, spec.weak))
+            kind = NONE if spec.how == "address" else spec.type
+            externs.append(ExternSpec(spec.name, spec.section, kind, None, spec.weak))
         elif spec not in typed.globals:
             literals.append(Literal(spec.name, spec.init))
         else:

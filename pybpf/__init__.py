@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.everyday import task as task
     from pybpf.stdlib.everyday import tid as tid
     from pybpf.stdlib.everyday import uid as uid
+    from pybpf.stdlib.externs import Tristate as Tristate
+    from pybpf.stdlib.externs import kconfig as kconfig
+    from pybpf.stdlib.externs import ksym as ksym
     from pybpf.stdlib.facts import container_of as container_of
     from pybpf.stdlib.facts import enum_exists as enum_exists
     from pybpf.stdlib.facts import enum_value as enum_value
@@ -68,9 +71,6 @@ if TYPE_CHECKING:
     from pybpf.stdlib.facts import type_id_local as type_id_local
     from pybpf.stdlib.facts import type_id_target as type_id_target
     from pybpf.stdlib.facts import type_matches as type_matches
-    from pybpf.stdlib.externs import Tristate as Tristate
-    from pybpf.stdlib.externs import kconfig as kconfig
-    from pybpf.stdlib.externs import ksym as ksym
     from pybpf.stdlib.fills import comm as comm
     from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
     from pybpf.stdlib.fills import kernel_str as kernel_str

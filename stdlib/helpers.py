@@ -41,8 +41,8 @@ _NUMBERS: dict[str, Type] = {
 # Helpers whose result is a reference that must be given back, and the one that does: is_acquire_function() in
 # kernel/bpf/verifier.c; arguments of type OBJ_RELEASE.
 _RELEASED_BY = {
-    "bpf_sk_lookup_tcp": "bpf_sk_release", "bpf_sk_lookup_udp": "bpf_sk_release", "bpf_skc_lookup_tcp": "bpf_sk_release",
-    "bpf_ringbuf_reserve": "bpf_ringbuf_discard",
+    "bpf_sk_lookup_tcp": "bpf_sk_release", "bpf_sk_lookup_udp": "bpf_sk_release",
+    "bpf_skc_lookup_tcp": "bpf_sk_release", "bpf_ringbuf_reserve": "bpf_ringbuf_discard",
 }  # fmt: skip
 # Results that are less than the prototype says: RET_PTR_TO_SOCK_COMMON_OR_NULL.
 _RESULTS = {"bpf_skc_lookup_tcp": "bpf_sock_common"}

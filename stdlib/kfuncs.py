@@ -27,8 +27,17 @@ __all__ = ["Kfunc", "UnknownKfunc", "kfunc", "names", "spec_of"]
 _RELEASES = {
     "bpf_cpumask": "bpf_cpumask_release", "bpf_crypto_ctx": "bpf_crypto_ctx_release", "bpf_key": "bpf_key_put",
     "cgroup": "bpf_cgroup_release", "file": "bpf_put_file", "nf_conn": "bpf_ct_release",
-    "nf_conn___init": "bpf_ct_insert_entry", "task_struct": "bpf_task_release", "xfrm_state": "bpf_xdp_xfrm_state_release",
+    "nf_conn___init": "bpf_ct_insert_entry", "task_struct": "bpf_task_release",
+    "xfrm_state": "bpf_xdp_xfrm_state_release",
 }  # fmt: skip
+
+
+# Functions that are registered for more types of programs than their filter lets through (bpf_fs_kfuncs_filter in
+# fs/bpf_fs_kfuncs.c).
+_LSM_ONLY = (
+    "bpf_get_dentry_xattr", "bpf_get_file_xattr", "bpf_get_task_exe_file", "bpf_path_d_path", "bpf_put_file",
+    "bpf_remove_dentry_xattr", "bpf_set_dentry_xattr",
+)  # fmt: skip
 
 
 class UnknownKfunc(DeclarationError, AttributeError):
@@ -72,8 +81,9 @@ def spec_of(name: str) -> KfuncSpec | None:
         _specs[name] = None
         if known is not None:
             flags = known.flags | ({"variadic"} if known.variadic else set())
+            programs = {kind: since for kind, since in known.programs.items() if kind == "LSM" or name not in _LSM_ONLY}
             release = _release_of(known.result) if "acquire" in flags else None
-            _specs[name] = KfuncSpec(name, known.params, known.result, flags, known.programs, known.since, release)
+            _specs[name] = KfuncSpec(name, known.params, known.result, flags, programs, known.since, release)
     return _specs[name]
 
 
@@ -168,7 +178,9 @@ class _Declared(Kfunc):
             raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no type", help="annotate it, as in u32")
         kind = getattr(found, "__bpf__", None)
         if found is str or found is bytes:
-            raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no size", help="Text[L[16]], Bytes[L[16]]")
+            raise DeclarationTypeError(
+                f"@kfunc {self.__name__}(): {what} has no size", help="Text[L[16]], Bytes[L[16]]"
+            )
         if not isinstance(kind, Type):
             kind = type_of(found)
         if kind is None:

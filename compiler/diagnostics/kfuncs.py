@@ -33,7 +33,9 @@ class KfuncNotAllowed(Diagnostic):
     label = "not allowed here"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"the kernel has it for programs of the types {listed(tuple([n.lower() for n in self.allowed]), 20)}")
+        yield Help(
+            f"the kernel has it for programs of the types {listed(tuple([n.lower() for n in self.allowed]), 20)}"
+        )
         yield Note(f"the kernel would say: calling kernel function {self.name} is not allowed")
 
 
@@ -87,8 +89,8 @@ class KfuncUntrusted(Advised):
 class KfuncText(Advised):
     """A kfunc's parameter that takes a constant string only.
 
-        kfuncs.bpf_get_file_xattr(file, name, value)                  # fails
-        kfuncs.bpf_get_file_xattr(file, "user.origin", value)         # works
+    kfuncs.bpf_get_file_xattr(file, name, value)                  # fails
+    kfuncs.bpf_get_file_xattr(file, "user.origin", value)         # works
     """
 
     name: str

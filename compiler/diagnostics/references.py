@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "StillHeld", "WithoutVariable"]
+__all__ = [
+    "AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "SocketIndex", "StillHeld", "WithoutVariable",
+]  # fmt: skip
 
 
 class StillHeld(Diagnostic):
     """A reference that the program acquired is not released on this way out.
 
-    A socket that was looked up, a task, a cgroup or memory of a ring buffer is counted: until it is released it can't go
-    away. The verifier refuses a program that can end with one. `with releasing(...)` releases it on every way out.
+    A socket that was looked up, a task, a cgroup or memory of a ring buffer is counted: until it is released it can't
+    go away. The verifier refuses a program that can end with one. `with releasing(...)` releases it on every way out.
 
     Fails:
 
@@ -125,7 +127,7 @@ class AcquiredAgain(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("release it before the iteration ends, on every way:", (f"with releasing({self.call}) as it:",))
-        yield Note("the kernel would say: infinite loop detected, or BPF_EXIT would lead to reference leak")
+        yield Note("the kernel would say: BPF_EXIT instruction in main prog would lead to reference leak")
 
 
 class NotAcquired(Advised):
@@ -194,3 +196,27 @@ class WithoutVariable(Advised):
     label = "no name"
     way_out = "name it:"
     lines = ("with {text} as it:",)
+
+
+class SocketIndex(Advised):
+    """An element of a socket's array by an index that is not constant.
+
+    The verifier lets a program read a socket at fixed offsets only.
+
+    Fails:
+
+        word = sk.src_ip6[i]
+
+    Works:
+
+        word = sk.src_ip6[3]
+    """
+
+    text: str
+    array: str
+
+    code = "E1316"
+    title = "`{array}` of a socket takes constant indices only"
+    label = "not a constant"
+    way_out = "write each index as a number:"
+    lines = ("{array}[0]",)

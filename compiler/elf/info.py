@@ -12,7 +12,7 @@ from pybpf.compiler.elf.check import LD_IMM64
 from pybpf.compiler.elf.maps import MAPS, map_definition
 from pybpf.compiler.elf.names import LICENSE_SYMBOL
 from pybpf.compiler.schema.core import TYPE_ID_LOCAL, TYPE_ID_TARGET
-from pybpf.compiler.schema.types import PtrType, TextType, size_of
+from pybpf.compiler.schema.types import NoneType, PtrType, TextType, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ def _add_externs(builder: TypeBuilder, externs: tuple[ExternSpec, ...]) -> None:
     for extern in externs:
         result = builder.of(extern.result)
         if extern.params is None:
-            number, size = builder.add(t.Var(extern.name, result, t.EXTERN)), size_of(extern.result)
+            typed = not isinstance(extern.result, NoneType)
+            kind = result if typed else builder.add(t.Const(0))  # `const void`: the loader asks kallsyms
+            number, size = builder.add(t.Var(extern.name, kind, t.EXTERN)), size_of(extern.result) if typed else 0
         else:
             proto = _prototype(builder, extern.params, result)
             number, size = builder.add(t.Func(extern.name, proto, t.EXTERN)), 0

@@ -111,7 +111,8 @@ class ExternSpec(Record):
     """What the loader supplies: a kernel configuration value, or a kernel function.
 
     `section` is ".kconfig" (a variable of type `result`; `params` is None) or ".ksyms" (a function with `params` that
-    returns `result`). A weak one may be absent: a variable then reads as 0, and a call must not be reached.
+    returns `result`; or a variable, of type NONE where only its address is asked for). A weak one may be absent: a
+    variable then reads as 0, and a call must not be reached.
     """
 
     name: str

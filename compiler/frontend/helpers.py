@@ -117,6 +117,10 @@ def _argument(
                 maybe_none(checker, expr)
             if not isinstance(expr.type, PtrType):
                 checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
+            if expr.type.space in (Space.KERNEL, Space.USER):
+                given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
+                known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
+                checker.fail(errors.WrongType(expr.span, given, known, what))
             return expr
         case "address" if kinds.may_be_null(type_of(value)):
             return address_of(value)

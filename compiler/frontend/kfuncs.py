@@ -15,6 +15,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import (
     U64,
     EnumType,
@@ -188,6 +189,10 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     given = expr.type.pointee
     if not (isinstance(given, KernelType) and _holds(given, wanted)):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
+    base = expr.base if isinstance(expr, tree.KernelPlace) else None
+    if base is not None and isinstance(base.type, PtrType) and base.type.space == Space.TRUSTED and not expr.first:
+        # What lies inside of an object is as much trusted as that is; nothing is loaded to get there.
+        return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)
     trusted = spec.flags & {"trusted_args", "rcu", "release"}
     if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
         checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))

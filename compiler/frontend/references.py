@@ -51,6 +51,7 @@ def acquired(checker: Checker, call: tree.Expr, release: Release) -> tree.Expr:
     state, span = checker.state, call.span
     assert state is not None
     if held_key(span) in state:
+        checker.told.add(span)
         checker.fail(errors.AcquiredAgain(span, checker.text(span), release.name))
     made = tree.Acquire(call.type, span, call, release)
     checker.made(made)
@@ -105,9 +106,23 @@ def check_all_released(checker: Checker, span: Span) -> None:
         origin = state[key].source
         assert origin is not None
         name = next((n for n, fact in state.items() if origin in fact.origins and n[0] not in "&%"), "")
-        release = checker.releases[origin].name
+        call = checker.text(origin)
+        before = call.partition("(")[0]  # helpers. of helpers.bpf_sk_lookup_tcp
+        release = before[: max(before.find("bpf_"), 0)] + checker.releases[origin].name
         del state[key]  # said once is enough
-        checker.report(errors.StillHeld(span, name, origin, checker.text(origin), release))
+        if origin in checker.told:
+            continue
+        checker.report(errors.StillHeld(span, name, origin, call, release))
+
+
+def forget(checker: Checker, names: list[str]) -> None:
+    """Say nothing more about what these variables hold: a statement that names them, and may release, was refused."""
+    state = checker.state
+    assert state is not None
+    for name in names:
+        fact = state.get(name)
+        for origin in fact.origins if fact is not None else ():
+            state.pop(held_key(origin), None)
 
 
 # --- with

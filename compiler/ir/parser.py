@@ -34,7 +34,7 @@ type: name ["[" (type | INT) ("," (type | INT))* "]"]
 
 map: "map" name name "#" INT [INDEXED] [PERCPU] [UNKEYED] ["key" type] ["value" type] _numbers
 _numbers: "entries" INT ["flags" INT] ["pinning" INT] ["extra" INT]
-variable: "global" name ":" type [CONST] ["extern" STRING [WEAK]] "=" (HEX | "zero" INT)
+variable: "global" name ":" type [CONST] ["extern" STRING [WEAK] ["how" NAME]] "=" (HEX | "zero" INT)
 
 function: "func" name params ["->" type] [types] "section" STRING [STATIC] "{" slots block+ "}"
 params: "(" (param ("," param)*)? ")"
@@ -316,8 +316,9 @@ class _Builder(Transformer[Token, Any]):
                 bool(c),
                 section or "",
                 bool(weak),
+                how or "",
             )
-            for _, symbol, kind, c, section, weak, init in those("global")
+            for _, symbol, kind, c, section, weak, how, init in those("global")
         ]
         functions = [i.finish(named) for i in items if type(i) is _Function]
         return Module(functions, maps, variables, license, name)

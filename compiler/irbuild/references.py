@@ -1,12 +1,11 @@
 """References that a call acquires: kept track of, so that no way out of the program keeps one.
 
-The frontend sees to it that the program releases what it acquired. The exits that lowering itself makes (an array's slot
-that is not there) release what is held at that point; a `with releasing(...)` block does so on every way out.
+The frontend sees to it that the program releases what it acquired. The exits that lowering itself makes (an array's
+slot that is not there) release what is held at that point; a `with releasing(...)` block does so on every way out.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.builder import Held, Reservation, kind_of
@@ -17,6 +16,7 @@ from pybpf.compiler.schema.types import OptionalType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder, Lowered
     from pybpf.compiler.schema.specs import KfuncSpec
 

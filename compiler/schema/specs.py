@@ -48,7 +48,8 @@ class GlobalSpec(Record, eq=False):
     """A `const()` (section .rodata) or `var()` (.data, or .bss when `init` is all zero) of the program.
 
     With a `section` it is an extern, whose value the loader supplies: ".kconfig" for a value of the kernel's
-    configuration, ".ksyms" for a variable of the kernel. A `weak` one may be absent, and then reads as zero.
+    configuration, ".ksyms" for a symbol of the kernel. A `weak` one may be absent, and then reads as zero. `how`:
+    "address" for the symbol's own, as a u64; "percpu" for the value that this CPU has.
     """
 
     name: str
@@ -57,6 +58,7 @@ class GlobalSpec(Record, eq=False):
     constant: bool
     section: str = ""
     weak: bool = False
+    how: str = ""
 
 
 class ArgSpec(Record):
