@@ -124,7 +124,7 @@ def _step(node: Any) -> tuple[str, str, int] | None:
         return name, "+" if isinstance(op, ast.Add) else "-", amount
     if isinstance(op, ast.RShift):
         return name, ">>", amount
-    if isinstance(op, ast.FloorDiv) and amount >= 2:
+    if isinstance(op, ast.FloorDiv) and amount >= 2 and amount & amount - 1 == 0:  # the verifier sees no other division
         return name, ">>", amount.bit_length() - 1
     return None
 

@@ -6,6 +6,7 @@ Which type that is:
     a signed operand   i64
     narrower unsigned  i64 for `-`, which is exact; u64 for the rest
     two bools          bool for `& | ^`
+    only bools         i64: what Python's True and False are worth
 A literal adapts to the other operand. Two constants are computed at once, exactly, as Python does.
 """
 
@@ -162,7 +163,7 @@ def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) 
 def _shift_type(a: tree.Expr | int) -> IntType:
     if isinstance(a, int):
         return I64 if a < 0 else U64
-    return I64 if kinds.is_signed(a.type) else U64
+    return I64 if kinds.is_signed(a.type) or isinstance(a.type, BoolType) else U64
 
 
 def common_type(checker: Checker, a: tree.Expr | int, b: tree.Expr | int, op: str) -> IntType:
@@ -174,6 +175,8 @@ def common_type(checker: Checker, a: tree.Expr | int, b: tree.Expr | int, op: st
         return U64
     literals = [x for x in (a, b) if isinstance(x, int)]
     if any(kinds.is_signed(t) for t in types) or any(x < 0 for x in literals):
+        return I64
+    if all(isinstance(t, BoolType) for t in types) and all(x <= I64.max for x in literals):
         return I64
     if any(x > I64.max for x in literals):
         return U64

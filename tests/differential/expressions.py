@@ -66,11 +66,11 @@ def joined(a: Expr, b: Expr) -> str | None:
 def operation(op: str, a: Expr, b: Expr) -> str:
     """The type that a op b is computed in."""
     if op in ("<<", ">>"):
-        return "i64" if signed(a) else "u64"
+        return "i64" if signed(a) or a.type == "bool" else "u64"
     kinds = [e.type for e in (a, b) if e.type != "lit"]
     if "u64" in kinds:
         return "u64"
-    if signed(a) or signed(b):
+    if signed(a) or signed(b) or all(kind == "bool" for kind in kinds):
         return "i64"
     return "i64" if op == "-" else "u64"
 
@@ -178,7 +178,8 @@ class Expressions:
                 return Expr("lit", f"({{0}} {op} {{1}})", (a, b), value)
             a = self.convert("i64", a)
         a, b = self.typed(a, b)
-        return Expr(operation(op, a, b), f"({{0}} {op} {{1}})", (a, b))
+        kind = "bool" if a.type == b.type == "bool" and op in "&|^" else operation(op, a, b)
+        return Expr(kind, f"({{0}} {op} {{1}})", (a, b))
 
     def typed(self, a: Expr, b: Expr) -> tuple[Expr, Expr]:
         """Beside a u64 a bool is written as a number: Python's True has no type to say that the result wraps."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tests.differential.declarations import GLOBALS, INTS, SOURCE, STRUCTS
 from tests.differential.expressions import FREE, Signature
 from tests.differential.nodes import Expr, Program, Stmt
-from tests.differential.places import OPERATORS, Places, simple
+from tests.differential.places import OPERATORS, simple
+from tests.differential.shapes import Shapes
 
 if TYPE_CHECKING:
     from random import Random
@@ -22,7 +23,7 @@ __all__ = ["module", "program"]
 _OUTS = 64
 
 
-class _Writer(Places):
+class _Writer(Shapes):
     def __init__(self, choices: Random, prefix: str) -> None:
         super().__init__(choices, prefix)
         self.writable: list[tuple[str, str, bool]] = []  # name, type, whether it is annotated
@@ -44,7 +45,7 @@ class _Writer(Places):
         return [stmt for _ in range(count) for stmt in self.statement()]
 
     def statement(self) -> list[Stmt]:
-        kind = self.below(28)
+        kind = self.below(31)
         if kind <= 4 or not self.writable:
             return self.variable()
         if kind <= 8:
@@ -61,11 +62,13 @@ class _Writer(Places):
             return [self.place_change()]
         if kind <= 23:
             return [self.map_change()]
-        if kind == 24:
+        if kind <= 26:
+            return self.shaped()
+        if kind == 27:
             return self.jump()
         if not self.in_program:
             return [self.change()]
-        return [self.global_change()] if kind == 25 else self.event() if kind == 26 else self.packet()
+        return [self.global_change()] if kind == 28 else self.event() if kind == 29 else self.packet()
 
     # --- numbers
 
@@ -157,7 +160,8 @@ class _Writer(Places):
         if self.loops >= 2 or self.rounds > 8:
             return [self.branch()]
         saved, self.loops = self.loops, self.loops + 1
-        made, head, body = self.one([self.for_range, self.for_range, self.for_items, self.while_loop])()
+        kinds = [self.for_range, self.for_range, self.for_items, self.while_loop, self.while_loop]
+        made, head, body = self.one([*kinds, self.long_loop] if saved == 0 else kinds)()
         self.loops = saved
         parts = [(head, body)]
         if self.chance(0.25):
@@ -210,6 +214,22 @@ class _Writer(Places):
         body = self.block(self.few(), *more, simple(up, keep=True), rounds=rounds)
         return [Stmt((start, None), keep=True)], test, body
 
+    def long_loop(self) -> tuple[list[Stmt], Expr, list[Stmt]]:
+        """Rounds that only the run decides."""
+        name, kind = self.fresh("n"), self.below(3)
+        held = self.convert("u32", self.value(2))
+        if kind == 0:
+            bound = Expr("i64", "({0} & {1})", (held, self.literal(self.one([63, 255]))))
+            self.numbers.append((name, "i64"))
+            body = self.block(self.few(), rounds=9)
+            self.numbers.remove((name, "i64"))
+            return [], Expr("", f"for {name} in range({{0}}):", (bound,)), body
+        start = simple(f"{name}: u32 = {{0}}", held, keep=True)
+        up = self.one([f"{name} >>= 1", f"{name} //= 3", f"{name} &= {name} - 1"])
+        self.numbers.append((name, "u32"))
+        body = self.block(self.few(), simple(up, keep=True), rounds=9)
+        return [start], Expr("", f"while {name} > 0:" if kind == 1 else f"while {name}:"), body
+
     # --- functions
 
     def function(self) -> Stmt:
@@ -225,6 +245,7 @@ class _Writer(Places):
         body.append(simple("return {0}", self.convert(self.result, self.value(3)), keep=True))
         head = f"def {name}({', '.join([f'{n}: {t}' for n, t in zip(FREE, types)])}) -> {self.result}:"
         self.functions.append(Signature(name, types, self.result))
+        head = self.one(["", "", "", "@subprog\n", "@subprog(global_=True)\n"]) + head
         self.in_program, self.result = True, ""
         return Stmt((Expr("", head), body))
 

@@ -1,9 +1,9 @@
-"""CPython's leg: a program's own source, executed as the Python that it is, over thin stand-ins for what pybpf declares.
+"""CPython's leg: a program's own source, executed as the Python it is, over thin stand-ins for what pybpf declares.
 
 Nothing of the project is imported here; what the stand-ins do is docs/semantics.md. Integers are ints that know their
 type, maps are dicts, structs are objects with attributes, a header is a view of the packet's bytes. What CPython lacks
 is written into the syntax tree by `_Typed` below, and it is this: a value is converted where it is stored in a place
-whose type is written down (an annotated variable or parameter, a result, a global).
+whose type is written down (an annotated variable or parameter, a result, a global); a literal in a variable is an i64.
 """
 
 from __future__ import annotations
@@ -436,6 +436,7 @@ _globals.update(
         "XDP": type("XDP", (), {"ABORTED": 0, "DROP": 1, "PASS": 2, "TX": 3, "REDIRECT": 4}),
         "XdpContext": Packet,
         "xdp": lambda function: function,
+        "subprog": lambda function=None, global_=False: function or (lambda inner: inner),
         "const": lambda kind, value=0: kind(value),
         "var": lambda kind, value=0: kind(value),
     }
@@ -508,10 +509,11 @@ class _Typed(ast.NodeTransformer):
             self.types[name] = kind
 
     def converted(self, name: str) -> ast.stmt:
-        return ast.Assign([ast.Name(name, ast.Store())], _conversion(self.types[name], ast.Name(name, ast.Load())))
+        value = _conversion(self.types.get(name, "_literal"), ast.Name(name, ast.Load()))
+        return ast.Assign([ast.Name(name, ast.Store())], value)
 
     def behind(self, targets: list[Any]) -> list[ast.stmt]:
-        return [self.converted(name) for target in targets for name in _names(target) if name in self.types]
+        return [self.converted(name) for target in targets for name in _names(target)]
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         self.generic_visit(node)
@@ -527,8 +529,6 @@ class _Typed(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> Any:
         self.generic_visit(node)
-        if isinstance(node.iter, ast.Tuple) and isinstance(node.target, ast.Name):  # literals' own type is i64
-            node.body.insert(0, ast.Assign([node.target], _conversion("i64", ast.Name(node.target.id, ast.Load()))))
         node.body[:0] = self.behind([node.target])
         return node
 
@@ -543,6 +543,11 @@ def _as(kind: Any, value: Any) -> Any:
     return None if value is None else kind(value)
 
 
+def _literal(value: Any) -> Any:
+    """A value in a variable without a written type: a literal is an i64 there."""
+    return i64(value) if type(value) is int else value
+
+
 class World:
     """What the programs of one module run in: its maps, its globals."""
 
@@ -555,7 +560,7 @@ class World:
                 if isinstance(call.func, ast.Name) and call.func.id == "var" and isinstance(call.args[0], ast.Name):
                     globals[stmt.targets[0].id] = call.args[0].id  # type: ignore[attr-defined]
         tree = ast.fix_missing_locations(_Typed(globals).visit(tree))
-        self.names: dict[str, Any] = {**_globals, "_as": _as, "__name__": "plain_python"}
+        self.names: dict[str, Any] = {**_globals, "_as": _as, "_literal": _literal, "__name__": "plain_python"}
         exec(compile(tree, "<plain Python>", "exec", dont_inherit=True), self.names)
 
     def run(self, name: str, data: bytes) -> tuple[int, bytes]:

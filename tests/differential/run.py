@@ -57,23 +57,26 @@ _NAMES = tuple([name for name, _ in PASSES])
 
 
 class Config(NamedTuple):
-    """How a program is compiled: the ISA level, and the optimisations left out."""
+    """How a program is compiled: the ISA level, the optimisations left out, the oldest kernel it is for."""
 
     cpu: int = 3
     skip: tuple[str, ...] = ()
+    kernel: tuple[int, int] = (6, 1)
 
     def __str__(self) -> str:
-        if not self.skip:
-            return f"v{self.cpu}, optimised"
-        return f"v{self.cpu}, " + ("no optimisation" if self.skip == _NAMES else f"without {', '.join(self.skip)}")
+        left_out = "no optimisation" if self.skip == _NAMES else f"without {', '.join(self.skip)}"
+        return f"v{self.cpu}, Linux {self.kernel[0]}.{self.kernel[1]}, {left_out if self.skip else 'optimised'}"
 
 
 DEFAULT = Config()
+RUNNING = tuple([int(part) for part in os.uname().release.split(".")[:2]])
 ALL = [
     DEFAULT,
-    *[Config(level) for level in (1, 2, 4)],
+    Config(kernel=RUNNING),
+    *[Config(level) for level in (1, 2)],
+    Config(4, kernel=RUNNING),
     *[Config(level, _NAMES) for level in (1, 3)],
-    *[Config(3, (name,)) for name in _NAMES],
+    *[Config(3, (name,), kernel) for name, kernel in zip(_NAMES, [DEFAULT.kernel, RUNNING] * len(_NAMES))],
 ]
 
 
@@ -98,6 +101,10 @@ class Count:
         self.failed: list[str] = []  # reports
         self.refused: dict[str, int] = {}  # by the error's code
 
+    def refuse(self, error: CompileError) -> None:
+        code = next(d.code for d in error.diagnostics if d.severity == "error")
+        self.refused[code] = self.refused.get(code, 0) + 1
+
     def __str__(self) -> str:
         refused = ", ".join([f"{code} {count}" for code, count in sorted(self.refused.items())])
         return (
@@ -108,7 +115,7 @@ class Count:
 
 def config_of(seed: int) -> Config:
     """Mostly the usual one."""
-    return DEFAULT if seed % 2 else ALL[seed // 2 % len(ALL)]
+    return ALL[seed % 2] if seed % 4 else ALL[seed // 4 % len(ALL)]
 
 
 def of_seed(seed: int, name: str = "f0") -> Program:
@@ -196,7 +203,7 @@ def _compiled(names: dict[str, Any], programs: list[str], config: Config, simula
         if stage == "tree":
             functions.update({typed.spec.name: (typed, simulation.translate(typed)) for typed in value.programs})
 
-    target = Target(cpu=config.cpu)
+    target = Target(cpu=config.cpu, kernel=config.kernel)
     specs = [names[name].__bpf__ for name in programs]
     return compile_programs(specs, target, skip=config.skip, observe=see), functions
 
@@ -301,8 +308,7 @@ def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, a
             for seed, each in list(programs.items()):
                 alone = _outcome(each, seed, configs, kernel=False)
                 if isinstance(alone, CompileError):
-                    code = next(d.code for d in alone.diagnostics if d.severity == "error")
-                    count.refused[code] = count.refused.get(code, 0) + 1
+                    count.refuse(alone)
                     del programs[seed]
             outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel) if programs else None
         if outcome is None:
@@ -326,6 +332,9 @@ def _one_by_one(
         outcome = _outcome(each, seed, configs, kernel)
         if outcome is None:
             count.agreed += 1
+        elif isinstance(outcome, CompileError):
+            count.refuse(outcome)
+            del programs[seed]
         elif isinstance(outcome, TooComplex):
             count.too_complex.append(seed)
             del programs[seed]
