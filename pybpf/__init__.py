@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import VerifierError as VerifierError
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import XDP as XDP
+    from pybpf.stdlib.atomics import compare_exchange as compare_exchange
+    from pybpf.stdlib.atomics import exchange as exchange
+    from pybpf.stdlib.atomics import fetch_add as fetch_add
+    from pybpf.stdlib.atomics import fetch_and as fetch_and
+    from pybpf.stdlib.atomics import fetch_or as fetch_or
+    from pybpf.stdlib.atomics import fetch_xor as fetch_xor
     from pybpf.stdlib.builtins import asm as asm
     from pybpf.stdlib.builtins import offsetof as offsetof
     from pybpf.stdlib.builtins import printk as printk
@@ -122,6 +128,7 @@ _SURFACE = {
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
     "simulator": "Simulation",
     "stdlib.actions": "XDP",
+    "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
@@ -142,16 +149,16 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 
 __all__ = [
     "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "check", "comm",
-    "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError", "Embedded", "enum_exists",
-    "enum_value", "exists", "fentry", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16",
-    "i32", "i64", "i8", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
-    "kprobe", "kretprobe", "ksym", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted",
-    "Object", "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs",
-    "PybpfError", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof",
-    "Struct", "subprog", "Target", "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext",
-    "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid",
-    "Union", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp",
-    "XdpContext",
+    "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
+    "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or",
+    "fetch_xor", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
+    "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
+    "ksym", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted", "Object", "offsetof",
+    "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError", "random", "raw_tp",
+    "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target",
+    "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists",
+    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
+    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.statements import *
     from pybpf.compiler.diagnostics.structs import *
     from pybpf.compiler.diagnostics.subprograms import *
+    from pybpf.compiler.diagnostics.sync import *
     from pybpf.compiler.diagnostics.syntax import *
     from pybpf.compiler.diagnostics.texts import *
     from pybpf.compiler.diagnostics.types import *
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _THEMES = (
     "agreement", "asm", "calls", "elements", "flow", "helpers", "hooks", "kernel", "kfuncs", "loops", "maps", "names",
-    "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "syntax", "texts",
+    "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "sync", "syntax", "texts",
     "types", "values", "warnings",
 )  # fmt: skip
 

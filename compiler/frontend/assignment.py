@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["annotated", "assign", "assign_to", "augmented", "delete"]
+__all__ = [
+    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "delete", "is_atomic",
+    "place_type", "update",
+]  # fmt: skip
 
 
 def assign(checker: Checker, node: ast.Assign) -> list[tree.Stmt]:
@@ -332,11 +335,12 @@ def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span
         checker.fail(errors.ChangedMeanwhile(made.rhs.span, checker.text(place.span), op, checker.text(made.rhs.span)))
     atomic = is_shared(place) and is_atomic(kind, op)
     if atomic:
-        _check_aligned(checker, place, kind)
+        check_aligned(checker, place, kind)
+        check_operator(checker, op, span)
     return tree.Update(span, place, op, made.rhs, atomic)
 
 
-def _check_aligned(checker: Checker, place: tree.Expr, kind: Type) -> None:
+def check_aligned(checker: Checker, place: tree.Expr, kind: Type) -> None:
     """The machine's atomic instructions take aligned addresses only; fields of packed structs may lie elsewhere."""
     if alignment(checker, place) < size_of(kind):
         offset, base = 0, place
@@ -344,6 +348,14 @@ def _check_aligned(checker: Checker, place: tree.Expr, kind: Type) -> None:
             offset, base = offset + base.field.offset, base.base
         text, struct = checker.text(place.span), kinds.spell(base.type)
         checker.fail(errors.Misaligned(place.span, text, struct, str(kind), size_of(kind), offset))
+
+
+def check_operator(checker: Checker, op: str, span: Span) -> None:
+    """Instruction sets before v3 have an atomic instruction for additions only."""
+    if op not in ("+", "-"):
+        from pybpf.compiler.frontend.atomics import check_level
+
+        check_level(checker, f"`{op}=` on memory that other CPUs see", span)
 
 
 def is_atomic(kind: Type, op: str) -> bool:

@@ -46,7 +46,7 @@ def _writes(node: tree.Node, target: tree.Expr | MapSpec) -> bool:
         if isinstance(target, (MapSpec, tree.MapIndex)):
             return node.map is (target if isinstance(target, MapSpec) else target.map)
         return isinstance(target, (tree.Field, tree.Index))  # a reference may lead into that map
-    if not isinstance(node, (tree.Store, tree.Update)):
+    if not isinstance(node, (tree.Store, tree.Update, tree.Atomic)):
         return False
     place = node.place
     if isinstance(target, tree.Global):

@@ -12,7 +12,7 @@ from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
 from pybpf.compiler.frontend.known import Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
-from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
+from pybpf.compiler.frontend.operators import arithmetic, check_sign, common_type, to_type
 from pybpf.compiler.frontend.printk import printk
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.specs import MapSpec
@@ -59,19 +59,21 @@ def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) 
     name = "min" if op == "<" else "max"
     if node.keywords or not node.args:
         checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position", f"{name}(a, b)"))
-    values = [checker.expr(argument) for argument in node.args]
-    if len(values) == 1:
-        known = values[0]
-        if isinstance(known, Known) and isinstance(known.value, (tuple, list, range)) and known.value:
-            return Known(min(known.value) if op == "<" else max(known.value), span)
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position", f"{name}(a, b)"))
+    if len(node.args) == 1:
+        from pybpf.compiler.frontend import folds
+
+        values, before = folds.values(checker, node.args[0], name)
+        if not values:
+            checker.fail(errors.CallArguments(span, f"{name}()", "takes at least one number", f"{name}(a, b)"))
+    else:
+        values, before = [checker.expr(argument) for argument in node.args], []
     if all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
         plain = [v.value for v in values if isinstance(v, Known)]
         return Known(min(plain) if op == "<" else max(plain), span)
     from pybpf.compiler.frontend.conditions import rebinding
 
     rebinds = rebinding(node.args)
-    lets: list[tuple[tree.Var, tree.Expr]] = []
+    lets: list[tuple[tree.Var, tree.Expr]] = list(before)
     held: list[tuple[Value, Span]] = []
     for value in values:
         item = number(checker, value)
@@ -142,6 +144,68 @@ def _abs(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     return made
 
 
+def _any(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return _quantified(checker, node, span, "any")
+
+
+def _all(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    return _quantified(checker, node, span, "all")
+
+
+def _quantified(checker: Checker, node: ast.Call, span: Span, name: str) -> Value:
+    from pybpf.compiler.frontend import folds
+
+    if node.keywords or len(node.args) != 1:
+        checker.fail(errors.CallArguments(span, f"{name}()", "takes one sequence", f"{name}(x == 0 for x in array)"))
+    return folds.quantified(checker, node, span, name == "all")
+
+
+def _sum(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend import folds
+
+    if node.keywords or not 1 <= len(node.args) <= 2:
+        checker.fail(errors.CallArguments(span, "sum()", "takes one sequence, and perhaps a start", "sum(array)"))
+    return folds.total(checker, node, span)
+
+
+def _pow(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`pow(x, 2)` is `x ** 2`."""
+    base, exponent = _arguments(checker, node, span, "pow", 2)
+    return arithmetic(checker, "**", base, exponent, span)
+
+
+def _divmod(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`divmod(a, b)`: a tuple of `a // b` and `a % b`."""
+    values = _arguments(checker, node, span, "divmod", 2)
+    lets: list[tuple[tree.Var, tree.Expr]] = []
+    for i, value in enumerate(values):
+        if isinstance(value, tree.Expr) and not isinstance(value, tree.Const):
+            var = checker.temporary(value.type, value)
+            lets.append((var, value))
+            values[i] = checker.local(var, value.span)
+    quotient = arithmetic(checker, "//", *values, span)
+    rest = arithmetic(checker, "%", *values, span)
+    return TupleValue((quotient, rest), span, tuple(lets))
+
+
+def _round(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`round(2.5)` of a constant; an integer is round."""
+    value = _arguments(checker, node, span, "round", 1)[0]
+    if isinstance(value, Known) and isinstance(value.value, float):
+        return _whole(checker, round, value, span)
+    made = number(checker, value)
+    return Known(made, span) if isinstance(made, int) else made
+
+
+def _whole(checker: Checker, convert: Any, value: Known, span: Span) -> Known:
+    """An integer made of a constant, at compile time."""
+    try:
+        return Known(convert(value.value), span)
+    except (ValueError, OverflowError) as error:
+        problem = f"raises {type(error).__name__}: {error}"
+        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
+
+
 def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     value = _arguments(checker, node, span, "len", 1)[0]
     if isinstance(value, TupleValue) and not value.lets:
@@ -166,11 +230,8 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
 
 def _int(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     value = _arguments(checker, node, span, "int", 1)[0]
-    if isinstance(value, Known) and isinstance(value.value, str):
-        try:
-            return Known(int(value.value), span)
-        except ValueError as error:
-            checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", f"raises ValueError: {error}"))
+    if isinstance(value, Known) and isinstance(value.value, (str, float)):
+        return _whole(checker, int, value, span)
     made = number(checker, value)
     return Known(made, span) if isinstance(made, int) else made
 
@@ -299,10 +360,20 @@ def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) 
 
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
+    sum: _sum, any: _any, all: _all, pow: _pow, divmod: _divmod, round: _round,
 }  # fmt: skip
+def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.atomics import atomic
+
+    return atomic(checker, node, span, want)
+
+
 COMPILER_FUNCTIONS: dict[str, Rule] = {
     "Array": _array,
     "asm": _asm,
+    **dict.fromkeys(
+        ("compare_exchange", "exchange", "fetch_add", "fetch_and", "fetch_or", "fetch_xor"), _atomic
+    ),
     "container_of": _container,
     "enum_exists": _ask,
     "enum_value": _ask,

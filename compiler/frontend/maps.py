@@ -132,7 +132,7 @@ def has_effect(expr: tree.Expr) -> bool:
 
 def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value: Value, span: Span) -> list[tree.Stmt]:
     """`m[k] op= n`: the entry starts as zero if there is none."""
-    from pybpf.compiler.frontend.assignment import update
+    from pybpf.compiler.frontend.assignment import check_operator, is_atomic, update
 
     check_keyed(checker, spec, span, f"[...] {op}=")
     assert spec.value is not None
@@ -158,6 +158,8 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
     if may_change(amount, spec):
         entry = checker.text(checker.span(node))
         checker.fail(errors.ChangedMeanwhile(amount.span, entry, op, checker.text(amount.span)))
+    if not spec.kind.percpu and is_atomic(spec.value, op):
+        check_operator(checker, op, span)
     return [tree.ExprStmt(span, tree.MapUpdate(NONE, span, spec, at, op, amount))]
 
 

@@ -247,6 +247,9 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Acquire: lambda p, n: p.call("acquire", n.value),
     tree.Release: lambda p, n: p.call("release", n.value),
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
+    tree.Atomic: lambda p, n: p.typed(
+        p.call(f"atomic {n.op}", n.place, *[v for v in (n.expected, n.value) if v is not None]), n
+    ),
     tree.MapGet: lambda p, n: p.typed(p.call("map.get", n.map, n.key), n),
     tree.MapIndex: lambda p, n: p.typed(p.call("map.slot", n.map, n.key), n),
     tree.MapContains: lambda p, n: p.call("map.has", n.map, n.key),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "Acquire", "And", "Asm", "Assign", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Copy", "Continue", "Convert",
+    "Acquire", "And", "Asm", "Assign", "Atomic", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Copy", "Continue", "Convert",
     "CtxLoad", "Discard",
     "Expr", "ExprStmt", "Field", "Fill", "ForMap", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
     "Index", "IsNone", "KernelContainer", "KernelFact", "KernelPlace", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
@@ -392,6 +392,19 @@ class Printk(Expr):
 
     format: bytes
     args: tuple[Expr, ...]
+
+
+class Atomic(Expr):
+    """One step that changes the number at `place`, of 32 or 64 bits in host order, and gives what it was.
+
+    `op` is add, and, or, xor, xchg (place = value), or cmpxchg (place = value if place == expected). Operands and result
+    are of the place's type.
+    """
+
+    op: str
+    place: Expr
+    value: Expr
+    expected: Expr | None = None
 
 
 # --- maps. Keys and values are int expressions of the declared type, or references to (or makers of) aggregates.

@@ -7,6 +7,7 @@ from pybpf.compiler.ir.ops import Const
 from pybpf.compiler.irbuild import (
     aggregates,
     arithmetic,
+    atomics,
     calls,
     conditions,
     kernelplaces,
@@ -92,6 +93,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.RodataText: calls.rodata_text,
     tree.Acquire: references.acquire,
     tree.Release: references.release_call,
+    tree.Atomic: atomics.atomic,
     tree.MapGet: maps.get,
     tree.MapContains: maps.contains,
     tree.MapSet: maps.set_item,

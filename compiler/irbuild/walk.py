@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["binds", "changes", "children", "has_effect", "refers"]
 
 _CHANGES = frozenset((
-    tree.Asm, tree.Discard, tree.KfuncCall, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
+    tree.Asm, tree.Atomic, tree.Discard, tree.KfuncCall, tree.MapDelete, tree.MapPop, tree.MapSet, tree.MapSetDefault, tree.MapUpdate, tree.Printk,
     tree.RingEmit, tree.RingReserve, tree.SubprogCall,
 ))  # fmt: skip
 _EFFECTS = _CHANGES | {tree.MapIndex}

@@ -423,6 +423,12 @@ def _map_default(t: Translator, node: tree.MapSetDefault) -> ast.expr:
     return t.method(_table(t, node.map), "default", key, _operand(t, node.value))
 
 
+def _atomic(t: Translator, node: tree.Atomic) -> ast.expr:
+    scalar, at = scalar_at(t, node.place), place(t, node.place)
+    expected = expression(t, node.expected) if node.expected is not None else t.literal(None)
+    return t.call("_atomic", scalar, at, t.literal(node.op), expected, expression(t, node.value))
+
+
 _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Const: _const,
     tree.NoneValue: _none,
@@ -469,6 +475,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     ),
     tree.Acquire: lambda t, node: expression(t, node.value),
     tree.Release: lambda t, node: expression(t, node.value),
+    tree.Atomic: _atomic,
     tree.MapGet: _map("get"),
     tree.MapContains: _map("has"),
     tree.MapSet: _map_set,

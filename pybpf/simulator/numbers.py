@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-__all__ = ["OPERATORS", "arithmetic", "floor_divide", "modulo", "signed", "wrap"]
+__all__ = ["OPERATORS", "arithmetic", "atomic", "floor_divide", "modulo", "signed", "wrap"]
 
 
 def signed(value: int, bits: int = 64) -> int:
@@ -48,3 +49,15 @@ OPERATORS: dict[str, Callable[[int, int], int]] = {
 def arithmetic(op: str, x: int, y: int, is_signed: bool) -> int:
     """x op y, wrapped to 64 bits."""
     return wrap(OPERATORS[op](x, y), 64, is_signed)
+
+
+def atomic(scalar: Any, place: Any, op: str, expected: int | None, value: int) -> int:
+    """What an atomic instruction finds at a place, which it changes."""
+    old: int = scalar.load(place)
+    if op == "cmpxchg":
+        assert expected is not None
+        value = value if scalar.encode(old) == scalar.encode(expected) else old
+    elif op != "xchg":
+        value = {"add": old + value, "and": old & value, "or": old | value, "xor": old ^ value}[op]
+    scalar.store(place, value)
+    return old

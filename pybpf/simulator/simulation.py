@@ -21,7 +21,7 @@ from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
 from pybpf.simulator.objects import Objects
-from pybpf.simulator.numbers import floor_divide, modulo, signed, wrap
+from pybpf.simulator.numbers import atomic, floor_divide, modulo, signed, wrap
 from pybpf.simulator.printf import format_line
 from pybpf.simulator.tables import Ring, Table, make_table, to_bytes
 from pybpf.simulator.translator import Translator
@@ -208,6 +208,7 @@ class Simulation:
             "_far": lambda address, space, type: Far(self.user if space == Space.USER else self.kernel, address, type),
             "_fill": self._fill,
             "_floor_divide": floor_divide,
+            "_atomic": atomic,
             "_fresh": lambda data, type: Ref(bytearray(data), 0, type),
             "_helper": self._helper,
             "_modulo": modulo,
