@@ -29,6 +29,8 @@ PACKAGES = [
     ("/usr/include/linux/bpf.h", "linux-libc-dev"),
     ("readelf", "binutils"),
     ("unshare", "util-linux"),
+    ("qemu-system-x86_64", "qemu-system-x86"),  # other kernels, in VMs
+    ("/bin/busybox", "busybox-static"),
     ("go", "golang-go"),  # cilium/ebpf
     ("/usr/share/gocode/src/github.com/cilium/ebpf", "golang-github-cilium-ebpf-dev"),
     ("/usr/share/gocode/src/golang.org/x/sys", "golang-golang-x-sys-dev"),
