@@ -12,7 +12,7 @@ from __future__ import annotations
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import KfuncSpec
-from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, Space, StructType, Type, is_aggregate
+from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, Space, StructType, TextType, Type, is_aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def __dir__() -> list[str]:
 def kfunc(function: Any = None, /, *, flags: str = "", release: Any = None, since: str = "") -> Any:
     """Declare a kernel function by a stub, whose annotations give its types: `@kfunc def bpf_x(a: u32) -> u64: ...`.
 
+    A Struct, a kernel type, an array is taken and given by its address; `str` is `char *`. What the ends of parameters'
+    names mean in the kernel (`__sz`, `__str`, `__ign`, `__nullable`) they mean here.
     `flags` are its KF_ flags as in the kernel, in lower case without KF_: "acquire ret_null". `release` is what gives
     back what it acquires, `since` the kernel release that has it, as "6.12".
     """
@@ -177,10 +179,10 @@ class _Declared(Kfunc):
                 return NONE
             raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no type", help="annotate it, as in u32")
         kind = getattr(found, "__bpf__", None)
-        if found is str or found is bytes:
-            raise DeclarationTypeError(
-                f"@kfunc {self.__name__}(): {what} has no size", help="Text[L[16]], Bytes[L[16]]"
-            )
+        if found is str:
+            return PtrType(TextType(0), Space.KERNEL)  # char *
+        if found is bytes:
+            raise DeclarationTypeError(f"@kfunc {self.__name__}(): {what} has no size", help="annotate it Bytes[L[16]]")
         if not isinstance(kind, Type):
             kind = type_of(found)
         if kind is None:
@@ -192,5 +194,7 @@ class _Declared(Kfunc):
 
 def _pointer(kind: Type) -> Type:
     """C takes and gives objects by their address."""
+    if isinstance(kind, TextType):
+        kind = TextType(0)
     by_address = isinstance(kind, (KernelType, StructType)) or is_aggregate(kind)
     return PtrType(kind, Space.KERNEL) if by_address else kind

@@ -36,7 +36,8 @@ def check_model(model: ObjectModel) -> None:
         for number in (map_.max_entries, map_.flags, map_.pinning, map_.extra):
             assert 0 <= number < 1 << 32, f"map {map_.name}: {number} does not fit 32 bits"
     for extern in model.externs:
-        assert extern.section == ".ksyms" or (extern.section == ".kconfig" and extern.params is None), extern.name
+        known = extern.section == ".ksyms" or (extern.section == ".kconfig" and extern.params is None)
+        assert known, f"extern {extern.name}"
 
 
 def _symbols(model: ObjectModel) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pybpf.compiler.frontend.helpers import check_licence
 from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.schema.core import type_after
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import (
@@ -189,14 +190,21 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     given = expr.type.pointee
     if not (isinstance(given, KernelType) and _holds(given, wanted)):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
-    base = expr.base if isinstance(expr, tree.KernelPlace) else None
-    if base is not None and isinstance(base.type, PtrType) and base.type.space == Space.TRUSTED and not expr.first:
-        # What lies inside of an object is as much trusted as that is; nothing is loaded to get there.
+    if isinstance(expr, tree.KernelPlace) and _lies_inside(expr):
         return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)
     trusted = spec.flags & {"trusted_args", "rcu", "release"}
     if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
         checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))
     return expr
+
+
+def _lies_inside(place: tree.KernelPlace) -> bool:
+    """Whether it is a part of a trusted object, as much trusted as that is: no pointer is read to get there."""
+    base = place.base.type
+    if not isinstance(base, PtrType) or base.space != Space.TRUSTED or place.first or base.pointee is None:
+        return False
+    steps = [step for step in place.path if not isinstance(step, tree.Expr)]
+    return len(steps) == len(place.path) and isinstance(type_after(base.pointee, steps), KernelType)
 
 
 def _holds(given: KernelType, wanted: KernelType) -> bool:

@@ -57,7 +57,7 @@ BAD = {
     "work: a map relocation at 0 with an immediate": with_reloc(ins(0x18, 1, imm=4) + ins(0), "counts", "map"),
     "limit: 2 bytes for a u32": model(globals=(GlobalSpec("limit", U32, b"ab", constant=True),)),
     "map big: 4294967296 does not fit": model(maps=(MapSpec("big", HASH, U32, U64, 1 << 32),)),
-    "extern thing": model(externs=(ExternSpec("thing", ".ksyms", I32),)),
+    "extern thing": model(externs=(ExternSpec("thing", ".data", I32),)),
 }
 
 

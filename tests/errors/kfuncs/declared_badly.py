@@ -4,7 +4,7 @@ TARGET = Target(kernel=(6, 18))
 
 
 @kfunc
-def my_count(text: str) -> u64: ...
+def my_count(text: bytes) -> u64: ...
 
 
 @kfunc
@@ -17,7 +17,7 @@ def my_get(a: u32) -> u64: ...
 
 @xdp
 def count(pkt: XdpContext) -> XDP:
-    return XDP.PASS if my_count("a") else XDP.DROP
+    return XDP.PASS if my_count(b"a") else XDP.DROP
 
 
 @xdp
