@@ -114,17 +114,19 @@ class TrueDivision(Advised):
 
 
 class NoOperator(Diagnostic):
-    """An operator without a machine instruction: `**` (unless both sides are constants) and `@`.
+    """An operator without a machine instruction: `@`, and `**` with an exponent known only at run time.
+
+    A constant exponent is fine, and so is a power of two by an exponent that surely fits 64 bits.
 
     Fails:
 
-        square = x ** 2
         size = 2 ** order
+        power = x ** n
 
     Works:
 
-        square = x * x
-        size = 1 << order
+        size = 2 ** (order & 15)
+        square = x ** 2
     """
 
     op: str
@@ -140,8 +142,6 @@ class NoOperator(Diagnostic):
             yield Help("write the products and the sum out, in a loop")
         elif self.left == "2":
             yield Help("shift, for a power of two:", (f"1 << {_operand(self.right)}",))
-        elif self.right in ("2", "3"):
-            yield Help("multiply:", (" * ".join([_operand(self.left)] * int(self.right)),))
         else:
             yield Help(
                 "multiply in a loop of a fixed length:",

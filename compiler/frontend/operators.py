@@ -72,8 +72,15 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
         from pybpf.compiler.frontend.wording import floored
 
         checker.fail(errors.TrueDivision(span, floored(checker, lhs, rhs, span)))
+    if op == "**":
+        power = _power(checker, lhs, rhs, span)
+        if power is not None:
+            return power
     if op in ("**", "@"):
         checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
+    if op == "-" and isinstance(lhs, tree.Expr) and isinstance(rhs, tree.Expr):
+        if _in_packet(lhs.type) and _in_packet(rhs.type):
+            return _distance(checker, lhs, rhs, span)
     for side in (lhs, rhs):
         if isinstance(side, tree.Expr) and isinstance(side.type, PtrType) and side.type.space == Space.PACKET_END:
             checker.fail(errors.AddressArithmetic(span, op, ""))
@@ -96,10 +103,52 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
     return made
 
 
+def _power(checker: Checker, lhs: Value, rhs: Value, span: Span) -> Value | None:
+    """`x ** 3` as products; `2 ** n`, and of other powers of two, as a shift where n is surely small enough."""
+    if isinstance(rhs, Known) and isinstance(rhs.value, int) and isinstance(lhs, tree.Expr) and 0 < rhs.value <= 64:
+        if isinstance(lhs, tree.Const) or rhs.value == 1:
+            lets: list[tuple[tree.Var, tree.Expr]] = []
+            base: Value = lhs
+        else:
+            var = checker.temporary(lhs.type, lhs)
+            lets, base = [(var, lhs)], checker.local(var, lhs.span)
+        made: Value = base
+        for bit in bin(rhs.value)[3:]:  # square and multiply, from the bit after the highest
+            if isinstance(made, tree.Expr) and not isinstance(made, (tree.Local, tree.Const)):
+                step = checker.temporary(made.type, made)
+                lets.append((step, made))
+                made = checker.local(step, span)
+            made = arithmetic(checker, "*", made, made, span)
+            if bit == "1":
+                made = arithmetic(checker, "*", made, base, span)
+        if rhs.value == 1:
+            made = arithmetic(checker, "+", made, Known(0, span), span)
+        assert isinstance(made, tree.Expr)
+        for var, value in reversed(lets):
+            made = tree.Let(made.type, span, var, value, made)
+            range_of(checker, made)
+        return made
+    if isinstance(lhs, Known) and isinstance(lhs.value, int) and isinstance(rhs, tree.Expr) and lhs.value > 1:
+        bits = lhs.value.bit_length() - 1
+        count = number(checker, rhs)
+        if lhs.value == 1 << bits and isinstance(count, tree.Expr):
+            lo, hi = range_of(checker, count)
+            if lo >= 0 and hi * bits < 64:
+                shift = arithmetic(checker, "*", count, Known(bits, span), span) if bits > 1 else count
+                return arithmetic(checker, "<<", tree.Const(U64, span, 1), shift, span)
+    return None
+
+
 def _fold(checker: Checker, op: str, lhs: Known, rhs: Known, span: Span) -> Known | None:
     """Two constants, computed as Python does."""
     a, b = lhs.value, rhs.value
     ints = isinstance(a, int) and isinstance(b, int)
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)) and not ints:  # for int(1.5 * SECOND)
+        try:
+            return Known(a / b if op == "/" else _FOLD[op](a, b), span)
+        except Exception as error:
+            problem = f"raises {type(error).__name__}: {error}"
+            checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
     texts = op == "+" and type(a) is type(b) and isinstance(a, (str, bytes, tuple))
     if (not ints and not texts) or op in ("/", "@"):
         return None
@@ -158,6 +207,20 @@ def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) 
 
         checker.fail(errors.PacketOffset(by.span, checker.text(by.span), lo, hi, early_return(checker)))
     return tree.PtrOffset(address.type, span, address, to_type(checker, offset, I64, by.span))
+
+
+def _in_packet(kind: Type) -> bool:
+    """A place in the packet, or its end."""
+    return _is_address(kind) or (isinstance(kind, PtrType) and kind.space == Space.PACKET_END)
+
+
+def _distance(checker: Checker, lhs: tree.Expr, rhs: tree.Expr, span: Span) -> tree.Expr:
+    """Bytes between two places in the packet. As an instruction of its own: the verifier lets a difference be taken, and
+    refuses what an optimisation could make of it, such as the packet's end less a number.
+    """
+    made = tree.Asm(U64, span, "{0} = {1}; {0} -= {2}", (lhs, rhs))
+    checker.made(made)
+    return widened(checker, made, I64)
 
 
 def _shift_type(a: tree.Expr | int) -> IntType:

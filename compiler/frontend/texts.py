@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, textlib, tree
-from pybpf.compiler.frontend.convert import constant, materialize, maybe_none, number
+from pybpf.compiler.frontend.convert import constant, materialize, maybe_none, number, type_of
 from pybpf.compiler.frontend.known import Known, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
@@ -205,6 +205,9 @@ def _wanted(checker: Checker, kind: TextType | BytesType, value: Value, what: st
     """What is looked for: a literal."""
     expected = str if isinstance(kind, TextType) else bytes
     if not isinstance(value, Known):
+        found = type_of(value)
+        if not isinstance(kinds.aggregate(found), (TextType, BytesType)):
+            checker.fail(errors.WrongType(value.span, kinds.spell(found), f"a {expected.__name__}", f"`{what}`"))
         checker.fail(errors.SearchNotConstant(value.span, checker.text(value.span), what))
     if not isinstance(value.value, expected):
         checker.fail(errors.WrongType(value.span, describe(value.value), f"a {expected.__name__}", f"`{what}`"))

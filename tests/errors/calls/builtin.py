@@ -6,4 +6,4 @@ def on_exec(ctx: TracepointContext) -> None:
     print("exec by", pid())
     text = str(pid())
     pids = list()
-    total = sum((1, 2, pid()))
+    order = sorted((1, 2))

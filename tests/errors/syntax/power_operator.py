@@ -1,10 +1,11 @@
-from pybpf import PtRegs, kprobe, HashMap, u64, ktime
+from pybpf import HashMap, PtRegs, kprobe, ktime, u64
 
 buckets = HashMap[u64, u64](max_entries=64)
 
 
 @kprobe("vfs_read")
 def spread(ctx: PtRegs) -> None:
-    order = ktime() & 7
+    order = ktime() & 127
     buckets[2**order] += 1
-    buckets[order**2] += 1
+    buckets[order**order] += 1
+    buckets[order @ order] += 1
