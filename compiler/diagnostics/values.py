@@ -70,11 +70,12 @@ class DivisionByZero(Advised):
 
 
 class AddressArithmetic(Diagnostic):
-    """Arithmetic on a packet address other than adding bytes to it. The verifier allows no more.
+    """Arithmetic on a packet address other than adding bytes to it, or taking the distance of two. The verifier allows
+    no more.
 
     Fails:
 
-        length = pkt.data_end - pkt.data
+        last = pkt.data_end - 1
 
     Works:
 

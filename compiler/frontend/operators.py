@@ -78,9 +78,8 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
             return power
     if op in ("**", "@"):
         checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
-    if op == "-" and isinstance(lhs, tree.Expr) and isinstance(rhs, tree.Expr):
-        if _in_packet(lhs.type) and _in_packet(rhs.type):
-            return _distance(checker, lhs, rhs, span)
+    if op == "-" and all(not isinstance(side, Known) and _in_packet(side.type) for side in (lhs, rhs)):
+        return _distance(checker, lhs, rhs, span)
     for side in (lhs, rhs):
         if isinstance(side, tree.Expr) and isinstance(side.type, PtrType) and side.type.space == Space.PACKET_END:
             checker.fail(errors.AddressArithmetic(span, op, ""))
@@ -214,9 +213,9 @@ def _in_packet(kind: Type) -> bool:
     return _is_address(kind) or (isinstance(kind, PtrType) and kind.space == Space.PACKET_END)
 
 
-def _distance(checker: Checker, lhs: tree.Expr, rhs: tree.Expr, span: Span) -> tree.Expr:
-    """Bytes between two places in the packet. As an instruction of its own: the verifier lets a difference be taken, and
-    refuses what an optimisation could make of it, such as the packet's end less a number.
+def _distance(checker: Checker, lhs: Any, rhs: Any, span: Span) -> tree.Expr:
+    """Bytes between two places in the packet. Written as text, which no optimisation takes apart: the verifier takes the
+    difference, but not, for example, the packet's end less a number.
     """
     made = tree.Asm(U64, span, "{0} = {1}; {0} -= {2}", (lhs, rhs))
     checker.made(made)

@@ -4,7 +4,7 @@ from pybpf.net import ethhdr
 
 @xdp
 def probe(pkt: XdpContext) -> XDP:
-    length = pkt.data_end - pkt.data
+    last = pkt.data_end - 1
     start = pkt.data * 2
     late = pkt.data + pkt.rx_queue_index
     if pkt.data > 5:
