@@ -77,7 +77,7 @@ def decide(pred: str, lhs: Known, rhs: Known, width: int) -> bool | None:
             return None
         pred = "u" + pred[1:]
     if pred in ("eq", "ne"):
-        if ah < bl or bh < al or al & ~bm or (bl & ~am and al == ah):
+        if ah < bl or bh < al or (al == ah and al & ~bm) or (bl == bh and bl & ~am):
             return pred == "ne"
         return None
     if pred in ("ugt", "uge"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -155,3 +158,14 @@ def test_decisions_hold_for_all_values(pred: str, bounds: tuple[int, ...], width
     assert known is None or outcomes == {known}
     if len(outcomes) == 1 and pred not in ("set", "eq", "ne"):
         assert known in outcomes
+
+
+_KNOWN = st.lists(st.integers(0, 31), min_size=1, max_size=4)
+
+
+@given(st.sampled_from(PREDICATES), _KNOWN, _KNOWN, st.sampled_from((32, 64)))
+def test_decisions_by_bits_hold_for_all_values(pred: str, one: list[int], other: list[int], width: int) -> None:
+    """What is known of a phi: the lowest and the highest of its values, and the bits of all of them."""
+    lhs, rhs = ((min(values), max(values), functools.reduce(operator.or_, values)) for values in (one, other))
+    known = decide(pred, lhs, rhs, width)
+    assert known is None or {compare(pred, x, y, width) for x in one for y in other} == {known}
