@@ -67,45 +67,38 @@ def _wanted(checker: Checker, target: Any) -> Type | None:
     if isinstance(target, ast.Name) and target.id in checker.slots:
         slot = checker.slots[target.id]
         return slot.declared or slot.preset or (slot.var.type if slot.var is not None else None)
-    if isinstance(target, ast.Attribute):
-        return _field_type(checker, target)
     if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
         kind = kinds.wanted_array(_wanted(checker, target.value))
         parts = (target.slice.lower, target.slice.upper, target.slice.step)
         if kind is not None and all(part is None or isinstance(part, ast.Constant) for part in parts):
             at = slice(*[part.value if isinstance(part, ast.Constant) else None for part in parts])
             return ArrayType(kind.element, len(range(kind.length)[at]))
-    elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-        outer = checker.names.find(target.value.id) if target.value.id not in checker.slots else None
+    return _type_at(checker, target)
+
+
+def _type_at(checker: Checker, node: Any) -> Type | None:
+    """The type of the place that `name`, `x.field`, `x[i]` names, as far as that can be told; nothing is evaluated."""
+    if isinstance(node, ast.Name):
+        slot = checker.slots.get(node.id)
+        if slot is not None:
+            return slot.var.type if slot.var is not None else None
+        outer = checker.names.find(node.id)
         schema = checker.schema(outer) if outer is not None else None
-        return schema.value if isinstance(schema, MapSpec) else None
-    return None
-
-
-def _field_type(checker: Checker, target: ast.Attribute) -> Type | None:
-    """The type of `name.field` where the name is a local variable; nothing is evaluated."""
-    path = [target.attr]
-    base: Any = target.value
-    while isinstance(base, ast.Attribute):
-        path.append(base.attr)
-        base = base.value
-    if not isinstance(base, ast.Name):
+        return schema.type if isinstance(schema, GlobalSpec) else None
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id not in checker.slots:
+        outer = checker.names.find(node.value.id)
+        schema = checker.schema(outer) if outer is not None else None
+        if isinstance(schema, MapSpec):
+            return schema.value
+    if not isinstance(node, (ast.Attribute, ast.Subscript)):
         return None
-    slot = checker.slots.get(base.id)
-    if slot is not None:
-        kind = slot.var.type if slot.var is not None else None
-    else:
-        outer = checker.names.find(base.id)
-        schema = checker.schema(outer) if outer is not None else None
-        kind = schema.type if isinstance(schema, GlobalSpec) else None
-    for name in reversed(path):
-        kind = getattr(kind, "inner", kind)
-        kind = getattr(kind, "pointee", kind)
-        found = kind.field(name) if hasattr(kind, "field") else None  # type: ignore[union-attr]
-        if found is None:
-            return None
-        kind = found.type
-    return kind
+    kind = _type_at(checker, node.value)
+    kind = getattr(kind, "inner", kind)
+    kind = getattr(kind, "pointee", kind)
+    if isinstance(node, ast.Subscript):
+        return kind.element if isinstance(kind, ArrayType) and not isinstance(node.slice, ast.Slice) else None
+    found = kind.field(node.attr) if hasattr(kind, "field") else None  # type: ignore[union-attr]
+    return found.type if found is not None else None
 
 
 def assign_to(checker: Checker, target: Any, value: Value, span: Span) -> list[tree.Stmt]:

@@ -40,6 +40,8 @@ def may_change(value: tree.Expr, target: tree.Expr | MapSpec) -> bool:
 
 
 def _writes(node: tree.Node, target: tree.Expr | MapSpec) -> bool:
+    if isinstance(node, tree.Asm) and not any(word in node.text for word in ("*(", "call")):  # no access to memory
+        return False
     if isinstance(node, tree.Asm):  # it may write wherever it was given an address
         return any(isinstance(arg, MapSpec) or isinstance(arg.type, PtrType) for arg in node.args)
     if isinstance(node, _MAP_WRITES):

@@ -214,8 +214,8 @@ def _in_packet(kind: Type) -> bool:
 
 
 def _distance(checker: Checker, lhs: Any, rhs: Any, span: Span) -> tree.Expr:
-    """Bytes between two places in the packet. Written as text, which no optimisation takes apart: the verifier takes the
-    difference, but not, for example, the packet's end less a number.
+    """Bytes between two places in the packet. Written as text, which no optimisation takes apart: the verifier allows
+    the difference, but not, for example, the packet's end less a number.
     """
     made = tree.Asm(U64, span, "{0} = {1}; {0} -= {2}", (lhs, rhs))
     checker.made(made)

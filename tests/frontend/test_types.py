@@ -51,7 +51,7 @@ def variable(text: str, name: str = "x") -> str:
         ("a < b and b < 5", "bool"),
         ("True", "bool"),
         ("True + 1", "i64"),
-        ("(a < b) + 1", "u64"),
+        ("(a < b) + 1", "i64"),
         ("(a < b) - (b < a)", "i64"),
         ("a if b else 1", "u64"),
         ("1 if a else 2", "i64"),
