@@ -37,8 +37,10 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Generic, TypeAlias, TypeVar
+    from typing import Any, Generic, TypeAlias, TypeVar, overload
     from typing import Literal as L
+
+    from typing_extensions import TypeAliasType
 
     u8: TypeAlias = int
     u16: TypeAlias = int
@@ -142,10 +144,7 @@ if TYPE_CHECKING:
     class SizedBytes(bytes, Generic[N]):
         """A `bytes` that came out of a `Bytes` of that size."""
 
-    class Counted(int, Generic[N]):
-        """An `int` that came out of a bit field of that width."""
-
-    Bits: TypeAlias = T | Counted[N]
+    Bits = TypeAliasType("Bits", T, type_params=(T, N))  # the width means nothing to a type checker
 
     # Unions, so that plain strings may be assigned, passed and used as keys without a conversion.
     Text: TypeAlias = str | SizedText[N]
@@ -155,8 +154,15 @@ if TYPE_CHECKING:
         """`Array[u8, L[6]]`: a fixed number of elements. `Array[u8, L[6]]()` is all zero."""
 
         def __init__(self, items: Iterable[T] = ..., /) -> None: ...
+        @overload
         def __getitem__(self, index: int, /) -> T: ...
+        @overload
+        def __getitem__(self, index: slice, /) -> list[T]: ...
+        @overload
         def __setitem__(self, index: int, value: T, /) -> None: ...
+        @overload
+        def __setitem__(self, index: slice, value: Iterable[T], /) -> None: ...
+        def __eq__(self, other: object, /) -> bool: ...
         def __len__(self) -> int: ...
         def __iter__(self) -> Iterator[T]: ...
         def __contains__(self, value: object, /) -> bool: ...
@@ -296,6 +302,11 @@ def why_not(annotation: object) -> str:
         return f"{_spell(annotation)} needs its size, as in {_spell(annotation)}[L[16]]"
     if annotation is Array:
         return "Array needs its element and length, as in Array[u8, L[16]]"
+    module = getattr(annotation, "__module__", "")
+    if module == "ctypes" or module == "_ctypes":
+        return f"{_spell(annotation)} is of ctypes; use u8 to u64 or i8 to i64"
+    if isinstance(annotation, type) and (hasattr(annotation, "_fields_") or getattr(annotation, "__annotations__", None)):
+        return f"{_spell(annotation)} is a class of its own kind; make it a class of Struct"
     origin: object = getattr(annotation, "__origin__", annotation)  # of list[int]
     if annotation is Bits:
         return "Bits needs its type and width, as in Bits[u32, L[3]]"
