@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
+    from pybpf.stdlib.cdecl import cdef as cdef
     from pybpf.stdlib.contexts import PtRegs as PtRegs
     from pybpf.stdlib.contexts import RawTracepointContext as RawTracepointContext
     from pybpf.stdlib.contexts import TracepointContext as TracepointContext
@@ -94,6 +95,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
+    from pybpf.stdlib.sync import SpinLock as SpinLock
+    from pybpf.stdlib.sync import Timer as Timer
+    from pybpf.stdlib.sync import lock as lock
     from pybpf.stdlib.types import Array as Array
     from pybpf.stdlib.types import Bits as Bits
     from pybpf.stdlib.types import Bytes as Bytes
@@ -130,6 +134,7 @@ _SURFACE = {
     "stdlib.actions": "XDP",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
+    "stdlib.cdecl": "cdef",
     "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
@@ -141,6 +146,7 @@ _SURFACE = {
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
+    "stdlib.sync": "SpinLock Timer lock",
     "stdlib.types": "Array Bits Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.union": "Union",
     "stdlib.variables": "const var",
@@ -148,17 +154,18 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "check", "comm",
-    "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
+    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "cdef", "check",
+    "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
     "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or",
     "fetch_xor", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
-    "ksym", "ktime", "L", "load", "LoadError", "LruHash", "net", "NoBpf", "NotPermitted", "Object", "offsetof",
-    "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError", "random", "raw_tp",
-    "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "Struct", "subprog", "Target",
-    "task", "Text", "tid", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists",
-    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
-    "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "ksym", "ktime", "L", "load", "LoadError", "lock", "LruHash", "net", "NoBpf", "NotPermitted", "Object",
+    "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError",
+    "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "SpinLock",
+    "Struct", "subprog", "Target", "task", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
+    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
+    "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait",
+    "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 

@@ -33,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["declared"]
+__all__ = ["compare", "declared", "lay_out"]
 
 
 def declared(cls: Any) -> KernelType:
@@ -45,11 +45,11 @@ def declared(cls: Any) -> KernelType:
     cls.__bpf_type__ = made  # members may point to it
     try:
         members = [(field, _member(cls, field, annotation)) for field, annotation in cls.__bpf_fields__.items()]
-        _compare(made, members)
+        compare(made, members)
     except DeclarationTypeError:
         del cls.__bpf_type__
         raise
-    made.read = lambda: _lay_out(made, members)
+    made.read = lambda: lay_out(made, members)
     return made
 
 
@@ -87,7 +87,7 @@ def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
 _NO = object()
 
 
-def _lay_out(made: KernelType, members: list[tuple[str, Type | BitField]]) -> tuple[int, tuple[KernelMember, ...]]:
+def lay_out(made: KernelType, members: list[tuple[str, Type | BitField]]) -> tuple[int, tuple[KernelMember, ...]]:
     """Size and members by C's rules. Only the names and kinds matter to the kernel; offsets are its own."""
     kinds = [(name, kind if isinstance(kind, BitField) else _stand_in(kind)) for name, kind in members]
     laid = layout(made.name, kinds, union=made.tag == "union")
@@ -113,7 +113,7 @@ def _innermost(kind: Type) -> Type:
     return kind
 
 
-def _compare(made: KernelType, members: list[tuple[str, Type | BitField]]) -> None:
+def compare(made: KernelType, members: list[tuple[str, Type | BitField]]) -> None:
     """Refuse a member that is a pointer here and in place in the bundled types, or the other way round."""
     from pybpf.stdlib.kernel.names import struct
 
