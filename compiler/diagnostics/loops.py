@@ -209,7 +209,7 @@ class RangeStep(Diagnostic):
 class LoopTarget(Diagnostic):
     """The variable of a `for` loop is not a plain local name.
 
-    A loop gives one number, or one element, to one local variable. Assign others inside the loop.
+    A loop gives its items to local variables, one or several. Assign others inside the loop.
 
         for position.i in range(4):       # fails
 
@@ -219,26 +219,19 @@ class LoopTarget(Diagnostic):
 
     text: str
     iterated: str
-    several: bool
 
     code = "E0806"
     title = "`{text}` can't be the variable of a loop"
     label = "not a local name"
 
-    def texts(self) -> tuple[str, str]:
-        return super().texts()[0], "more than one name" if self.several else self.label
-
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.several:
-            yield Help("loop with one name, and work out the rest inside the loop:", ("for i in range(n):", "    ..."))
-        else:
-            yield Help("assign to it inside the loop:", (f"for i in {self.iterated}:", f"    {self.text} = i"))
+        yield Help("assign to it inside the loop:", (f"for i in {self.iterated}:", f"    {self.text} = i"))
 
 
 class NotIterable(Diagnostic):
-    """A `for` over something other than range(), an array, or a tuple of integers.
+    """A `for` over something other than range(), a tuple, an array or a map.
 
-    Bytes and arrays can also be looped over by their index.
+    enumerate(), zip() and reversed() of these are fine too. Bytes can be looped over by their index.
 
         for n in count:                  # fails
         for n in range(count):           # works, where count has a bound
@@ -253,7 +246,7 @@ class NotIterable(Diagnostic):
 
     code = "E0807"
     title = "a program can't loop over {what}"
-    label = "not range(), an array or a tuple of integers"
+    label = "not range(), a tuple, an array or a map"
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.number:
@@ -262,7 +255,7 @@ class NotIterable(Diagnostic):
             lines = (f"for i in range(len({self.text})):", f"    ... {self.text}[i]")
             yield Help("loop over the index:", lines)
         else:
-            yield Help("loop over a range, an array of a Struct, or a tuple of integers")
+            yield Help("loop over a range, a tuple, an array of a Struct, or a map")
 
 
 class TooManyItems(Advised):

@@ -98,6 +98,10 @@ def _choice(checker: Checker, node: ast.IfExp, want: Type | None) -> Value:
     then, after_then = checker.expr(node.body, want), checker.state
     checker.state = dict(false)
     other, after_other = checker.expr(node.orelse, want), checker.state
+    if any(isinstance(v, TupleValue) or type(getattr(v, "value", None)) is tuple for v in (then, other)):
+        from pybpf.compiler.frontend import tuples
+
+        return tuples.choose(checker, test, (then, after_then), (other, after_other), span)
     kind = unify(checker, then, other, want)
     checker.state = after_then
     first = convert(checker, then, kind, "this value")

@@ -8,16 +8,16 @@ assumed. The verifier follows a loop iteration by iteration, so each needs a bou
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import access, bounds, flow, kinds, longloops, ranges, tree
+from pybpf.compiler.frontend import bounds, flow, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.conditions import condition
-from pybpf.compiler.frontend.convert import maybe_none, number, type_of
-from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
+from pybpf.compiler.frontend.convert import number
+from pybpf.compiler.frontend.known import Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
-from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import BOOL, I64, U64, OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,14 +42,15 @@ class Loop:
     """The loop around the statements in hand: the states that leave it by `break`, and that go round by `continue`.
 
     `back` is the state of all ways back to its head; None where no iteration is followed by another. `own_frame` is the
-    region of a loop whose body becomes a function.
+    region of a loop whose body becomes a function. `flag` is set by a `break` out of one of several copies of a body.
     """
 
-    __slots__ = ("back", "breaks", "continues", "own_frame")
+    __slots__ = ("back", "breaks", "continues", "flag", "own_frame")
 
     def __init__(self) -> None:
         self.back: State | None = None
         self.own_frame: Span | None = None
+        self.flag: tree.Var | None = None
         self.breaks: State | None = None
         self.continues: State | None = None
 
@@ -58,7 +59,9 @@ def leave(checker: Checker, node: ast.Break) -> list[tree.Stmt]:
     loop = checker.loops[-1]
     loop.breaks = flow.join(loop.breaks, checker.state)
     checker.state = None
-    return [tree.Break(checker.span(node))]
+    span = checker.span(node)
+    left: list[tree.Stmt] = [] if loop.flag is None else [tree.Assign(span, loop.flag, tree.Const(BOOL, span, 1))]
+    return [*left, tree.Break(span)]
 
 
 def go_on(checker: Checker, node: ast.Continue) -> list[tree.Stmt]:
@@ -287,41 +290,22 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
     walk = walked(checker, node.iter)
     if walk is not None:
         return for_map(checker, node, *walk)
-    if not isinstance(node.target, ast.Name):
+    if not isinstance(node.target, (ast.Name, ast.Tuple, ast.List)):
         _refuse_target(checker, node)
     call = node.iter
     if isinstance(call, ast.Call) and is_builtin(checker, call.func, range):
         if call.keywords or not 1 <= len(call.args) <= 3 or any(isinstance(a, ast.Starred) for a in call.args):
             checker.fail(errors.RangeArguments(checker.span(call)))
         return _for_range(checker, node, [checker.expr(a) for a in call.args], checker.span(call))
-    value = checker.expr(node.iter)
-    if isinstance(value, Known):
-        known = value.value
-        if isinstance(known, range):
-            parts: list[Value] = [Known(n, value.span) for n in (known.start, known.stop, known.step)]
-            return _for_range(checker, node, parts, value.span)
-        if isinstance(known, (tuple, list)) and known and all(isinstance(item, int) for item in known):
-            return _for_items(checker, node, len(known), _pick(checker, tuple(known), value.span))
-        what = "an empty tuple" if isinstance(known, (tuple, list)) and not known else describe(known)
-        checker.fail(errors.NotIterable(value.span, checker.text(value.span), what, False, False))
-    kind = kinds.aggregate(type_of(value)) if isinstance(value, tree.Expr) else None
-    if isinstance(kind, ArrayType) and isinstance(value, tree.Expr):
-        held = checker.temporary(value.type, value)  # Python goes on with this array if the variable is assigned
-        first = [tree.Assign(value.span, held, value)]
-        array = checker.local(held, value.span)
+    from pybpf.compiler.frontend import iteration
 
-        def element(at: tree.Expr) -> tree.Expr:
-            assert isinstance(array.type, PtrType)
-            return tree.Index(access.reference(kind.element, array.type.space), array.span, array, at)
-
-        return [*first, *_for_items(checker, node, kind.length, element)]
-    if isinstance(value, ContextRef):
-        checker.fail(errors.NotIterable(value.span, checker.text(value.span), "the context", False, False))
-    if isinstance(value.type, OptionalType):
-        maybe_none(checker, value)
-    what, text, number = kinds.spell(value.type), checker.text(value.span), kinds.is_int(value.type)
-    what = f"a number ({what})" if number else what
-    checker.fail(errors.NotIterable(value.span, text, what, isinstance(kind, BytesType), number))
+    items = iteration.iterated(checker, node.iter)
+    if items.values is not None and not (items.values and iteration.may_choose(checker, items.values)):
+        return [*items.first, *iteration.unrolled(checker, node, items.values)]
+    span = checker.span(node.iter)
+    start, stop = tree.Const(I64, span, 0), tree.Const(I64, span, items.count)
+    inside = (0, max(items.count - 1, 0))
+    return [*items.first, *_counted(checker, node, start, stop, 1, inside, items.count, items.count > 0, items.element)]
 
 
 def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:
@@ -330,8 +314,7 @@ def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:
     if not (isinstance(call, ast.Call) and is_builtin(checker, call.func, range)):
         checker.expr(call)
     target = checker.span(node.target)
-    several = isinstance(node.target, (ast.Tuple, ast.List))
-    checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(checker.span(call)), several))
+    checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(checker.span(call))))
 
 
 def is_builtin(checker: Checker, node: Any, what: Any) -> bool:
@@ -398,52 +381,26 @@ def _at_most(checker: Checker, value: tree.Expr, most: int) -> tree.Expr:
     return made
 
 
-def _for_items(
-    checker: Checker, node: ast.For, count: int, element: Callable[[tree.Expr], tree.Expr]
-) -> list[tree.Stmt]:
-    """A loop over the items that `element` gives for the indices below `count`."""
-    span = checker.span(node.iter)
-    start, stop = tree.Const(I64, span, 0), tree.Const(I64, span, count)
-    return _counted(checker, node, start, stop, 1, (0, count - 1), count, count > 0, element)
-
-
-def _pick(checker: Checker, items: tuple[int, ...], span: Span) -> Callable[[tree.Expr], tree.Expr]:
-    """Item number `at` of a constant tuple, as a chain of choices."""
-    if len(items) > 64:
-        checker.fail(errors.TooManyItems(span, checker.text(span), len(items), 64))
-    kind = I64 if min(items) < 0 or max(items) <= I64.max else U64
-    for item in items:
-        if not kind.min <= item <= kind.max:
-            checker.fail(errors.DoesNotFit(span, int(item), str(kind), kind.min, kind.max))
-
-    def element(at: tree.Expr) -> tree.Expr:
-        made: tree.Expr = tree.Const(kind, span, int(items[-1]))
-        for i in range(len(items) - 2, -1, -1):
-            test = tree.Compare(BOOL, span, "==", at, tree.Const(U64, span, i))
-            made = tree.IfExp(kind, span, test, tree.Const(kind, span, int(items[i])), made)
-        range_of(checker, made)
-        return made
-
-    return element
-
-
 def _counted(
     checker: Checker, node: ast.For, start: tree.Expr, stop: tree.Expr, step: int, inside: Interval, count: int,
-    some: bool, element: Callable[[tree.Expr], tree.Expr] | None, own_frame: bool = False,
+    some: bool, element: Callable[[tree.Expr], Value] | None, own_frame: bool = False,
 ) -> list[tree.Stmt]:  # fmt: skip
     """A loop over `start .. stop`. Its variable is the user's, if that is an i64; else the user's is assigned from
     it.
     """
+    from pybpf.compiler.frontend.assignment import assign_to
+
     span = checker.span(node)
     target = checker.span(node.target)
-    name = node.target.id  # type: ignore[attr-defined]
+    name = node.target.id if isinstance(node.target, ast.Name) else ""
     slot = checker.slots.get(name)
-    if slot is None:
+    if slot is None and name:
         iterated = checker.text(checker.span(node.iter))
-        checker.fail(errors.LoopTarget(target, checker.text(target), iterated, False))
+        checker.fail(errors.LoopTarget(target, checker.text(target), iterated))
     entry = checker.state
     assert entry is not None
-    direct = element is None and slot.declared is None and (slot.preset is None or kinds.same(slot.preset, I64))
+    plain = slot is not None and slot.declared is None and (slot.preset is None or kinds.same(slot.preset, I64))
+    direct = element is None and plain
     counter = tree.Var(name, I64) if direct else checker.temporary(I64, start)
     body: list[tree.Stmt] = []
 
@@ -459,15 +416,16 @@ def _counted(
             read = tree.Local(I64, target, counter)
             checker.ranges[read] = inside
             item = element(to_type(checker, read, U64, target)) if element is not None else read
-            first = checker.assign(name, item, target)
+            first = assign_to(checker, node.target, item, target)
         body = first + checker.block(node.body)
 
-    assigned = [n for n in assigned_names(node.body) if n != name]
+    targets = assigned_names(node.target)
+    assigned = [n for n in assigned_names(node.body) if n not in targets]
     loop = settle(checker, node, assigned, once, own_frame=own_frame)
     end = flow.join(checker.state, loop.continues)  # at the end of an iteration
     exhausted = end if some else flow.join(entry, end)
     if direct:
-        assert slot.var is not None
+        assert slot is not None and slot.var is not None
         counter = slot.var
     made = tree.ForRange(span, counter, start, stop, step, body)
     checker.session.iterations[made] = count

@@ -7,9 +7,9 @@ function that returns one assigns such variables; everything else takes a tuple 
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import access, flow, scope, tree
+from pybpf.compiler.frontend import access, flow, kinds, scope, tree
 from pybpf.compiler.frontend.conditions import hold, negation, ordered
-from pybpf.compiler.frontend.convert import type_of
+from pybpf.compiler.frontend.convert import convert, type_of
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import origins, range_of
@@ -34,8 +34,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "Part", "assign", "compare", "display", "elements", "give_back", "held", "is_tuple", "items_of", "kept", "length",
-    "made", "read", "result_parts", "returned", "spread", "subscript", "tuple_of", "wrapped",
+    "Part", "assign", "choose", "compare", "display", "elements", "give_back", "held", "is_tuple", "items_of", "kept",
+    "length", "made", "read", "result_parts", "returned", "spread", "subscript", "tuple_of", "wrapped",
 ]  # fmt: skip
 
 
@@ -258,6 +258,65 @@ def subscript(checker: Checker, value: Value, node: Any, span: Span) -> Value:
     if isinstance(item, TupleValue):
         return TupleValue(item.items, span, tuple(lets))
     return wrapped(checker, lets, item) if isinstance(item, tree.Expr) else item
+
+
+def choose(
+    checker: Checker, test: tree.Expr, then: tuple[Value, State | None], other: tuple[Value, State | None], span: Span
+) -> Value:
+    """`(a, b) if test else (c, d)`: each side assigns the same variables, one for each item."""
+    joined = kinds.join(tuple_of(then[0]), tuple_of(other[0])) if is_tuple(then[0]) and is_tuple(other[0]) else None
+    if not isinstance(joined, TupleType):
+        one, two = kinds.spell(type_of(then[0])), kinds.spell(type_of(other[0]))
+        checker.fail(errors.ChoiceDisagrees(other[0].span, one, two, then[0].span))
+    outer = checker.state
+    variables: list[tuple[tree.Var, Fact]] = []
+    _variables(checker, kinds.settle(joined), span, variables)
+    sides: list[tree.Expr] = []
+    facts: list[list[Fact]] = []
+    for value, state in (then, other):
+        checker.state = state
+        lets: list[tuple[tree.Var, tree.Expr]] = []
+        known: list[Fact] = []
+        flat = _flattened(checker, value, lets)
+        for (var, _), item in zip(variables, flat):
+            expr = convert(checker, item, var.type, "this item")
+            known.append(checker.fact(expr))
+            lets.append((var, expr))
+        sides.append(wrapped(checker, lets, tree.Const(BOOL, span, 1)))
+        facts.append(known)
+    checker.state = flow.join(then[1], other[1]) or outer
+    whole = tree.IfExp(BOOL, span, test, sides[0], sides[1])
+    done = checker.temporary(BOOL, whole)
+    assert checker.state is not None
+    for (var, _), a, b in zip(variables, *facts):
+        merged = flow.join({var.name: a}, {var.name: b})
+        assert merged is not None
+        checker.state[var.name] = merged[var.name]
+    names = iter([var for var, _ in variables])
+    items = _shaped(checker, kinds.settle(joined), names, span)
+    assert isinstance(items, TupleValue)
+    return TupleValue(items.items, span, ((done, whole),))
+
+
+def _variables(checker: Checker, kind: Any, span: Span, found: list[tuple[tree.Var, Fact]]) -> None:
+    """A variable for each item of a tuple, and of those inside it."""
+    if isinstance(kind, TupleType):
+        for item in kind.items:
+            _variables(checker, item, span, found)
+    else:
+        found.append((checker.temporary(kind, tree.NoneValue(kind, span)), Fact()))
+
+
+def _flattened(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]]) -> list[Value]:
+    if not is_tuple(value):
+        return [value]
+    return [flat for item in held(checker, value, lets) for flat in _flattened(checker, item, lets)]
+
+
+def _shaped(checker: Checker, kind: Any, variables: Any, span: Span) -> Value:
+    if isinstance(kind, TupleType):
+        return TupleValue(tuple([_shaped(checker, item, variables, span) for item in kind.items]), span)
+    return checker.local(next(variables), span)
 
 
 def compare(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> Outcome | None:

@@ -1,9 +1,6 @@
 from pybpf import XDP, Struct, TracepointContext, XdpContext, comm, pid, printk, tracepoint, u32, xdp
 from pybpf.net import ethhdr
 
-NAMES = ("sshd", "cron")
-NOTHING = ()
-
 
 @tracepoint("sched:sched_switch")
 def on_switch(ctx: TracepointContext) -> None:
@@ -11,10 +8,6 @@ def on_switch(ctx: TracepointContext) -> None:
         printk("number")
     for c in comm():
         printk("text")
-    for name in NAMES:
-        printk("names")
-    for n in NOTHING:
-        printk("never")
     for n in ctx:
         printk("context")
 

@@ -1,6 +1,5 @@
 from pybpf import Array, L, Struct, TracepointContext, printk, tracepoint, u32, var
 
-PAIRS = ((1, 2), (3, 4))
 step = var(u32, 0)
 
 
@@ -10,8 +9,6 @@ class Position(Struct):
 
 @tracepoint("sched:sched_switch")
 def on_switch(ctx: TracepointContext) -> None:
-    for a, b in PAIRS:
-        printk("pair")
     at = Position(i=0)
     for at.i in range(4):
         printk("field")
