@@ -17,7 +17,7 @@ from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, Space, Stru
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,18 +122,33 @@ def __dir__() -> list[str]:
 # --- declared by a stub
 
 
-def kfunc(function: Any = None, /, *, flags: str = "", release: Any = None, since: str = "") -> Any:
-    """Declare a kernel function by a stub, whose annotations give its types: `@kfunc def bpf_x(a: u32) -> u64: ...`.
+if TYPE_CHECKING:
 
-    A Struct, a kernel type, an array is taken and given by its address; `str` is `char *`. What the ends of parameters'
-    names mean in the kernel (`__sz`, `__str`, `__ign`, `__nullable`) they mean here.
-    `flags` are its KF_ flags as in the kernel, in lower case without KF_: "acquire ret_null". `release` is what gives
-    back what it acquires, `since` the kernel release that has it, as "6.12".
-    """
-    if function is None:
-        return lambda real: kfunc(real, flags=flags, release=release, since=since)
-    spec = _Declared(function.__name__, function, frozenset(flags.split()), release, since)
-    return spec
+    @overload
+    def kfunc(function: F, /) -> F: ...
+    @overload
+    def kfunc(*, flags: str = "", release: Callable[..., Any] | None = None, since: str = "") -> Callable[[F], F]: ...
+    def kfunc(function: Any = None, /, *, flags: str = "", release: Any = None, since: str = "") -> Any:
+        """Declare a kernel function by a stub, whose annotations give its types.
+
+            @kfunc
+            def bpf_x(a: u32) -> u64: ...
+
+        A Struct, a kernel type, an array is taken and given by its address; `str` is `char *`. What the ends of
+        parameters' names mean in the kernel (`__sz`, `__str`, `__ign`, `__nullable`) they mean here. The body is not
+        looked at.
+
+        `flags` are its KF_ flags as in the kernel, in lower case without KF_: "acquire ret_null". `release` is what
+        gives back what it acquires, `since` the kernel release that has it, as "6.12".
+        """
+
+else:
+
+    def kfunc(function=None, /, *, flags="", release=None, since=""):
+        """Declare a kernel function by a stub, whose annotations give its types."""
+        if function is None:
+            return lambda real: kfunc(real, flags=flags, release=release, since=since)
+        return _Declared(function.__name__, function, frozenset(flags.split()), release, since)
 
 
 # A declared one; its types are read when they are asked for, since annotations may name what comes later.

@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import KfuncSpec
 
-__all__ = ["kfunc"]
+__all__ = ["kfunc", "plain_name", "prototype"]
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
 _MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.RINGBUF)
 _SIZES = ("__sz", "__szk")
 # Ends of names of parameters that take what a program can't give.
 _UNSUPPORTED = {
-    "__k": "a constant of the compiler's own", "__map": "a map", "__prog": "a program", "__uninit": "a dynptr",
+    "__k": "a constant of the compiler's own", "__map": "a map", "__uninit": "a dynptr",
     "__alloc": "an allocated object", "__refcounted_kptr": "a counted object", "__irq_flag": "a saved interrupt flag",
     "__const_str": "a constant string",
 }  # fmt: skip
@@ -60,7 +60,7 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
     """`bpf_...(...)`."""
     _check_allowed(checker, spec, span)
     params = [(name, kind) for name, kind in spec.params if not _is_hidden(name, kind)]
-    names = tuple([_plain(name) for name, _ in params])
+    names = tuple([plain_name(name) for name, _ in params])
     if node.keywords or len(node.args) != len(params):
         written = checker.text(checker.span(node.func))
         by_keyword, count = bool(node.keywords), len(node.args)
@@ -125,14 +125,15 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it takes more than five arguments"))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A parameter's name without what its end says."""
-    return name.partition("__")[0] or name
+    plain = name.partition("__")[0] or name
+    return f"{plain}_size" if name.endswith(_SIZES) else plain
 
 
 def _is_hidden(name: str, kind: Type) -> bool:
-    """What C code does not give either: pointers that the verifier fills in."""
-    return name.endswith("__ign") and not (isinstance(kind, PtrType) and isinstance(kind.pointee, TextType))
+    """What C code gives as NULL: the verifier fills it in."""
+    return name in ("meta__ign", "aux__ign", "aux__prog")
 
 
 def _result(checker: Checker, spec: KfuncSpec, span: Span) -> Type:
@@ -150,14 +151,17 @@ def _argument(
     checker: Checker, spec: KfuncSpec, name: str, kind: Type, value: Value, before: tree.Expr | None, sized: bool
 ) -> tree.Expr:
     """One argument. `sized`: the next one is the size of the memory that it points to."""
-    what = f"`{_plain(name)}` of {spec.name}()"
+    what = f"`{plain_name(name)}` of {spec.name}()"
     for end, meaning in _UNSUPPORTED.items():
         if name.endswith(end):
-            checker.fail(errors.KfuncUnsupported(value.span, spec.name, _plain(name), f"it must be {meaning}"))
+            checker.fail(errors.KfuncUnsupported(value.span, spec.name, plain_name(name), f"it must be {meaning}"))
     if name.endswith(_SIZES):
         return _size(checker, value, before, what)
     if not isinstance(kind, PtrType):
         return convert(checker, value, kinds.host(kind), what)
+    if name.endswith("__ign") and not isinstance(kind.pointee, TextType):  # an address of any kind
+        expr = materialize(checker, value)
+        return expr if isinstance(expr.type, PtrType) else convert(checker, value, U64, what)
     optional = name.endswith(("__nullable", "__opt"))
     if optional and isinstance(value, Known) and value.value is None:
         return tree.Const(U64, value.span, 0)
@@ -180,7 +184,7 @@ def _argument(
         return _object(checker, spec, pointee, expr, what)
     if isinstance(pointee, KernelType) and pointee.name.startswith(_OPAQUE):
         problem = f"it must be a struct {pointee.name}"
-        checker.fail(errors.KfuncUnsupported(value.span, spec.name, _plain(name), problem))
+        checker.fail(errors.KfuncUnsupported(value.span, spec.name, plain_name(name), problem))
     return _memory(checker, expr, pointee, what, sized)
 
 
@@ -246,7 +250,7 @@ def _text(checker: Checker, spec: KfuncSpec, name: str, value: Value, what: str,
     """`char *`: a constant string, a string that the kernel reads with care, or memory with its size."""
     if name.endswith("__str"):
         if not isinstance(value, Known) or not isinstance(value.value, str):
-            checker.fail(errors.KfuncText(value.span, spec.name, _plain(name)))
+            checker.fail(errors.KfuncText(value.span, spec.name, plain_name(name)))
         return tree.RodataText(PtrType(None, Space.GLOBAL), value.span, value.value.encode())
     if name.endswith("__ign") and isinstance(type_of(value), (IntType, kinds.AnyInt)):
         return convert(checker, value, U64, what)

@@ -313,6 +313,17 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert missing.code == 1 and "no diagnostic has the code E9998" in missing.err
 
 
+def test_explain_functions(capsys: pytest.CaptureFixture[str]) -> None:
+    helper = Said(("explain", "bpf_sk_lookup_tcp"), capsys).out
+    assert helper.startswith("bpf_sk_lookup_tcp: helper number 84\n") and "Since Linux 4.20." in helper
+    assert "released, by bpf_sk_release()" in helper and "Programs: cgroup_skb" in helper
+    function = Said(("explain", "bpf_task_from_pid"), capsys).out
+    assert "struct task_struct *bpf_task_from_pid(i32 pid)" in function and "may be None" in function
+    assert "released, by bpf_task_release()" in function and "GPL" in function
+    missing = Said(("explain", "bpf_sk_lookup_tpc"), capsys)
+    assert missing.code == 1 and "did you mean `bpf_sk_lookup_tcp`?" in missing.err
+
+
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     said = Said(("doctor",), capsys)
     assert (said.code, said.err) == (0, "")
