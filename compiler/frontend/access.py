@@ -26,6 +26,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     TextType,
     is_aggregate,
+    opaque_in,
 )
 
 TYPE_CHECKING = False
@@ -56,6 +57,10 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
         return tree.Global(reference(schema.type, Space.GLOBAL), span, schema)
     if isinstance(schema, MapSpec):
         checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)
+        if opaque_in(schema.value):
+            from pybpf.compiler.frontend.locks import check_allowed
+
+            check_allowed(checker, schema, span)
     return known
 
 
@@ -218,15 +223,28 @@ def subscript(checker: Checker, node: ast.Subscript, want: Type | None) -> Value
     return element(checker, base, node, span)
 
 
-def _known_element(checker: Checker, base: Known, index: Value, span: Span) -> Value:
+_MOST_CHOSEN = 8  # constants that are chosen from one by one; more of them are better kept in memory
+
+
+def _known_element(checker: Checker, base: Known, value_at: Value, span: Span) -> Value:
     value = base.value
-    if isinstance(index, Known):
+    if isinstance(value_at, Known):
         try:
-            found = value[index.value]
+            found = value[value_at.value]
         except Exception as error:  # whatever the user's object raises
             problem = f"raises {type(error).__name__}: {error}"
             checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
         return outer(checker, found, span)
+    if isinstance(value, (tuple, list)) and 0 < len(value) <= _MOST_CHOSEN and all(type(v) is int for v in value):
+        from pybpf.compiler.frontend.iteration import chosen
+
+        at = index(checker, value_at, len(value), checker.text(base.span))
+        var = checker.temporary(at.type, at)
+        found = chosen(checker, [Known(item, span) for item in value], checker.local(var, at.span), span)
+        assert isinstance(found, tree.Expr)
+        made = tree.Let(found.type, span, var, at, found)
+        range_of(checker, made)
+        return made
     if isinstance(value, (tuple, list, dict)):
         from pybpf.compiler.frontend.advise import at_run_time
 

@@ -297,6 +297,10 @@ def identity(
             return constant_outcome(checker, lhs.value is rhs.value, span)
         if kinds.may_be_null(type_of(lhs)) and kinds.may_be_null(type_of(rhs)):
             return _pointers(checker, "==", lhs, rhs, span), checker.state, checker.state
+        for flag, value in ((rhs, lhs), (lhs, rhs)):  # the two bools are objects of their own
+            if isinstance(flag, Known) and isinstance(flag.value, bool) and isinstance(type_of(value), BoolType):
+                test, true, false = truth(checker, value, span)
+                return (test, true, false) if flag.value else (negation(test, span), false, true)
         from pybpf.compiler.frontend.wording import equal
 
         checker.fail(errors.IsOnValues(span, op, equal(checker, lhs, rhs, op)))

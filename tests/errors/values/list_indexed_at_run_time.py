@@ -1,7 +1,7 @@
 from pybpf import XDP, HashMap, XdpContext, u32, u64, xdp
 
 counts = HashMap[u32, u64](max_entries=64)
-WEIGHTS = [1, 2, 4, 8]
+WEIGHTS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 NAMES = {6: 1, 17: 2}
 
 
