@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
     from pybpf.stdlib.actions import XDP
     from pybpf.stdlib.contexts import PtRegs, RawTracepointContext, TracepointContext, XdpContext
+    from pybpf.stdlib.kernel.classes import KernelStruct
 
     P = ParamSpec("P")
     R = TypeVar("R", bound="int | None", covariant=True)
+    A = TypeVar("A", bound="int | KernelStruct")
     T = TypeVar("T", bound=TracepointContext)
 
     class _Tracepoint(Protocol):
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
         @overload
         def __call__(self, function: Callable[Concatenate[PtRegs, P], R], /) -> Program[Concatenate[PtRegs, P], R]: ...
         @overload
-        def __call__(self, function: Callable[Concatenate[int, P], R], /) -> Program[Concatenate[int, P], R]: ...
+        def __call__(self, function: Callable[Concatenate[A, P], R], /) -> Program[Concatenate[A, P], R]: ...
         @overload
         def __call__(self, function: Callable[[], R], /) -> Program[[], R]: ...
 
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
             self, function: Callable[Concatenate[RawTracepointContext, P], R], /
         ) -> Program[Concatenate[RawTracepointContext, P], R]: ...
         @overload
-        def __call__(self, function: Callable[Concatenate[int, P], R], /) -> Program[Concatenate[int, P], R]: ...
+        def __call__(self, function: Callable[Concatenate[A, P], R], /) -> Program[Concatenate[A, P], R]: ...
         @overload
         def __call__(self, function: Callable[[], R], /) -> Program[[], R]: ...
 
@@ -181,8 +183,11 @@ class _ArgumentsHook(Hook):
         count = function.__code__.co_argcount - has_context
         if count > len(self.offsets):
             what = "the result" if len(self.offsets) == 1 else f"at most {len(self.offsets)} arguments"
+            code = function.__code__
             raise DeclarationTypeError(
-                f"@{self.name}: {function.__name__}() takes {count} values, but the hook gives {what}"
+                f"@{self.name}: {function.__name__}() takes {count} values, but the hook gives {what}",
+                help="leave this parameter out",
+                site=site_in(function, code.co_varnames[has_context + len(self.offsets)]),
             )
         return (spec if has_context else None), spec.struct, self.offsets
 
@@ -205,7 +210,8 @@ class _RawTracepointHook(_ArgumentsHook):
             raise DeclarationTypeError(
                 f"@raw_tp: {self.attach['event']} has {len(known)} arguments in Linux {raw_tracepoints_of()}, "
                 f"but {function.__name__}() takes {count}",
-                help=f"they are: {', '.join(known)}" if known else "",
+                help=f"they are: {', '.join(known)}" if known else "leave the parameters out",
+                site=site_in(function, function.__code__.co_varnames[len(known) + (spec is not None)]),
             )
         return (raw_context(len(known)) if spec is not None else None), struct, offsets[: len(known)]
 

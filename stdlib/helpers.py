@@ -25,6 +25,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     Type,
 )
+from pybpf.stdlib.mapcalls import kinds_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _table() -> str:
 
 def _parse(row: str) -> HelperSpec:
     name, number, since, flags, programs, result, args, signature, doc = row.split("\t")
+    maps, not_maps = kinds_for(name)
     return HelperSpec(
         name=name,
         id=int(number),
@@ -130,6 +132,8 @@ def _parse(row: str) -> HelperSpec:
         gpl="g" in flags,
         sleepable="s" in flags,
         programs=_programs(programs),
+        maps=maps,
+        not_maps=not_maps,
         since=since,
         doc=doc,
         signature=signature,

@@ -39,6 +39,8 @@ class StructMeta(type):
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, packed: bool | None = None
     ) -> StructMeta:
         own = annotated(namespace)
+        frame = sys._getframe(1)
+        site = (frame.f_code.co_filename, frame.f_lineno)
         if not bases:  # Struct itself
             namespace["__slots__"] = ()
             return super().__new__(mcls, name, bases, namespace)
@@ -50,9 +52,15 @@ class StructMeta(type):
                 fallback.update(base.__dict__.get("__bpf_defaults__", {}))
         for field in own:
             if field in annotations:
-                raise DeclarationTypeError(f"{name}.{field} is declared in a base class already")
+                raise DeclarationTypeError(
+                    f"{name}.{field} is declared in a base class already", help="leave it out here", site=(*site, field)
+                )
             if field.startswith("__"):
-                raise DeclarationTypeError(f"{name}.{field}: a field's name cannot start with two underscores")
+                raise DeclarationTypeError(
+                    f"{name}.{field}: a field's name cannot start with two underscores",
+                    help="give it another name",
+                    site=(*site, field),
+                )
             if field in namespace:
                 fallback[field] = namespace.pop(field)
         annotations.update(own)
@@ -132,10 +140,10 @@ def _lay_out(cls: Any) -> StructType:
 def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
     """The type of one field. Raises DeclarationTypeError."""
     annotation = evaluated(cls, field, annotation)
-    bits: object = getattr(annotation, "__bpf__", None)
-    if isinstance(bits, BitField):
-        return bits
     try:
+        bits: object = getattr(annotation, "__bpf__", None)
+        if isinstance(bits, BitField):
+            return bits
         kind = type_of(annotation)
     except DeclarationTypeError as error:
         title = f"{cls.__name__}.{field}: {error.title}"

@@ -302,10 +302,12 @@ def why_not(annotation: object) -> str:
         return f"{_spell(annotation)} needs its size, as in {_spell(annotation)}[L[16]]"
     if annotation is Array:
         return "Array needs its element and length, as in Array[u8, L[16]]"
+    from pybpf.stdlib.annotations import annotated
+
     module = getattr(annotation, "__module__", "")
     if module == "ctypes" or module == "_ctypes":
         return f"{_spell(annotation)} is of ctypes; use u8 to u64 or i8 to i64"
-    if isinstance(annotation, type) and (hasattr(annotation, "_fields_") or getattr(annotation, "__annotations__", None)):
+    if isinstance(annotation, type) and (hasattr(annotation, "_fields_") or annotated(annotation.__dict__)):
         return f"{_spell(annotation)} is a class of its own kind; make it a class of Struct"
     origin: object = getattr(annotation, "__origin__", annotation)  # of list[int]
     if annotation is Bits:

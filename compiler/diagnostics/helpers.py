@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "HelperArguments", "HelperNeedsGpl", "HelperNotAllowed", "HelperSleeps", "HelperUnsupported", "SizeOutOfRange",
-    "TooNew",
+    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperSleeps", "HelperUnsupported",
+    "SizeOutOfRange", "TooNew",
 ]  # fmt: skip
 
 
@@ -263,3 +263,42 @@ class TooNew(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help(f"build it for newer kernels: --target {self.since}")
+
+
+# What to use with a map in place of a helper that does not take it.
+_METHODS = {
+    "RINGBUF": "send records with `{map}.emit(...)`, or fill one in `with {map}.reserve() as record:`",
+    "HASH": "use `{map}.get(key)`, `{map}[key] = value` and `del {map}[key]`",
+    "ARRAY": "use `{map}[index]`",
+}
+
+
+class HelperMap(Diagnostic):
+    """A helper is given a map of a type that it does not take.
+
+    What is done with most maps is a method of theirs, so that helpers need not be called for it.
+
+        counts = HashMap[u32, u64](max_entries=64)
+        events = RingBuffer[Event](4096)
+
+        helpers.bpf_ringbuf_output(counts, event, sizeof(event), 0)      # fails
+        helpers.bpf_ringbuf_output(events, event, sizeof(event), 0)      # works
+        events.emit(event)                                               # works
+    """
+
+    name: str
+    map: str
+    kind: str
+    wanted: tuple[str, ...]  # the only types that it takes; none: it takes all but some
+
+    code = "E0627"
+    title = "`{name}` does not take the map `{map}`"
+    label = "a map of type {kind}"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.wanted:
+            yield Help(f"give it a map of type {' or '.join(self.wanted)}")
+        for kind, methods in _METHODS.items():
+            if self.kind.endswith(kind):
+                yield Help(methods.format(map=self.map))
+        yield Note(f"the kernel would say: cannot pass map_type {self.kind} into func {self.name}")

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["BadDeclaration", "NotPython", "RaisedOnImport"]
 
 
+# What other languages write, near the place where Python gives up, and what Python has instead.
+_SIGNS = (
+    ("++", "write `x += 1`"), ("--", "write `x -= 1`"), ("&&", "write `and`"), ("||", "write `or`"),
+    ("->", "a pointer's members are read like any attribute, with a dot"), ("?", "write `a if condition else b`"),
+    ("!", "write `not`"), ("`", "write the text between quotes"),
+)  # fmt: skip
+
+
 class NotPython(Diagnostic):
     """The file is not valid Python, so nothing in it was looked at.
 
@@ -31,6 +39,13 @@ class NotPython(Diagnostic):
     code = "E0001"
     title = "{problem}"
     label = "Python can't read on from here"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        line = self.span.source.line(self.span.line)
+        for sign, advice in _SIGNS:
+            if sign in line[max(self.span.col - 2, 0) : self.span.col + 2]:
+                yield Help(advice)
+                return
 
 
 class RaisedOnImport(Diagnostic):

@@ -124,6 +124,8 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
         if found:
             return "use a number in it:", found
         if isinstance(kind, (TextType, BytesType)):
+            if what.startswith("the result of"):
+                return "return a number; a text goes to user space through a map or a RingBuffer", ()
             size = 16 if isinstance(expr, tree.TextConst) else kind.size
             instead = written(TextType(size) if isinstance(kind, TextType) else BytesType(kind.size))
             return f"give it a number, or declare {what} as {instead}", ()

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
-from pybpf.compiler.frontend.convert import materialize, number, stored, stored_field, widened
-from pybpf.compiler.frontend.known import Known
-from pybpf.compiler.frontend.measure import origins
+from pybpf.compiler.frontend.convert import materialize, maybe_none, number, stored, stored_field, widened
+from pybpf.compiler.frontend.known import Known, Refused
+from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.scope import closest
-from pybpf.compiler.schema.types import Field, IntType, PtrType, Space, TextType, size_of
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    BytesType,
+    Field,
+    IntType,
+    OptionalType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +31,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.types import ArrayType, BytesType, StructType
 
-__all__ = ["array_of", "conversion", "new_array", "new_struct", "new_text"]
+__all__ = ["array_of", "conversion", "copied", "from_bytes", "new_array", "new_struct", "new_text"]
 
 
 def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) -> Value:
@@ -77,8 +88,23 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
         checker.fail(errors.MissingFields(span, schema.name, absent, _with_default(declared)))
     for field in missing:
         value = Known(defaults[field.name], span)
-        values.append((field, stored_field(checker, value, field, f"`{schema.name}.{field.name}`")))
+        try:
+            values.append((field, stored_field(checker, value, field, f"`{schema.name}.{field.name}`")))
+        except Refused:
+            _blame_default(checker, schema, field, span)
+            raise
     return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
+
+
+def _blame_default(checker: Checker, schema: StructType, field: Field, span: Span) -> None:
+    """What was just said of the constructor's call is the fault of a default: say it where the field is declared."""
+    from pybpf.compiler.frontend.sites import site_span
+
+    home = getattr(schema.owner, "__bpf_site__", None)
+    found = site_span(checker.session.sources, (*home, field.name)) if home is not None else None
+    said = checker.diagnostics[-1]
+    if found is not None and said.span == span:
+        checker.diagnostics[-1] = replace(said, span=found)
 
 
 def _by_keyword(checker: Checker, schema: StructType, node: ast.Call) -> str:
@@ -98,7 +124,7 @@ def _with_default(field: Field) -> str:
 
 def _finished(checker: Checker, made: tree.New) -> tree.Expr:
     for _, value in made.values:
-        if made.span in origins(checker, value):
+        if not isinstance(value, tree.Zero) and made.span in origins(checker, value):
             checker.fail(errors.Stale(value.span, checker.text(value.span), "the object is made anew here", made.span))
     checker.made(made)
     return made
@@ -153,4 +179,53 @@ def new_text(checker: Checker, schema: TextType | BytesType, node: ast.Call, spa
         if not kinds.same(made.type, kind):
             made = stored(checker, made, schema, f"{schema}()")
     checker.made(made)
+    return made
+
+
+def copied(checker: Checker, node: ast.Call, deep: bool, span: Span) -> Value:
+    """`copy.copy(x)`, `copy.deepcopy(x)`: an object of its own, on the stack. Numbers and texts are values already."""
+    name = "copy.deepcopy()" if deep else "copy.copy()"
+    if node.keywords or len(node.args) != 1:
+        checker.fail(errors.CallArguments(span, name, "takes one object", "copy.deepcopy(x)"))
+    value = checker.expr(node.args[0])
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    kind = kinds.aggregate(expr.type)
+    if not isinstance(kind, (StructType, ArrayType)):
+        return value
+    parts = [f.type for f in kind.fields] if isinstance(kind, StructType) else [kind.element]
+    if not deep and any(isinstance(part, (StructType, ArrayType)) for part in parts):
+        takes = "would share the objects inside, which lie in the copy here"
+        checker.fail(errors.CallArguments(span, name, takes, f"copy.deepcopy({checker.text(value.span)})"))
+    made = tree.Copy(PtrType(kind, Space.STACK), span, expr)
+    checker.made(made)
+    return made
+
+
+def from_bytes(checker: Checker, node: ast.Call, span: Span) -> Value:
+    """`int.from_bytes(data, "big")` of 1, 2, 4 or 8 bytes: they are read as a number of that width and order."""
+    names = ("bytes", "byteorder")
+    given = {**dict(zip(names, node.args)), **{str(k.arg): k.value for k in node.keywords}}
+    example = 'int.from_bytes(data[:4], "big")'
+    if len(node.args) > 2 or "bytes" not in given or not given.keys() <= {*names, "signed"}:
+        checker.fail(errors.CallArguments(span, "int.from_bytes()", "takes bytes and their order", example))
+    values = {name: checker.expr(part) for name, part in given.items()}
+    data = values.pop("bytes")
+    order = values.get("byteorder", Known("big", span))
+    signed = values.get("signed", Known(False, span))
+    if not isinstance(order, Known) or order.value not in ("big", "little") or not isinstance(signed, Known):
+        checker.fail(errors.CallArguments(order.span, "int.from_bytes()", 'takes "big" or "little"', example))
+    if isinstance(data, Known) and isinstance(data.value, bytes):
+        return Known(int.from_bytes(data.value, order.value, signed=bool(signed.value)), span)
+    expr = materialize(checker, data)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    kind = kinds.aggregate(expr.type)
+    if not isinstance(kind, BytesType) or kind.size not in (1, 2, 4, 8):
+        takes = f"takes 1, 2, 4 or 8 bytes, not {kinds.spell(expr.type)}"
+        checker.fail(errors.CallArguments(data.span, "int.from_bytes()", takes, example))
+    number_kind = IntType(8 * kind.size, bool(signed.value), order.value == "big" and kind.size > 1)
+    made = tree.Field(kinds.host(number_kind), span, expr, Field("int", number_kind, 0))
+    range_of(checker, made)
     return made

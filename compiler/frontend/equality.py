@@ -63,6 +63,8 @@ def optionals(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> 
     assert some is not None
     checker.state = dict(some)
     inner = reread(checker, optional)
+    if isinstance(inner, tree.Expr) and isinstance(inner.type, OptionalType):  # it is always None: never evaluated
+        inner = tree.Unwrap(inner.type.inner, inner.span, inner)
     pair = (inner, other) if maybe[0] else (other, inner)
     equal, true, false = ordered(checker, "==", *pair, span)
     whole: tree.Expr = tree.And(BOOL, span, negation(absent, span), equal)

@@ -100,6 +100,9 @@ def _argument(
             schema = checker.schema(value)
             if not isinstance(schema, MapSpec):
                 checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "a map", what))
+            if (spec.maps and schema.kind.name not in spec.maps) or schema.kind.name in spec.not_maps:
+                wanted, named = tuple(sorted(spec.maps)), checker.text(value.span)
+                checker.fail(errors.HelperMap(value.span, spec.name, named, schema.kind.name, wanted))
             return schema
         case "key" | "value":
             spec_map = next((a for a in reversed(before) if isinstance(a, MapSpec)), None)

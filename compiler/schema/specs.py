@@ -88,7 +88,8 @@ class HelperSpec(Record, eq=False):
     """A kernel helper: `id` is its number in `enum bpf_func_id`; `result` is NONE for void.
 
     `nullable`: the returned pointer may be NULL. `programs`: names of program types that may call it
-    (empty: all). `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
+    (empty: all). `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
+    take. `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
     reference of its own; `releases`: it gives back its first argument.
     """
 
@@ -100,6 +101,8 @@ class HelperSpec(Record, eq=False):
     gpl: bool = False
     sleepable: bool = False
     programs: frozenset[str] = frozenset()
+    maps: frozenset[str] = frozenset()
+    not_maps: frozenset[str] = frozenset()
     since: str = ""
     doc: str = ""
     signature: str = ""  # C prototype, for messages
