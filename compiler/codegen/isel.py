@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from pybpf.compiler.codegen.machine import Form
+    from pybpf.compiler.codegen.machine import Body, Form
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value
     from pybpf.compiler.schema.core import CoreFact
@@ -136,7 +136,7 @@ class Selector:
 
     def emit(
         self, form: Form, opcode: int, dst: int = -1, srcs: tuple[int, ...] = (), off: int = 0, imm: int = 0,
-        ref: Slot | Symbol | CoreFact | None = None,
+        ref: Slot | Symbol | Body | CoreFact | None = None,
     ) -> None:  # fmt: skip
         self.out.append(MInsn(form, opcode, dst, srcs, off, imm, ref, self.span))
 
@@ -204,7 +204,7 @@ class Selector:
             return FRAME_POINTER, offset, value.slot  # type: ignore[attr-defined]
         return self.vreg(value), offset, None
 
-    def _recipe(self, form: Form, opcode: int, imm: int, ref: Slot | Symbol | CoreFact | None) -> int:
+    def _recipe(self, form: Form, opcode: int, imm: int, ref: Slot | Symbol | Body | CoreFact | None) -> int:
         key = (form.name, opcode, imm, ref)
         found = self._known_recipes.get(key)
         if found is None:

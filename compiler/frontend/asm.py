@@ -167,7 +167,7 @@ def _place(checker: Checker, node: Any, line: int, column: int, width: int) -> S
     if not line or not column or not isinstance(node, ast.Constant):
         return whole
     characters = _characters(whole)
-    lines = node.value.split("\n")
+    lines = str(node.value).split("\n")
     index = sum([len(before) + 1 for before in lines[: line - 1]]) + column - 1
     if index >= len(characters):
         index = len(characters) - 1

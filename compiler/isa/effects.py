@@ -67,7 +67,7 @@ def following(insns: Sequence[Insn]) -> list[list[int]]:
         slots[at] = number
         at += insn.slots
     slots[at] = len(insns)
-    found = []
+    found: list[list[int]] = []
     at = 0
     for number, insn in enumerate(insns):
         at += insn.slots
