@@ -7594,7 +7594,6 @@ class ipv6_devconf(_KernelStruct):
     ra_honor_pio_life: _int
     ra_honor_pio_pflag: _int
     sysctl_header: ctl_table_header
-    def __getattr__(self, name: _L["__cacheline_group_begin__ipv6_devconf_read_txrx", "__cacheline_group_end__ipv6_devconf_read_txrx"]) -> _Array[_int, _L[0]]: ...  # type: ignore[misc]
 
 class ipv6_devstat(_KernelStruct):
     proc_dir_entry: _k.proc_dir_entry
@@ -8669,7 +8668,7 @@ class memcg1_events_percpu(_KernelStruct):
 class memcg_cgwb_frn(_KernelStruct):
     bdi_id: _int
     memcg_id: _int
-    at: _int
+    at: _int  # type: ignore[assignment]
     done: wb_completion
 
 class memcg_vmstats(_KernelStruct):
@@ -9645,7 +9644,7 @@ class net_device(_KernelStruct):
     neighbours: _Array[hlist_head, _L[2]]
     hwprov: hwtstamp_provider
     priv: _Array[_int, _L[0]]
-    def __getattr__(self, name: _L["__cacheline_group_begin__net_device_read_tx", "_tx", "__cacheline_group_end__net_device_read_tx", "__cacheline_group_begin__net_device_read_txrx", "__cacheline_group_end__net_device_read_txrx", "__cacheline_group_begin__net_device_read_rx", "_rx", "__cacheline_group_end__net_device_read_rx"]) -> _Any: ...  # type: ignore[misc]
+    def __getattr__(self, name: _L["_tx", "_rx"]) -> _Any: ...  # type: ignore[misc]
 
 class net_device_core_stats(_KernelStruct):
     rx_dropped: _int
@@ -10017,7 +10016,6 @@ class netns_ct(_KernelStruct):
     labels_used: atomic_t
 
 class netns_ipv4(_KernelStruct):
-    class _in___cacheline_group_pad__icmp(_KernelStruct): ...
     sysctl_tcp_early_retrans: _int
     sysctl_tcp_tso_win_divisor: _int
     sysctl_tcp_tso_rtt_log: _int
@@ -10187,7 +10185,6 @@ class netns_ipv4(_KernelStruct):
     ip_id_key: siphash_key_t
     inet_addr_lst: hlist_head
     addr_chk_work: delayed_work
-    def __getattr__(self, name: _L["__cacheline_group_begin__netns_ipv4_read_tx", "__cacheline_group_end__netns_ipv4_read_tx", "__cacheline_group_begin__netns_ipv4_read_txrx", "__cacheline_group_end__netns_ipv4_read_txrx", "__cacheline_group_begin__netns_ipv4_read_rx", "__cacheline_group_end__netns_ipv4_read_rx", "__cacheline_group_begin__icmp", "__cacheline_group_end__icmp", "__cacheline_group_pad__icmp"]) -> _Any: ...  # type: ignore[misc]
 
 class netns_ipv6(_KernelStruct):
     class _in_ip6addrlbl_table(_KernelStruct):
@@ -11520,7 +11517,6 @@ class page_frag(_KernelStruct):
     size: _int
 
 class page_pool(_KernelStruct):
-    class _in___cacheline_group_pad__frag(_KernelStruct): ...
     class _in_user(_KernelStruct):
         list: hlist_node
         detach_time: _int
@@ -11550,7 +11546,6 @@ class page_pool(_KernelStruct):
     destroy_cnt: _int
     slow: page_pool_params_slow
     user: _in_user
-    def __getattr__(self, name: _L["__cacheline_group_begin__frag", "__cacheline_group_end__frag", "__cacheline_group_pad__frag"]) -> _Any: ...  # type: ignore[misc]
 
 class page_pool_params_fast(_KernelStruct):
     order: _int
@@ -14967,7 +14962,7 @@ class sock(_KernelStruct):
     sk_rcu: callback_head
     ns_tracker: netns_tracker
     sk_user_frags: xarray
-    def __getattr__(self, name: _L["__sk_common", "__cacheline_group_begin__sock_write_rx", "__cacheline_group_end__sock_write_rx", "__cacheline_group_begin__sock_read_rx", "__cacheline_group_end__sock_read_rx", "__cacheline_group_begin__sock_read_rxtx", "__cacheline_group_end__sock_read_rxtx", "__cacheline_group_begin__sock_write_rxtx", "__cacheline_group_end__sock_write_rxtx", "__cacheline_group_begin__sock_write_tx", "__cacheline_group_end__sock_write_tx", "__cacheline_group_begin__sock_read_tx", "__cacheline_group_end__sock_read_tx"]) -> _Any: ...  # type: ignore[misc]
+    def __getattr__(self, name: _L["__sk_common"]) -> sock_common: ...  # type: ignore[misc]
 
 class sock_cgroup_data(_KernelStruct):
     cgroup: _k.cgroup
@@ -16339,7 +16334,6 @@ class tcp_sock(_KernelStruct):
     fastopen_req: tcp_fastopen_request
     fastopen_rsk: request_sock
     saved_syn: _k.saved_syn
-    def __getattr__(self, name: _L["__cacheline_group_begin__tcp_sock_read_tx", "__cacheline_group_end__tcp_sock_read_tx", "__cacheline_group_begin__tcp_sock_read_txrx", "__cacheline_group_end__tcp_sock_read_txrx", "__cacheline_group_begin__tcp_sock_read_rx", "__cacheline_group_end__tcp_sock_read_rx", "__cacheline_group_begin__tcp_sock_write_tx", "__cacheline_group_end__tcp_sock_write_tx", "__cacheline_group_begin__tcp_sock_write_txrx", "__cacheline_group_end__tcp_sock_write_txrx", "__cacheline_group_begin__tcp_sock_write_rx", "__cacheline_group_end__tcp_sock_write_rx"]) -> _Array[_int, _L[0]]: ...  # type: ignore[misc]
 
 class tcp_sock_af_ops(_KernelStruct):
     md5_lookup: _Pointer[None]

@@ -29,7 +29,6 @@ from pybpf.stdlib.types import (
     Array,
     Bits,
     Bytes,
-    L,
     Text,
     be16,
     be32,
@@ -48,6 +47,12 @@ from pybpf.stdlib.types import (
 from pybpf.stdlib.union import Union
 
 __all__ = ["build"]
+
+# To type checkers these are aliases, which take no sizes known at run time only.
+_array: Any = Array
+_bits: Any = Bits
+_bytes: Any = Bytes
+_text: Any = Text
 
 _NAMES: dict[str, Any] = {
     "i8": i8, "i16": i16, "i32": i32, "i64": i64, "u8": u8, "u16": u16, "u32": u32, "u64": u64, "bool": bool,
@@ -94,8 +99,7 @@ def build(text: str, kernel: bool, types: dict[str, Any]) -> Any:
         if found is not None:
             made[name] = found
         if isinstance(what, CEnum):
-            for label, value in what.values:
-                made[label] = found[label] if isinstance(found, type) else value
+            made.update(found.__members__)
     if not made:
         raise DeclarationTypeError("the C declarations declare nothing", help="struct event { __u32 pid; };")
     kinds = [value for value in made.values() if isinstance(value, type)]
@@ -214,7 +218,7 @@ class _Structs(_Maker):
             label = f"_pad{len(fields)}"
             # Bytes that fill up to the natural offset too, as an array of them has alignment 1.
             used = end if end is not None else self.end(before)
-            fields[label] = Array[u8, L[offset + missing - used]]
+            fields[label] = _array[u8, offset + missing - used]
             defaults[label] = [0] * (offset + missing - used)
 
     def end(self, before: list[tuple[str, Any]]) -> int:
@@ -232,7 +236,7 @@ class _Structs(_Maker):
         if member.bits == 0:
             raise refuse(self.text, member.line, "a bit field of no bits", "leave it out, and begin the next unit")
         try:
-            return Bits[kind, L[member.bits]]
+            return _bits[kind, member.bits]
         except DeclarationTypeError as error:
             raise refuse(self.text, member.line, error.title) from None
 
@@ -247,8 +251,8 @@ class _Structs(_Maker):
             while isinstance(inner, CName) and isinstance(self.known(inner), CName):
                 inner = self.known(inner)
             if isinstance(inner, CName) and inner.name == "char":
-                return Bytes[L[what.length]] if in_union else Text[L[what.length]]
-            return Array[self.annotation(what.element, name, line, in_union), L[what.length]]
+                return _bytes[what.length] if in_union else _text[what.length]
+            return _array[self.annotation(what.element, name, line, in_union), what.length]
         if isinstance(what, CRecord):
             made = self.record(what, what.name or name, in_union)
             if what.name:

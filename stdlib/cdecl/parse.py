@@ -218,7 +218,7 @@ class _Reader:
             words = " ".join([word for word in words.split() if word != "signed" or words == "char signed"])
             found = _WORDS.get(words or "int") or _WORDS.get(" ".join(reversed(words.split())))
             if found is None:
-                raise refuse(self.text, line, f"`{' '.join(base.children)}` is no type")
+                raise refuse(self.text, line, f"`{' '.join(map(str, base.children))}` is no type")
             return CName(found, "", line)
         if base.data == "named":
             return CName(str(base.children[0]), "", line)
@@ -356,7 +356,7 @@ class _Reader:
 
 _FUNCTION = CPointer(None)
 _ATTRIBUTES = ("attribute", "packed")
-_OPERATORS = {
+_OPERATORS: dict[str, Any] = {
     "or_": lambda a, b: a | b,
     "xor": lambda a, b: a ^ b,
     "and_": lambda a, b: a & b,

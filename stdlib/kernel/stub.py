@@ -157,7 +157,8 @@ class _Stub:
             if name.startswith("_"):
                 private[name] = text
             else:
-                plain += f"{indent}    {name + '_' if iskeyword(name) else name}: {text}\n"
+                clash = "  # type: ignore[assignment]" if name in ("at", "at_user") else ""  # KernelStruct has them
+                plain += f"{indent}    {name + '_' if iskeyword(name) else name}: {text}{clash}\n"
         if private:
             names = ", ".join([f'"{name}"' for name in private])
             texts = set(private.values())
