@@ -2,6 +2,7 @@
 
     only_pid = const(u32, 0)
     dropped = var(u64, 0)
+    hist = var(Hist)                    # zero, without a default
 
 To a type checker both are values of their type. At run time they are declarations whose `__bpf__` is a GlobalSpec; the
 symbol is the module variable that holds them, or `name=`.
@@ -22,7 +23,7 @@ from pybpf.compiler.schema.types import (
     size_of,
 )
 from pybpf.stdlib.naming import check_call, check_symbol, declared_here, symbol_of
-from pybpf.stdlib.types import instead, type_of, why_not
+from pybpf.stdlib.types import instead, type_of, why_not, zero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,19 +88,19 @@ if TYPE_CHECKING:
         """Types of const() and var(): overloads, since with one type variable a checker would take any default."""
 
         @overload
-        def __call__(self, kind: type[bool], default: bool, *, name: str = "") -> bool: ...
+        def __call__(self, kind: type[bool], default: bool = ..., *, name: str = "") -> bool: ...
         @overload
-        def __call__(self, kind: type[E], default: E, *, name: str = "") -> E: ...
+        def __call__(self, kind: type[E], default: E = ..., *, name: str = "") -> E: ...
         @overload
-        def __call__(self, kind: type[int], default: int, *, name: str = "") -> int: ...
+        def __call__(self, kind: type[int], default: int = ..., *, name: str = "") -> int: ...
         @overload
-        def __call__(self, kind: type[S], default: S, *, name: str = "") -> S: ...
+        def __call__(self, kind: type[S], default: S = ..., *, name: str = "") -> S: ...
         @overload
-        def __call__(self, kind: type[A], default: A, *, name: str = "") -> A: ...
+        def __call__(self, kind: type[A], default: A = ..., *, name: str = "") -> A: ...
         @overload
-        def __call__(self, kind: type[str], default: str, *, name: str = "") -> str: ...
+        def __call__(self, kind: type[str], default: str = ..., *, name: str = "") -> str: ...
         @overload
-        def __call__(self, kind: type[bytes], default: bytes, *, name: str = "") -> bytes: ...
+        def __call__(self, kind: type[bytes], default: bytes = ..., *, name: str = "") -> bytes: ...
 
     const: _Make
     """A constant of the program, in .rodata: set with load(..., only_pid=7), fixed from then on."""
@@ -119,14 +120,19 @@ else:
         return _declare(False, *given, **options)
 
 
-def _declare(constant: bool, /, kind: Any, default: object, *, name: str = "") -> Any:
+_ZERO = object()
+
+
+def _declare(constant: bool, /, kind: Any, default: object = _ZERO, *, name: str = "") -> Any:
     what = "const" if constant else "var"
     found = type_of(kind)
     if found is None:
-        better = instead(kind)
+        better, shown = instead(kind), "" if default is _ZERO else f", {default!r}"
         raise DeclarationTypeError(
-            f"{what}(): {why_not(kind)}", help="write:", lines=(f"{what}({better}, {default!r})",) if better else ()
+            f"{what}(): {why_not(kind)}", help="write:", lines=(f"{what}({better}{shown})",) if better else ()
         )
+    if default is _ZERO:
+        default = zero(found)
     encode(found, default, f"{what}()")  # an impossible default is told where it stands
     return Variable(found, default, constant, name)
 

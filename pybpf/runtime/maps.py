@@ -35,9 +35,9 @@ _BATCHED = {"HASH", "ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "LRU_HASH", "LRU_PER
 class PerCpu(list[V]):
     """One value per CPU, in the order of the CPUs. `sum()`, `max()` and `min()` over them, where they are numbers."""
 
-    def sum(self: PerCpu[int]) -> int:
-        """The total over all CPUs."""
-        return sum(self)
+    def sum(self) -> V:
+        """The total over all CPUs; of structs and arrays, that of each number in them."""
+        return _total(self)  # type: ignore[no-any-return]
 
     def max(self: PerCpu[int]) -> int:
         """The largest of them."""
@@ -46,6 +46,16 @@ class PerCpu(list[V]):
     def min(self: PerCpu[int]) -> int:
         """The smallest of them."""
         return min(self)
+
+
+def _total(values: list[Any]) -> Any:
+    first = values[0]
+    if isinstance(first, list):
+        return type(first)([_total(list(items)) for items in zip(*values)])
+    fields = getattr(type(first), "__bpf_fields__", None)
+    if fields is None:
+        return sum(values)
+    return type(first)(**{name: _total([getattr(value, name) for value in values]) for name in fields})
 
 
 class _PerCpuCodec:

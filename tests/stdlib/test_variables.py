@@ -88,3 +88,9 @@ def test_a_declaration_is_no_number() -> None:
             use()
     assert {number: 1}[number] == 1
     assert repr(number) == "<const u32 = 7>"
+
+
+def test_without_a_default_all_is_zero() -> None:
+    declared: list[Any] = [V(u32, name="a"), C(bool, name="b"), V(Pair, name="c"), V(Array[u8, L[3]], name="d")]
+    assert [bytes(each.__bpf__.init).strip(b"\0") for each in declared] == [b""] * 4
+    assert repr(declared[0]) == "<var u32 = 0>"
