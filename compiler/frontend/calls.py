@@ -202,6 +202,10 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
     if builtin is not None:
         return builtin(checker, node, span, want)
     kind = type(value).__name__
+    if kind == "function" and value.__module__ == "copy" and value.__name__ in ("copy", "deepcopy"):
+        from pybpf.compiler.frontend.construct import copied
+
+        return copied(checker, node, value.__name__ == "deepcopy", span)
     if kind == "function" and not is_pythons(value):
         return inline(checker, value, _positional(checker, node), _keywords(checker, node), span)
     if kind == "method" and type(value.__func__).__name__ == "function":

@@ -197,6 +197,12 @@ def _round(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
     return Known(made, span) if isinstance(made, int) else made
 
 
+def _from_bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.construct import from_bytes
+
+    return from_bytes(checker, node, span)
+
+
 def _whole(checker: Checker, convert: Any, value: Known, span: Span) -> Known:
     """An integer made of a constant, at compile time."""
     try:
@@ -361,6 +367,7 @@ def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) 
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
     sum: _sum, any: _any, all: _all, pow: _pow, divmod: _divmod, round: _round,
+    int.from_bytes: _from_bytes,
 }  # fmt: skip
 def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.atomics import atomic

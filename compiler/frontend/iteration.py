@@ -17,7 +17,7 @@ from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic, to_type
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.schema.record import Record, factory, replace
-from pybpf.compiler.schema.types import BOOL, I64, U64, ArrayType, BytesType, OptionalType, PtrType, TextType
+from pybpf.compiler.schema.types import BOOL, I64, U8, U64, ArrayType, BytesType, OptionalType, PtrType, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
 
@@ -82,15 +83,16 @@ def _items(checker: Checker, value: Value) -> Items:
     if isinstance(value, ContextRef):
         checker.fail(errors.NotIterable(span, checker.text(span), "the context", False, False))
     kind = kinds.aggregate(value.type)
-    if isinstance(kind, ArrayType):
+    if isinstance(kind, (ArrayType, BytesType)):
+        inner: Type = kind.element if isinstance(kind, ArrayType) else U8
         held = checker.temporary(value.type, value)  # Python goes on with this array if the variable is assigned
         array = checker.local(held, span)
 
         def element(at: tree.Expr) -> Value:
             assert isinstance(array.type, PtrType)
-            return tree.Index(access.reference(kind.element, array.type.space), array.span, array, at)
+            return tree.Index(access.reference(inner, array.type.space), array.span, array, at)
 
-        return Items(kind.length, element, [tree.Assign(span, held, value)])
+        return Items(kind.length if isinstance(kind, ArrayType) else kind.size, element, [tree.Assign(span, held, value)])
     if isinstance(value.type, OptionalType):
         maybe_none(checker, value)
     is_number = kinds.is_int(value.type)
