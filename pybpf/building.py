@@ -63,7 +63,9 @@ def emit(stage: str, *programs: Program[..., Any], target: Target | None = None,
         from pybpf.compiler.passes import PASSES
 
         known = [*STAGES, *(f"ir:after-{each}" for each, _ in PASSES)]
-        raise DeclarationValueError(f"there is no stage {stage!r}", help=f"stages are: {', '.join(known)}")
+        raise DeclarationValueError(
+            f"there is no stage {stage!r}", help=_near(stage, known) or f"stages are: {', '.join(known)}"
+        )
     return "\n".join(seen.values())
 
 
@@ -102,11 +104,21 @@ def compile_specs(
         made = compile(specs, target or Target(), name=name, initial=initial if consts else None, observe=observe)
     for given in consts:
         if given not in made.globals:
-            known = ", ".join(made.globals) or "none"
+            # what the user named, not the format strings that the compiler adds
+            known = [spec.name for spec in made.globals.values() if not spec.name.startswith("printk_format_")]
+            all_known = f"they use {', '.join(known)}" if known else "they use none at all"
             raise DeclarationValueError(
-                f"the programs use no const() or var() named {given!r}", help=f"they use: {known}"
+                f"the programs use no const() or var() named {given!r}", help=_near(given, known) or all_known
             )
     return made
+
+
+def _near(name: str, known: list[str]) -> str:
+    """`did you mean asm?`; empty where nothing is like it."""
+    from pybpf.compiler.frontend.scope import closest
+
+    found = closest(name, known)
+    return f"did you mean {found!r}?" if found else ""
 
 
 class _uncollected:  # contextlib takes milliseconds to import

@@ -36,7 +36,9 @@ def run(values: dict[str, Any]) -> int:
         print(page)
         return 0
     if found is None:
-        raise UserError(f"no diagnostic has the code {code}", "`pybpf explain` lists them all")
+        alike = [each for each in known if each.startswith(code.upper()) or sorted(each) == sorted(code.upper())]
+        way = f"there are {', '.join(alike[:12])}" if alike else "`pybpf explain` lists them all"
+        raise UserError(f"no diagnostic has the code {code}", way)
     print(f"{found.severity}[{found.code}]: {explanation(found)}")
     return 0
 

@@ -108,7 +108,8 @@ def initialise(
 
 
 def _known(name: str, found: Mapping[str, Any]) -> str:
-    return close_match(name, found) or (f"the object has {', '.join(found)}" if found else "the object has no globals")
+    named = [each for each in found if not each.startswith("printk_format_")]  # those the compiler adds
+    return close_match(name, found) or (f"the object has {', '.join(named)}" if named else "the object has no globals")
 
 
 def close_match(name: str, names: Mapping[str, Any]) -> str:
