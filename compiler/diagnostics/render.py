@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["render", "render_all"]
 
 _CODE_INDENT = "    "  # help code is shown as the body of a function
+_LONG_LINE = 160  # characters; of a longer line only a part is shown
+_AROUND = 30  # characters shown before and after what is marked in such a line
 _LONG_SPAN = 6  # a span of more lines than this is shown by its first two and last lines
 
 
@@ -100,14 +102,12 @@ class _Mark:
             self.last -= 1
             self.end = len(self.source.line(self.last))
         self.rail = -1  # column of the rail to the left, for spans of several lines
+        # Nothing stands before the span on its first line, so that the rail can start beside it.
+        self.leads = not self.source.line(self.first)[: self.col].strip()
 
     @property
     def multiline(self) -> bool:
         return self.last > self.first
-
-    def leads(self) -> bool:
-        """True if nothing stands before the span on its first line, so that the rail can start beside it."""
-        return not self.source.line(self.first)[: self.col].strip()
 
 
 class _Frame:
@@ -119,6 +119,22 @@ class _Frame:
         self.width = width
         self.paint = paint
         self.rails = _give_rails([mark for mark in self.marks if mark.multiline])
+        self.trimmed = {line: self._trim(line) for line in self._lines() if len(source.line(line)) > _LONG_LINE}
+
+    def _trim(self, line: int) -> str:
+        """A very long line cut down to what is marked in it and some text around; the marks move along."""
+        text = self.source.line(line)
+        starting = [mark for mark in self.marks if mark.first == line]
+        ending = [mark for mark in self.marks if mark.last == line]
+        places = [mark.col for mark in starting] + [mark.end for mark in ending]
+        begin = max(min(places, default=0) - _AROUND, 0)
+        stop = min(max([*places, begin + _LONG_LINE // 2]) + _AROUND, begin + _LONG_LINE, len(text))
+        head, tail = "..." if begin else "", "..." if stop < len(text) else ""
+        for mark in starting:
+            mark.col = min(mark.col, stop) - begin + len(head)
+        for mark in ending:
+            mark.end = min(mark.end, stop) - begin + len(head)
+        return head + text[begin:stop] + tail
 
     def rows(self) -> list[str]:
         out: list[str] = []
@@ -146,12 +162,12 @@ class _Frame:
         return self.paint(f"{gutter} |", "gutter") + (f" {text}" if text else "")
 
     def _line(self, line: int) -> list[str]:
-        text = self.source.line(line)
+        text = self.trimmed.get(line, self.source.line(line))
         spans = [mark for mark in self.marks if mark.multiline and mark.first <= line <= mark.last]
         running = [mark for mark in spans if mark.first < line]  # their rail passes here
         ink = _rails(running)
         for mark in spans:
-            if mark.first == line and mark.leads():
+            if mark.first == line and mark.leads:
                 ink.put(mark.rail, "/", mark.tone)
                 running.append(mark)
         ink.put(self._column(text, 0), shown(text).rstrip(), "")
@@ -160,7 +176,7 @@ class _Frame:
         if single:
             out += self._underlines(running, text, single)
         for mark in spans:  # the corner, `_____^`, of a rail that starts in the middle of this line, or that ends here
-            if mark.first == line and not mark.leads():
+            if mark.first == line and not mark.leads:
                 out.append(self._row(self._corner(running, mark, self._column(text, mark.col), "")))
                 running.append(mark)
         for mark in sorted(spans, key=lambda m: m.end):

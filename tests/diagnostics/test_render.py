@@ -165,6 +165,21 @@ error[E9999]: `x` is wrong
 """)
 
 
+def test_very_long_lines_are_trimmed() -> None:
+    src = source("value = " + "first + " * 60 + "wrong" + " + last" * 60)
+    sample = Sample(find(src, "wrong"), extra=[Label(find(src, " + last + "), "and this")])
+    rows = render(sample).split("\n")
+    assert rows[1] == " --> probe.py:1:489"
+    assert rows[3].startswith("1 | ...") and rows[3].endswith("...") and len(rows[3]) < 170
+    start = rows[3].index("wrong")
+    assert rows[4][start : start + 14] == "^^^^^---------" and rows[4][start - 1] == " "
+    alone = render(Sample(find(src, "value"))).split("\n")
+    assert alone[3].startswith("1 | value = first + ") and alone[3].endswith("...")
+    assert alone[4] == "  | ^^^^^ here"
+    whole = Sample(Span(source("x" * 1000), 1, 0, 1, 1000))
+    assert max(len(row) for row in render(whole).split("\n")) < 180
+
+
 def test_long_spans_are_shortened() -> None:
     src = source("\n".join(f"line{n}" for n in range(1, 30)))
     assert render(Sample(Span(src, 3, 0, 21, 6))) == lines("""
