@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.progarray import ProgArray as ProgArray
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
     from pybpf.stdlib.sync import SpinLock as SpinLock
@@ -144,6 +145,7 @@ _SURFACE = {
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
+    "stdlib.progarray": "ProgArray",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
     "stdlib.sync": "SpinLock Timer lock",
@@ -160,7 +162,7 @@ __all__ = [
     "fetch_xor", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
     "ksym", "ktime", "L", "load", "LoadError", "lock", "LruHash", "net", "NoBpf", "NotPermitted", "Object",
-    "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "Program", "PtRegs", "PybpfError",
+    "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "ProgArray", "Program", "PtRegs", "PybpfError",
     "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "SpinLock",
     "Struct", "subprog", "Target", "task", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
     "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",

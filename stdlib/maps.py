@@ -14,6 +14,7 @@ from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, size_of
 from pybpf.stdlib.mapkinds import KINDS, MAX_ENTRIES, MAX_KEY, MAX_PERCPU_VALUE, MAX_VALUE, PAGE, RECORD_HEADER
 from pybpf.stdlib.naming import check_call, check_symbol, declared_here, spelled, symbol_of
+from pybpf.stdlib.opaque import check_opaque
 from pybpf.stdlib.types import instead, type_of, why_not
 
 TYPE_CHECKING = False
@@ -103,6 +104,7 @@ class Declaration:
         roles = dict(zip(self._parameters, self._types))
         key = self._one(name, "key", roles["key"]) if "key" in roles else U32
         value = self._one(name, "value", roles["value"])
+        check_opaque(f"map {name}", self.kind.name, key, value)
         limit = MAX_PERCPU_VALUE if self.kind.percpu else MAX_VALUE
         for what, kind, most in (("key", key, MAX_KEY), ("value", value, limit)):
             if size_of(kind) > most:
@@ -274,6 +276,7 @@ class RingBuffer(_Events["V"], Declaration):
 
     def _resolve(self, name: str) -> tuple[Type | None, Type | None]:
         event = self._one(name, "event", self._types[0])
+        check_opaque(f"map {name}", self.kind.name, None, event)
         # __bpf_ringbuf_reserve refuses what is larger than the buffer, with its header rounded up to 8 bytes
         record = (size_of(event) + RECORD_HEADER + 7) // 8 * 8
         if record > self.max_entries:

@@ -29,7 +29,9 @@ from pybpf.compiler.codegen.liveness import live_masks
 from pybpf.compiler.codegen.peephole import drop_redundant_moves
 from pybpf.compiler.codegen.regalloc import allocate
 from pybpf.compiler.codegen.rewrite import rewrite
-from pybpf.compiler.ir.ops import CallHelper
+from pybpf.compiler.ir.ops import CallHelper, FuncAddr
+
+CALLS_LATER = (170,)  # helpers whose callback runs by itself: bpf_timer_set_callback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +63,10 @@ def compile_function(
     frame = lay_out_frame(allocated)
     lines = bring_into_reach(allocated, lay_out_blocks(allocated))
     code = emit(allocated, lines, frame, function.span)
-    code.helpers = {op.id: op.helper for op in function.ops() if type(op) is CallHelper}
+    calls = [op for op in function.ops() if type(op) is CallHelper]
+    code.helpers = {op.id: op.helper for op in calls}
+    later = [value for op in calls if op.id in CALLS_LATER for value in op.arguments]
+    code.later = frozenset([value.symbol for value in later if type(value) is FuncAddr])
     return code
 
 

@@ -37,12 +37,13 @@ class Chain(Record):
 def chains_refused(functions: Sequence[MachineCode]) -> list[Chain]:
     """The first chain of each program (and global subprogram) that takes too much, or is too long.
 
-    A callback is called by a helper, on top of its caller's frame.
+    A callback is called by a helper, on top of its caller's frame; a timer's by itself.
     """
     by_name = {function.name: function for function in functions}
     called: dict[str, list[str]] = {}
     for function in functions:
         symbols = [reloc.symbol for reloc in function.relocs if reloc.kind in ("call", "callback")]
+        symbols = [symbol for symbol in symbols if symbol not in function.later]
         called[function.name] = list(dict.fromkeys(symbols))
     if not any(called.values()):
         return []

@@ -29,7 +29,8 @@ class MachineCode(Record, eq=False):
     """A compiled function: what the object writer wants of it, and what explains it.
 
     `insns` are (number of the first slot, instruction), in order; `starts` says at which slot which block starts.
-    `function` is the allocated function that they are from; `helpers` names those it calls, by number.
+    `function` is the allocated function that they are from; `helpers` names those it calls, by number;
+    `later` are the functions that it has called when it has long returned.
     """
 
     name: str
@@ -41,6 +42,7 @@ class MachineCode(Record, eq=False):
     starts: list[tuple[int, MBlock]]
     function: MFunction
     helpers: dict[int, str] = factory(dict)
+    later: frozenset[str] = frozenset()
     core: tuple[CoreReloc, ...] = ()
 
 

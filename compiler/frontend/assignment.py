@@ -22,6 +22,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     TextType,
     is_aggregate,
+    opaque_in,
     size_of,
 )
 
@@ -38,7 +39,7 @@ else:
     import _ast as ast
 
 __all__ = [
-    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "delete", "is_atomic",
+    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "check_whole", "delete", "is_atomic",
     "place_type", "update",
 ]  # fmt: skip
 
@@ -127,6 +128,8 @@ def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: st
     kind = place_type(place)
     if isinstance(place, tree.Local):
         return tree.Assign(span, place.var, stored(checker, value, place.type, f"`{what}`"))
+    if opaque_in(kind):
+        check_whole(checker, place, kind, what)
     if isinstance(place, tree.Field):
         made = stored_field(checker, value, place.field, f"`{what}`")
     else:
@@ -134,6 +137,12 @@ def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: st
     if is_aggregate(kind) and isinstance(place, (tree.Field, tree.Index)):
         _overwritten(checker, place, kind, what, span)
     return tree.Store(span, place, made)
+
+
+def check_whole(checker: Checker, place: tree.Expr, kind: Type, what: str) -> None:
+    """Refuse to store over what the kernel keeps in a map's value."""
+    if opaque_in(kind) and isinstance(place.type, PtrType) and place.type.space != Space.STACK:
+        checker.fail(errors.OpaqueAssigned(place.span, what, opaque_in(kind)[0]))
 
 
 def _overwritten(checker: Checker, place: tree.Field | tree.Index, kind: Type, what: str, span: Span) -> None:

@@ -112,6 +112,13 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             text = checker.text(checker.span(node.func))
             checker.fail(errors.CallArguments(span, "discard()", "takes no arguments", f"{text}()"))
         return discard(checker, receiver, span)
+    if isinstance(kind, StructType) and kind.opaque:
+        from pybpf.compiler.frontend.timers import METHODS, timer_call
+
+        methods = METHODS.get(kind.opaque, ())
+        if name not in methods:
+            checker.fail(errors.NoMethod(where, name, kind.owner.__name__, methods, closest(name, list(methods)), False))
+        return timer_call(checker, receiver, node, name, span)
     if isinstance(kind, StructType):
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
     if isinstance(kind, (TextType, BytesType)):

@@ -7,17 +7,20 @@ from pybpf.compiler.diagnostics.base import Report
 from pybpf.compiler.frontend import cost, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
+from pybpf.compiler.frontend.parse import ParsedProgram, parse_program
 from pybpf.compiler.frontend.reach import reach, uses
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, assigned_names, too_deep
 from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema import core
+from pybpf.compiler.schema.errors import DeclarationError
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import U64, PtrType, Space, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pybpf.compiler.frontend.parse import Parsed, ParsedProgram
+    from pybpf.compiler.frontend.parse import Parsed
     from pybpf.compiler.frontend.reach import Reached
     from pybpf.compiler.frontend.session import Instance
     from pybpf.compiler.schema.span import Span
@@ -27,7 +30,8 @@ __all__ = ["check"]
 
 
 def check(parsed: Parsed, target: Target) -> tree.Typed:
-    """Type-check all programs. Raises CompileError with every diagnostic found, warnings too, if there is an error.
+    """Type-check all programs, and those that program arrays hold from the start. Raises CompileError with every
+    diagnostic found, warnings too, if there is an error.
 
     Warnings of programs that pass are in `Typed.warnings`.
     """
@@ -36,7 +40,11 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     iterations: dict[tree.Stmt, int] = {}
     subprograms: dict[Any, Instance] = {}
     states: dict[Any, dict[str, tree.Var]] = {}
-    for parsed_program in parsed.programs:
+    given = len(parsed.programs)
+    waiting = list(parsed.programs)
+    known = {waited.spec.function for waited in waiting}
+    while waiting:
+        parsed_program = waiting.pop(0)
         spec = parsed_program.spec
         state = states.setdefault(spec.context, {})
         session = Session(
@@ -47,10 +55,58 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
             report.add(diagnostic)
         if program is not None:
             programs.append(program)
+            waiting += _tail_called(report, parsed.sources, program, known)
     report.raise_if_failed()
     reached = reach(programs)
+    _name_apart(programs)
     _distinct(report, programs, reached)
-    return tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms, reached.kfuncs)
+    typed = tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms)
+    typed.kfuncs = reached.kfuncs
+    typed.called = [program.spec.name for program in programs[given:]]
+    return typed
+
+
+def _tail_called(report: Report, sources: Any, program: tree.Program, known: set[Any]) -> list[ParsedProgram]:
+    """Programs that were not seen before, in the slots of program arrays that a program reaches."""
+    found: list[ParsedProgram] = []
+    for spec in reach([program]).maps:
+        for index in sorted(spec.programs):
+            try:
+                called = spec.programs[index].__bpf__
+            except DeclarationError as error:
+                place = program.function.span
+                report.add(errors.Declaration(place, error.title, error.label, error.help))
+                continue
+            wanted = program.spec.prog_type
+            if called.prog_type != wanted:
+                from pybpf.compiler.frontend.wording import header
+
+                where = header(program.function.span)
+                report.add(errors.TailCallOther(where, spec.name, index, called.name, called.prog_type, wanted))
+            elif called.function not in known:
+                known.add(called.function)
+                parsed = parse_program(sources, called)
+                if isinstance(parsed, ParsedProgram):
+                    found.append(parsed)
+                else:
+                    report.add(parsed)
+    return found
+
+
+def _name_apart(programs: list[tree.Program]) -> None:
+    """Programs that one function made, each with constants of its own, have one name: they get numbers behind it."""
+    taken = {program.spec.name for program in programs}
+    seen: dict[str, Any] = {}
+    for program in programs:
+        name, code = program.spec.name, program.spec.function.__code__
+        if name not in seen:
+            seen[name] = code
+        elif seen[name] is code:
+            count = 2
+            while f"{name}_{count}" in taken:
+                count += 1
+            taken.add(f"{name}_{count}")
+            program.spec = replace(program.spec, name=f"{name}_{count}")
 
 
 def _distinct(report: Report, programs: list[tree.Program], reached: Reached) -> None:
@@ -99,6 +155,10 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     function.result = parsed.spec.returns
     function.body[:0] = _initial_state(session, checker, function)
     wrong = cost.check(session, function) or longloops.check(session, function)
+    if session.locks:
+        from pybpf.compiler.frontend import locks
+
+        wrong += locks.check(function)
     if wrong:
         return None, diagnostics + wrong
     return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets))), diagnostics

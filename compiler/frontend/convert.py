@@ -24,9 +24,11 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     Space,
+    StructType,
     TextType,
     TupleType,
     is_aggregate,
+    opaque_in,
 )
 
 TYPE_CHECKING = False
@@ -155,6 +157,9 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         return array_of(checker, array, [Known(item, span) for item in known], span)
     if isinstance(known, (tuple, list, dict, set, frozenset)):
         checker.fail(errors.NoContainer(span, type(known).__name__, len(known)))
+    schema = checker.schema(value)
+    if isinstance(schema, StructType) and schema.opaque and not isinstance(known, type):
+        return tree.Zero(PtrType(schema, Space.STACK), span)
     from pybpf.compiler.frontend.advise import not_a_value
 
     advice = not_a_value(known, checker.schema(value), checker.text(span))
@@ -299,6 +304,8 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
         maybe_none(checker, expr)
     given = kinds.aggregate(expr.type)
     if given is not None and (kinds.same(given, to) or _text_fits(expr, given, to)):
+        if opaque_in(to) and isinstance(expr.type, PtrType) and expr.type.space != Space.STACK:
+            checker.fail(errors.OpaqueCopied(expr.span, checker.text(expr.span), str(to), opaque_in(to)[0]))
         return expr
     if isinstance(given, TextType) and isinstance(to, TextType):
         checker.fail(errors.TextCut(expr.span, str(given), str(to), what, given.size))

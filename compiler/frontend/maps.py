@@ -113,6 +113,10 @@ def assign(checker: Checker, spec: MapSpec, node: ast.Subscript, value: Value, s
         first.append(tree.Assign(made.span, var, made))
         made = checker.local(var, made.span)
     if place is not None:
+        from pybpf.compiler.frontend.assignment import check_whole
+
+        assert spec.value is not None
+        check_whole(checker, place, spec.value, checker.text(checker.span(node)))
         return [*first, tree.Store(span, place, made)]
     return [*first, tree.ExprStmt(span, tree.MapSet(NONE, span, spec, at, made))]
 

@@ -130,6 +130,9 @@ class _Printer:
                 write(f"{pad}for {names} in {node.map.name}.{what}():")
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
+            case tree.WithLock():
+                write(f"{pad}with lock {self.expr(node.lock)}:")
+                self.block(node.body, depth + 1)
             case tree.WithReserve():
                 write(f"{pad}with {self.expr(node.reserve)} as {node.var.name}:")
                 self.block(node.body, depth + 1)
@@ -181,6 +184,12 @@ def _kernel_place(p: _Printer, n: tree.KernelPlace) -> str:
 def _container(p: _Printer, n: tree.KernelContainer) -> str:
     names = ".".join([str(getattr(step, "name", step)) for step in n.path])
     return p.typed(p.call("container_of", n.value, names), n)
+
+
+def _timer(p: _Printer, n: tree.TimerCall) -> str:
+    if n.callback is None or n.callback.function is None:
+        return p.call("timer.cancel", n.timer)
+    return p.call("timer.start", n.timer, n.map, n.delay, p.name(n.callback.function))
 
 
 def _let(p: _Printer, n: tree.Let) -> str:
@@ -240,6 +249,7 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.HelperCall: _helper,
     tree.FuncCall: _function,
     tree.SubprogCall: lambda p, n: p.typed(p.call(f"call subprogram {n.subprogram.name}", *n.args), n),
+    tree.TailCall: lambda p, n: p.call("tail call", n.map, n.context, n.index),
     tree.SubprogAddr: lambda p, n: f"address of {n.subprogram.name}",
     tree.Printk: _printk,
     tree.KfuncCall: lambda p, n: p.typed(p.call(f"kfunc {n.kfunc.name}", *n.args), n),
@@ -247,6 +257,7 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Acquire: lambda p, n: p.call("acquire", n.value),
     tree.Release: lambda p, n: p.call("release", n.value),
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
+    tree.TimerCall: _timer,
     tree.Atomic: lambda p, n: p.typed(
         p.call(f"atomic {n.op}", n.place, *[v for v in (n.expected, n.value) if v is not None]), n
     ),

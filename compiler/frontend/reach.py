@@ -100,6 +100,8 @@ def reach(programs: list[tree.Program]) -> Reached:
         elif isinstance(node, tree.Subprogram):
             subprograms.setdefault(node)
             visit(node.function)
+        elif isinstance(node, tree.Callback):
+            visit(node.function)
         elif isinstance(node, tree.Function) and node not in functions:
             functions.add(node)
             for statement in node.body:

@@ -35,6 +35,10 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
 
     if is_releasing(checker, item.context_expr):
         return releasing(checker, node)
+    from pybpf.compiler.frontend.locks import is_lock, locked
+
+    if is_lock(checker, item.context_expr):
+        return locked(checker, node)
     spec = _reserved_map(checker, item.context_expr)
     where = checker.span(item.context_expr)
     if spec is None:

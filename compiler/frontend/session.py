@@ -62,5 +62,11 @@ class Session(Record, eq=False):
     state: dict[str, tree.Var] = factory(dict)
     # loops of the tree -> the most iterations they take; shared by all sessions of a compilation
     iterations: dict[tree.Stmt, int] = factory(dict)
+    # names of the subprograms being checked now, outermost first
+    in_subprogram: list[str] = factory(list)
     # functions checked as subprograms; shared by all sessions of a compilation
     subprograms: dict[Any, Instance] = factory(dict)
+    # whether a lock is taken anywhere
+    locks: bool = False
+    # functions that timers call, by the function and the map
+    callbacks: dict[Any, tree.Callback] = factory(dict)

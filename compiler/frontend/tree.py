@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "Acquire", "And", "Asm", "Assign", "Atomic", "Binary", "Break", "Cast", "Compare", "Const", "Context", "Copy", "Continue", "Convert",
+    "Acquire", "And", "Asm", "Assign", "Atomic", "Binary", "Break", "Callback", "Cast", "Compare", "Const", "Context", "Copy", "Continue", "Convert",
     "CtxLoad", "Discard",
     "Expr", "ExprStmt", "Field", "Fill", "ForMap", "ForRange", "FuncCall", "Function", "Global", "HelperCall", "If", "IfExp",
     "Index", "IsNone", "KernelContainer", "KernelFact", "KernelPlace", "Let", "Local", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet",
     "MapSetDefault", "MapUpdate", "New", "NoneValue", "Not", "Or", "Place", "Printk", "Program", "PtrOffset",
-    "Return", "RingEmit", "RingReserve", "Slice", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TextCompare",
-    "TextConst", "Truth", "Typed",
+    "Return", "RingEmit", "RingReserve", "Slice", "Stmt", "Store", "SubprogAddr", "SubprogCall", "Subprogram", "TailCall", "TextCompare",
+    "TextConst", "TimerCall", "Truth", "Typed",
     "Unary", "Unwrap",
-    "Update", "Var", "While", "WithReserve", "Wrap", "Zero",
+    "Update", "Var", "While", "WithLock", "WithReserve", "Wrap", "Zero",
 ]  # fmt: skip
 
 
@@ -370,6 +370,17 @@ class SubprogCall(Expr):
     args: tuple[Expr, ...]
 
 
+class TailCall(Expr):
+    """The program in slot `index` (u32) of a program array goes on in place of this one; nothing where it is empty.
+
+    Type NONE.
+    """
+
+    map: MapSpec
+    context: Expr
+    index: Expr
+
+
 class SubprogAddr(Expr):
     """The address of a static subprogram, for a helper that calls it back. Its type is PtrType(None, STACK)."""
 
@@ -405,6 +416,18 @@ class Atomic(Expr):
     place: Expr
     value: Expr
     expected: Expr | None = None
+
+
+class TimerCall(Expr):
+    """timer.start(map, delay, callback), or timer.cancel() without those. `timer` is the field, a reference into `map`.
+
+    `callback` has the parameters key and value. BOOL: whether it was started; whether it was waiting.
+    """
+
+    timer: Expr
+    map: MapSpec | None = None
+    delay: Expr | None = None
+    callback: Callback | None = None
 
 
 # --- maps. Keys and values are int expressions of the declared type, or references to (or makers of) aggregates.
@@ -612,6 +635,13 @@ class Return(Stmt):
     value: Expr | None = None
 
 
+class WithLock(Stmt):
+    """with lock(value): body. `lock` is the field, a reference into a map; it is released on every way out."""
+
+    lock: Expr
+    body: list[Stmt]
+
+
 class WithAcquire(Stmt):
     """with releasing(acquire) as var: body. `var` has the type of `acquire`, a call that acquires a reference; on every
     way out of the body `release` gives it back, if there is one."""
@@ -632,6 +662,16 @@ class WithReserve(Stmt):
 
 
 # --- functions
+
+
+class Callback(Record, eq=False):
+    """A Python function that the kernel calls with an element of a map: `key` is a number or a copy, `value` a number or
+    a reference into the map. All are None while it is being checked.
+    """
+
+    function: Function | None
+    key: Var | None
+    value: Var | None
 
 
 class Function(Record, eq=False):
@@ -681,7 +721,7 @@ class Program(Record, eq=False):
 
 class Typed(Record, eq=False):
     """All programs of one object, what they reach in the order of first use (subprograms, maps, globals), and what to
-    warn of.
+    warn of. `called` are the names of programs that are there because a program array holds them.
     """
 
     programs: list[Program]
@@ -689,4 +729,5 @@ class Typed(Record, eq=False):
     globals: list[GlobalSpec] = factory(list)
     warnings: list[Diagnostic] = factory(list)
     subprograms: list[Subprogram] = factory(list)
+    called: list[str] = factory(list)
     kfuncs: list[KfuncSpec] = factory(list)

@@ -52,6 +52,7 @@ class Shared(Record, eq=False):
     subprograms: dict[tree.Subprogram, Function] = factory(dict)
     moving: set[tree.Subprogram] = factory(set)
     bodies: list[Function] = factory(list)  # pieces of functions that became functions of their own
+    callbacks: dict[tree.Callback, Function] = factory(dict)
     taken: set[str] = factory(set)  # the object's symbols
 
     def fresh(self, name: str) -> str:
@@ -84,7 +85,8 @@ class Inlined(Record, eq=False):
 
 
 class Reservation(Record, eq=False):
-    """A ring-buffer record that must be submitted or discarded on every way out; or what `release` gives back.
+    """A ring-buffer record that must be submitted or discarded on every way out; or what `release` gives back; or a
+    spin lock (`locked`) that must be released.
 
     `open` is 1 on paths where there is one; without it there always is.
     """
@@ -92,6 +94,7 @@ class Reservation(Record, eq=False):
     record: Value
     open: Cell | None = None
     release: HelperSpec | KfuncSpec | None = None
+    locked: bool = False
 
 
 class Held(Record, eq=False):

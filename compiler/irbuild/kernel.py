@@ -7,13 +7,15 @@ from pybpf.compiler.frontend.moves import MOVES_PACKET
 __all__ = [
     "BPF_NOEXIST", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE",
     "MOVES_PACKET", "PROBE_READ_KERNEL", "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR",
-    "RINGBUF_DISCARD", "RINGBUF_OUTPUT", "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "THIS_CPU_PTR", "TRACE_PRINTK",
+    "RINGBUF_DISCARD", "RINGBUF_OUTPUT", "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "SPIN_LOCK", "SPIN_UNLOCK",
+    "THIS_CPU_PTR", "TIMER_CANCEL", "TIMER_INIT", "TIMER_SET_CALLBACK", "TIMER_START", "TAIL_CALL", "TRACE_PRINTK",
     "TRACE_VPRINTK",
 ]  # fmt: skip
 
 MAP_LOOKUP = ("bpf_map_lookup_elem", 1)
 MAP_UPDATE = ("bpf_map_update_elem", 2)
 MAP_DELETE = ("bpf_map_delete_elem", 3)
+TAIL_CALL = ("bpf_tail_call", 12)
 TRACE_PRINTK = ("bpf_trace_printk", 6)
 PROBE_READ_USER = ("bpf_probe_read_user", 112)
 PROBE_READ_KERNEL = ("bpf_probe_read_kernel", 113)
@@ -23,6 +25,12 @@ RINGBUF_OUTPUT = ("bpf_ringbuf_output", 130)
 RINGBUF_RESERVE = ("bpf_ringbuf_reserve", 131)
 RINGBUF_SUBMIT = ("bpf_ringbuf_submit", 132)
 RINGBUF_DISCARD = ("bpf_ringbuf_discard", 133)
+SPIN_LOCK = ("bpf_spin_lock", 93)
+SPIN_UNLOCK = ("bpf_spin_unlock", 94)
+TIMER_INIT = ("bpf_timer_init", 169)
+TIMER_SET_CALLBACK = ("bpf_timer_set_callback", 170)
+TIMER_START = ("bpf_timer_start", 171)
+TIMER_CANCEL = ("bpf_timer_cancel", 172)
 FOR_EACH_MAP_ELEM = ("bpf_for_each_map_elem", 164)
 TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
 THIS_CPU_PTR = ("bpf_this_cpu_ptr", 154)

@@ -11,6 +11,7 @@ from pybpf.compiler.irbuild import (
     calls,
     conditions,
     kernelplaces,
+    locks,
     maps,
     mapwalk,
     places,
@@ -19,6 +20,7 @@ from pybpf.compiler.irbuild import (
     statements,
     subprograms,
     texts,
+    timers,
 )
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
 from pybpf.compiler.schema.types import NoneType
@@ -87,6 +89,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.FuncCall: calls.func_call,
     tree.SubprogCall: subprograms.subprog_call,
     tree.SubprogAddr: subprograms.subprog_addr,
+    tree.TailCall: calls.tail_call,
     tree.Printk: calls.printk,
     tree.Asm: calls.asm,
     tree.KfuncCall: calls.kfunc_call,
@@ -94,6 +97,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Acquire: references.acquire,
     tree.Release: references.release_call,
     tree.Atomic: atomics.atomic,
+    tree.TimerCall: timers.timer_call,
     tree.MapGet: maps.get,
     tree.MapContains: maps.contains,
     tree.MapSet: maps.set_item,
@@ -133,6 +137,7 @@ _STATEMENTS: dict[type, Callable[[Builder, Any], None]] = {
     tree.Break: statements.break_,
     tree.Continue: statements.continue_,
     tree.Return: statements.return_,
+    tree.WithLock: locks.with_lock,
     tree.WithReserve: ringbuf.with_reserve,
     tree.WithAcquire: references.with_acquire,
 }

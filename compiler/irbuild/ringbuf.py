@@ -114,7 +114,9 @@ def release(b: Builder, reservation: Reservation, *, discard: bool = False) -> N
 
 
 def _give_back(b: Builder, reservation: Reservation, record: Value, discard: bool) -> None:
-    if reservation.release is not None:
+    if reservation.locked:
+        b.call(kernel.SPIN_UNLOCK, record, kind="void")
+    elif reservation.release is not None:
         from pybpf.compiler.irbuild.references import give_back
 
         give_back(b, reservation.release, record)

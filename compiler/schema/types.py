@@ -18,7 +18,7 @@ __all__ = [
     "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
     "ArrayType", "BoolType", "BitField", "BytesType", "EnumType", "Field", "IntType", "NoneType", "OptionalType",
     "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
-    "align_of", "is_aggregate", "is_scalar", "layout", "size_of",
+    "align_of", "is_aggregate", "is_scalar", "layout", "opaque_in", "size_of",
 ]  # fmt: skip
 
 
@@ -152,6 +152,7 @@ class StructType(Type, eq=False):
     """A struct. Two structs are the same type only when they are the same object, as Python classes are.
 
     `owner` is the Python class that declares it (None: there is none); plain functions found on it are its methods.
+    `opaque`: the kernel keeps something there that it finds by this name in BTF; programs never read or write it.
     """
 
     name: str
@@ -160,6 +161,7 @@ class StructType(Type, eq=False):
     align: int
     union: bool = False
     owner: Any = None
+    opaque: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -206,6 +208,15 @@ def is_scalar(type: Type) -> bool:
 def is_aggregate(type: Type) -> bool:
     """True for what lives in memory and is referred to."""
     return isinstance(type, (StructType, ArrayType, TextType, BytesType))
+
+
+def opaque_in(type: Type | None) -> list[str]:
+    """What the kernel keeps in a value of the type: names of BTF types, one for each field."""
+    if isinstance(type, StructType):
+        if type.opaque:
+            return [type.opaque]
+        return [name for field in type.fields for name in opaque_in(field.type)]
+    return opaque_in(type.element) * type.length if isinstance(type, ArrayType) and is_aggregate(type.element) else []
 
 
 def size_of(type: Type) -> int:

@@ -70,6 +70,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "bpf_map__is_internal": (ctypes.c_bool, [c_void_p]),
     "bpf_map__initial_value": (c_void_p, [c_void_p, POINTER(c_size_t)]),
     "bpf_map_lookup_elem": (c_int, [c_int, c_char_p, c_void_p]),
+    "bpf_map_lookup_elem_flags": (c_int, [c_int, c_char_p, c_void_p, c_uint64]),
     "bpf_map_update_elem": (c_int, [c_int, c_char_p, c_char_p, c_uint64]),
     "bpf_map_delete_elem": (c_int, [c_int, c_char_p]),
     "bpf_map_lookup_and_delete_elem": (c_int, [c_int, c_char_p, c_void_p]),

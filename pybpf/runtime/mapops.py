@@ -18,10 +18,10 @@ from pybpf.runtime.libbpf import library
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["batches", "delete", "keys", "lookup", "pop", "possible_cpus", "update"]
+__all__ = ["LOCKED", "batches", "delete", "keys", "lookup", "pop", "possible_cpus", "update"]
 
 _NO_BATCH = (errno.EINVAL, errno.EOPNOTSUPP, 524)  # 524: ENOTSUPP
-ANY, NOEXIST, EXIST = 0, 1, 2
+ANY, NOEXIST, EXIST, LOCKED = 0, 1, 2, 4  # BPF_ANY, ..., BPF_F_LOCK: include/uapi/linux/bpf.h
 
 
 def _check(result: int) -> None:
@@ -29,10 +29,13 @@ def _check(result: int) -> None:
         raise OSError(-result, os.strerror(-result))
 
 
-def lookup(fd: int, key: bytes, size: int) -> bytes | None:
-    """The `size` bytes at a key, or None."""
+def lookup(fd: int, key: bytes, size: int, flags: int = 0) -> bytes | None:
+    """The `size` bytes at a key, or None. With LOCKED as `flags` the value's spin lock is held meanwhile."""
     value = ctypes.create_string_buffer(size)
-    result = library().bpf_map_lookup_elem(fd, key, value)
+    if flags:
+        result = library().bpf_map_lookup_elem_flags(fd, key, value, flags)
+    else:
+        result = library().bpf_map_lookup_elem(fd, key, value)
     if result == -errno.ENOENT:
         return None
     _check(result)
@@ -87,13 +90,15 @@ def keys(fd: int, key_size: int, max_entries: int) -> Iterator[bytes]:
             yield last
 
 
-def batches(fd: int, key_size: int, value_size: int, max_entries: int) -> Iterator[tuple[int, bytes, bytes]] | None:
+def batches(
+    fd: int, key_size: int, value_size: int, max_entries: int, flags: int = 0
+) -> Iterator[tuple[int, bytes, bytes]] | None:
     """All elements by BPF_MAP_LOOKUP_BATCH (5.6): (count, keys, values) a batch; None where the map can't do it.
 
     Hash maps are walked bucket by bucket, so deleting and inserting meanwhile neither repeats nor loses other keys.
     """
     room = max(1, min(max_entries, (1 << 20) // (key_size + value_size) or 1, 4096))
-    walk = _walk(fd, key_size, value_size, room, max_entries)
+    walk = _walk(fd, key_size, value_size, room, max_entries, flags)
     try:
         first = next(walk, None)
     except OSError as error:
@@ -111,7 +116,9 @@ def _chain(
         yield from rest
 
 
-def _walk(fd: int, key_size: int, value_size: int, room: int, limit: int) -> Iterator[tuple[int, bytes, bytes]]:
+def _walk(
+    fd: int, key_size: int, value_size: int, room: int, limit: int, flags: int
+) -> Iterator[tuple[int, bytes, bytes]]:
     cursor_size = max(8, key_size)
     token = b""
     while True:
@@ -125,7 +132,7 @@ def _walk(fd: int, key_size: int, value_size: int, room: int, limit: int) -> Ite
             ctypes.addressof(cursor_out),
             ctypes.addressof(found_keys),
             ctypes.addressof(found_values),
-            room, fd, 0, 0,
+            room, fd, flags, 0,
         )  # fmt: skip
         done = False
         try:

@@ -14,6 +14,7 @@ import errno
 from collections.abc import ItemsView, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pybpf.compiler.schema.types import opaque_in
 from pybpf.runtime import mapops
 from pybpf.runtime.codec import Codec, codec
 from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError, errno_name, not_permitted
@@ -94,6 +95,7 @@ class LoadedMap(MutableMapping[K, V]):
         self._fd = fd
         self._check = check
         self._indexed = spec.kind.indexed
+        self._flags = mapops.LOCKED if "bpf_spin_lock" in opaque_in(spec.value) else 0
         self._key = codec(spec.key, f"key of map {spec.name!r}")
         value = codec(spec.value, f"value of map {spec.name!r}")
         self._value: Any = _PerCpuCodec(value, mapops.possible_cpus()) if spec.kind.percpu else value
@@ -133,7 +135,7 @@ class LoadedMap(MutableMapping[K, V]):
         raw = self._encode_key(key)
         self._check()
         try:
-            found = mapops.lookup(self._fd, raw, self._value.size) if raw is not None else None
+            found = mapops.lookup(self._fd, raw, self._value.size, self._flags) if raw is not None else None
         except OSError as error:
             raise self._failed("reading", error) from error
         return default if found is None else self._value.decode(found, 0)
@@ -142,7 +144,7 @@ class LoadedMap(MutableMapping[K, V]):
         raw = self._encode_key(key)
         self._check()
         try:
-            return raw is not None and mapops.lookup(self._fd, raw, self._value.size) is not None
+            return raw is not None and mapops.lookup(self._fd, raw, self._value.size, self._flags) is not None
         except OSError as error:
             raise self._failed("reading", error) from error
 
@@ -153,7 +155,7 @@ class LoadedMap(MutableMapping[K, V]):
         encoded = self._value.encode(value)
         self._check()
         try:
-            mapops.update(self._fd, raw, encoded)
+            mapops.update(self._fd, raw, encoded, self._flags)
         except OSError as error:
             raise self._failed("writing", error) from error
 
@@ -197,7 +199,7 @@ class LoadedMap(MutableMapping[K, V]):
             zero = bytes(self._value.size)
             for index in range(self.max_entries):
                 self._check()
-                mapops.update(self._fd, index.to_bytes(4, "little"), zero)
+                mapops.update(self._fd, index.to_bytes(4, "little"), zero, self._flags)
             return
         for count, keys, _ in self._batches():
             for at in range(0, count * self._key.size, self._key.size):
@@ -216,7 +218,7 @@ class LoadedMap(MutableMapping[K, V]):
         key_size, value_size = self._key.size, self._value.size
         try:
             if self.spec.kind.name in _BATCHED:
-                found = mapops.batches(self._fd, key_size, value_size, self.max_entries)
+                found = mapops.batches(self._fd, key_size, value_size, self.max_entries, self._flags)
                 if found is not None:
                     for batch in found:
                         yield batch
@@ -224,7 +226,7 @@ class LoadedMap(MutableMapping[K, V]):
                     return
             # All keys first: a cursor does not survive the deletion of its key.
             for key in list(mapops.keys(self._fd, key_size, self.max_entries)):
-                value = mapops.lookup(self._fd, key, value_size)
+                value = mapops.lookup(self._fd, key, value_size, self._flags)
                 if value is not None:
                     yield 1, key, value
                     self._check()

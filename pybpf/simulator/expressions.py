@@ -423,6 +423,14 @@ def _map_default(t: Translator, node: tree.MapSetDefault) -> ast.expr:
     return t.method(_table(t, node.map), "default", key, _operand(t, node.value))
 
 
+def _timer(t: Translator, node: tree.TimerCall) -> ast.expr:
+    timer = place(t, node.timer)
+    if node.map is None or node.delay is None or node.callback is None or node.callback.function is None:
+        return t.call("_timer_cancel", timer)
+    delay = expression(t, node.delay)
+    return t.call("_timer_start", timer, _table(t, node.map), delay, t.name(t.function_name(node.callback.function)))
+
+
 def _atomic(t: Translator, node: tree.Atomic) -> ast.expr:
     scalar, at = scalar_at(t, node.place), place(t, node.place)
     expected = expression(t, node.expected) if node.expected is not None else t.literal(None)
@@ -467,6 +475,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.HelperCall: _helper_call,
     tree.FuncCall: _func_call,
     tree.SubprogCall: _subprog_call,
+    tree.TailCall: lambda t, node: t.method(_table(t, node.map), "call", expression(t, node.index)),
     tree.Printk: _printk,
     tree.Asm: _asm,
     tree.KfuncCall: _kfunc_call,
@@ -476,6 +485,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Acquire: lambda t, node: expression(t, node.value),
     tree.Release: lambda t, node: expression(t, node.value),
     tree.Atomic: _atomic,
+    tree.TimerCall: _timer,
     tree.MapGet: _map("get"),
     tree.MapContains: _map("has"),
     tree.MapSet: _map_set,

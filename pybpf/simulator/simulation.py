@@ -24,6 +24,7 @@ from pybpf.simulator.objects import Objects
 from pybpf.simulator.numbers import atomic, floor_divide, modulo, signed, wrap
 from pybpf.simulator.printf import format_line
 from pybpf.simulator.tables import Ring, Table, make_table, to_bytes
+from pybpf.simulator.timers import Timers
 from pybpf.simulator.translator import Translator
 from pybpf.simulator.views import MapView, RingView
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Simulation"]
 
+_TAIL_CALLS = 33
 _PACKET_BASE = 0x1_0000  # what a packet's first byte has for an address
 
 
@@ -125,6 +127,7 @@ class Simulation:
             for address, data in (given or {}).items():
                 space.put(data, address)
         self.printed: list[str] = []
+        self.timers = Timers()
         self.packet: bytearray | None = None
         self._target = target
         self._context = bytearray()
@@ -166,11 +169,21 @@ class Simulation:
         given = {n: self.objects.address(v, pointers[n]) if n in pointers else v for n, v in values.items()}
         self._context = make_context(typed, context, given)
         try:
-            result = function(*[self._parameter(typed, var) for var in typed.function.params])
+            typed, result = self._run(typed, function)
             retval = _retval(typed, result)
             return Outcome(retval, bytes(self.packet or b""), bytes(self._context), self)
         finally:
             self.packet, self._context = outer
+
+    def _run(self, typed: TypedProgram, function: Callable[..., Any]) -> tuple[TypedProgram, Any]:
+        """The program that ended, after at most 33 tail calls (MAX_TAIL_CALL_CNT), and what it returned."""
+        for count in range(_TAIL_CALLS + 1):
+            self._may_tail_call = count < _TAIL_CALLS
+            try:
+                return typed, function(*[self._parameter(typed, var) for var in typed.function.params])
+            except TailCalled as called:
+                typed, function = self._translated(called.program)
+        raise AssertionError("a tail call too many was made")
 
     def _takes_packet(self, typed: TypedProgram) -> bool:
         context = typed.spec.context
@@ -193,6 +206,17 @@ class Simulation:
             typed = check(parse([program.__bpf__]), self._target or Target()).programs[0]
             found = self._programs[program] = typed, self.translate(typed)
         return found
+
+    def advance(self, nanoseconds: int) -> int:
+        """Let time pass: timers that are due meanwhile call their functions, in order. Returns how many did."""
+        until, count = self.time + nanoseconds, 0
+        with self:
+            while (due := self.timers.next(until)) is not None:
+                self.time = max(self.time, due[0])
+                due[1]()
+                count += 1
+        self.time = max(self.time, until)
+        return count
 
     def translate(self, typed: TypedProgram) -> Callable[..., Any]:
         """A checked program as a Python function of its parameters."""
@@ -218,6 +242,8 @@ class Simulation:
             "_printk": self._printk,
             "_same_text": _same_text,
             "_signed": signed,
+            "_timer_cancel": self.timers.cancel,
+            "_timer_start": lambda timer, table, delay, call: self.timers.start(timer, table, self.time + delay, call),
             "_to_bytes": to_bytes,
             "_truth": lambda value: value is not None and (isinstance(value, Place) or bool(value)),
         }

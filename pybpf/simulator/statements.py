@@ -107,6 +107,11 @@ def _for_map(t: Translator, node: tree.ForMap) -> list[Any]:
     return [ast.For(target, walk, body(t, node.body), body(t, node.orelse) if node.orelse else [], None)]
 
 
+def _with_lock(t: Translator, node: tree.WithLock) -> list[Any]:
+    """There is one CPU, so nobody waits."""
+    return [ast.Expr(expression(t, node.lock)), *body(t, node.body)]
+
+
 def _return(t: Translator, node: tree.Return) -> list[Any]:
     return [ast.Return(None if node.value is None else expression(t, node.value))]
 
@@ -143,6 +148,7 @@ _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.Break: lambda t, node: [ast.Break()],
     tree.Continue: lambda t, node: [ast.Continue()],
     tree.Return: _return,
+    tree.WithLock: _with_lock,
     tree.WithReserve: _with,
     tree.WithAcquire: _with_acquire,
 }

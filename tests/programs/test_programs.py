@@ -98,7 +98,7 @@ def test_python(imported: Any) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("imported", cases("loops.txt"), indirect=True)
+@pytest.mark.parametrize("imported", [*cases("loops.txt"), *cases("sync.txt")], indirect=True)
 @pytest.mark.parametrize("kernel", [(6, 1), (6, 9)], ids=["callback", "may_goto"])
 def test_long_loops(imported: Any, kernel: tuple[int, int]) -> None:
     """Both ways in which kernels bound a loop."""

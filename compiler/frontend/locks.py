@@ -1,0 +1,149 @@
+"""`with lock(value):` — the spin lock in a map's value is held in the block. In: the statement. Out: WithLock.
+
+The verifier allows one lock at a time, and no call of a helper or of another function while it is held; whatever leaves
+the block releases it.
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler import diagnostics as errors
+from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend.convert import materialize, maybe_none
+from pybpf.compiler.frontend.known import Known
+from pybpf.compiler.frontend.longloops import CALLBACK
+from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.schema.specs import BuiltinSpec
+from pybpf.compiler.schema.types import OptionalType, PtrType, Space, StructType, opaque_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    from typing import Any
+
+    from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import MapSpec
+else:
+    import _ast as ast
+
+__all__ = ["check", "check_allowed", "is_lock", "locked"]
+
+LOCK = "bpf_spin_lock"  # the struct in BTF that the kernel looks for
+
+# What becomes a call, in the words of a message.
+_CALLS: dict[type, str] = {
+    tree.MapGet: "a map lookup", tree.MapContains: "a map lookup", tree.MapIndex: "a map lookup",
+    tree.MapSet: "a map update", tree.MapUpdate: "a map update", tree.MapSetDefault: "a map update",
+    tree.MapDelete: "a map deletion", tree.MapPop: "a map deletion", tree.RingEmit: "a ring buffer's call",
+    tree.WithReserve: "a ring buffer's call", tree.WithAcquire: "a helper", tree.HelperCall: "a helper",
+    tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call", tree.Printk: "printk",
+    tree.Fill: "a helper", tree.ForMap: "a loop over a map", tree.Discard: "a ring buffer's call",
+    tree.TimerCall: "a timer's call",
+}  # fmt: skip
+
+
+def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
+    """Refuse a map with a lock or a timer in programs that may not use it, wherever they name it.
+
+    check_map_prog_compatibility() in kernel/bpf/verifier.c.
+    """
+    program = checker.session.program
+    for name in opaque_in(spec.value):
+        what = _NAMES.get(name, name)
+        if program.prog_type in _TRACING or (name == LOCK and program.prog_type == "SOCKET_FILTER"):
+            checker.fail(errors.OpaqueForbidden(span, spec.name, what, program.section.partition("/")[0]))
+        if name == LOCK and program.sleepable:
+            checker.check_release("a spin lock in a program that may sleep", "6.6", span)
+
+
+_NAMES = {LOCK: "a SpinLock", "bpf_timer": "a Timer"}
+_TRACING = ("KPROBE", "TRACEPOINT", "PERF_EVENT", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE")
+
+
+def is_lock(checker: Checker, node: Any) -> bool:
+    """Whether an expression is `lock(...)`."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))):
+        return False
+    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr != "lock":  # a map's method has no value
+        return False
+    callee = checker.expr(node.func)
+    schema = checker.schema(callee) if isinstance(callee, Known) else None
+    return isinstance(schema, BuiltinSpec) and schema.name == "lock"
+
+
+def locked(checker: Checker, node: ast.With) -> list[tree.Stmt]:
+    """`with lock(value): ...`"""
+    [item] = node.items
+    call: Any = item.context_expr
+    where = checker.span(call)
+    if item.optional_vars is not None:
+        checker.fail(errors.LockAs(checker.span(item.optional_vars), checker.text(where)))
+    if len(call.args) != 1 or call.keywords:
+        takes = "takes a value of a map that has a SpinLock"
+        checker.fail(errors.CallArguments(where, "lock()", takes, "lock(value)"))
+    value = materialize(checker, checker.expr(call.args[0]))
+    if isinstance(value.type, OptionalType):
+        maybe_none(checker, value)
+    struct = kinds.aggregate(value.type)
+    text = checker.text(value.span)
+    fields = [f for f in struct.fields if _is_lock(f.type)] if isinstance(struct, StructType) else []
+    if not fields or not isinstance(value.type, PtrType):
+        checker.fail(errors.NoLock(value.span, text, kinds.spell(value.type)))
+    if value.type.space != Space.MAP:
+        checker.fail(errors.LockOutsideMap(value.span, text, value.type.space))
+    checker.session.locks = True
+    held = tree.Field(PtrType(fields[0].type, Space.MAP), where, value, fields[0])
+    body = checker.block(node.body)
+    return [tree.WithLock(checker.span(node), held, body)]
+
+
+def _is_lock(kind: Any) -> bool:
+    return isinstance(kind, StructType) and kind.opaque == LOCK
+
+
+def check(function: tree.Function) -> list[Diagnostic]:
+    """Calls in blocks that hold a lock, in a function and those inlined in it."""
+    found: dict[Any, Diagnostic] = {}
+
+    def visit(node: Any, lock: Any, at: Any) -> None:
+        if isinstance(node, tree.Function):
+            for statement in node.body:
+                visit(statement, lock, at)
+        if not isinstance(node, tree.Node):
+            return
+        if lock is not None:
+            what = _call(node)
+            if what:
+                span = at or node.span  # type: ignore[attr-defined]
+                found.setdefault(span, errors.CallWhileLocked(span, what, lock))
+                return
+        if isinstance(node, tree.WithLock):
+            if lock is not None:
+                span = at or node.lock.span
+                found.setdefault(span, errors.LockInLock(span, lock))
+                return
+            for statement in node.body:
+                visit(statement, node.lock.span, None)
+            return
+        if isinstance(node, tree.FuncCall) and lock is not None:
+            at = at or node.span
+        for child in children(node):
+            visit(child, lock, at)
+
+    visit(function, None, None)
+    return list(found.values())
+
+
+def _call(node: Any) -> str:
+    """What call a node becomes; "" for none."""
+    what = _CALLS.get(type(node), "")
+    if not what and isinstance(node, (tree.Field, tree.Index, tree.KernelPlace)):
+        base = node.base.type
+        if isinstance(base, PtrType) and base.space in (Space.KERNEL, Space.USER):
+            what = "a read of kernel or user memory"
+    if not what and getattr(node, "bound", "") == CALLBACK:
+        what = "this loop, whose body becomes a function,"
+    return what
