@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_the_command_lines_of_the_readme_are_right(line: str) -> None:
     assert parse(command(name), words) is not None
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/semantics.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/kernel-types.md", "docs/semantics.md"])
 def test_links_and_files_that_pages_name_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     named = re.findall(r"\]\(([\w./]+)\)", text)
@@ -72,3 +73,13 @@ def test_codes_that_pages_name_exist() -> None:
     for page in ("README.md", "docs/semantics.md"):
         for code in re.findall(r"\b[EW]\d{4}\b", (ROOT / page).read_text()):
             assert code in catalogue()
+
+
+def test_the_code_of_the_page_on_kernel_types_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "kernel-types.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert [member.name for member in names["file___mine"].__bpf__.members] == ["f_path"]
+    assert len(names["task_struct___old"].__bpf__.members) == 3
+    assert [field.name for field in names["event"].__bpf__.fields] == ["pid", "comm", "anon0", "flags"]
