@@ -79,7 +79,8 @@ def emit(fn: MFunction, lines: list[Line], frame: Frame, span: Span | None = Non
                 code += _ENCODE[insn.form.name](insn, frame)
     data = b"".join([_PACK(*slot) for slot in code])
     begins = [(at, block) for block, at in starts.items()]
-    return MachineCode(fn.name, data, tuple(relocs), _lines(placed, span), frame, placed, begins, fn, {}, tuple(core))
+    made = tuple(relocs), _lines(placed, span)
+    return MachineCode(fn.name, data, *made, frame, placed, begins, fn, core=tuple(core))
 
 
 def _lines(placed: list[tuple[int, MInsn]], span: Span | None) -> tuple[LineRecord, ...]:
