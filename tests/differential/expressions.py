@@ -188,12 +188,12 @@ class Expressions:
     def division(self, depth: int) -> Expr:
         op = self.one(["//", "%"])
         a = self.plain(self.value(depth - 1))
-        style = self.below(10)
-        if style <= 4:
+        style = self.below(20)
+        if style <= 9:
             b = self.literal(self.one(DIVISORS))
-        elif style <= 6:
+        elif style <= 13:
             b = self.binary("|", self.value(depth - 2), self.literal(1))
-        elif style == 7:
+        elif style <= 18:
             b = self.either(1, self.value(depth - 2), self.literal(self.between(1, 9)), "or")
         else:
             b = self.plain(self.one([self.leaf, lambda: self.value(depth - 2)])())

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["module", "program"]
 
 _OUTS = 64
+_DEEPEST = 4  # blocks inside each other
 
 
 class _Writer(Shapes):
     def __init__(self, choices: Random, prefix: str) -> None:
         super().__init__(choices, prefix)
         self.writable: list[tuple[str, str, bool]] = []  # name, type, whether it is annotated
+        self.depth = 0  # blocks around the statement in hand
         self.rounds = 1  # how often the statement in hand runs
         self.result = ""  # type of the function's result, of a function that is not the program
 
@@ -36,7 +38,9 @@ class _Writer(Shapes):
         """An inner block; what it names is not known outside."""
         saved = self.numbers[:], self.objects[:], self.texts[:], self.writable[:]
         self.rounds *= rounds
+        self.depth += 1
         made = [*first, *self.statements(count)]
+        self.depth -= 1
         self.rounds //= rounds
         self.numbers, self.objects, self.texts, self.writable = saved
         return made
@@ -46,6 +50,8 @@ class _Writer(Shapes):
 
     def statement(self) -> list[Stmt]:
         kind = self.below(31)
+        if self.depth >= _DEEPEST:
+            return [self.one([self.change, self.place_change, self.map_change])()] if self.writable else self.variable()
         if kind <= 4 or not self.writable:
             return self.variable()
         if kind <= 8:
@@ -66,7 +72,7 @@ class _Writer(Shapes):
             return self.shaped()
         if kind == 27:
             return self.jump()
-        if not self.in_program:
+        if not self.in_program or (kind == 30 and self.rounds > 4):  # the verifier follows each position in a packet
             return [self.change()]
         return [self.global_change()] if kind == 28 else self.event() if kind == 29 else self.packet()
 
@@ -157,7 +163,7 @@ class _Writer(Shapes):
         return [Stmt((Expr("", "if {0}:", (self.condition(),)), [Stmt((self.one(words), None))]))]
 
     def loop(self) -> list[Stmt]:
-        if self.loops >= 2 or self.rounds > 8:
+        if self.loops >= 2 or self.rounds > 4:
             return [self.branch()]
         saved, self.loops = self.loops, self.loops + 1
         kinds = [self.for_range, self.for_range, self.for_items, self.while_loop, self.while_loop]

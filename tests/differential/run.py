@@ -15,6 +15,7 @@ import contextlib
 import linecache
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -303,12 +304,13 @@ def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, a
         batch = list(seeds[start : start + BATCH])
         configs = ALL if all_configs else [config_of(batch[0] // BATCH)]
         programs = {seed: of_seed(seed, f"f{i}") for i, seed in enumerate(batch)}
-        outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel)
+        together = module(list(programs.values()))
+        outcome = _outcome(together, batch[0], configs, kernel)
         if isinstance(outcome, CompileError):
-            for seed, each in list(programs.items()):
-                alone = _outcome(each, seed, configs, kernel=False)
-                if isinstance(alone, CompileError):
-                    count.refuse(alone)
+            refused = _refused(together, outcome)
+            for i, seed in enumerate(batch):
+                if f"f{i}" in refused:
+                    count.refused[refused[f"f{i}"]] = count.refused.get(refused[f"f{i}"], 0) + 1
                     del programs[seed]
             outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel) if programs else None
         if outcome is None:
@@ -316,6 +318,18 @@ def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, a
         else:
             _one_by_one(count, programs, outcome, configs, kernel, shrink_seconds)
     return count
+
+
+def _refused(source: Program, error: CompileError) -> dict[str, str]:
+    """The programs that errors are about, with the code of the first one: it lies in one, or in a function of it."""
+    lines = source.text().splitlines()
+    found: dict[str, str] = {}
+    for diagnostic in error.diagnostics:
+        above = [re.match(r"def (f\d+)[(_]", line) for line in reversed(lines[: diagnostic.span.line])]
+        name = next((each[1] for each in above if each is not None), "")
+        if diagnostic.severity == "error":
+            found.setdefault(name, diagnostic.code)
+    return found
 
 
 def _one_by_one(
@@ -386,7 +400,7 @@ def main() -> int:
             for report in count.failed:
                 total.failed.append(report)
                 print(report, flush=True)
-            if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (1000 * BATCH) == 0:
+            if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (200 * BATCH) == 0:
                 done = start + len(seeds[start : start + 50 * BATCH])
                 print(f"{done} in {time.monotonic() - begin:.0f} s: {total}", file=sys.stderr, flush=True)
     if total.too_complex:
