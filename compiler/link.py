@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.frontend.tree import Typed
     from pybpf.compiler.ir.function import Function, Module
-    from pybpf.compiler.schema.specs import GlobalSpec, Target
+    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec, Target
     from pybpf.compiler.schema.types import Type
 
 __all__ = ["finish", "link"]
@@ -42,12 +42,26 @@ def link(
     functions = tuple([_function(function, code) for function, code in zip(module.functions, machine)])
     return ObjectModel(
         functions,
-        tuple(module.maps),
+        tuple([_filled(spec, typed) if spec.programs else spec for spec in module.maps]),
         tuple(declared),
         tuple(literals),
         (*externs, *_kfuncs(module, typed)),
         module.license,
     )
+
+
+class _Slot:
+    """What a program array's slot holds, under the name that it has in this object."""
+
+    __slots__ = ("__bpf__",)
+
+    def __init__(self, spec: ProgramSpec) -> None:
+        self.__bpf__ = spec
+
+
+def _filled(spec: MapSpec, typed: Typed) -> MapSpec:
+    known = {program.spec.function: program.spec for program in typed.programs}
+    return replace(spec, programs={index: _Slot(known[called.function]) for index, called in spec.slots().items()})
 
 
 def _kfuncs(module: Module, typed: Typed) -> list[ExternSpec]:
@@ -114,4 +128,5 @@ def finish(name: str, elf: bytes, typed: Typed, machine: Sequence[MachineCode], 
         {spec.name: spec for spec in typed.globals if not spec.section},
         {code.name: code for code in machine},
         tuple(typed.warnings),
+        tuple(typed.called),
     )

@@ -14,7 +14,10 @@ __all__ = ["Object"]
 
 
 class Object(Record, eq=False):
-    """A compiled object, not loaded. `elf` is the file's content; the dictionaries go by symbol name."""
+    """A compiled object, not loaded. `elf` is the file's content; the dictionaries go by symbol name.
+
+    `called` are programs that nobody gave: they are there because a program array holds them, and aren't attached.
+    """
 
     name: str
     elf: bytes
@@ -24,6 +27,7 @@ class Object(Record, eq=False):
     globals: dict[str, GlobalSpec]
     functions: dict[str, MachineCode] = factory(dict)
     warnings: tuple[Diagnostic, ...] = ()
+    called: tuple[str, ...] = ()
 
     def disassemble(self) -> str:
         """The bytecode of all functions, each run of instructions under the source line that it comes from."""

@@ -7,6 +7,7 @@ testing and simulating it are done by the runtime and the simulator, which are i
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
+from pybpf.stdlib.simulation import TailCalled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ class Program(_Callable["P", "R"]):
         self._spec: ProgramSpec | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        try:
+            return self.function(*args, **kwargs)
+        except TailCalled as called:  # in a simulation
+            went_on: R = called.program(*args, **kwargs)
+            return went_on
 
     @property
     def __bpf__(self) -> ProgramSpec:

@@ -12,6 +12,7 @@ __all__ = ["KINDS", "MAX_ENTRIES", "MAX_KEY", "MAX_PERCPU_VALUE", "MAX_VALUE", "
 KINDS: dict[str, MapKind] = {
     "HASH": MapKind("HASH", 1, since="3.19"),
     "ARRAY": MapKind("ARRAY", 2, indexed=True, since="3.19"),
+    "PROG_ARRAY": MapKind("PROG_ARRAY", 3, since="4.2"),
     "PERCPU_HASH": MapKind("PERCPU_HASH", 5, percpu=True, since="4.6"),
     "PERCPU_ARRAY": MapKind("PERCPU_ARRAY", 6, indexed=True, percpu=True, since="4.6"),
     "LRU_HASH": MapKind("LRU_HASH", 9, since="4.10"),

@@ -33,7 +33,17 @@ if TYPE_CHECKING:
             """A struct that reads and writes the packet at an address."""
 
 
-__all__ = ["active", "current", "enter"]
+__all__ = ["TailCalled", "active", "current", "enter"]
+
+
+class TailCalled(Exception):  # noqa: N818  # no error
+    """Another program goes on in place of the one that runs."""
+
+    def __init__(self, program: Any) -> None:
+        super().__init__(program)
+        self.program = program
+
+
 
 _threads: Any = None
 

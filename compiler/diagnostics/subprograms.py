@@ -1,4 +1,4 @@
-"""E065x: functions that are called rather than inlined."""
+"""E065x, E066x: functions that are called rather than inlined, and tail calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CallsTooDeep", "ConstantLent", "GlobalContext", "GlobalMayBeNone", "GlobalParameter", "StackOfCalls",
-    "SubprogramArgument", "SubprogramResult", "SubprogramState", "TooManyParameters",
+    "SubprogramArgument", "SubprogramResult", "SubprogramState", "TailCallElsewhere", "TailCallHolds", "TailCallOther",
+    "TailCallSlot", "TooManyParameters",
 ]  # fmt: skip
 
 
@@ -85,7 +86,9 @@ class SubprogramResult(Diagnostic):
 
     def texts(self) -> tuple[str, str]:
         title, label = super().texts()
-        return (title.replace("the", "the global", 1), "returns a number, or nothing") if self.global_ else (title, label)
+        if not self.global_:
+            return title, label
+        return title.replace("the", "the global", 1), "returns a number, or nothing"
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("fill in an object that the caller gives, or return a number that says what happened")
@@ -310,3 +313,102 @@ class CallsTooDeep(Diagnostic):
         yield Note("the chain: " + " -> ".join(self.chain))
         yield Help("leave out @subprog on some of them: they are inlined then")
         yield Note(f"the kernel would say: the call stack of {len(self.chain)} frames is too deep !")
+
+
+class TailCallSlot(Advised):
+    """A tail call of a slot that the program array does not have.
+
+    A program array has the slots 0 to its size, less one.
+
+        stages = ProgArray[XdpContext, XDP](2)
+
+        stages.tail_call(pkt, 2)       # fails
+        stages.tail_call(pkt, 1)       # works
+    """
+
+    map: str
+    index: int
+    size: int
+
+    code = "E0660"
+    title = "`{map}` has no slot {index}"
+    label = "it has {size}, from 0 on"
+    way_out = "choose one that it has, or declare the array larger"
+
+
+class TailCallElsewhere(Diagnostic):
+    """A tail call in a function that is called: a subprogram, or the body of a loop that the kernel calls.
+
+    A tail call replaces the program, and nothing comes back from it. In a function that is called the kernel would
+    come back to the caller afterwards, which is not what the source says.
+
+        @subprog
+        def dispatch(pkt: XdpContext, stage: u32) -> None:
+            stages.tail_call(pkt, stage)                         # fails
+
+        def dispatch(pkt: XdpContext, stage: u32) -> None:       # works: inlined
+            stages.tail_call(pkt, stage)
+    """
+
+    what: str
+    subprogram: str
+    in_loop: bool
+
+    code = "E0661"
+    title = "`{what}` in the subprogram `{subprogram}`"
+    label = "would return to the caller"
+
+    def texts(self) -> tuple[str, str]:
+        if self.in_loop:
+            return f"`{self.what}` in a loop whose body is a function of its own", self.label
+        return super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.in_loop:
+            yield Help("leave the loop with `break`, and make the tail call behind it")
+        else:
+            yield Help("leave out @subprog, or return what to do, and make the tail call in the program")
+
+
+class TailCallHolds(Advised):
+    """A tail call while a ring-buffer record, or a reference that must be given back, is held.
+
+    The program that goes on knows nothing of it, so the kernel refuses the call. Submit the record, or release the
+    reference, before.
+
+        with events.reserve() as event:
+            if event is not None:
+                event.pid = pid()
+                stages.tail_call(pkt, 1)         # fails
+
+        stages.tail_call(pkt, 1)                 # works: behind the block
+    """
+
+    what: str
+
+    code = "E0662"
+    title = "`{what}` while something is held that must be given back"
+    label = "nobody would give it back"
+    way_out = "make the tail call behind the `with` block, or release what is held before"
+    why = "the kernel would say: tail_call would lead to reference leak"
+
+
+class TailCallOther(Advised):
+    """A program array holds a program of another type than those that use it.
+
+    The program that goes on runs on the same context, so all are of one type; the kernel sees to it.
+
+        stages = ProgArray[XdpContext, XDP](2)
+        stages[0] = on_exec               # fails, where on_exec is a tracepoint's program
+    """
+
+    map: str
+    index: int
+    name: str
+    kind: str
+    wanted: str
+
+    code = "E0663"
+    title = "slot {index} of `{map}` holds `{name}`, a program of type {kind}"
+    label = "is called by programs of type {wanted}"
+    way_out = "put a program of the same type into the slot"

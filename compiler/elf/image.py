@@ -18,7 +18,7 @@ from pybpf.compiler.btf.strings import StringTable
 from pybpf.compiler.schema.record import Record
 
 __all__ = [
-    "R_BPF_64_32", "R_BPF_64_64", "SHF_ALLOC", "SHF_EXECINSTR", "SHF_WRITE", "SHT_NOBITS", "SHT_PROGBITS",
+    "R_BPF_64_32", "R_BPF_64_64", "R_BPF_64_ABS64", "SHF_ALLOC", "SHF_EXECINSTR", "SHF_WRITE", "SHT_NOBITS", "SHT_PROGBITS",
     "STT_FUNC", "STT_NOTYPE", "STT_OBJECT", "STT_SECTION", "Relocation", "Section", "Symbol", "object_bytes",
 ]  # fmt: skip
 
@@ -29,7 +29,7 @@ STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION = 0, 1, 2, 3
 EM_BPF, ET_REL = 247, 1
 
 # Relocation types (kernel Documentation/bpf/llvm_reloc.rst): the immediate of a 64-bit load; of a call
-R_BPF_64_64, R_BPF_64_32 = 1, 10
+R_BPF_64_64, R_BPF_64_ABS64, R_BPF_64_32 = 1, 2, 10
 
 _HEADER = Layout("<16sHHIQQQIHHHHHH")
 _SECTION = Layout("<IIQQQQIIQQ")

@@ -1,7 +1,8 @@
 """Map declarations -> `.maps` and its BTF.
 
 A map is a variable whose anonymous struct spells the definition in types (libbpf, parse_btf_map_def): an integer N as
-`int (*member)[N]`, a type T as `T *member`. The bytes of the section are all zero and mean nothing.
+`int (*member)[N]`, a type T as `T *member`. The bytes of the section are all zero; the slots of a program array are
+filled by relocations.
 
     struct {
         int (*type)[1];
@@ -14,7 +15,16 @@ A map is a variable whose anonymous struct spells the definition in types (libbp
 from __future__ import annotations
 
 from pybpf.compiler.btf import types as t
-from pybpf.compiler.elf.image import SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STT_OBJECT, Section, Symbol
+from pybpf.compiler.elf.image import (
+    R_BPF_64_ABS64,
+    SHF_ALLOC,
+    SHF_WRITE,
+    SHT_PROGBITS,
+    STT_OBJECT,
+    Relocation,
+    Section,
+    Symbol,
+)
 from pybpf.compiler.schema.types import EnumType
 
 TYPE_CHECKING = False
@@ -28,9 +38,24 @@ MAPS = ".maps"
 _POINTER = 8
 
 
-def map_section(sizes: list[int]) -> Section:
-    """The section of maps whose definitions have these sizes in bytes."""
-    return Section(MAPS, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, bytes(sum(sizes)), 8)
+def map_section(maps: tuple[MapSpec, ...], sizes: list[int]) -> Section:
+    """The section of maps whose definitions have these sizes in bytes.
+
+    What the slots of a program array hold from the start is a relocation each (libbpf, bpf_object__collect_map_relos),
+    at the end of the definition.
+    """
+    relocations, end = [], 0
+    for map_, size in zip(maps, sizes):
+        end += size
+        for index, program in map_.slots().items():
+            first = end - _slots(map_) * _POINTER
+            relocations.append(Relocation(first + index * _POINTER, program.name, R_BPF_64_ABS64))
+    return Section(MAPS, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, bytes(sum(sizes)), 8, tuple(relocations))
+
+
+def _slots(map_: MapSpec) -> int:
+    """How many slots the definition has room for."""
+    return max(map_.programs) + 1 if map_.programs else 0
 
 
 def map_symbols(maps: tuple[MapSpec, ...], sizes: list[int]) -> list[Symbol]:
@@ -43,7 +68,7 @@ def map_symbols(maps: tuple[MapSpec, ...], sizes: list[int]) -> list[Symbol]:
 
 
 def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
-    """Id of the map's struct, and the struct's size in bytes.
+    """Id of the map's struct, and the definition's size in bytes, with the slots of a program array behind the struct.
 
     Members that say nothing are left out: cilium/ebpf and aya know fewer of them than libbpf.
     """
@@ -65,9 +90,14 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
             builder.of(type_)
     if map_.pinning:
         members.append(("pinning", _number(builder, map_.pinning)))
+    size = len(members) * _POINTER
+    if map_.programs:
+        # `int (*values[])(void *)`, which has to be the last
+        parameter = t.Parameter("", builder.add(t.Ptr(0)))
+        program = builder.add(t.Ptr(builder.prototype([parameter], builder.integer(32, signed=True))))
+        members.append(("values", builder.array(program, 0)))
     fields = tuple([t.Member(name, type_, i * _POINTER * 8) for i, (name, type_) in enumerate(members)])
-    size = len(fields) * _POINTER
-    return builder.add(t.Struct("", size, fields)), size
+    return builder.add(t.Struct("", size, fields)), size + _slots(map_) * _POINTER
 
 
 def _number(builder: TypeBuilder, number: int) -> int:

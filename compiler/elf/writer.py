@@ -42,7 +42,7 @@ def write_object(model: ObjectModel) -> bytes:
     sections = code_sections(placed, info.ids)
     symbols = code_symbols(placed)
     if model.maps:
-        sections.append(map_section(info.map_sizes))
+        sections.append(map_section(model.maps, info.map_sizes))
         symbols += map_symbols(model.maps, info.map_sizes)
     for part in data:
         sections.append(data_section(part))

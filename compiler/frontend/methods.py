@@ -45,7 +45,7 @@ class Call(Record, eq=False):
 
 
 class Method(Record, eq=False):
-    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys). A parameter that
+    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys), "programs". A parameter that
     ends in `=` may be left out."""
 
     on: tuple[str, ...]
@@ -55,6 +55,8 @@ class Method(Record, eq=False):
 
 
 def _kind(spec: MapSpec) -> str:
+    if spec.kind.name == "PROG_ARRAY":
+        return "programs"
     return "ring" if not spec.kind.keyed else "array" if spec.kind.indexed else "hash"
 
 
@@ -128,12 +130,19 @@ def _reserve(call: Call) -> tree.Expr:
     call.checker.fail(errors.ReserveOutsideWith(call.span, call.map.name))
 
 
+def _tail_call(call: Call) -> tree.Expr:
+    from pybpf.compiler.frontend.tailcalls import tail_call
+
+    return tail_call(call.checker, call.map, call.arguments["ctx"], call.arguments["index"], call.span)
+
+
 METHODS = (
     Method(("hash", "array"), "get", ("key", "default="), _get),
     Method(("hash",), "pop", ("key", "default="), _pop),
     Method(("hash",), "setdefault", ("key", "default"), _setdefault),
     Method(("ring",), "emit", ("event",), _emit),
     Method(("ring",), "reserve", (), _reserve),
+    Method(("programs",), "tail_call", ("ctx", "index"), _tail_call),
 )
 
 # What Python's mappings have and a program can't do, and what to write instead.

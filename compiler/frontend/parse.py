@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["Parsed", "ParsedProgram", "parse"]
+__all__ = ["Parsed", "ParsedProgram", "parse", "parse_program"]
 
 
 class ParsedProgram(Record, eq=False):
@@ -45,21 +45,26 @@ def parse(programs: Iterable[ProgramSpec], names: dict[str, str] | None = None) 
     found: list[ParsedProgram] = []
     diagnostics: list[Any] = []
     for spec in programs:
-        place = sources.function(spec.function.__code__)
-        if place is None:
-            diagnostics.append(_no_source(spec))
-        elif not isinstance(place[1], ast.FunctionDef):
-            from pybpf.compiler.diagnostics import NoAsync
-            from pybpf.compiler.frontend.wording import header
-
-            diagnostics.append(NoAsync(header(place[0].span(place[1])), f"`async def {spec.name}`"))
-        else:
-            found.append(ParsedProgram(spec, place[0], place[1]))
+        parsed = parse_program(sources, spec)
+        (found if isinstance(parsed, ParsedProgram) else diagnostics).append(parsed)
     if diagnostics:
         from pybpf.compiler.diagnostics.base import CompileError
 
         raise CompileError(diagnostics)
     return Parsed(found, sources)
+
+
+def parse_program(sources: Sources, spec: ProgramSpec) -> Any:
+    """The ParsedProgram, or the diagnostic that says why there is none."""
+    place = sources.function(spec.function.__code__)
+    if place is None:
+        return _no_source(spec)
+    if isinstance(place[1], ast.FunctionDef):
+        return ParsedProgram(spec, place[0], place[1])
+    from pybpf.compiler.diagnostics import NoAsync
+    from pybpf.compiler.frontend.wording import header
+
+    return NoAsync(header(place[0].span(place[1])), f"`async def {spec.name}`")
 
 
 def _no_source(spec: ProgramSpec) -> Any:

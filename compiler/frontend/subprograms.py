@@ -93,12 +93,16 @@ def make_subprogram(
     instance = session.subprograms.get(key)
     if instance is None:
         session.active.append((function, span))
+        session.in_subprogram.append(spec.name)
+        outer, session.instances = session.instances, {}  # what is inlined there may be refused there only
         try:
             instance = _check(inner, spec, parameters)
         except Refused:
             instance = inner.refused()
         finally:
             session.active.pop()
+            session.in_subprogram.pop()
+            session.instances = outer
         session.subprograms[key] = instance
         session.kept.append((parameters, program))
         checker.diagnostics += relocate(instance.diagnostics, function, span)

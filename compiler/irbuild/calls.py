@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
-__all__ = ["asm", "branch_call", "kfunc_call", "rodata_text", "func_call", "helper_call", "printk"]
+__all__ = ["asm", "branch_call", "kfunc_call", "rodata_text", "func_call", "helper_call", "printk", "tail_call"]
 
 
 # --- helpers
@@ -81,6 +81,12 @@ def kfunc_call(b: Builder, node: tree.KfuncCall) -> Lowered:
 def rodata_text(b: Builder, node: tree.RodataText) -> Value:
     """The address of a constant string."""
     return b.emit(ops.GlobalAddr(_format(b, node.value).name, span=b.span))
+
+
+def tail_call(b: Builder, node: tree.TailCall) -> None:
+    context = b.value(node.context)
+    index = b.value(node.index)
+    b.call(kernel.TAIL_CALL, context, b.emit(ops.MapAddr(node.map.name, span=b.span)), index)
 
 
 # --- functions

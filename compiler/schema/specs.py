@@ -32,7 +32,10 @@ class MapKind(Record, eq=False):
 
 
 class MapSpec(Record, eq=False):
-    """A declared map. `name` is its symbol; `max_entries` is bytes for ring buffers."""
+    """A declared map. `name` is its symbol; `max_entries` is bytes for ring buffers.
+
+    `programs` is what the slots of a program array hold from the start, by index: objects that carry a ProgramSpec.
+    """
 
     name: str
     kind: MapKind
@@ -42,6 +45,11 @@ class MapSpec(Record, eq=False):
     flags: int = 0
     pinning: int = 0
     extra: int = 0
+    programs: dict[int, Any] = factory(dict)
+
+    def slots(self) -> dict[int, ProgramSpec]:
+        """The programs of a program array, in the order of their slots."""
+        return {index: self.programs[index].__bpf__ for index in sorted(self.programs)}
 
 
 class GlobalSpec(Record, eq=False):

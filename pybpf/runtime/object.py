@@ -25,6 +25,7 @@ from pybpf.runtime.kinds import READABLE, UNKNOWN_TO_OLD_LIBRARIES, map_kind
 from pybpf.runtime.libbpf import OpenOpts, library, messages
 from pybpf.runtime.loading import LogBuffers, load_failure
 from pybpf.runtime.maps import LoadedMap, UntypedMap
+from pybpf.runtime.programs import LoadedPrograms
 from pybpf.runtime.program import LoadedProgram
 from pybpf.runtime.ringbuf import LoadedRingBuffer
 
@@ -76,8 +77,10 @@ def load_object(
 
     Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
     """
-    return LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
+    made = LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
                         globals or {}, log_level, origin)  # fmt: skip
+    made._called = frozenset(getattr(compiled, "called", ()))
+    return made
 
 
 def open_elf(
@@ -128,6 +131,7 @@ class LoadedObject:
         self._closed = threading.Event()
         self.elf = elf  # the object file's bytes; libbpf may refer to them
         self._only = only
+        self._called: frozenset[str] = frozenset()  # only ever tail-called: `attach()` leaves them alone
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
         try:
@@ -265,9 +269,22 @@ class LoadedObject:
             )
         if spec.kind.name == "RINGBUF":
             return LoadedRingBuffer(fd, spec, entries, self._check)
+        if spec.kind.name == "PROG_ARRAY":
+            return LoadedPrograms(fd, spec, entries, self._check, self._program_of)
         if spec.kind.name in READABLE:
             return LoadedMap(fd, spec, entries, self._check)
         return UntypedMap(fd, spec, self._check)
+
+    def _program_of(self, declaration: Any) -> LoadedProgram:
+        """The loaded program of a declaration."""
+        spec = getattr(declaration, "__bpf__", None)
+        for program in self.programs.values():
+            if program.spec is not None and spec is not None and program.spec.function is spec.function:
+                return program
+        raise PybpfError(
+            f"{getattr(declaration, 'name', repr(declaration))} is no program of object {self.name!r}",
+            f"it has {', '.join(self.programs)}: give one of them, or load the other one too",
+        )
 
     # ---------------------------------------------------------------------- looking up
 
@@ -337,7 +354,8 @@ class LoadedObject:
         try:
             for name, program in self.programs.items():
                 target = targets.get(name)
-                if (name in targets and target is None) or (name not in targets and not program.attachable):
+                left = not program.attachable or name in self._called
+                if (name in targets and target is None) or (name not in targets and left):
                     continue
                 options = target if isinstance(target, Mapping) else {} if target is None else {"target": target}
                 taken = links.options(program.section)

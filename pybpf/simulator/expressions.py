@@ -475,7 +475,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.HelperCall: _helper_call,
     tree.FuncCall: _func_call,
     tree.SubprogCall: _subprog_call,
-    tree.TailCall: lambda t, node: t.method(_table(t, node.map), "call", expression(t, node.index)),
+    tree.TailCall: lambda t, node: t.call("_tail_call", _table(t, node.map), expression(t, node.index)),
     tree.Printk: _printk,
     tree.Asm: _asm,
     tree.KfuncCall: _kfunc_call,

@@ -20,13 +20,13 @@ from pybpf.simulator.context import make_context
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
-from pybpf.simulator.objects import Objects
 from pybpf.simulator.numbers import atomic, floor_divide, modulo, signed, wrap
+from pybpf.simulator.objects import Objects
 from pybpf.simulator.printf import format_line
-from pybpf.simulator.tables import Ring, Table, make_table, to_bytes
+from pybpf.simulator.tables import Programs, Ring, Table, make_table, to_bytes
 from pybpf.simulator.timers import Timers
 from pybpf.simulator.translator import Translator
-from pybpf.simulator.views import MapView, RingView
+from pybpf.simulator.views import MapView, ProgramsView, RingView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,11 +133,12 @@ class Simulation:
         self._context = bytearray()
         self._initial = globals
         self._helpers: dict[str, Callable[..., Any]] = {}
-        self._tables: dict[int, Table | Ring] = {}
+        self._tables: dict[int, Table | Ring | Programs] = {}
         self._specs: list[MapSpec | GlobalSpec] = []  # keeps alive what is known by identity
         self._globals: dict[int, Ref] = {}
         self._programs: dict[Any, tuple[TypedProgram, Callable[..., Any]]] = {}
         self._before: list[Any] = []
+        self._tail_calls_left = 0
 
     # --- running
 
@@ -177,13 +178,19 @@ class Simulation:
 
     def _run(self, typed: TypedProgram, function: Callable[..., Any]) -> tuple[TypedProgram, Any]:
         """The program that ended, after at most 33 tail calls (MAX_TAIL_CALL_CNT), and what it returned."""
-        for count in range(_TAIL_CALLS + 1):
-            self._may_tail_call = count < _TAIL_CALLS
+        from pybpf.stdlib.simulation import TailCalled
+
+        for left in range(_TAIL_CALLS, -1, -1):
+            self._tail_calls_left = left
             try:
                 return typed, function(*[self._parameter(typed, var) for var in typed.function.params])
             except TailCalled as called:
                 typed, function = self._translated(called.program)
         raise AssertionError("a tail call too many was made")
+
+    def _tail_call(self, table: Programs, index: int) -> None:
+        if self._tail_calls_left:
+            table.call(index)
 
     def _takes_packet(self, typed: TypedProgram) -> bool:
         context = typed.spec.context
@@ -244,6 +251,7 @@ class Simulation:
             "_signed": signed,
             "_timer_cancel": self.timers.cancel,
             "_timer_start": lambda timer, table, delay, call: self.timers.start(timer, table, self.time + delay, call),
+            "_tail_call": self._tail_call,
             "_to_bytes": to_bytes,
             "_truth": lambda value: value is not None and (isinstance(value, Place) or bool(value)),
         }
@@ -322,7 +330,7 @@ class Simulation:
 
     # --- maps and globals
 
-    def table(self, spec: MapSpec) -> Table | Ring:
+    def table(self, spec: MapSpec) -> Any:
         """The in-memory map of a spec."""
         found = self._tables.get(id(spec))
         if found is None:
@@ -363,6 +371,8 @@ class Simulation:
         spec = getattr(declaration, "__bpf__", declaration)
         if isinstance(spec, MapSpec):
             table = self.table(spec)
+            if isinstance(table, Programs):
+                return ProgramsView(table)
             return RingView(table) if isinstance(table, Ring) else MapView(table)
         if isinstance(spec, GlobalSpec):
             return self.global_place(spec).value()

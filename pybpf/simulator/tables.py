@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["Ring", "Table", "make_table", "to_bytes"]
+__all__ = ["Programs", "Ring", "Table", "make_table", "to_bytes"]
 
 E2BIG, EEXIST, ENOENT, EINVAL, ENOSPC = 7, 17, 2, 22, 28  # include/uapi/asm-generic/errno-base.h
 NOEXIST, EXIST = 1, 2
@@ -236,8 +236,26 @@ class Record:
         self.ring.finish(self, False)
 
 
-def make_table(spec: MapSpec, cpus: int, cpu: Callable[[], int]) -> Table | Ring:
+class Programs:
+    """A program array: the programs in its slots."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        self.spec = spec
+        self.slots: dict[int, Any] = dict(spec.programs)
+
+    def call(self, index: int) -> None:
+        """Leave the program for that of the slot; nothing happens where it is empty."""
+        from pybpf.stdlib.simulation import TailCalled
+
+        program = self.slots.get(index & 0xFFFF_FFFF)
+        if program is not None:
+            raise TailCalled(program)
+
+
+def make_table(spec: MapSpec, cpus: int, cpu: Callable[[], int]) -> Table | Ring | Programs:
     """The in-memory map of a declaration."""
+    if spec.kind.name == "PROG_ARRAY":
+        return Programs(spec)
     if spec.kind.name == "RINGBUF":
         return Ring(spec)
     if spec.kind.keyed and spec.value is not None:

@@ -15,9 +15,9 @@ from pybpf.runtime.codec import codec
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from pybpf.simulator.tables import Ring, Table
+    from pybpf.simulator.tables import Programs, Ring, Table
 
-__all__ = ["MapView", "RingView"]
+__all__ = ["MapView", "ProgramsView", "RingView"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -120,3 +120,34 @@ class RingView(Sequence[V]):
 
     def __repr__(self) -> str:
         return f"<simulated {self._ring.spec.name}: {list(self)!r}>"
+
+
+class ProgramsView(MutableMapping[int, Any]):
+    """A program array: `sim[stages][0] = tcp`. Empty slots are not there."""
+
+    def __init__(self, table: Programs) -> None:
+        self._table = table
+
+    def __getitem__(self, index: int) -> Any:
+        return self._table.slots[index]
+
+    def __setitem__(self, index: int, program: Any) -> None:
+        if not 0 <= index < self._table.spec.max_entries:
+            raise IndexError(f"map {self._table.spec.name!r} has {self._table.spec.max_entries} slots, from 0 on")
+        self._table.slots[index] = program
+
+    def __delitem__(self, index: int) -> None:
+        del self._table.slots[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(sorted(self._table.slots))
+
+    def __len__(self) -> int:
+        return len(self._table.slots)
+
+    def tail_call(self, context: Any, index: int) -> None:
+        """What the declaration's method does while the simulation runs."""
+        self._table.call(int(index))
+
+    def __repr__(self) -> str:
+        return f"<simulated {self._table.spec.name}: {self._table.slots!r}>"
