@@ -39,6 +39,7 @@ class Declaration:
     _parameters: tuple[str, ...] = ("key", "value")
     _example = "HashMap[u32, u64](max_entries=1024)"
     _types: tuple[object, ...] = ()  # what the class was subscripted with
+    __bpf_declares__ = "a map"  # calling the class makes a declaration, which a program can't
 
     if not TYPE_CHECKING:  # to a checker the classes are generic ones
 

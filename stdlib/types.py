@@ -304,6 +304,10 @@ def why_not(annotation: object) -> str:
         return "Array needs its element and length, as in Array[u8, L[16]]"
     from pybpf.stdlib.annotations import annotated
 
+    if isinstance(annotation, str):
+        return f"{annotation!r} is a text; write the type itself, without quotes"
+    if getattr(annotation, "__bpf_declares__", ""):
+        return "a map can't lie inside a map; keep what tells them apart in the key"
     module = getattr(annotation, "__module__", "")
     if module == "ctypes" or module == "_ctypes":
         return f"{_spell(annotation)} is of ctypes; use u8 to u64 or i8 to i64"

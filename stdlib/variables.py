@@ -123,6 +123,11 @@ else:
 _ZERO = object()
 
 
+# Calling them makes a declaration, which a program can't.
+if not TYPE_CHECKING:
+    const.__bpf_declares__ = var.__bpf_declares__ = "a global"
+
+
 def _declare(constant: bool, /, kind: Any, default: object = _ZERO, *, name: str = "") -> Any:
     what = "const" if constant else "var"
     found = type_of(kind)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "ArgumentCount", "ArgumentTwice", "CallArguments", "MissingArguments", "NoBuiltin", "NotCallable",
-    "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters", "UnknownArgument", "UnknownCall",
+    "ArgumentCount", "ArgumentTwice", "CallArguments", "DeclaredInside", "MissingArguments", "NoBuiltin",
+    "NotCallable", "NotConstant", "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters", "UnknownArgument",
+    "UnknownCall",
 ]  # fmt: skip
 
 
@@ -315,3 +316,47 @@ class ProgramCalled(Advised):
     title = "the program `{name}` can't be called"
     label = "programs are started by their hooks"
     way_out = "move what both need into a plain function, without a decorator, and call that"
+
+
+class DeclaredInside(Advised):
+    """A map, a const() or a var() that is declared inside a program.
+
+    They are made when the program is loaded, once, and live as long as it does: declare them at module level.
+
+        @xdp
+        def probe(pkt: XdpContext) -> XDP:
+            counts = HashMap[u32, u64](max_entries=64)      # fails
+            counts[0] = 1
+
+        counts = HashMap[u32, u64](max_entries=64)          # works: at module level
+    """
+
+    text: str
+    what: str  # "a map", "a global"
+    name: str
+
+    code = "E0613"
+    title = "{what} can't be declared inside a program"
+    label = "made when the program is loaded"
+    way_out = "move it to module level:"
+    lines = ("{name} = {text}",)
+
+
+class NotConstant(Advised):
+    """A function that makes a constant is given a value that is known only when the program runs.
+
+    `ipv4("10.0.0.1")` is worked out when the program is compiled. Addresses that change belong into a const() or a map.
+
+        if ip.saddr == ipv4(name):                # fails
+        if ip.saddr == ipv4("10.0.0.1"):          # works
+
+        blocked = const(be32, ipv4("10.0.0.1"))   # works: at module level; set when loaded
+    """
+
+    text: str
+    function: str
+
+    code = "E0614"
+    title = "`{text}` is not a constant, which {function} needs"
+    label = "known only at run time"
+    way_out = "keep the result in a const() of the module, or look it up in a map"

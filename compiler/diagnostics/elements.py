@@ -114,6 +114,8 @@ class NoLen(Diagnostic):
             yield Help("count in a var() of the program, or let user space count:", (f"len(obj[{self.text}])",))
         elif self.kind == "struct":
             yield Help("for its size in bytes:", (f"sizeof({self.text})",))
+        elif self.kind == "context":
+            yield Help("a packet's length is the distance of its ends:", (f"{self.text}.data_end - {self.text}.data",))
         else:
             yield Help("len() is for arrays, bytes and constants")
 

@@ -215,7 +215,7 @@ class NotAMember(Diagnostic):
             return XDP.PASS       # works
     """
 
-    value: int
+    value: str
     enum: str
     members: tuple[str, ...]
     example: str

@@ -80,6 +80,8 @@ class RaisedOnImport(Diagnostic):
             yield Label(caller, "called from here")
         if self.way_out:
             yield Help(self.way_out, self.lines)
+        if self.inside.startswith("pybpf.runtime") or self.inside == "pybpf.loading":
+            yield Help("load programs in the part that only the script itself runs:", ('if __name__ == "__main__":',))
         if self.leaves:
             yield Help("what only the script itself should do belongs under:", ('if __name__ == "__main__":',))
 

@@ -25,6 +25,11 @@ def suggestion(error: BaseException, span: Span) -> Suggestion | None:
     if isinstance(error, ImportError) and error.name and error.name.split(".")[0] == "pybpf":
         wanted = str(error).partition("cannot import name ")[2].split("'")[1:2]
         return _import(error.name, wanted[0]) if wanted else None
+    if isinstance(error, AttributeError) and getattr(error.obj, "__name__", "").split(".")[0] == "pybpf":
+        return _attribute(error.obj.__name__, error.name)
+    message = getattr(error, "message", None)
+    if isinstance(message, str):  # an error of the runtime's, such as of load(): it tells what to do
+        return f"{type(error).__name__}: {message}".split("\n")[0], getattr(error, "help", ""), ()
     return _call(str(error)) if isinstance(error, TypeError) else None
 
 
@@ -65,9 +70,17 @@ def _module(name: str) -> str:
 
 
 def _import(module: str, name: str) -> Suggestion:
+    return _lacking("ImportError", module, name)
+
+
+def _attribute(module: str, name: str) -> Suggestion:
+    return _lacking("AttributeError", module, name)
+
+
+def _lacking(kind: str, module: str, name: str) -> Suggestion:
     from pybpf.compiler.frontend.scope import closest, public_in
 
-    title = f"ImportError: `{module}` has no name `{name}`"
+    title = f"{kind}: `{module}` has no name `{name}`"
     home = public_in(name)
     if home:
         return title, "import it from there:", (f"from {home} import {name}",)

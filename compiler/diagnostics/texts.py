@@ -138,7 +138,7 @@ class SearchNotConstant(Advised):
     way_out = "search for a literal text, or compare whole texts with =="
 
 
-class NoTextOperator(Advised):
+class NoTextOperator(Diagnostic):
     """`+`, `%` or `*` on a text, which a program can't make new ones of.
 
     That would need memory of unknown size. printk prints several texts, and a Struct keeps them apart.
@@ -148,11 +148,15 @@ class NoTextOperator(Advised):
     """
 
     op: str
+    example: str = ""  # of printk
 
     code = "E0515"
     title = "`{op}` on a text: programs can't make new texts"
     label = "needs memory of unknown size"
-    way_out = 'print them with printk(f"{{a}} {{b}}"), or keep them in two fields of a Struct'
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("print them together:", (self.example or 'printk(f"{a} {b}")',))
+        yield Help("or keep them in two fields of a Struct")
 
 
 class NoTextMethod(Diagnostic):

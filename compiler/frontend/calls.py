@@ -202,12 +202,18 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
         rule = _BY_SCHEMA.get(type(schema))
         if rule is not None:
             return rule(checker, schema, value, node, span, want)
+    declares = getattr(value, "__bpf_declares__", "")
+    if declares:
+        text = checker.text(span)
+        checker.fail(errors.DeclaredInside(span, text, declares, "counts" if declares == "a map" else "total"))
     try:
         builtin = BUILTINS.get(value)
     except TypeError:  # unhashable
         builtin = None
     if builtin is not None:
         return builtin(checker, node, span, want)
+    if getattr(value, "__bpf_constant__", False):
+        return _computed(checker, value, node, span)
     kind = type(value).__name__
     if kind == "function" and value.__module__ == "copy" and value.__name__ in ("copy", "deepcopy"):
         from pybpf.compiler.frontend.construct import copied
@@ -225,6 +231,18 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
     if isinstance(value, type) and issubclass(value, int):
         return _enum_member(checker, value, node, span)
     _unknown_call(checker, value, node, span)
+
+
+def _computed(checker: Checker, function: Any, node: ast.Call, span: Span) -> Value:
+    """A call of a function that gives a constant for constants, such as an address for its text."""
+    given = [checker.expr(argument) for argument in node.args]
+    for value in given:
+        if not isinstance(value, Known):
+            checker.fail(errors.NotConstant(value.span, checker.text(value.span), f"{function.__name__}()"))
+    try:
+        return Known(function(*[value.value for value in given if isinstance(value, Known)]), span)
+    except Exception as error:  # its arguments are the user's
+        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", f"can't be computed: {error}"))
 
 
 def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> NoReturn:

@@ -10,6 +10,8 @@ from pybpf.compiler.schema.types import ArrayType, BytesType, StructType, TextTy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.tree import Expr
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["as_fstring", "described", "of_call", "of_fields"]
+__all__ = ["as_fstring", "described", "of_call", "of_fields", "of_operator"]
 
 _OTHERWISE = 'printk(f"n is {n}")'
 _CONVERSION = re.compile(r"%[-+ #0]*\d*(?:hh|h|ll|l|z)?([diuxXcsp])")
@@ -56,10 +58,35 @@ def _quoted(inside: str) -> str:
     return "" if '"' in inside or "\\" in inside or "\n" in inside else f'printk(f"{inside}")'
 
 
+def of_operator(text: str) -> str:
+    """printk(f"...") for `"a %d" % x` and `"a" + x`, the text of an expression; "" where it is something else."""
+    from ast import parse, unparse
+
+    node: Any = parse(text.strip(), mode="eval").body
+    if not isinstance(node, ast.BinOp):
+        return ""
+    if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+        values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        return as_fstring(node.left.value, [unparse(value) for value in values])
+    parts: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts.append(_in_fstring(node.right, unparse))
+        node = node.left
+    return _quoted("".join([_in_fstring(node, unparse), *reversed(parts)])) if parts else ""
+
+
+def _in_fstring(node: Any, unparse: Callable[[Any], str]) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _plain(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str" and len(node.args) == 1:
+        node = node.args[0]
+    return f"{{{unparse(node)}}}"
+
+
 def described(expr: Expr) -> str:
     """What a diagnostic calls a value that can't be printed."""
     spelled = kinds.spell(expr.type)
-    if spelled.startswith(("a ", "an ")):
+    if spelled.startswith(("a ", "an ", "the ")):
         return spelled
     return f"{'an' if spelled[:1] in 'aeiouAEIOU' else 'a'} {spelled}"
 

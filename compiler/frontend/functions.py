@@ -10,7 +10,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
-from pybpf.compiler.frontend.known import Known, TupleValue, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.operators import arithmetic, check_sign, common_type, to_type
 from pybpf.compiler.frontend.printk import printk
@@ -223,6 +223,8 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
             return Known(len(value.value), span)
         except TypeError:
             checker.fail(errors.NoLen(span, describe(value.value), "", ""))
+    if isinstance(value, ContextRef):
+        checker.fail(errors.NoLen(span, "the context", "context", checker.text(value.span)))
     kind = kinds.aggregate(type_of(value))
     if isinstance(kind, ArrayType):
         return Known(kind.length, span)

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -165,13 +165,20 @@ def _fold(checker: Checker, op: str, lhs: Known, rhs: Known, span: Span) -> Know
     return Known(_FOLD[op](a, b), span)
 
 
+def _text_operand(checker: Checker, op: str, span: Span) -> NoReturn:
+    from pybpf.compiler.frontend.fstrings import of_operator
+
+    example = of_operator(checker.text(span)) if span.line == span.end_line else ""
+    checker.fail(errors.NoTextOperator(span, op, example))
+
+
 def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
     if isinstance(value, Known) and isinstance(value.value, (float, complex)):
         checker.fail(errors.NoFloat(value.span, value.value, checker.text(value.span)))
     if isinstance(value, Known) and isinstance(value.value, (str, bytes)):
-        checker.fail(errors.NoTextOperator(span, op))
+        _text_operand(checker, op, span)
     if isinstance(value, tree.Expr) and isinstance(value.type, PtrType) and isinstance(value.type.pointee, TextType):
-        checker.fail(errors.NoTextOperator(span, op))
+        _text_operand(checker, op, span)
 
 
 def _is_bool(value: Value) -> bool:

@@ -255,10 +255,10 @@ def _program_return(checker: Checker, value: Value, span: Span) -> tree.Return:
         checker.fail(errors.BareReturn(span, kinds.spell(spec.returns), example))
     if isinstance(spec.returns, EnumType) and isinstance(value, Known) and isinstance(value.value, int):
         names = {number: name for name, number in spec.returns.members}
-        if int(value.value) not in names:
+        if int(value.value) not in names or isinstance(value.value, bool):
             enum, example = spec.returns.name, f"return {_example_of(spec.returns)}"
             shown = tuple([f"{name} ({number})" for number, name in names.items()])
-            checker.fail(errors.NotAMember(value.span, int(value.value), enum, shown, example))
+            checker.fail(errors.NotAMember(value.span, str(value.value), enum, shown, example))
     expr = convert(checker, value, spec.returns, f"the result of {spec.name}")
     return tree.Return(span, expr)
 

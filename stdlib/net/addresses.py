@@ -1,4 +1,7 @@
-"""Addresses as their fields hold them, from how people write them. For user space and module constants."""
+"""Addresses as their fields hold them, from how people write them: numbers and bytes, in user space and in programs.
+
+In a program they are constants: `__bpf_constant__` says that a call with constant arguments is computed when compiling.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +29,7 @@ def mac(text: str) -> bytes:
     if len(parts) != 6 or not all(len(part) == 2 for part in parts):
         raise ValueError(f"{text!r} is not a hardware address")
     return bytes([int(part, 16) for part in parts])
+
+
+for _function in (ipv4, ipv6, mac):
+    _function.__bpf_constant__ = True  # type: ignore[attr-defined]

@@ -6,3 +6,8 @@ def probe(pkt: XdpContext) -> XDP:
     if pkt.rx_queue_index == 3:
         return -1
     return 7
+
+
+@xdp
+def decided(pkt: XdpContext) -> XDP:
+    return True
