@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.building import Object
+    from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.schema.specs import ProgramSpec, Target
     from pybpf.program import Program
     from pybpf.runtime.object import LoadedObject
@@ -66,12 +67,39 @@ def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:
     return replace(spec, context=context_of(category, event, spec.context.owner, text))
 
 
+def _placed(made: Object, program: str) -> list[tuple[int, MachineCode]]:
+    """The functions that the kernel gets for a program, each with the slot that it begins at.
+
+    libbpf appends what a function refers to when it first meets it, and then what that refers to
+    (bpf_object__reloc_code in libbpf.c).
+    """
+    found: dict[str, tuple[int, MachineCode]] = {}
+    end = 0
+
+    def place(name: str) -> None:
+        nonlocal end
+        code = made.functions.get(name)
+        if code is None or name in found:
+            return
+        found[name] = end, code
+        end += len(code.code) // 8
+        for reloc in code.relocs:
+            if reloc.kind in ("call", "callback"):
+                place(reloc.symbol)
+
+    place(program)
+    return list(found.values())
+
+
 def _origin(made: Object, program: str, slot: int) -> Origin | None:
     """Where instruction slot `slot` of a program, as the kernel counts, comes from; None: nowhere in the source."""
     from pybpf.compiler.codegen.names import variables_at
     from pybpf.runtime.verifier import Origin
 
-    code = made.functions.get(program)
+    code = None
+    for begin, piece in _placed(made, program):
+        if begin <= slot < begin + len(piece.code) // 8:
+            code, slot = piece, slot - begin
     if code is None:
         return None
     span = None

@@ -335,10 +335,10 @@ class ReferenceCarried(Diagnostic):
 
 
 class DiscardInLoop(Advised):
-    """A ring-buffer record is discarded inside a loop whose body the kernel calls as a function.
+    """A ring-buffer record is discarded, or a reference released, in a loop whose body the kernel calls as a function.
 
-    The verifier wants a record to be given back by the function that reserved it. Note it in a variable, and discard
-    the record after the loop.
+    The verifier wants what was acquired to be given back by the function that acquired it. Note it in a variable, and
+    give it back after the loop.
 
         for key in seen:              # fails
             event.discard()
@@ -351,11 +351,12 @@ class DiscardInLoop(Advised):
     """
 
     name: str
+    verb: str
 
     code = "E0833"
-    title = "`{name}` can't be discarded in this loop"
-    label = "the loop's body is a function of its own, which did not reserve it"
-    way_out = "leave the loop with `break`, and discard it behind the loop"
+    title = "this loop can't {verb} `{name}`"
+    label = "the loop's body is a function of its own, which did not acquire it"
+    way_out = "leave the loop with `break`, and {verb} it behind the loop"
 
 
 class MapIteration(Diagnostic):

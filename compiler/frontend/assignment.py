@@ -39,8 +39,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "check_whole", "delete", "is_atomic",
-    "place_type", "update",
+    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "check_whole", "delete",
+    "is_atomic", "place_type", "update",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`fetch_add(place, n)`, `exchange(place, n)`, `compare_exchange(place, old, n)` and their like. In: the call. Out: Atomic.
+"""`fetch_add(place, n)`, `exchange(place, n)`, `compare_exchange(place, old, n)`. In: the call. Out: Atomic.
 
 One instruction reads a number in memory, changes it and gives what it was (RFC 9669 section 5.3). There are such
 instructions for 32 and 64 bits at aligned addresses, from instruction set v3 on (Linux 5.12).
@@ -41,7 +41,9 @@ def atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> t
     count = 3 if name == "compare_exchange" else 2
     if node.keywords or len(node.args) != count:
         arguments = "entry.owner, 0, pid()" if count == 3 else "entry.hits, 1"
-        takes = "takes a place, what is expected there, and the new value" if count == 3 else "takes a place and a number"
+        takes = (
+            "takes a place, what is expected there, and the new value" if count == 3 else "takes a place and a number"
+        )
         checker.fail(errors.CallArguments(span, f"{name}()", takes, f"{name}({arguments})"))
     check_level(checker, f"{name}()", span)
     checker.check_release(f"{name}()", _SINCE, span)

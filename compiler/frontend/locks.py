@@ -37,7 +37,8 @@ _CALLS: dict[type, str] = {
     tree.MapSet: "a map update", tree.MapUpdate: "a map update", tree.MapSetDefault: "a map update",
     tree.MapDelete: "a map deletion", tree.MapPop: "a map deletion", tree.RingEmit: "a ring buffer's call",
     tree.WithReserve: "a ring buffer's call", tree.WithAcquire: "a helper", tree.HelperCall: "a helper",
-    tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call", tree.Printk: "printk",
+    tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call",
+    tree.Printk: "printk",
     tree.Fill: "a helper", tree.ForMap: "a loop over a map", tree.Discard: "a ring buffer's call",
     tree.TimerCall: "a timer's call",
 }  # fmt: skip

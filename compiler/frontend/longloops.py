@@ -88,7 +88,33 @@ def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
                 found.append(errors.ReferenceCarried(node.span, var.name, ".".join(map(str, session.target.kernel))))
     for var, node in _reads([loop]):
         if isinstance(node, tree.Discard) and var not in changed:
-            found.append(errors.DiscardInLoop(node.span, var.name))
+            found.append(errors.DiscardInLoop(node.span, var.name, "discard"))
+    inside = _all_of(loop, (tree.Acquire, tree.Release))
+    acquired = {node.span for node in inside if isinstance(node, tree.Acquire)}
+    for node in inside:
+        if isinstance(node, tree.Release) and not acquired.issuperset(node.of):
+            found.append(errors.DiscardInLoop(node.span, "the reference", "release"))
+    return found
+
+
+def _all_of(root: Any, classes: tuple[type, ...]) -> list[Any]:
+    """The nodes of these classes, in functions inlined too."""
+    found: list[Any] = []
+    seen: set[tree.Function] = set()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, tree.Function):
+            if node not in seen:
+                seen.add(node)
+                for statement in node.body:
+                    visit(statement)
+        elif isinstance(node, tree.Node):
+            if isinstance(node, classes):
+                found.append(node)
+            for child in children(node):
+                visit(child)
+
+    visit(root)
     return found
 
 

@@ -34,10 +34,9 @@ from pybpf.compiler.schema.types import I32, U32, U64, PtrType, Space, Type
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from pybpf.compiler.frontend import tree
     from typing import TypeAlias
 
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.ir.function import Block
 
     Given: TypeAlias = tuple[str, str, Type]  # a parameter: its name, the kind of its value, the type in BTF

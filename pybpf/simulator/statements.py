@@ -6,8 +6,8 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
-from pybpf.compiler.schema.types import NONE, IntType, PtrType, is_aggregate
 from pybpf.compiler.schema.specs import HelperSpec
+from pybpf.compiler.schema.types import NONE, IntType, PtrType, is_aggregate
 from pybpf.simulator.expressions import arithmetic, expression, place, scalar_at
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.types import is_aggregate
@@ -45,5 +46,5 @@ class Timers:
             if any(copy is memory for copy in table.entries.get(raw, ())):
                 key = Ref(bytearray(raw), 0, table.key_type)
                 given = key if is_aggregate(table.key_type) else scalar_of(table.key_type).load(key)
-                return due, lambda: function(given, Ref(memory, 0, table.value_type))
+                return due, partial(function, given, Ref(memory, 0, table.value_type))
         return None
