@@ -141,11 +141,11 @@ def kernel_struct_as_number(text: str) -> tuple[str, tuple[str, ...]]:
     return "name the member that is meant; its address, which user space can't follow, is:", (f"u64({text})",)
 
 
-def compared_with_text(checker: Checker, expr: tree.Expr) -> tuple[str, tuple[str, ...]]:
+def compared_with_text(checker: Checker, expr: tree.Expr, literal: object) -> tuple[str, tuple[str, ...]]:
     """The help for something that is compared with a text: a number of 64 bits is likely a text's address."""
     base = kinds.int_base(expr.type)
     if base not in (U64, I64):
-        address = base is not None and base.bits == 32
+        address = base is not None and isinstance(literal, str) and literal.count(".") == 3
         return ('an address is a number: compare it with ipv4("10.0.0.1")' if address else "give it text or bytes"), ()
     text = checker.text(expr.span)
     return "if it is the address of a text, read that first:", (f"text: Text[L[64]] = user_str({text})",)

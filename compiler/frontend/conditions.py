@@ -136,6 +136,8 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     assert state is not None
     kind = expr.type
     if isinstance(kind, BoolType):
+        if isinstance(expr, tree.Const):
+            return constant_outcome(checker, bool(expr.value), span)
         return expr, *_split(checker, expr, "!=", 0)
     if kinds.is_int(kind):
         return tree.Truth(BOOL, span, expr), *_split(checker, expr, "!=", 0)
@@ -436,7 +438,7 @@ def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tre
     if not isinstance(kind, (TextType, BytesType)):
         from pybpf.compiler.frontend.advise import compared_with_text
 
-        advice = compared_with_text(checker, left)
+        advice = compared_with_text(checker, left, rhs.value if isinstance(rhs, Known) else None)
         spelled = kinds.spell(left.type)
         checker.fail(errors.WrongType(left.span, spelled, "text or bytes", "this comparison", None, *advice))
     if isinstance(rhs, Known):
