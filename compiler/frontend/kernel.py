@@ -212,8 +212,8 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         given = checker.expr(node.slice)
         at = index(checker, given, length, text) if length else _offset(checker, given)
         step = at.value if isinstance(at, tree.Const) else at
-        if isinstance(base, tree.KernelPlace) and _in_place(base):
-            return place(checker, base, (step,), span)
+        if length and isinstance(base, tree.KernelPlace) and _in_place(base):
+            return place(checker, base, (step,), span)  # loaders count elements only where there is a number of them
         inner = kind.element if isinstance(kind, ArrayType) else U8
         pointer = tree.Cast(PtrType(inner, base.type.space), base.span, base)
         return place(checker, pointer, (), span, step)

@@ -1,6 +1,8 @@
 """Loads the objects of a directory, lets them see what this process does, and writes down what they found.
 
-    python judge.py DIRECTORY      NAME.o in; findings.json out: {NAME: {"error"} | {"seen", "names"}}, and "truth"
+    python judge.py DIRECTORY
+
+NAME.o in; findings.json out: {NAME: {"error"} | {"seen", "names"}, "truth": {...}}. Objects called walk*.o are only loaded.
 
 Runs inside a VM and outside; it uses the runtime alone, not the compiler.
 """
@@ -57,8 +59,11 @@ def findings(path: Path) -> dict[str, Any]:
         loaded = open_elf(elf, path.stem, globals=constants)
     except PybpfError as error:
         return {"error": str(error) + getattr(error, "log", "")[-2000:]}
+    if path.stem.startswith("walk"):  # it is enough that the verifier takes it
+        loaded.close()
+        return {}
     with loaded:
-        found: dict[str, Any] = {"seen": {}, "names": {}}
+        found: dict[str, Any] = {"seen": {}, "names": {}, "messages": loaded.messages}
         try:
             loaded.attach()
             work(path.parent)

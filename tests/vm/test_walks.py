@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 # What this machine's kernel is locked down against; a VM's isn't.
 REFUSED_HERE = ("opening", "opened")
 
+WALKS = 60
+
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.xdist_group("vm")]
 
 
@@ -25,11 +27,12 @@ pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.xdist_group("vm"
 def objects() -> dict[str, bytes]:
     """One object a program, built once."""
     from pybpf import Program, build
-    from tests.vm import walks
+    from tests.vm import random_walks, walks
 
     programs = [value for value in vars(walks).values() if isinstance(value, Program)]
     alone = {program.name: build(program).elf for program in programs if program not in (walks.issue, walks.complete)}
-    return {**alone, "block": build(walks.issue, walks.complete).elf}
+    walked = {f"walk{seed}": build(random_walks.program(seed)[1]).elf for seed in range(WALKS)}
+    return {**alone, **walked, "block": build(walks.issue, walks.complete).elf}
 
 
 def judged(objects: dict[str, bytes], shared: Path, kernel: str) -> dict[str, Any]:
@@ -55,7 +58,11 @@ def test_walks(objects: dict[str, bytes], tmp_path: Path, kernel: str) -> None:
     truth = found.pop("truth")
     refused = REFUSED_HERE if not kernel else ()
     errors = {name: result["error"] for name, result in found.items() if "error" in result and name not in refused}
+    if kernel:  # members that came later are the only thing that a random walk may stumble over
+        errors = {k: text for k, text in errors.items() if not (k.startswith("walk") and "invalid CO-RE" in text)}
     assert not errors, "\n".join(f"{name}: {text}" for name, text in errors.items())
+
+    assert not [result["messages"] for result in found.values() if result.get("messages")]
 
     seen = found["by_address"]["seen"]
     assert [seen[k] for k in "0126"] == [truth["parent"], truth["pid"], truth["files"], truth["stdout"]]
