@@ -138,6 +138,8 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     if isinstance(kind, BoolType):
         if isinstance(expr, tree.Const):
             return constant_outcome(checker, bool(expr.value), span)
+        if isinstance(expr, tree.KfuncExists):  # behind it the function may be called, whatever kernels are built for
+            return expr, {**state, flow.exists_key(expr.kfunc.name): flow.Fact()}, state
         return expr, *_split(checker, expr, "!=", 0)
     if kinds.is_int(kind):
         return tree.Truth(BOOL, span, expr), *_split(checker, expr, "!=", 0)

@@ -242,7 +242,8 @@ def contains(checker: Checker, item: Value, value: tree.Expr, span: Span) -> Val
     raw = _wanted(checker, kind, item, "in")
     if not raw:
         return Known(True, span)
-    return ordered(checker, ">=", _find(checker, value, raw, span), Known(0, span), span)[0]
+    found = ordered(checker, ">=", _find(checker, value, raw, span), Known(0, span), span)[0]
+    return Known(bool(found.value), span) if isinstance(found, tree.Const) else found
 
 
 def _starts(checker: Checker, value: tree.Expr, raw: bytes, span: Span) -> tree.Expr:
@@ -294,4 +295,6 @@ def method(checker: Checker, value: tree.Expr, name: str, node: ast.Call, span: 
     for text in texts:
         test = rule(checker, held, text, span)
         whole = test if isinstance(whole, tree.Const) and not whole.value else tree.Or(BOOL, span, whole, test)
+    if isinstance(whole, tree.Const):
+        return Known(bool(whole.value), span)
     return whole if let is None else tree.Let(BOOL, span, let, value, whole)
