@@ -398,7 +398,7 @@ class Checker:
             return False
         if isinstance(slot.declared, TupleType) and len(slot.declared.items) != len(joined.items):
             self.fail(errors.UnpackCount(span, len(slot.declared.items), len(joined.items), value.span))
-        if isinstance(slot.joined, kinds.KnownType) and slot.joined is not joined:
+        if isinstance(slot.joined, kinds.KnownType):
             self.changed = True  # it was taken for a constant before
         slot.joined, slot.span, slot.alias = joined, slot.span or span, None
         return True

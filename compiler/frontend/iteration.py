@@ -69,7 +69,7 @@ def _items(checker: Checker, value: Value) -> Items:
         if isinstance(known, range):
             return _counting(checker, known, span)
         if isinstance(known, type) and issubclass(known, int) and hasattr(known, "__members__"):
-            known = tuple(known)  # type: ignore[var-annotated]  # an IntEnum
+            known = tuple(known.__members__.values())  # an IntEnum
         if isinstance(known, bytes):
             known = tuple(known)
         if isinstance(known, (tuple, list)):

@@ -206,9 +206,9 @@ def _global_parameter(
     if is_context or (isinstance(value, ContextRef) and not isinstance(wanted, Type)):
         given_for(checker, inner, inner.module, parameter, value, node)
         assert isinstance(value, ContextRef)
-        kind = checker.session.program.prog_type
-        if kind in _TAGGED_CONTEXTS and kernel < NONNULL:
-            inner.fail(errors.GlobalContext(span, node.name, kind, _release(kernel)))
+        program = checker.session.program.prog_type
+        if program in _TAGGED_CONTEXTS and kernel < NONNULL:
+            inner.fail(errors.GlobalContext(span, node.name, program, _release(kernel)))
         return Parameter(name, span, known=value)
     text = inner.text(inner.span(parameter.annotation)) if parameter.annotation is not None else ""
     if not isinstance(wanted, Type):

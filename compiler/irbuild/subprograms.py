@@ -72,10 +72,10 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
     ]
     kinds = [_CONTEXT if var is None else var.type for var in variables]
     places = []
-    for var in subprogram.state:
-        places.append(Param(len(params), "ptr", f"{var.name}.place"))
+    for held in subprogram.state:
+        places.append(Param(len(params), "ptr", f"{held.name}.place"))
         params.append(places[-1])
-        kinds.append(PtrType(var.type, Space.STACK))
+        kinds.append(PtrType(held.type, Space.STACK))
     function = Function(
         subprogram.name, ".text", params, static=subprogram.static, result=source.result,
         param_types=tuple(kinds),
@@ -87,9 +87,9 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
     for param, var in zip(params, variables):
         if var is not None:
             b.write(b.cells(var), param if subprogram.static else _known_width(b, param, var.type))
-    for var, place in zip(subprogram.state, places):
-        b.write(b.cells(var), b.emit(ops.Load(place, 0, 64, False, kind_of(var.type), False, var.name, b.span)))
-        b.state.append((var, place))
+    for held, place in zip(subprogram.state, places):
+        b.write(b.cells(held), b.emit(ops.Load(place, 0, 64, False, kind_of(held.type), False, held.name, b.span)))
+        b.state.append((held, place))
     b.statements(source.body)
     if b.reachable:
         b.leave(Const(0))
