@@ -268,15 +268,18 @@ def cast(checker: Checker, to: KernelType | StructType, node: ast.Call, span: Sp
 
 def container(checker: Checker, value: Value, to: KernelType, names: str, span: Span) -> tree.Expr:
     """`container_of(node, task_struct, "tasks")`: the struct whose member a pointer points to."""
+    path = path_of(checker, to, names, span)
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
+    if kinds.is_int(expr.type):
+        address = tree.Cast(PtrType(to, Space.KERNEL), span, convert(checker, value, U64, "container_of()"))
+        return tree.KernelContainer(address.type, span, address, path)
     if not is_kernel(expr.type):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a pointer of the kernel", "container_of()"))
     assert isinstance(expr.type, PtrType)
     space = Space.USER if expr.type.space == Space.USER else Space.KERNEL
-    address = tree.Cast(PtrType(to, space), span, expr)
-    return tree.KernelContainer(PtrType(to, space), span, address, path_of(checker, to, names, span))
+    return tree.KernelContainer(PtrType(to, space), span, tree.Cast(PtrType(to, space), span, expr), path)
 
 
 def path_of(checker: Checker, struct: KernelType, names: str, span: Span) -> tuple[KernelMember | int, ...]:

@@ -2,7 +2,8 @@
 
     python judge.py DIRECTORY
 
-NAME.o in; findings.json out: {NAME: {"error"} | {"seen", "names"}, "truth": {...}}. Objects called walk*.o are only loaded.
+NAME.o in; findings.json out: {NAME: {"error"} | {"seen", "names"}, "truth": {...}}. Objects called walk*.o are only
+loaded.
 
 Runs inside a VM and outside; it uses the runtime alone, not the compiler.
 """
