@@ -81,7 +81,7 @@ class UnknownCall(Diagnostic):
     label = "runs in user space only"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        name = self.what.strip("`()").rpartition(".")[2]
+        name = self.what.strip("`()").rpartition(".")[2].rpartition(" ")[2]
         instead = CALLS.get(name) or MODULES.get(self.module.partition(".")[0])
         if instead:
             yield Help(instead)

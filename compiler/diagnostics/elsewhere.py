@@ -55,7 +55,11 @@ NAMES: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # Functions by name, whatever module they come from, then modules.
-CALLS: dict[str, str] = dict.fromkeys(("htons", "htonl", "ntohs", "ntohl"), _SWAPPED)
+CALLS: dict[str, str] = {
+    **dict.fromkeys(("htons", "htonl", "ntohs", "ntohl"), _SWAPPED),
+    "lock": "`with lock(value):` holds a value's spin lock for a block",
+    "releasing": "`with releasing(...) as it:` gives back what is acquired, on every way out of the block",
+}
 MODULES: dict[str, str] = {
     "time": "ktime() gives nanoseconds since boot",
     "os": "pid(), tid(), uid() and comm() tell about the current task",

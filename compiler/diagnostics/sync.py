@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pybpf.compiler.diagnostics.advice import Advised
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 
 if TYPE_CHECKING:
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "AtomicLevel", "CallWhileLocked", "LockAs", "LockInLock", "LockOutsideMap", "NoLock", "NotAtomicPlace",
-    "OpaqueAssigned", "OpaqueCopied", "OpaqueForbidden", "TimerCallback", "TimerMap", "TimerOutsideMap",
+    "AtomicLevel", "CallWhileLocked", "LockAs", "LockByHand", "LockInLock", "LockOutsideMap", "NoLock",
+    "NotAtomicPlace", "OpaqueAssigned", "OpaqueCopied", "OpaqueForbidden", "TimerCallback", "TimerMap",
+    "TimerOutsideMap",
 ]  # fmt: skip
 
 
@@ -320,3 +322,28 @@ class TimerCallback(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("write a function of the module:", (f"def expire(table, key, value) -> None:  # of {self.map}",))
+
+
+class LockByHand(Advised):
+    """A spin lock is taken or given back by calling its helper.
+
+    A `with` block gives it back on every way out, also at a return in the middle; the kernel refuses a program that may
+    end while it holds a lock.
+
+        helpers.bpf_spin_lock(flow.lock)      # fails
+        flow.packets += 1
+        helpers.bpf_spin_unlock(flow.lock)
+
+        with lock(flow):                      # works
+            flow.packets += 1
+    """
+
+    name: str
+    value: str  # what holds the lock
+
+    code = "E1420"
+    title = "`{name}` is called by a `with` block only"
+    label = "nothing gives the lock back on every way out"
+    way_out = "hold the lock for a block:"
+    lines = ("with lock({value}):", "    ...")
+    why = "the kernel would say: BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region"

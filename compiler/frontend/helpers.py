@@ -43,6 +43,9 @@ __all__ = ["check_licence", "fill", "helper"]
 _GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")  # linux/license.h
 
 
+_LOCKS = (93, 94)  # bpf_spin_lock, bpf_spin_unlock: locks.py makes both for a `with` block
+
+
 def check_licence(checker: Checker, name: str, span: Span) -> None:
     """Refuse a helper that only GPL-compatible programs may call."""
     if checker.session.target.license not in _GPL:
@@ -65,6 +68,9 @@ def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
 def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Value:
     """`bpf_...(...)`."""
     check_allowed(checker, spec, span)
+    if spec.id in _LOCKS:
+        given = checker.text(checker.span(node.args[0])) if node.args else ""
+        checker.fail(errors.LockByHand(span, spec.name, given.rpartition(".")[0] or "value"))
     names = [a.name for a in spec.args]
     if node.keywords or len(node.args) != len(names):
         written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
