@@ -121,13 +121,13 @@ def test_a_wrong_program_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ops.Const, "__init__", _shifted(ops.Const.__init__))
     with one_cpu():
-        count = run(range(12), shrink_seconds=1)
+        count = run(range(24), shrink_seconds=1)
     assert count.failed
 
 
 def _shifted(initialise: Any) -> Any:
     def changed(self: Any, value: int, *rest: Any, **named: Any) -> None:
-        initialise(self, 101 if value == 100 else value, *rest, **named)
+        initialise(self, value + 1 if value in (5, 100, 127, 1000) else value, *rest, **named)
 
     return changed
 
