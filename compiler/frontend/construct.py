@@ -80,7 +80,8 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
             checker.fail(errors.CallArguments(span, f"{schema.name}()", takes, f"{schema.name}({names[0]}=...)"))
         return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
     defaults: dict[str, Any] = getattr(schema.owner, "__bpf_defaults__", {})
-    missing = [f for f in schema.fields if f.name not in given]
+    zeroed: frozenset[str] = getattr(schema.owner, "__bpf_zeroed__", frozenset())  # padding that C asks for, and such
+    missing = [f for f in schema.fields if f.name not in given and f.name not in zeroed]
     absent = tuple([f.name for f in missing if f.name not in defaults])
     if absent:
         declared = schema.field(absent[0])
@@ -124,7 +125,8 @@ def _with_default(field: Field) -> str:
 
 def _finished(checker: Checker, made: tree.New) -> tree.Expr:
     for _, value in made.values:
-        if not isinstance(value, tree.Zero) and made.span in origins(checker, value):
+        # A default that is an object has the span of the call itself.
+        if not isinstance(value, tree.Zero) and value.span != made.span and made.span in origins(checker, value):
             checker.fail(errors.Stale(value.span, checker.text(value.span), "the object is made anew here", made.span))
     checker.made(made)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from keyword import iskeyword
 from typing import Any
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
@@ -43,6 +44,7 @@ from pybpf.stdlib.types import (
     u16,
     u32,
     u64,
+    zero,
 )  # fmt: skip
 from pybpf.stdlib.union import Union
 
@@ -174,11 +176,12 @@ class _Structs(_Maker):
             raise refuse(self.text, what.line, f"{name} has no members")
         fields: dict[str, Any] = {}
         defaults: dict[str, Any] = {}
+        inner: list[Any] = []  # structs and unions that are declared inside
         align = what.align
         anonymous = gaps = 0
         in_union = inside_union or what.union
         for member in what.members:
-            label = member.name
+            label = member.name + "_" if iskeyword(member.name) else member.name
             if not label and member.bits is None:
                 label, anonymous = f"anon{anonymous}", anonymous + 1
             if not label:  # a gap between bit fields
@@ -187,6 +190,10 @@ class _Structs(_Maker):
             if label in fields:
                 raise refuse(self.text, member.line, f"{name} has two members `{label}`")
             kind = self.annotation(member.type, f"{name}_{label}", member.line, in_union)
+            if isinstance(member.type, CRecord):
+                inner.append(kind)
+                if not member.name and not what.union:
+                    defaults[label] = zero(kind.__bpf__)
             if member.bits is not None:
                 kind = self.bits(kind, member)
             if member.align and not what.union:
@@ -194,13 +201,16 @@ class _Structs(_Maker):
             align = max(align, member.align)
             fields[label] = kind
         base: Any = Union if what.union else Struct
-        made = type(base)(
-            name, (base,), {"__annotations__": fields, "__module__": __name__, **defaults}, packed=what.packed
-        )
+        body = {"__annotations__": fields, "__module__": __name__, **defaults}
         try:
+            made = type(base)(name, (base,), body, packed=what.packed)
             schema: StructType = made.__bpf__
         except DeclarationTypeError as error:
             raise refuse(self.text, what.line, error.title, error.help) from None
+        made.__bpf_zeroed__ = frozenset(defaults)
+        for each in inner:
+            if each.__name__ not in fields:
+                setattr(made, each.__name__, each)
         if align & (align - 1):
             raise refuse(self.text, what.line, f"an alignment of {align}", "it is a power of two")
         if align > schema.align:

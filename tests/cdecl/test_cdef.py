@@ -142,6 +142,7 @@ def test_gaps_and_padding_need_not_be_given() -> None:
         ("struct a { int x; int x; };", "two members `x`"),
         ("struct b { bool c; };\nunion a { struct b e; };", "line 2 .*a bool in a union"),
         ("struct a { int x : 3; long y : 62; } __attribute__((packed));", "line 1 .*part of nine bytes"),
+        ("struct a { int __x; };", "line 1 .*two underscores"),
         ("struct a {};", "no members"),
         ("struct a { int; };", "a member without a name"),
         ("struct { int x; };", "declares nothing"),
@@ -310,3 +311,43 @@ def test_kernel_structs_are_held_against_the_bundle() -> None:
         cdef("struct file { struct path *f_path; };", kernel=True)
     with pytest.raises(DeclarationTypeError, match="`struct no_such_struct` is not declared"):
         cdef("struct a { struct no_such_struct x; };", kernel=True)
+
+
+PROGRAM = '''
+from pybpf import XDP, ArrayMap, XdpContext, cdef, xdp
+
+event = cdef("""
+    struct event {
+        __u32 pid;
+        union { __u32 code; __u16 parts[2]; };
+        unsigned a : 2; unsigned : 2; unsigned b : 3;
+        struct { int x; } in;
+        long late __attribute__((aligned(32)));
+    };
+""")
+events = ArrayMap[event](max_entries=2)
+
+
+@xdp
+def fill(pkt: XdpContext) -> XDP:
+    events[0] = event(pid=7, a=1, b=5, in_=event.event_in_(x=-2), late=9)
+    events[1] = event(pid=8, a=0, b=6, in_=event.event_in_(x=3), late=4, anon0=event.event_anon0(code=0x20001))
+    found = events[1]
+    found.anon0.parts[0] += 4
+    return XDP.PASS
+'''
+
+
+def test_programs_use_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pybpf import Simulation, build
+    from pybpf.cli.module import import_file
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "uses_cdef.py").write_text(PROGRAM)
+    module: Any = import_file(str(tmp_path / "uses_cdef.py"))
+    assert build(module.fill).elf
+    simulation = Simulation()
+    simulation.run(module.fill, bytes(64))
+    first, second = simulation[module.events][0], simulation[module.events][1]
+    assert (first.pid, first.anon0.code, first.a, first.b, first.in_.x, first.late) == (7, 0, 1, 5, -2, 9)
+    assert (second.anon0.code, list(second.anon0.parts), second.in_.x) == (0x20005, [5, 2], 3)
