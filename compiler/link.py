@@ -32,6 +32,8 @@ def link(
     """The model of the object. Globals that the programs don't name are texts of our own: they get no symbol."""
     declared, literals, externs = [], [], []
     for spec in module.globals:
+        if spec.how == "function":
+            continue
         if spec.section:
             kind = NONE if spec.how == "address" else spec.type
             externs.append(ExternSpec(spec.name, spec.section, kind, None, spec.weak))
@@ -67,14 +69,14 @@ def _filled(spec: MapSpec, typed: Typed) -> MapSpec:
 def _kfuncs(module: Module, typed: Typed) -> list[ExternSpec]:
     """The kernel's functions that are called, in the order of their first call."""
     known = {spec.name: spec for spec in typed.kfuncs}
-    found: dict[str, ExternSpec] = {}
-    for function in module.functions:
-        for op in function.ops():
-            if type(op) is CallKernel and op.function not in found:
-                spec = known[op.function]
-                params = tuple([Param(name, kind) for name, kind in spec.params])
-                found[spec.name] = ExternSpec(spec.name, ".ksyms", spec.result, params)
-    return list(found.values())
+    asked = [spec.name for spec in module.globals if spec.how == "function"]  # these may be missing
+    calls = [op.function for function in module.functions for op in function.ops() if type(op) is CallKernel]
+    found = []
+    for name in dict.fromkeys([*calls, *asked]):
+        spec = known[name]
+        params = tuple([Param(parameter, kind) for parameter, kind in spec.params])
+        found.append(ExternSpec(name, ".ksyms", spec.result, params, name in asked))
+    return found
 
 
 def _function(function: Function, code: MachineCode) -> ObjectFunction:

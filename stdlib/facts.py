@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     def exists(*what: Any) -> bool:
         """Whether the running kernel has a member: `exists(task.mm)`, `exists(task_struct, "mm")`.
 
-        The member is not read. Of a type, it is type_exists(); of an enumerator, enum_exists().
+        The member is not read. Of a type, it is type_exists(); of an enumerator, enum_exists(). Of a kernel function,
+        `exists(kfuncs.bpf_strlen)`: behind the test it may be called, whatever kernels the program is built for.
         """
         ...
 

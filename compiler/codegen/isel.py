@@ -233,7 +233,7 @@ class Selector:
         return None
 
 
-SYMBOLS = {ops.MapAddr: "map", ops.GlobalAddr: "global", ops.FuncAddr: "callback"}
+SYMBOLS = {ops.MapAddr: "map", ops.GlobalAddr: "global", ops.ExternAddr: "global", ops.FuncAddr: "callback"}
 
 
 def _incoming(phi: ops.Phi, source: Block) -> Value:

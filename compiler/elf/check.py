@@ -67,7 +67,7 @@ def _symbols(model: ObjectModel) -> dict[str, str]:
 
 _TARGETS = {
     "map": ("map",),
-    "global": ("global",),
+    "global": ("global", "extern"),
     "extern": ("extern",),
     "call": ("static subprogram", "global subprogram"),
     "callback": ("static subprogram",),

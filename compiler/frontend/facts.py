@@ -12,6 +12,7 @@ from pybpf.compiler.frontend.convert import type_of
 from pybpf.compiler.frontend.known import Known, describe
 from pybpf.compiler.schema import core
 from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.specs import KfuncSpec
 from pybpf.compiler.schema.types import BOOL, U32, U64, EnumType, IntType, PtrType
 
 TYPE_CHECKING = False
@@ -66,6 +67,10 @@ def _field(checker: Checker, name: str, values: list[Value], span: Span) -> Valu
 
         return _fact(result, span, core.field_fact(kind, struct, path_of(checker, struct, member.value, member.span)))
     if name == "exists" and isinstance(first, Known):
+        schema = checker.schema(first)
+        if isinstance(schema, KfuncSpec):
+            checker.check_release("exists() of a kernel function", "6.4", span)
+            return tree.KfuncExists(BOOL, span, schema)
         if _struct(checker, first) is not None:
             return _type(checker, "type_exists", values, span)
         if isinstance(getattr(type(first.value), "__bpf__", None), EnumType):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     State: TypeAlias = "dict[str, Fact]"
 
-__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "absent", "covers", "held_key", "join", "stale"]
+__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "absent", "covers", "exists_key", "held_key", "join", "stale"]
 
 # Whether an Optional variable holds a value.
 MAYBE, PRESENT, ABSENT = 0, 1, 2
@@ -103,6 +103,11 @@ def covers(assumed: State, seen: State | None) -> bool:
 def held_key(origin: Span) -> str:
     """The name of the fact that the reference acquired at `origin` is held (references.py)."""
     return f"&{origin}"
+
+
+def exists_key(function: str) -> str:
+    """The name of the fact that the running kernel has a function."""
+    return f"?{function}"
 
 
 def absent(state: State, name: str) -> State:

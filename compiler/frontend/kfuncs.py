@@ -10,6 +10,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, references, tree
 from pybpf.compiler.frontend.access import check_writable
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
+from pybpf.compiler.frontend.flow import exists_key
 from pybpf.compiler.frontend.helpers import check_licence
 from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
@@ -106,7 +107,9 @@ def _c(kind: Type) -> str:
 
 def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
     """Whether this program may call it: its type, its licence, the kernels it is for, whether it may sleep."""
-    program = checker.session.program
+    program, state = checker.session.program, checker.state or {}
+    found = state.get(exists_key(spec.name))
+    here = found is not None and found.assigned  # behind `if exists(...)`
     since = spec.since
     if spec.programs:
         own = spec.programs.get(program.prog_type)
@@ -114,7 +117,8 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
             checker.fail(errors.KfuncNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
         since = max(since, own, key=lambda text: [*map(int, text.split("."))] if text else [])
     check_licence(checker, spec.name, span)
-    checker.check_release(f"`{spec.name}`", since or "5.13", span)  # the first that had any
+    if not here:
+        checker.check_release(f"`{spec.name}`", since or "5.13", span)  # the first that had any
     if "sleepable" in spec.flags and not program.sleepable:
         checker.fail(errors.HelperSleeps(span, spec.name, program.name))
     if "destructive" in spec.flags:

@@ -253,6 +253,7 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.SubprogAddr: lambda p, n: f"address of {n.subprogram.name}",
     tree.Printk: _printk,
     tree.KfuncCall: lambda p, n: p.typed(p.call(f"kfunc {n.kfunc.name}", *n.args), n),
+    tree.KfuncExists: lambda p, n: f"exists {n.kfunc.name}",
     tree.RodataText: lambda p, n: f"rodata {n.value!r}",
     tree.Acquire: lambda p, n: p.call("acquire", n.value),
     tree.Release: lambda p, n: p.call("release", n.value),

@@ -331,6 +331,12 @@ class KfuncCall(Expr):
     args: tuple[Expr, ...]
 
 
+class KfuncExists(Expr):
+    """Whether the running kernel has the function, which the loader then need not find. Type BOOL."""
+
+    kfunc: KfuncSpec
+
+
 class RodataText(Expr):
     """The address of a constant string in .rodata: `value` and a NUL. Type PtrType(None, GLOBAL)."""
 

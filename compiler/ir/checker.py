@@ -378,6 +378,7 @@ _RULES: dict[type, Callable[[_Checker, Any], list[str]]] = {
     ops.SlotAddr: _slotaddr,
     ops.MapAddr: _symbol("maps"),
     ops.GlobalAddr: _symbol("globals"),
+    ops.ExternAddr: _symbol("globals"),
     ops.FuncAddr: _funcaddr,
     ops.CallHelper: _helper,
     ops.Call: _call,

@@ -262,6 +262,7 @@ _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.Atomic: _atomic,
     ops.MapAddr: lambda m, op, get: m.symbols[op.symbol],
     ops.GlobalAddr: lambda m, op, get: m.symbols[op.symbol],
+    ops.ExternAddr: lambda m, op, get: m.symbols[op.symbol],
     ops.FuncAddr: lambda m, op, get: m.symbols[op.symbol],
     ops.CallHelper: _helper,
     ops.CallKernel: _kernel,

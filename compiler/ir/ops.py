@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "BINARY", "NEGATED", "PREDICATES", "SWAPPED",
-    "CALLS", "Asm", "Atomic", "Binary", "Branch", "Call", "CallHelper", "CallKernel", "Cmp", "Const", "Extend", "FuncAddr", "GlobalAddr", "Guard",
-    "Hide", "Jump", "Load", "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Relocated", "Return", "SlotAddr", "Store", "Swap", "ToInt", "Unreachable",
-    "Value",
+    "BINARY", "CALLS", "NEGATED", "PREDICATES", "SWAPPED", "Asm", "Atomic", "Binary", "Branch", "Call", "CallHelper",
+    "CallKernel", "Cmp", "Const", "Extend", "ExternAddr", "FuncAddr", "GlobalAddr", "Guard", "Hide", "Jump", "Load",
+    "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Relocated", "Return", "SlotAddr", "Store", "Swap", "ToInt",
+    "Unreachable", "Value",
 ]  # fmt: skip
 
 BINARY = ("add", "sub", "mul", "udiv", "umod", "sdiv", "smod", "and", "or", "xor", "shl", "lshr", "ashr")
@@ -354,6 +354,17 @@ class GlobalAddr(Op):
     span: Span | None = None
 
     kind = "ptr"
+    pure = True
+
+
+class ExternAddr(Op):
+    """result = address of the kernel's `symbol`, as a number; 0 for one that is weak and that the kernel lacks."""
+
+    symbol: str
+    name: str = ""
+    span: Span | None = None
+
+    kind = "int"
     pure = True
 
 

@@ -63,6 +63,7 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "slot" SLOT                                         -> slotaddr
    | "map" name                                          -> mapaddr
    | "global" name                                       -> globaladdr
+   | "extern" name                                       -> externaddr
    | "func" name                                         -> funcaddr
    | "call" name ["#" INT] "(" (operand ("," operand)*)? ")"  -> call
    | "kcall" name "(" (operand ("," operand)*)? ")"      -> kcall
@@ -465,6 +466,9 @@ class _Builder(Transformer[Token, Any]):
 
     def globaladdr(self, symbol: str) -> ops.Op:
         return ops.GlobalAddr(symbol)
+
+    def externaddr(self, symbol: str) -> ops.Op:
+        return ops.ExternAddr(symbol)
 
     def funcaddr(self, symbol: str) -> ops.Op:
         return ops.FuncAddr(symbol)

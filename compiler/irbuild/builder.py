@@ -49,6 +49,7 @@ class Shared(Record, eq=False):
 
     target: Target
     formats: dict[bytes, GlobalSpec] = factory(dict)
+    externs: dict[str, GlobalSpec] = factory(dict)  # kernel functions whose existence is asked for
     subprograms: dict[tree.Subprogram, Function] = factory(dict)
     moving: set[tree.Subprogram] = factory(set)
     bodies: list[Function] = factory(list)  # pieces of functions that became functions of their own

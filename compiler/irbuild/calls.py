@@ -11,14 +11,26 @@ from pybpf.compiler.irbuild.builder import Inlined, kind_of
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
-from pybpf.compiler.schema.types import BoolType, IntType, NoneType, OptionalType, PtrType, TextType, is_scalar, size_of
+from pybpf.compiler.schema.types import (
+    U64,
+    BoolType,
+    IntType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    TextType,
+    is_scalar,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
-__all__ = ["asm", "branch_call", "kfunc_call", "rodata_text", "func_call", "helper_call", "printk", "tail_call"]
+__all__ = [
+    "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text", "tail_call",
+]  # fmt: skip
 
 
 # --- helpers
@@ -76,6 +88,14 @@ def kfunc_call(b: Builder, node: tree.KfuncCall) -> Lowered:
     if isinstance(node.type, BoolType):
         return b.emit(ops.Cmp("ne", b.emit(ops.Extend(made, 8, False, "", b.span)), Const(0), 64, "", b.span))
     return made
+
+
+def kfunc_exists(b: Builder, node: tree.KfuncExists) -> Value:
+    """The address of a function that the kernel lacks is 0."""
+    name = node.kfunc.name
+    if name not in b.shared.externs:
+        b.shared.externs[name] = GlobalSpec(name, U64, bytes(8), True, ".ksyms", True, "function")
+    return b.emit(ops.Cmp("ne", b.emit(ops.ExternAddr(name, span=b.span)), Const(0), 64, "", b.span))
 
 
 def rodata_text(b: Builder, node: tree.RodataText) -> Value:

@@ -93,6 +93,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Printk: calls.printk,
     tree.Asm: calls.asm,
     tree.KfuncCall: calls.kfunc_call,
+    tree.KfuncExists: calls.kfunc_exists,
     tree.RodataText: calls.rodata_text,
     tree.Acquire: references.acquire,
     tree.Release: references.release_call,

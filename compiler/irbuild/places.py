@@ -246,7 +246,7 @@ def _place_type(node: tree.Expr) -> Type:
 def read_place(b: Builder, node: tree.Expr) -> Value:
     """The value of a place; for an aggregate a reference to it."""
     if isinstance(node, tree.Global) and node.spec.how == "address":
-        return b.emit(ops.ToInt(b.emit(ops.GlobalAddr(node.spec.name, span=b.span)), span=b.span))
+        return b.emit(ops.ExternAddr(node.spec.name, span=b.span))
     at = address_of(b, node)
     kind = _place_type(node)
     if is_aggregate(kind):

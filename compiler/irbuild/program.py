@@ -32,7 +32,7 @@ def build(typed: Typed, target: Target) -> Module:
     functions = [_program(program, shared) for program in typed.programs]
     functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     functions += shared.bodies
-    variables = [*typed.globals, *shared.formats.values()]
+    variables = [*typed.globals, *shared.formats.values(), *shared.externs.values()]
     return Module(functions, list(typed.maps), variables, target.license)
 
 

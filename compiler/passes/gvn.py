@@ -173,5 +173,6 @@ _KEYS: dict[type, Callable[[_Numbering, Any], Key | None]] = {
     ops.SlotAddr: lambda state, op: ("slot", op.slot),
     ops.MapAddr: lambda state, op: ("map", op.symbol),
     ops.GlobalAddr: lambda state, op: ("global", op.symbol),
+    ops.ExternAddr: lambda state, op: ("extern", op.symbol),
     ops.FuncAddr: lambda state, op: ("func", op.symbol),
 }

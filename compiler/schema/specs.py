@@ -57,7 +57,8 @@ class GlobalSpec(Record, eq=False):
 
     With a `section` it is an extern, whose value the loader supplies: ".kconfig" for a value of the kernel's
     configuration, ".ksyms" for a symbol of the kernel. A `weak` one may be absent, and then reads as zero. `how`:
-    "address" for the symbol's own, as a u64; "percpu" for the value that this CPU has.
+    "address" for the symbol's own, as a u64; "percpu" for the value that this CPU has; "function" for a
+    kernel function that is asked for.
     """
 
     name: str
@@ -187,13 +188,15 @@ class StateSpec(Record):
 class ContextSpec(Record, eq=False):
     """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it.
 
-    `owner` is the Python class that annotates the parameter; plain functions found on it are its methods.
+    `owner` is the Python class that annotates the parameter; plain functions found on it are its methods. `user`:
+    addresses in its fields are the process's, as the arguments of system calls are.
     """
 
     struct: str
     fields: tuple[CtxField, ...]
     state: tuple[StateSpec, ...] = ()
     owner: Any = None
+    user: bool = False
     # names of fields that did exist on other kernels, aliases and the like are told by did-you-mean only
 
     def field(self, name: str) -> CtxField | None:

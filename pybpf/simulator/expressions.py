@@ -479,6 +479,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Printk: _printk,
     tree.Asm: _asm,
     tree.KfuncCall: _kfunc_call,
+    tree.KfuncExists: lambda t, node: t.call("_has_helper", t.literal(node.kfunc.name)),
     tree.RodataText: lambda t, node: t.call(
         "_fresh", t.literal(node.value + b"\0"), t.constant(TextType(len(node.value) + 1))
     ),

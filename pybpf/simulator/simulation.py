@@ -241,6 +241,7 @@ class Simulation:
             "_floor_divide": floor_divide,
             "_atomic": atomic,
             "_fresh": lambda data, type: Ref(bytearray(data), 0, type),
+            "_has_helper": lambda name: name in self._helpers or name in HELPERS,
             "_helper": self._helper,
             "_modulo": modulo,
             "_packet_at": lambda address, type: Ref(self._packet(), address - _PACKET_BASE, type),

@@ -22,6 +22,7 @@ from pybpf import (
     Tristate,
     XdpContext,
     build,
+    exists,
     helpers,
     i32,
     i64,
@@ -201,6 +202,23 @@ def declared(pkt: XdpContext) -> XDP:
         return XDP.DROP if task is None else XDP.TX
 
 
+@kfunc
+def bpf_of_the_future(limit: u32) -> u64:
+    raise NotImplementedError
+
+
+@xdp
+def if_there_is_one(pkt: XdpContext) -> XDP:
+    if exists(bpf_of_the_future):
+        seen[0] = i64(bpf_of_the_future(3))
+    else:
+        seen[0] = 5
+    seen[1] = kfuncs.bpf_strlen("abc") if exists(kfuncs.bpf_strlen) else 3
+    if exists(kfuncs.bpf_strcmp) and kfuncs.bpf_strcmp("a", "a") == 0:
+        seen[2] = 7
+    return XDP.TX
+
+
 ANSWERS = {
     tasks: [PID, 1, 2],
     cgroups: [5, 1],
@@ -208,6 +226,7 @@ ANSWERS = {
     memory_of_a_ring_buffer: [1],
     texts: [-1, 5, 0],
     declared: [],
+    if_there_is_one: [5, 3, 7],
 }
 
 
@@ -218,6 +237,10 @@ def test_in_the_kernel(program) -> None:
         assert obj.programs[program.name].test(bytes(64)).retval == XDP.TX
         if ANSWERS[program]:
             assert [obj[seen][n] for n in range(len(ANSWERS[program]))] == ANSWERS[program]
+
+
+def test_what_is_asked_for_needs_no_target_that_has_it() -> None:
+    assert build(if_there_is_one, target=Target(kernel=(6, 4))).elf
 
 
 @pytest.mark.kernel
