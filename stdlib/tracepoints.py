@@ -95,7 +95,8 @@ def context_of(category: str, event: str, owner: Any, format: str = "") -> Conte
     if fields is None:
         raise UnknownTracepoint(f"{category}:{event}", _similar(category, event))
     fields = _declared(fields, f"{category}:{event}", owner)
-    return ContextSpec(f"trace_event_raw_{event}", tuple(fields), (), owner)
+    arguments = category == "syscalls" and event.startswith("sys_enter_")
+    return ContextSpec(f"trace_event_raw_{event}", tuple(fields), (), owner, arguments)
 
 
 def bundled(category: str, event: str) -> list[CtxField] | None:

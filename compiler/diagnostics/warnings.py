@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised
-from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Edit, Help, Label, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AlwaysDecided", "MayDivideByZero", "NoEffect", "Unreachable"]
+__all__ = ["AlwaysDecided", "MayDivideByZero", "NoEffect", "Unreachable", "UserAddress"]
 
 
 class MayDivideByZero(Advised):
@@ -98,3 +98,26 @@ class NoEffect(Advised):
     title = "this statement does nothing"
     label = "no effect"
     way_out = "call it, assign it, or remove it"
+
+
+class UserAddress(Diagnostic):
+    """An argument of a system call that is read with kernel_str() or kernel_bytes().
+
+    It is an address in the process's memory, which those can't read: the text would be empty, or the bytes zero.
+
+        text: Text[L[64]] = kernel_str(ctx.filename)      # warns, at syscalls:sys_enter_openat
+        text: Text[L[64]] = user_str(ctx.filename)        # does not
+    """
+
+    text: str
+    name: str
+    fixed: str
+
+    code = "W0905"
+    severity = "warning"
+    title = "`{text}` is an address of the process, which `{name}` can't read"
+    label = "reads the kernel's memory"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("read the process's memory:", (self.fixed,), Edit(self.span, self.fixed))
+        yield Note("arguments of system calls are what the process handed over")

@@ -185,6 +185,17 @@ def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: 
     return to_type(checker, size, U64, value.span)
 
 
+def _check_memory(checker: Checker, spec: FillSpec, address: tree.Expr, span: Span) -> None:
+    """Warn where an argument of a system call, which is the process's, is read as if it were the kernel's."""
+    context = checker.session.program.context
+    while isinstance(address, tree.Convert):
+        address = address.value
+    if context is not None and context.user and isinstance(address, tree.CtxLoad) and spec.name.startswith("kernel_"):
+        text = checker.text(span)
+        fixed = text.replace("kernel_", "user_", 1)
+        checker.report(errors.UserAddress(span, checker.text(address.span), spec.name, fixed))
+
+
 def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`comm()`, `user_str(address)`: as large as where it is kept."""
     check_allowed(checker, spec.helper, span)
@@ -199,6 +210,7 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
             arguments.append(address_of(value))
         else:
             arguments.append(convert(checker, value, U64, f"`{name}` of {spec.name}()"))
+            _check_memory(checker, spec, arguments[-1], span)
     wanted = want.inner if isinstance(want, OptionalType) else want
     wanted = wanted.pointee if isinstance(wanted, PtrType) else wanted
     kind = wanted if isinstance(wanted, (TextType, BytesType)) else spec.default
