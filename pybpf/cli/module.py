@@ -52,13 +52,17 @@ def import_file(path: str) -> ModuleType:
 
 
 def programs_of(module: ModuleType) -> list[Any]:
-    """The Programs that are globals of the module, in the order of their names, each once. Raises UserError: none."""
+    """The Programs that are globals of the module, or elements of its lists, tuples and dicts, in the order of their
+    names, each once. Raises UserError: none.
+    """
     from pybpf.program import Program
 
     found: list[Any] = []
     for value in list(vars(module).values()):
-        if isinstance(value, Program) and value not in found:
-            found.append(value)
+        several = value.values() if type(value) is dict else value if type(value) in (list, tuple) else (value,)
+        for each in several:
+            if isinstance(each, Program) and each not in found:
+                found.append(each)
     name = os.path.basename(module.__file__ or "")
     inside = _elsewhere(module, found)
     if inside and found:
@@ -87,10 +91,6 @@ def _elsewhere(module: ModuleType, found: list[Any]) -> str:
             for each in vars(value).values():
                 if isinstance(each, Program) and each not in found:
                     return f"`{each.name}` is defined in the class {name}"
-        elif isinstance(value, (list, tuple, dict)):
-            for each in value.values() if isinstance(value, dict) else value:
-                if isinstance(each, Program) and each not in found:
-                    return f"`{each.name}` is an element of `{name}`"
     return ""
 
 
