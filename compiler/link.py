@@ -9,7 +9,7 @@ from pybpf.compiler.elf.model import ExternSpec, Literal, ObjectFunction, Object
 from pybpf.compiler.ir.ops import CallKernel
 from pybpf.compiler.object import Object
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import I32, NONE, NoneType, OptionalType, PtrType, Space
+from pybpf.compiler.schema.types import I32, NONE, U64, NoneType, OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["finish", "link"]
 
-_OPAQUE = (Space.TRUSTED, Space.KERNEL, Space.USER)  # of objects that the kernel describes itself
+_OPAQUE = (Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER)  # of objects that the kernel describes itself
 
 
 def link(
@@ -114,6 +114,8 @@ def _param(function: Function, name: str, type: Type) -> Param:
     if isinstance(type, PtrType) and type.space == Space.CTX and type.pointee is None:
         return Param(name, function.context_struct, () if function.static else ("arg:ctx",))
     inner = type.inner if isinstance(type, OptionalType) else type
+    if isinstance(inner, PtrType) and inner.space in (Space.KERNEL, Space.USER) and not function.static:
+        return Param(name, U64)
     if isinstance(inner, PtrType) and inner.space in _OPAQUE:
         return Param(name, PtrType(None, inner.space))
     return Param(name, type, () if function.static or isinstance(type, OptionalType) else ("arg:nonnull",))

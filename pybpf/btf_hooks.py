@@ -72,9 +72,25 @@ class _BtfHook(Hook):
 
         found = self.signature(self.target)
         if found is None:
+            self._check_name()
             return None
         types = [kind for _, kind in found.params]
         return [*types, found.result] if self.results and not isinstance(found.result, NoneType) else types
+
+
+    def _check_name(self) -> None:
+        """Refuse what looks like a misspelt tracepoint; others may be a module's, or of another kernel."""
+        if self.name != "tp_btf":
+            return
+        from difflib import get_close_matches
+
+        from pybpf.stdlib.tracepoints import raw_names
+
+        near = get_close_matches(self.target, raw_names(), 1, 0.8)
+        if near:
+            raise DeclarationValueError(
+                f"@tp_btf: there is no tracepoint {self.target!r}", help=f'did you mean @tp_btf("{near[0]}")?'
+            )
 
 
 def tp_btf(name: str) -> _Typed:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments",
+    "UnknownTracepoint", "bundled", "context_of", "live", "names", "parse_format", "raw_arguments", "raw_names",
     "raw_tracepoints_of",
 ]  # fmt: skip
 
@@ -135,6 +135,11 @@ def raw_arguments(event: str) -> tuple[str, ...] | None:
     """Names of a raw tracepoint's arguments; None where the table (by tools/make_raw_tracepoints.py) lacks it."""
     row = _row(_read(_RAW), event)
     return None if row is None else tuple(row.split())
+
+
+def raw_names() -> list[str]:
+    """The raw tracepoints of the table."""
+    return [line.partition("\t")[0] for line in _read(_RAW).splitlines() if not line.startswith("#")]
 
 
 def raw_tracepoints_of() -> str:

@@ -219,6 +219,8 @@ def _global_parameter(
         return Parameter(name, span, type=wanted, range=limits, annotated=True)
     if not isinstance(kind, PtrType) or kind.pointee is None:
         inner.fail(errors.GlobalParameter(span, node.name, name, text))
+    if kinds.may_be_null(kind):  # of the kernel: an address, to which the verifier has nothing to say
+        return Parameter(name, span, type=PtrType(kind.pointee, Space.KERNEL))
     if not isinstance(wanted, OptionalType) and kernel < NONNULL:
         inner.fail(errors.GlobalMayBeNone(span, node.name, name, text, _release(kernel)))
     place = PtrType(kind.pointee, Space.MAP)
@@ -234,7 +236,7 @@ def _argument(checker: Checker, spec: SubprogSpec, value: Value, var: tree.Var |
     if var is None:
         return materialize(checker, value)
     what = f"`{var.name}`"
-    if not spec.global_ or not kinds.is_reference(var.type):
+    if not spec.global_ or not kinds.is_reference(var.type) or kinds.may_be_null(var.type):
         return convert(checker, value, var.type, what, var.span)
     if isinstance(value, Known):
         return convert(checker, value, var.type, what, var.span)
