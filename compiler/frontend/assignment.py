@@ -72,7 +72,7 @@ def _wanted(checker: Checker, target: Any) -> Type | None:
         kind = kinds.wanted_array(_wanted(checker, target.value))
         parts = (target.slice.lower, target.slice.upper, target.slice.step)
         if kind is not None and all(part is None or isinstance(part, ast.Constant) for part in parts):
-            at = slice(*[part.value if isinstance(part, ast.Constant) else None for part in parts])
+            at: Any = slice(*[part.value if isinstance(part, ast.Constant) else None for part in parts])
             return ArrayType(kind.element, len(range(kind.length)[at]))
     return _type_at(checker, target)
 

@@ -116,9 +116,7 @@ def _equal(checker: Checker, kind: Type, a: tree.Expr, b: tree.Expr, span: Span)
         ]
         parts = [_equal(checker, kind.element, x, y, span) for x, y in pairs]
     elif isinstance(kind, StructType):  # a union: its bytes
-        whole = BytesType(kind.size)
-        assert isinstance(a.type, PtrType) and isinstance(b.type, PtrType)
-        x, y = (tree.Cast(PtrType(whole, e.type.space), span, e) for e in (a, b))  # type: ignore[union-attr]
+        x, y = _bytes_of(a, kind.size), _bytes_of(b, kind.size)
         return tree.TextCompare(BOOL, span, x, y)
     else:
         return ordered(checker, "==", a, b, span)[0]
@@ -126,6 +124,11 @@ def _equal(checker: Checker, kind: Type, a: tree.Expr, b: tree.Expr, span: Span)
     for part in reversed(parts[:-1]):
         result = tree.And(BOOL, span, part, result)
     return result
+
+
+def _bytes_of(base: tree.Expr, size: int) -> tree.Expr:
+    assert isinstance(base.type, PtrType)
+    return tree.Cast(PtrType(BytesType(size), base.type.space), base.span, base)
 
 
 def _kind(kind: Type, base: tree.Expr) -> Type:

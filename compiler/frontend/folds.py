@@ -19,7 +19,7 @@ from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic
 from pybpf.compiler.frontend.scope import Slot
-from pybpf.compiler.schema.types import BOOL, U64, ArrayType, BytesType, OptionalType, PtrType
+from pybpf.compiler.schema.types import BOOL, U8, U64, ArrayType, BytesType, OptionalType, PtrType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _of_value(checker: Checker, value: Value, what: str, lets: Lets) -> list[Val
     count = kind.length if isinstance(kind, ArrayType) else kind.size
     if count > _MOST:
         _too_many(checker, span, what, count)
-    element = reference(kind.element, value.type.space) if isinstance(kind, ArrayType) else kinds.IntType(8)
+    element = reference(kind.element, value.type.space) if isinstance(kind, ArrayType) else U8
     return [tree.Index(element, span, array, constant(checker, i, U64, span)) for i in range(count)]
 
 

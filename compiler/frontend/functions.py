@@ -183,8 +183,8 @@ def _divmod(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
             var = checker.temporary(value.type, value)
             lets.append((var, value))
             values[i] = checker.local(var, value.span)
-    quotient = arithmetic(checker, "//", *values, span)
-    rest = arithmetic(checker, "%", *values, span)
+    quotient = arithmetic(checker, "//", values[0], values[1], span)
+    rest = arithmetic(checker, "%", values[0], values[1], span)
     return TupleValue((quotient, rest), span, tuple(lets))
 
 

@@ -15,11 +15,12 @@ from pybpf.compiler.frontend import access, flow, kinds, tree
 from pybpf.compiler.frontend.conditions import condition, identity, negation, ordered, truth
 from pybpf.compiler.frontend.convert import convert, type_of
 from pybpf.compiler.frontend.equality import reread
-from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused, TupleValue, describe
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.scope import assigned_names, closest
 from pybpf.compiler.schema.types import (
     BOOL,
+    NONE,
     U64,
     ArrayType,
     BoolType,
@@ -34,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, NoReturn, TypeAlias
 
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
     Outcome: TypeAlias = "tuple[tree.Expr, State | None, State | None]"
-    Subject: TypeAlias = "Value | list[Value]"
 else:
     import _ast as ast
 
@@ -56,7 +56,7 @@ class _Case:
         self.checker = checker
         self.captures: list[tuple[str, Callable[[], Value], Span]] = []
 
-    def test(self, pattern: Any, subject: Subject) -> Outcome:
+    def test(self, pattern: Any, subject: Value) -> Outcome:
         """Whether the pattern fits, from the checker's current state."""
         entry = self.checker.state
         assert entry is not None
@@ -69,7 +69,7 @@ class _Case:
     def always(self, pattern: Any) -> Outcome:
         return tree.Const(BOOL, self.checker.span(pattern), 1), self.checker.state, None
 
-    def all(self, outcome: Outcome, parts: list[tuple[Any, Subject]], span: Span) -> Outcome:
+    def all(self, outcome: Outcome, parts: list[tuple[Any, Value]], span: Span) -> Outcome:
         """The outcome, and then each of the patterns (pattern, subject) too."""
         test, true, false = outcome
         for pattern, subject in parts:
@@ -93,7 +93,7 @@ def match_statement(checker: Checker, node: ast.Match) -> list[tree.Stmt]:
     bound = assigned_names(parts)
     made: list[tree.Stmt] = []
     try:
-        subject: Subject = _subject(checker, node.subject, bound, made)
+        subject: Value = _subject(checker, node.subject, bound, made)
     except Refused:
         _bodies_only(checker, node)
         return []
@@ -112,24 +112,25 @@ def _bodies_only(checker: Checker, node: ast.Match) -> None:
     checker.state = flow.join(entry, after)
 
 
-def _subject(checker: Checker, node: Any, bound: list[str], made: list[tree.Stmt]) -> Subject:
+def _subject(checker: Checker, node: Any, bound: list[str], made: list[tree.Stmt]) -> Value:
     """What is matched: variables and constants, so that looking at it again is free.
 
     `bound` are the names that patterns and guards assign: a variable among them is looked at through a copy.
     """
-    if isinstance(node, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in node.elts):
-        return [_held(checker, checker.expr(element), [*bound, *assigned_names(node)], made) for element in node.elts]
-    return _held(checker, checker.expr(node), bound, made)
+    return _held(checker, checker.expr(node), [*bound, *assigned_names(node)], made)
 
 
 def _held(checker: Checker, value: Value, bound: list[str], made: list[tree.Stmt]) -> Value:
     if isinstance(value, ContextRef):
         checker.fail(errors.NoSubject(value.span, "the context"))
+    if isinstance(value, TupleValue):
+        made += [tree.Assign(given.span, var, given) for var, given in value.lets]
+        return TupleValue(tuple([_held(checker, item, bound, made) for item in value.items]), value.span)
     if isinstance(value, Known):
         if value.value is not None and not isinstance(value.value, (int, str, bytes, tuple)):
             checker.fail(errors.NoSubject(value.span, describe(value.value)))
         return value
-    if isinstance(value, tree.Let) and isinstance(value.body, tree.Local) and value.var.name not in bound:
+    if isinstance(value, tree.Let) and isinstance(value.body, tree.Local) and bound.count(value.var.name) < 2:
         made.append(tree.Assign(value.span, value.var, value.value))
         return value.body
     if isinstance(value, tree.Const) or (is_simple(value) and not _reads(value, bound)):
@@ -151,7 +152,7 @@ def _reads(value: tree.Expr, names: list[str]) -> bool:
 # --- cases
 
 
-def _cases(checker: Checker, cases: list[Any], subject: Subject) -> list[tree.Stmt]:
+def _cases(checker: Checker, cases: list[Any], subject: Value) -> list[tree.Stmt]:
     """The first case, and the others where it does not fit."""
     if not cases:
         return []
@@ -221,11 +222,11 @@ def _present(case: _Case, subject: Value, use: Callable[[Value], Outcome]) -> Ou
     return _both(negation(absent, subject.span), test, subject.span), true, flow.join(none, false)
 
 
-def _never(case: _Case, pattern: Any, subject: Subject, what: str) -> Any:
+def _never(case: _Case, pattern: Any, subject: Value, what: str) -> NoReturn:
     checker = case.checker
     text = checker.text(checker.span(pattern))
-    if isinstance(subject, list):
-        given = f"a tuple of {len(subject)}"
+    if isinstance(subject, TupleValue):
+        given = f"a tuple of {len(subject.items)}"
     elif isinstance(subject, Known):
         given = describe(subject.value)
     else:
@@ -236,21 +237,21 @@ def _never(case: _Case, pattern: Any, subject: Subject, what: str) -> Any:
 # --- patterns
 
 
-def _value(case: _Case, pattern: ast.MatchValue, subject: Subject) -> Outcome:
+def _value(case: _Case, pattern: ast.MatchValue, subject: Value) -> Outcome:
     """A literal, or a dotted name."""
     checker = case.checker
-    if isinstance(subject, list):
+    if isinstance(subject, TupleValue):
         _never(case, pattern, subject, "one value is no tuple")
     wanted = checker.expr(pattern.value)
     span = checker.span(pattern)
     return _present(case, subject, lambda held: ordered(checker, "==", held, wanted, span))
 
 
-def _singleton(case: _Case, pattern: ast.MatchSingleton, subject: Subject) -> Outcome:
+def _singleton(case: _Case, pattern: ast.MatchSingleton, subject: Value) -> Outcome:
     """None, True and False, by identity: True is not 1."""
     checker = case.checker
     span = checker.span(pattern)
-    if isinstance(subject, list):
+    if isinstance(subject, TupleValue):
         _never(case, pattern, subject, f"{pattern.value} is no tuple")
     if pattern.value is None:
         return identity(checker, reread(checker, subject), Known(None, span), span, "is")
@@ -264,22 +265,17 @@ def _singleton(case: _Case, pattern: ast.MatchSingleton, subject: Subject) -> Ou
     return _present(case, subject, use)
 
 
-def _as(case: _Case, pattern: ast.MatchAs, subject: Subject) -> Outcome:
+def _as(case: _Case, pattern: ast.MatchAs, subject: Value) -> Outcome:
     """`_`, `name`, and `pattern as name`."""
     checker = case.checker
     outcome = case.always(pattern) if pattern.pattern is None else case.test(pattern.pattern, subject)
     if pattern.name is not None:
         span = checker.span(pattern)
-        if isinstance(subject, list):
-            checker.fail(
-                errors.NoPattern(span, f"`{pattern.name}` would be a tuple", "capture its elements one by one")
-            )
-        held = subject
-        case.captures.append((pattern.name, lambda: reread(checker, held), span))
+        case.captures.append((pattern.name, lambda: reread(checker, subject), span))
     return outcome
 
 
-def _or(case: _Case, pattern: ast.MatchOr, subject: Subject) -> Outcome:
+def _or(case: _Case, pattern: ast.MatchOr, subject: Value) -> Outcome:
     """`a | b`: the first that fits. What they capture goes through variables of ours, set by the one that fits."""
     checker = case.checker
     span = checker.span(pattern)
@@ -347,15 +343,14 @@ def _captured(case: _Case, options: list[Any], where: dict[str, Span]) -> dict[s
     return variables
 
 
-def _sequence(case: _Case, pattern: ast.MatchSequence, subject: Subject) -> Outcome:
+def _sequence(case: _Case, pattern: ast.MatchSequence, subject: Value) -> Outcome:
     """`[a, b, *_]` on an array, `(a, b)` on a tuple."""
     checker = case.checker
     span = checker.span(pattern)
-    patterns = list(pattern.patterns)
+    patterns: list[Any] = list(pattern.patterns)
     star = next((i for i, p in enumerate(patterns) if isinstance(p, ast.MatchStar)), None)
     if star is not None and patterns[star].name is not None:
-        name = patterns[star].name
-        why = f"`*{name}` would be a list of unknown length"
+        why = f"`*{patterns[star].name}` would be a list of unknown length"
         checker.fail(errors.NoPattern(checker.span(patterns[star]), why, "name the elements, or write `*_`"))
 
     def elements(items: list[Value], outcome: Outcome) -> Outcome:
@@ -370,8 +365,8 @@ def _sequence(case: _Case, pattern: ast.MatchSequence, subject: Subject) -> Outc
             pairs = [*zip(patterns[:star], items), *zip(patterns[star + 1 :], items[len(items) - behind :])]
         return _parts(case, outcome, pairs, span)
 
-    if isinstance(subject, list):
-        return elements(subject, case.always(pattern))
+    if isinstance(subject, TupleValue):
+        return elements(list(subject.items), case.always(pattern))
 
     def use(held: Value) -> Outcome:
         if isinstance(held, Known) and isinstance(held.value, tuple):
@@ -379,16 +374,14 @@ def _sequence(case: _Case, pattern: ast.MatchSequence, subject: Subject) -> Outc
         kind = kinds.aggregate(type_of(held))
         if not isinstance(kind, ArrayType) or not isinstance(held, tree.Expr) or not isinstance(held.type, PtrType):
             _never(case, pattern, subject, "only tuples and arrays are sequences")
-        inner = access.reference(kind.element, held.type.space)
-        items: list[Value] = [
-            tree.Index(inner, held.span, held, tree.Const(U64, held.span, i)) for i in range(kind.length)
-        ]
-        return elements(items, case.always(pattern))
+        inner, array = access.reference(kind.element, held.type.space), held
+        at = [tree.Const(U64, held.span, i) for i in range(kind.length)]
+        return elements([tree.Index(inner, array.span, array, i) for i in at], case.always(pattern))
 
     return _present(case, subject, use)
 
 
-def _class(case: _Case, pattern: ast.MatchClass, subject: Subject) -> Outcome:
+def _class(case: _Case, pattern: ast.MatchClass, subject: Value) -> Outcome:
     """`Event(kind=1, pid=p)` on a struct of that class; `int(n)`, `bool()`, `str()`, `bytes()` by the type."""
     checker = case.checker
     span = checker.span(pattern)
@@ -397,7 +390,7 @@ def _class(case: _Case, pattern: ast.MatchClass, subject: Subject) -> Outcome:
     if not isinstance(cls, Known) or not (isinstance(schema, StructType) or cls.value in _BUILTIN):
         text = checker.text(checker.span(pattern.cls))
         checker.fail(errors.NoPattern(span, f"`{text}` is no Struct", "compare in a guard: case x if x == ..."))
-    if isinstance(subject, list):
+    if isinstance(subject, TupleValue):
         _never(case, pattern, subject, "a struct is no tuple")
 
     def use(held: Value) -> Outcome:
@@ -405,16 +398,15 @@ def _class(case: _Case, pattern: ast.MatchClass, subject: Subject) -> Outcome:
             if isinstance(held, Known):
                 fits = isinstance(held.value, cls.value)
             else:
-                fits = _BUILTIN[cls.value](held.type)  # type: ignore[union-attr]
+                fits = _BUILTIN[cls.value](type_of(held))
             if not fits or pattern.kwd_attrs or len(pattern.patterns) > 1:
                 _never(case, pattern, subject, f"it is no {cls.value.__name__}")
             return _parts(case, case.always(pattern), [(p, held) for p in pattern.patterns], span)
-        kind = kinds.aggregate(type_of(held))
-        if kind is None or not kinds.same(kind, schema) or not isinstance(held, tree.Expr):
+        if not isinstance(held, tree.Expr) or not kinds.same(kinds.aggregate(held.type) or NONE, schema):
             _never(case, pattern, subject, f"it is no {schema.name}")
         if pattern.patterns:
-            names = ", ".join([f"{f.name}=..." for f in schema.fields[: len(pattern.patterns)]])
-            way = f"name them: case {schema.name}({names})"
+            named = ", ".join([f"{f.name}=..." for f in schema.fields[: len(pattern.patterns)]])
+            way = f"name them: case {schema.name}({named})"
             checker.fail(errors.NoPattern(span, "fields of a struct have no positions", way))
         pairs: list[tuple[Any, Value]] = []
         for name, inner in zip(pattern.kwd_attrs, pattern.kwd_patterns):
@@ -467,7 +459,7 @@ def _parts(case: _Case, outcome: Outcome, pairs: list[tuple[Any, Value]], span: 
     return whole, true, false
 
 
-def _mapping(case: _Case, pattern: ast.MatchMapping, subject: Subject) -> Outcome:
+def _mapping(case: _Case, pattern: ast.MatchMapping, subject: Value) -> Outcome:
     span = case.checker.span(pattern)
     case.checker.fail(errors.NoPattern(span, "programs have no dicts", "name a struct's fields: case Event(kind=1)"))
 

@@ -79,7 +79,7 @@ def _in_known(checker: Checker, item: Value, value: Known, span: Span) -> Outcom
         return map_contains(checker, schema, item, span), checker.state, checker.state
     found: Any = value.value
     if isinstance(found, type) and issubclass(found, int) and hasattr(found, "__members__"):
-        found = tuple(sorted({int(member) for member in found}))  # an IntEnum
+        found = tuple(sorted({int(member) for member in vars(found)["_member_map_"].values()}))  # an IntEnum
     if isinstance(found, dict):
         found = tuple(found)
     if isinstance(found, (set, frozenset)):

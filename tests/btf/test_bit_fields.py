@@ -36,7 +36,7 @@ def _random_members(random: random.Random) -> list[tuple[str, Any]]:
 
 
 def _declared(name: str, declared: Any) -> str:
-    kind = declared.type if isinstance(declared, BitField) else declared
+    kind: Any = declared.type if isinstance(declared, BitField) else declared
     spelled = "_Bool" if kind is BOOL else _C[kind.bits, kind.signed]
     return f"{spelled} {name}{f' : {declared.bits}' if isinstance(declared, BitField) else ''};"
 
@@ -61,7 +61,8 @@ def test_as_clang_lays_them_out(tmp_path: Path) -> None:
     assert CLANG is not None
     subprocess.run([CLANG, "-target", "bpf", "-g", "-c", "-o", tmp_path / "layouts.o", source], check=True)
     with (tmp_path / "layouts.o").open("rb") as file:
-        btf = decode_btf(ELFFile(file).get_section_by_name(".BTF").data())
+        section: Any = ELFFile(file).get_section_by_name(".BTF")
+        btf = decode_btf(section.data())
     found: dict[str, Any] = {}
     for i in range(1, len(btf)):
         item: Any = btf[i]

@@ -30,6 +30,11 @@ from pybpf import (
 from pybpf.runtime.codec import codec
 
 
+BITS: Any = Bits
+ARRAY: Any = Array
+TEXT: Any = Text
+
+
 class Kind(IntEnum):
     TCP = 6
     UDP = 17
@@ -120,15 +125,18 @@ def _declare(kind: Any, base: Any = Struct) -> Any:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda: Bits[u32], "Bits takes a type and a width"),
-        (lambda: Bits[u32, 33], r"Bits\[u32, 33\]: u32 has 32 bits"),
-        (lambda: Bits[bool, 2], r"bool has 1 bit"),
-        (lambda: Bits[be32, 2], "a bit field is a part of u8 to u64"),
-        (lambda: Bits[u32, 0], "the size must lie between 1"),
-        (lambda: Array[Bits[u32, 3], 4], "a bit field can only be a field of a Struct"),  # type: ignore[valid-type]
-        (lambda: _declare(Text[L[4]], Union).__bpf__, r"Made.f: a Text\[4\] in a union"),
+        (lambda: BITS[u32], "Bits takes a type and a width"),
+        (lambda: BITS[u32, 33], r"Bits\[u32, 33\]: u32 has 32 bits"),
+        (lambda: BITS[bool, 2], r"bool has 1 bit"),
+        (lambda: BITS[be32, 2], "a bit field is a part of u8 to u64"),
+        (lambda: BITS[u32, 0], "the size must lie between 1"),
+        (
+            lambda: ARRAY[BITS[u32, 3], 4],
+            "a bit field can only be a field of a Struct",
+        ),
+        (lambda: _declare(TEXT[4], Union).__bpf__, r"Made.f: a Text\[4\] in a union"),
         (lambda: _declare(bool, Union).__bpf__, "Made.f: a bool in a union"),
-        (lambda: _declare(Bits[u32, 3], Union).__bpf__, "Made.f: a bit field in a union"),
+        (lambda: _declare(BITS[u32, 3], Union).__bpf__, "Made.f: a bit field in a union"),
     ],
 )
 def test_faulty_declarations(declare: Any, message: str) -> None:
