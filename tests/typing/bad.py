@@ -4,6 +4,7 @@ from pybpf import (
     XDP,
     HashMap,
     L,
+    ProgArray,
     PtRegs,
     RingBuffer,
     Struct,
@@ -15,6 +16,7 @@ from pybpf import (
     helpers,
     pid,
     printk,
+    subprog,
     tracepoint,
     u32,
     u64,
@@ -104,3 +106,21 @@ def fields(pkt: XdpContext) -> XDP:
 def typed(ctx: SysEnterOpenat) -> None:
     counts[1] = ctx.filename
     counts[1] = typed.section  # 21 wrong value
+
+
+@subprog
+def add(usage: Usage, n: u32) -> u64:
+    return usage.packets + n
+
+
+stages = ProgArray[XdpContext, XDP](2)
+
+
+@xdp
+def calls(pkt: XdpContext) -> XDP:
+    add(1, 2)  # 22 wrong argument of a subprogram
+    stages.tail_call(1, 2)  # 23 no context
+    return XDP.PASS
+
+
+stages[0] = typed  # 24 program of another type
