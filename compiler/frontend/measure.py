@@ -104,6 +104,9 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
             return frozenset([expr.span])
         case tree.Acquire():
             return frozenset([expr.span])
+        case tree.HelperCall() if kind.space == Space.TRUSTED:  # a view of a socket is gone when that is released
+            given = [a for a in expr.args if isinstance(a, tree.Expr)]
+            return frozenset().union(*[origins(checker, argument) for argument in given])
         case tree.Local():
             fact = checker.state.get(expr.var.name) if checker.state is not None else None
             return fact.origins if fact is not None else frozenset()

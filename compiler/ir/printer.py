@@ -240,7 +240,7 @@ def _global(g: GlobalSpec, named: _TypeNames) -> str:
     init = f'x"{g.init.hex()}"' if any(g.init) else f"zero {len(g.init)}"
     text = f"global {_symbol(g.name)}: {named(g.type)}{' const' if g.constant else ''}"
     if g.section:
-        return f"{text} extern {_quoted(g.section)}{' weak' if g.weak else ''}{f' how {g.how}' if g.how else ''} = {init}"
+        text += f" extern {_quoted(g.section)}{' weak' if g.weak else ''}{f' how {g.how}' if g.how else ''}"
     return f"{text} = {init}"
 
 

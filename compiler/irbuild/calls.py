@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
 __all__ = [
-    "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text", "tail_call",
+    "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text",
+    "tail_call",
 ]  # fmt: skip
 
 

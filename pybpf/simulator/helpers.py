@@ -92,6 +92,22 @@ def _output(sim: Simulation, ring: Ring, data: Place, size: int, flags: int) -> 
     return ring.output(data.read(size))
 
 
+def _reserve(sim: Simulation, ring: Ring, size: int, flags: int) -> Ref | None:
+    record = ring.reserve(size)
+    if record.ref is not None:
+        sim.reserved[id(record.ref.memory)] = record
+    return record.ref
+
+
+def _finish(keep: bool) -> Callable[[Simulation, Ref, int], int]:
+    def finish(sim: Simulation, memory: Ref, flags: int) -> int:
+        record = sim.reserved.pop(id(memory.memory))
+        record.ring.finish(record, keep)
+        return 0
+
+    return finish
+
+
 def _strncmp(sim: Simulation, s1: Place, size: int, s2: Place) -> int:
     one, two = s1.text(size)[:size], s2.text(size)[:size]
     return (one > two) - (one < two)
@@ -166,6 +182,9 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_get_numa_node_id": lambda sim: 0,
     "bpf_get_prandom_u32": lambda sim: sim.random.getrandbits(32),
     "bpf_ringbuf_output": _output,
+    "bpf_ringbuf_reserve": _reserve,
+    "bpf_ringbuf_submit": _finish(True),
+    "bpf_ringbuf_discard": _finish(False),
     "bpf_strncmp": _strncmp,
     "bpf_xdp_adjust_head": _adjust("head"),
     "bpf_xdp_adjust_tail": _adjust("tail"),

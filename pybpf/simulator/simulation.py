@@ -132,6 +132,7 @@ class Simulation:
         self._target = target
         self._context = bytearray()
         self._initial = globals
+        self.reserved: dict[int, Any] = {}  # records that the bare helper reserved, by the identity of their memory
         self._helpers: dict[str, Callable[..., Any]] = {}
         self._tables: dict[int, Table | Ring | Programs] = {}
         self._specs: list[MapSpec | GlobalSpec] = []  # keeps alive what is known by identity

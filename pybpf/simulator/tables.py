@@ -196,18 +196,21 @@ class Ring:
         self.events.append(data)
         return 0
 
-    def reserve(self) -> Record:
-        """A record to fill in; its `ref` is None where the ring buffer is full."""
-        room = self._has_room(self.size)
+    def reserve(self, size: int = 0) -> Record:
+        """A record to fill in, of the events' size unless told; its `ref` is None where the ring buffer is full."""
+        size = size or self.size
+        room = self._has_room(size)
         if room:
-            self._reserved += _record_size(self.size)
-        return Record(self, Ref(bytearray(self.size), 0, self.value_type) if room else None, len(self.events))
+            self._reserved += _record_size(size)
+        kind = self.value_type if size == self.size else None
+        return Record(self, Ref(bytearray(size), 0, kind) if room else None, len(self.events))
 
     def finish(self, record: Record, keep: bool) -> None:
         if record.ref is not None and record.open:
-            self._reserved -= _record_size(self.size)
+            size = len(record.ref.memory)
+            self._reserved -= _record_size(size)
             if keep:
-                self.events.insert(record.place, record.ref.read(self.size))
+                self.events.insert(record.place, record.ref.read(size))
         record.open = False
 
 
