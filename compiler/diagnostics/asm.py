@@ -114,6 +114,9 @@ class AsmRegisters(Advised):
 
     There are ten, r0 to r9. Each operand and the result takes one, and each register that the text names, or that a
     call destroys (r0 to r5).
+
+        asm(u64, "call 7; {out} = r0; {out} += {a}; ...", a=a, b=b, c=c, d=d)      # fails: r0 to r5, and five more
+        asm(u64, "call 7; {out} = r0; {out} += {a}", a=a)                          # works
     """
 
     operands: int
@@ -129,6 +132,9 @@ class AsmLevel(Advised):
     """An instruction is of a higher ISA level than what is compiled for.
 
     `--cpu` says which level the oldest kernel has: 3 runs on Linux 5.12 and later, 4 on 6.6 and later.
+
+        asm(i64, "{out} = {a}; {out} s/= 3", a=n)                      # fails, but for --cpu v4
+        n // 3                                                         # works
     """
 
     text: str

@@ -27,7 +27,5 @@ def catalogue() -> dict[str, type[Diagnostic]]:
 
 def explanation(kind: type[Diagnostic]) -> str:
     """The page of `pybpf explain`: the class's docstring, without the indentation it has in the source."""
-    first, _, rest = (kind.__doc__ or "").partition("\n")
-    import textwrap
-
-    return f"{first}\n{textwrap.dedent(rest)}".strip()
+    first, *rest = (kind.__doc__ or "").split("\n")
+    return "\n".join([first, *[line.removeprefix("    ") for line in rest]]).strip()

@@ -84,7 +84,8 @@ class Stale(Diagnostic):
         elif self.again:
             yield Help("keep the fields you need in variables instead of the object:", ("previous_id = current.id",))
         elif self.moved:
-            yield Help("parse the packet again: the cursor is at its start now", (f"{self.name} = pkt.parse(...)",))
+            lines = (f"{self.name} = pkt.parse(...)",)
+            yield Help("parse the packet again, from its start, where the cursor is now:", lines)
             yield Note("the kernel would say: R6 invalid mem access 'scalar'")
         elif self.released:
             yield Help("release it last, when nothing more is read from it")

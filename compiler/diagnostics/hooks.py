@@ -187,10 +187,10 @@ class SameSymbol(Advised):
         counts = HashMap[u32, u64](max_entries=64)
 
         @xdp
-        def counts(pkt: XdpContext) -> XDP: ...      # the map and the program are both `counts`
+        def counts(pkt: XdpContext) -> XDP: ...      # fails: the map and the program are both `counts`
 
         @xdp
-        def count(pkt: XdpContext) -> XDP: ...       # two names
+        def count(pkt: XdpContext) -> XDP: ...       # works
     """
 
     name: str

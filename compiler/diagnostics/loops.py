@@ -118,8 +118,8 @@ class LoopTooLong(Diagnostic):
 
     From Linux 5.17 on (`--target`) the kernel bounds such loops itself; this is about older ones, and about bodies that
     are too long even once. The verifier gives up after a million instructions, and when more than 8192 branches wait to
-    be looked at. Each iteration counts, in nested loops the product does, and all loops of a program together. A test that depends on nothing but
-    the counter of a loop with constant bounds is no branch.
+    be looked at. Each iteration counts, in nested loops the product does, and all loops of a program together. A test
+    that depends on nothing but the counter of a loop with constant bounds is no branch.
 
         for i in range(100):              # fails: 10000 iterations with two branches each
             for j in range(100):

@@ -268,6 +268,15 @@ class StackOfCalls(Diagnostic):
 
     The kernel adds up the frames of a program, of the subprogram it calls, and so on, each rounded up to 32 bytes. In
     front of a subprogram that makes a tail call they may take at most 256. What is large belongs in a map.
+
+        @subprog
+        def report(size: u64) -> None:
+            event = Event(size=size, path=user_str(address))          # fails: 300 bytes here, 300 in the program
+            events.emit(event)
+
+        @subprog
+        def report(size: u64) -> None:
+            events.emit(Event(size=size, path=user_str(address)))     # works: built in the record
     """
 
     chain: tuple[tuple[str, int], ...]
@@ -298,6 +307,11 @@ class CallsTooDeep(Diagnostic):
     """Subprograms that call each other in a chain of more than eight functions, the program counted.
 
     The kernel follows calls eight deep (MAX_CALL_FRAMES). Leave out @subprog on some of them: they are inlined then.
+
+        @subprog
+        def ninth(n: u64) -> u64: ...      # fails: called by the eighth
+
+        def ninth(n: u64) -> u64: ...      # works: inlined
     """
 
     chain: tuple[str, ...]
@@ -400,6 +414,7 @@ class TailCallOther(Advised):
 
         stages = ProgArray[XdpContext, XDP](2)
         stages[0] = on_exec               # fails, where on_exec is a tracepoint's program
+        stages[0] = on_packet             # works, where on_packet is one for XDP
     """
 
     map: str

@@ -130,6 +130,7 @@ class NoLock(Diagnostic):
             lock: SpinLock = SpinLock()
             packets: u64 = 0
 
+        with lock(count):                 # fails: count is a number
         with lock(flow):                  # works: flow = flows.get(key), and is not None
             flow.packets += 1
     """
@@ -173,8 +174,8 @@ class LockOutsideMap(Diagnostic):
 class LockAs(Diagnostic):
     """`with lock(value) as x`: taking a lock gives no value.
 
-    with lock(flow) as held:          # fails
-    with lock(flow):                  # works
+        with lock(flow) as held:          # fails
+        with lock(flow):                  # works
     """
 
     call: str
@@ -269,6 +270,7 @@ class TimerOutsideMap(Diagnostic):
         entry = entries.get(key)                              # works
         if entry is not None:
             entry.timer.start(entries, 1_000_000_000, expire)
+        entry.timer.start(entries, 1_000_000_000, 5)                                 # fails
     """
 
     text: str
@@ -285,9 +287,9 @@ class TimerOutsideMap(Diagnostic):
 class TimerMap(Diagnostic):
     """The map that a timer is started with is not the one that holds it.
 
-    entry = entries.get(key)
-    entry.timer.start(others, 1_000_000_000, expire)      # fails
-    entry.timer.start(entries, 1_000_000_000, expire)     # works
+        entry = entries.get(key)
+        entry.timer.start(others, 1_000_000_000, expire)      # fails
+        entry.timer.start(entries, 1_000_000_000, expire)     # works
     """
 
     given: str
@@ -306,10 +308,11 @@ class TimerMap(Diagnostic):
 class TimerCallback(Diagnostic):
     """What a timer is to call is not a plain function of the map, a key and a value that returns nothing.
 
-    def expire(table: HashMap[u32, Entry], key: u32, entry: Entry) -> None:      # works
-        del table[key]
+        def expire(table: HashMap[u32, Entry], key: u32, entry: Entry) -> None:      # works
+            del table[key]
 
-    entry.timer.start(entries, 1_000_000_000, expire)
+        entry.timer.start(entries, 1_000_000_000, 5)           # fails
+        entry.timer.start(entries, 1_000_000_000, expire)      # works
     """
 
     text: str
