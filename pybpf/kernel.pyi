@@ -17,6 +17,8 @@ def use(path: _str) -> None:
     """Take kernel types from this file from now on: raw BTF, or an ELF file with a section .BTF."""
 
 def __getattr__(name: _str) -> _Any: ...  # pyright: ignore[reportIncompleteStub]
+Elf64_Ehdr = elf64_hdr
+Elf64_Shdr = elf64_shdr
 Elf64_Sym = elf64_sym
 
 class Qdisc(_KernelStruct):
@@ -3648,6 +3650,48 @@ class clock_event_state(_IntEnum):
     CLOCK_EVT_STATE_ONESHOT_STOPPED = 4
 clockid_t = _int
 
+class clocksource(_KernelStruct):
+    read: _Pointer[None]
+    mask: _int
+    mult: _int
+    shift: _int
+    max_idle_ns: _int
+    maxadj: _int
+    uncertainty_margin: _int
+    max_cycles: _int
+    max_raw_delta: _int
+    name: _Pointer[_str]
+    list: list_head
+    freq_khz: _int
+    rating: _int
+    id: clocksource_ids
+    vdso_clock_mode: _k.vdso_clock_mode
+    flags: _int
+    base: clocksource_base
+    enable: _Pointer[None]
+    disable: _Pointer[None]
+    suspend: _Pointer[None]
+    resume: _Pointer[None]
+    mark_unstable: _Pointer[None]
+    tick_stable: _Pointer[None]
+    wd_list: list_head
+    cs_last: _int
+    wd_last: _int
+    owner: module
+
+class clocksource_base(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
+
+class clocksource_ids(_IntEnum):
+    CSID_GENERIC = 0
+    CSID_ARM_ARCH_COUNTER = 1
+    CSID_S390_TOD = 2
+    CSID_X86_TSC_EARLY = 3
+    CSID_X86_TSC = 4
+    CSID_X86_KVM_CLK = 5
+    CSID_X86_ART = 6
+    CSID_MAX = 7
+
 class compact_control(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
 
@@ -4805,6 +4849,12 @@ class elevator_tags(_KernelStruct):
 class elevator_type(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
 
+class elf64_hdr(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
+
+class elf64_shdr(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
+
 class elf64_sym(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
 
@@ -5086,6 +5136,21 @@ class fasync_struct(_KernelStruct):
     fa_next: fasync_struct
     fa_file: file
     fa_rcu: callback_head
+
+class fault_flag(_IntEnum):
+    FAULT_FLAG_WRITE = 1
+    FAULT_FLAG_MKWRITE = 2
+    FAULT_FLAG_ALLOW_RETRY = 4
+    FAULT_FLAG_RETRY_NOWAIT = 8
+    FAULT_FLAG_KILLABLE = 16
+    FAULT_FLAG_TRIED = 32
+    FAULT_FLAG_USER = 64
+    FAULT_FLAG_REMOTE = 128
+    FAULT_FLAG_INSTRUCTION = 256
+    FAULT_FLAG_INTERRUPTIBLE = 512
+    FAULT_FLAG_UNSHARE = 1024
+    FAULT_FLAG_ORIG_PTE_VALID = 2048
+    FAULT_FLAG_VMA_LOCK = 4096
 
 class fd_set_bits(_KernelStruct):
     in_: _Pointer[_int]
@@ -8222,6 +8287,10 @@ class kretprobe(_KernelStruct):
     data_size: _int
     rh: rethook
 
+class kretprobe_instance(_KernelStruct):
+    node: rethook_node
+    data: _Text[_L[0]]
+
 class kset(_KernelStruct):
     list: list_head
     list_lock: spinlock
@@ -8406,7 +8475,30 @@ class llist_node(_KernelStruct):
     next: llist_node
 
 class load_info(_KernelStruct):
-    def __getattr__(self, name: _str) -> _Any: ...
+    class _in_index(_KernelStruct):
+        sym: _int
+        str: _int
+        mod: _int
+        vers: _int
+        info: _int
+        pcpu: _int
+    name: _Pointer[_str]
+    mod: module
+    hdr: elf64_hdr
+    len: _int
+    sechdrs: elf64_shdr
+    secstrings: _Pointer[_str]
+    strtab: _Pointer[_str]
+    symoffs: _int
+    stroffs: _int
+    init_typeoffs: _int
+    core_typeoffs: _int
+    sig_ok: _bool
+    mod_kallsyms_init_off: _int
+    pages: _Pointer[page]
+    max_pages: _int
+    used_pages: _int
+    index: _in_index
 
 class load_weight(_KernelStruct):
     weight: _int
@@ -13381,6 +13473,13 @@ class restart_block(_KernelStruct):
 class rethook(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
 
+class rethook_node(_KernelStruct):
+    rcu: callback_head
+    llist: llist_node
+    rethook: _k.rethook
+    ret_addr: _int
+    frame: _int
+
 class return_instance(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
 
@@ -14078,7 +14177,15 @@ class scm_creds(_KernelStruct):
     gid: kgid_t
 
 class scm_fp_list(_KernelStruct):
-    def __getattr__(self, name: _str) -> _Any: ...
+    count: _int
+    count_unix: _int
+    max: _int
+    inflight: _bool
+    dead: _bool
+    vertices: list_head
+    edges: unix_edge
+    user: user_struct
+    fp: _Array[file, _L[253]]
 
 class scm_stat(_KernelStruct):
     nr_fds: atomic_t
@@ -17279,6 +17386,9 @@ class unix_address(_KernelStruct):
     len: _int
     name: _Array[sockaddr_un, _L[0]]
 
+class unix_edge(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
+
 class unix_sock(_KernelStruct):
     sk: sock
     addr: unix_address
@@ -17476,6 +17586,14 @@ class uts_namespace(_KernelStruct):
 class uuid_t(_KernelStruct):
     b: _Array[_int, _L[16]]
 
+class vdso_clock_mode(_IntEnum):
+    VDSO_CLOCKMODE_NONE = 0
+    VDSO_CLOCKMODE_TSC = 1
+    VDSO_CLOCKMODE_PVCLOCK = 2
+    VDSO_CLOCKMODE_HVCLOCK = 3
+    VDSO_CLOCKMODE_MAX = 4
+    VDSO_CLOCKMODE_TIMENS = 2147483647
+
 class vdso_image(_KernelStruct):
     data: _Pointer[None]
     size: _int
@@ -17506,12 +17624,38 @@ class vfsmount(_KernelStruct):
 class vfsuid_t(_KernelStruct):
     val: _int
 
-class virtio_device(_KernelStruct):
+class virtio_config_ops(_KernelStruct):
     def __getattr__(self, name: _str) -> _Any: ...
+
+class virtio_device(_KernelStruct):
+    index: _int
+    failed: _bool
+    config_core_enabled: _bool
+    config_driver_disabled: _bool
+    config_change_pending: _bool
+    config_lock: spinlock
+    vqs_list_lock: spinlock
+    dev: device
+    id: virtio_device_id
+    config: virtio_config_ops
+    vringh_config: vringh_config_ops
+    map: virtio_map_ops
+    vqs: list_head
+    features: _int
+    features_array: _Array[_int, _L[2]]
+    priv: _Pointer[None]
+    vmap: virtio_map
+
+class virtio_device_id(_KernelStruct):
+    device: _int
+    vendor: _int
 
 class virtio_map(_KernelStruct):
     dma_dev: device
     group: vduse_vq_group
+
+class virtio_map_ops(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
 
 class virtqueue(_KernelStruct):
     list: list_head
@@ -17677,7 +17821,21 @@ class vm_event_item(_IntEnum):
     NR_VM_EVENT_ITEMS = 119
 
 class vm_fault(_KernelStruct):
-    def __getattr__(self, name: _str) -> _Any: ...
+    vma: vm_area_struct
+    gfp_mask: _int
+    pgoff: _int
+    address: _int
+    real_address: _int
+    flags: fault_flag
+    pmd: pmd_t
+    pud: pud_t
+    orig_pte: pte_t
+    orig_pmd: pmd_t
+    cow_page: _k.page
+    page: _k.page
+    pte: pte_t
+    ptl: spinlock
+    prealloc_pte: _k.page
 
 class vm_fault_reason(_IntEnum):
     VM_FAULT_OOM = 1
@@ -17835,6 +17993,9 @@ class vring_virtqueue_split(_KernelStruct):
     queue_size_in_bytes: _int
     vring_align: _int
     may_reduce_num: _bool
+
+class vringh_config_ops(_KernelStruct):
+    def __getattr__(self, name: _str) -> _Any: ...
 
 class wait_page_queue(_KernelStruct):
     folio: _k.folio
@@ -19390,6 +19551,14 @@ CPUTIME_USER: cpu_usage_stat
 CPU_IDLE: cpu_idle_type
 CPU_MAX_IDLE_TYPES: cpu_idle_type
 CPU_NEWLY_IDLE: cpu_idle_type
+CSID_ARM_ARCH_COUNTER: clocksource_ids
+CSID_GENERIC: clocksource_ids
+CSID_MAX: clocksource_ids
+CSID_S390_TOD: clocksource_ids
+CSID_X86_ART: clocksource_ids
+CSID_X86_KVM_CLK: clocksource_ids
+CSID_X86_TSC: clocksource_ids
+CSID_X86_TSC_EARLY: clocksource_ids
 CSS_DYING: _int
 CSS_NO_REF: _int
 CSS_ONLINE: _int
@@ -19503,6 +19672,19 @@ DYNPTR_TYPE_XDP: bpf_type_flag
 ERROR_DETECTOR_KASAN: error_detector
 ERROR_DETECTOR_KFENCE: error_detector
 ERROR_DETECTOR_WARN: error_detector
+FAULT_FLAG_ALLOW_RETRY: fault_flag
+FAULT_FLAG_INSTRUCTION: fault_flag
+FAULT_FLAG_INTERRUPTIBLE: fault_flag
+FAULT_FLAG_KILLABLE: fault_flag
+FAULT_FLAG_MKWRITE: fault_flag
+FAULT_FLAG_ORIG_PTE_VALID: fault_flag
+FAULT_FLAG_REMOTE: fault_flag
+FAULT_FLAG_RETRY_NOWAIT: fault_flag
+FAULT_FLAG_TRIED: fault_flag
+FAULT_FLAG_UNSHARE: fault_flag
+FAULT_FLAG_USER: fault_flag
+FAULT_FLAG_VMA_LOCK: fault_flag
+FAULT_FLAG_WRITE: fault_flag
 FUTEX_STATE_DEAD: _int
 FUTEX_STATE_EXITING: _int
 FUTEX_STATE_OK: _int
@@ -20885,6 +21067,12 @@ UTASK_RUNNING: uprobe_task_state
 UTASK_SSTEP: uprobe_task_state
 UTASK_SSTEP_ACK: uprobe_task_state
 UTASK_SSTEP_TRAPPED: uprobe_task_state
+VDSO_CLOCKMODE_HVCLOCK: vdso_clock_mode
+VDSO_CLOCKMODE_MAX: vdso_clock_mode
+VDSO_CLOCKMODE_NONE: vdso_clock_mode
+VDSO_CLOCKMODE_PVCLOCK: vdso_clock_mode
+VDSO_CLOCKMODE_TIMENS: vdso_clock_mode
+VDSO_CLOCKMODE_TSC: vdso_clock_mode
 VM_FAULT_COMPLETED: vm_fault_reason
 VM_FAULT_DONE_COW: vm_fault_reason
 VM_FAULT_FALLBACK: vm_fault_reason
