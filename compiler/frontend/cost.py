@@ -27,6 +27,7 @@ __all__ = ["check"]
 
 _INSTRUCTIONS = 1_000_000
 _BRANCHES = 8192
+_FEW = 8  # iterations of a loop that the verifier follows inside one that the kernel bounds
 _ROUNDS = 4  # of a loop that the kernel bounds, until a round changes nothing that the verifier knows
 
 # Instructions and branches of a node on its own; others count 1 and 0.
@@ -50,6 +51,11 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     while True:
         weigh = _Weigher(session)
         insns, branches = weigh.node(function)
+        inner = [loop for loop in weigh.inner if bound and _can_be(bound, weigh, loop)]
+        for loop in inner:
+            loop.bound = bound
+        if inner:
+            continue
         if insns <= _INSTRUCTIONS and branches <= _BRANCHES and not weigh.found:
             return []
         longest = weigh.longest(insns <= _INSTRUCTIONS, bound) if bound else None
@@ -66,6 +72,11 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     return weigh.found
 
 
+def _can_be(bound: str, weigh: _Weigher, loop: Any) -> bool:
+    """Whether the kernel can bound a loop that the verifier would follow."""
+    return bound != longloops.CALLBACK or longloops.can_be_called(weigh.inside[loop], loop)
+
+
 class _Weigher:
     """Adds up a program. `fixed` are the variables whose value the verifier knows at the node in hand."""
 
@@ -77,6 +88,9 @@ class _Weigher:
         self.found: list[Diagnostic] = []
         # outermost loops: node, instructions and branches in all, iterations, instructions and branches of each
         self.loops: list[tuple[Any, int, int, int, int, int]] = []
+        # loops with branches inside one that the kernel bounds: what each branch of theirs tells about other variables
+        # makes one more state that the verifier takes around the outer loop
+        self.inner: list[Any] = []
         self.around: tree.Function | None = None
         self.inside: dict[Any, tree.Function] = {}  # the function that a loop stands in
         self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
@@ -84,10 +98,7 @@ class _Weigher:
 
     def longest(self, by_branches: bool, bound: str) -> Any:
         """The loop that costs most of those that the verifier follows and need not; None where there is none."""
-        able = [
-            loop for loop in self.followed
-            if bound != longloops.CALLBACK or longloops.can_be_called(self.inside[loop], loop)
-        ]  # fmt: skip
+        able = [loop for loop in self.followed if _can_be(bound, self, loop)]
         return max(able, key=lambda loop: self.followed[loop][by_branches], default=None)
 
     def all(self, nodes: Any) -> Cost:
@@ -141,8 +152,8 @@ class _Weigher:
         self.bounded -= bounded
         each, forks = insns + 3, branches + (not known)
         total, waiting = count * each, count * forks
-        if forks and self.bounded and not bounded:
-            total += total * count // 2  # what each branch learns, it takes through all further iterations
+        if forks and self.bounded and not bounded and count > _FEW:
+            self.inner.append(node)
         if not bounded and count > _ROUNDS:
             self.followed[node] = total, waiting
             assert self.around is not None
