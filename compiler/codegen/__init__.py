@@ -29,7 +29,7 @@ from pybpf.compiler.codegen.liveness import live_masks
 from pybpf.compiler.codegen.peephole import drop_redundant_moves
 from pybpf.compiler.codegen.regalloc import allocate
 from pybpf.compiler.codegen.rewrite import rewrite
-from pybpf.compiler.ir.ops import CallHelper, FuncAddr
+from pybpf.compiler.ir.ops import Asm, CallHelper, FuncAddr
 
 CALLS_LATER = (170,)  # helpers whose callback runs by itself: bpf_timer_set_callback
 
@@ -65,6 +65,10 @@ def compile_function(
     code = emit(allocated, lines, frame, function.span)
     calls = [op for op in function.ops() if type(op) is CallHelper]
     code.helpers = {op.id: op.helper for op in calls}
+    for asm in [op for op in function.ops() if type(op) is Asm]:
+        from pybpf.compiler.codegen.inline import named_helpers
+
+        code.helpers.update(named_helpers(asm.text))
     later = [value for op in calls if op.id in CALLS_LATER for value in op.arguments]
     code.later = frozenset([value.symbol for value in later if type(value) is FuncAddr])
     return code

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.codegen.isel import Selector
     from pybpf.compiler.ir.ops import Asm
 
-__all__ = ["select_asm"]
+__all__ = ["named_helpers", "select_asm"]
 
 
 def select_asm(sel: Selector, asm: Asm) -> None:
@@ -45,3 +45,13 @@ def select_asm(sel: Selector, asm: Asm) -> None:
         dst = sel.vregs.get(asm, -1)
         dst = sel.temp() if dst < 0 else dst
     sel.emit(form, 0, dst, tuple([sel.vreg(asm.inputs[n]) for n in order]), ref=Body(insns))
+
+
+def named_helpers(text: str) -> dict[int, str]:
+    """The helpers that a text calls by name, as `call bpf_ktime_get_ns#5`: number -> name, for listings."""
+    found = {}
+    for part in text.replace("\n", ";").split(";"):
+        name, mark, number = part.partition("call ")[2].partition("#")
+        if mark and number.strip().isdigit():
+            found[int(number)] = name.strip()
+    return found

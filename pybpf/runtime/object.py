@@ -323,6 +323,8 @@ class LoadedObject:
         for name, variable in self._global_specs.items():
             if variable is spec:
                 return self.globals[name]
+        if isinstance(spec, GlobalSpec) and spec.section:
+            raise KeyError(f"{spec.name!r} is the kernel's: the program reads it, and the object does not hold it")
         if isinstance(spec, (MapSpec, GlobalSpec)):
             raise KeyError(
                 f"object {self.name!r} does not hold {spec.name!r}: none of its programs uses that declaration"

@@ -223,7 +223,10 @@ def unknown(name: str, importing: bool) -> DeclarationError:
         if types.named(name) is not None:
             return kind(f"`{name}` of {where} is not a struct, union, enum or number")
     if function(name) is not None:
-        return kind(f"`{name}` is a function of {where}, not a type")
+        from pybpf.stdlib.kernel.functions import kfunc
+
+        way = f"programs may call it: kfuncs.{name}(...)" if kfunc(name) is not None else ""
+        return kind(f"`{name}` is a function of {where}, not a type", help=way)
     near = candidates(name)
     help = f"did you mean `{near[0]}`?" if near else ""
     if near[1:]:
