@@ -279,10 +279,39 @@ def _check_division(
     lo, hi = (b, b) if isinstance(b, int) else range_of(checker, b)
     if lo == hi == 0:
         checker.fail(errors.DivisionByZero(right, op))
-    if lo <= 0 <= hi and not checker.in_library:
+    if lo <= 0 <= hi and not checker.in_library and not _is_never_zero(b):
         checker.report(errors.MayDivideByZero(right, enclosed(checker.text(right)), op))
     for side, span, other in ((a, left, b), (b, right, a)):
         check_sign(checker, kind, side, span, other, op)
+
+
+def _is_never_zero(value: tree.Expr | int) -> bool:
+    """Whether a number's form shows it: `x or 1`, `x | 1`. An interval of signed numbers can't leave zero out."""
+    if isinstance(value, int):
+        return value != 0
+    if isinstance(value, tree.Const):
+        return value.value != 0
+    if isinstance(value, tree.Let):
+        return _is_never_zero(value.body)
+    if isinstance(value, tree.Binary):
+        return value.op == "|" and (_is_never_zero(value.lhs) or _is_never_zero(value.rhs))
+    if isinstance(value, tree.IfExp):
+        tested = _unconverted(value.test.value) if isinstance(value.test, tree.Truth) else None
+        then = _unconverted(value.then)
+        same = isinstance(tested, tree.Local) and isinstance(then, tree.Local) and tested.var is then.var
+        return _is_never_zero(value.other) and (same or _is_never_zero(value.then))
+    inner = _unconverted(value)
+    return inner is not value and _is_never_zero(inner)
+
+
+def _unconverted(value: tree.Expr) -> tree.Expr:
+    """A number without conversions to a wider type."""
+    while isinstance(value, tree.Convert):
+        to, held = kinds.int_base(value.type), kinds.int_base(value.value.type)
+        if to is None or held is None or to.bits < held.bits:
+            return value
+        value = value.value
+    return value
 
 
 def check_sign(

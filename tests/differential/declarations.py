@@ -31,6 +31,13 @@ class Nest(Struct):
     last: u8
 
 
+class Packed(Struct):
+    low: Bits[u32, L[3]]
+    mid: Bits[i32, L[5]]
+    high: Bits[u32, L[24]]
+    rest: u16
+
+
 class Key(Struct):
     low: u8
     high: u32
@@ -66,6 +73,7 @@ records = HashMap[u32, Pair](max_entries=8)
 slots = ArrayMap[i32](8)
 rows = ArrayMap[Nest](4)
 pc = PerCpuArray[u64](4)
+bits = ArrayMap[Packed](2)
 ph = PerCpuHash[u8, i32](max_entries=8)
 outs = ArrayMap[i64](64)
 events = RingBuffer[Event](1 << 17)
@@ -90,6 +98,12 @@ def clamp(v: i64, low: i64, high: i64) -> i64:
     if v > high:
         return high
     return v
+
+
+def ordered(a: u32, b: i64) -> tuple[i64, u32]:
+    if a > b:
+        return b, a
+    return i64(a + 1), u32(b)
 
 
 def is_odd(v: i64) -> bool:
@@ -130,4 +144,4 @@ STRUCTS: dict[str, dict[str, Any]] = {
 # name -> type
 GLOBALS = {"g0": "u32", "g1": "i64", "g2": "u8", "ticks": "u64"}
 CONSTANTS = {"limit": "i32", "scale": "u16", "far": "u64"}
-MAPS = ["table", "tiny", "pairs", "records", "slots", "rows", "pc", "ph", "outs", "events"]
+MAPS = ["table", "tiny", "pairs", "records", "slots", "rows", "pc", "ph", "outs", "bits", "events"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.differential.compounds import Compounds
 from tests.differential.declarations import GLOBALS, INTS, SOURCE, STRUCTS
 from tests.differential.expressions import FREE, Signature
 from tests.differential.nodes import Expr, Program, Stmt
 from tests.differential.places import OPERATORS, simple
-from tests.differential.shapes import Shapes
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,11 +24,10 @@ _OUTS = 64
 _DEEPEST = 4  # blocks inside each other
 
 
-class _Writer(Shapes):
+class _Writer(Compounds):
     def __init__(self, choices: Random, prefix: str) -> None:
         super().__init__(choices, prefix)
         self.writable: list[tuple[str, str, bool]] = []  # name, type, whether it is annotated
-        self.depth = 0  # blocks around the statement in hand
         self.rounds = 1  # how often the statement in hand runs
         self.result = ""  # type of the function's result, of a function that is not the program
 
@@ -49,7 +48,7 @@ class _Writer(Shapes):
         return [stmt for _ in range(count) for stmt in self.statement()]
 
     def statement(self) -> list[Stmt]:
-        kind = self.below(31)
+        kind = self.below(34)
         if self.depth >= _DEEPEST:
             return [self.one([self.change, self.place_change, self.map_change])()] if self.writable else self.variable()
         if kind <= 4 or not self.writable:
@@ -70,11 +69,13 @@ class _Writer(Shapes):
             return [self.map_change()]
         if kind <= 26:
             return self.shaped()
-        if kind == 27:
+        if kind <= 29:
+            return self.compound()
+        if kind == 30:
             return self.jump()
-        if not self.in_program or (kind == 30 and self.rounds > 4):  # the verifier follows each position in a packet
+        if not self.in_program or (kind == 33 and self.rounds > 4):  # the verifier follows each position in a packet
             return [self.change()]
-        return [self.global_change()] if kind == 28 else self.event() if kind == 29 else self.packet()
+        return [self.global_change()] if kind == 31 else self.event() if kind == 32 else self.packet()
 
     # --- numbers
 

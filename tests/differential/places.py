@@ -21,7 +21,8 @@ class Places(Expressions):
     """What is stored outside of local integers. The statements around come from a subclass."""
 
     made = 0
-    loops = 0  # loops around the statement in hand
+    depth = 0  # blocks around the statement in hand
+    loops = 0  # loops around it
 
     def fresh(self, prefix: str) -> str:
         self.made += 1
@@ -32,6 +33,8 @@ class Places(Expressions):
 
     def block(self, count: int, *first: Stmt, rounds: int = 1) -> list[Stmt]:
         raise NotImplementedError
+
+    writable: list[tuple[str, str, bool]]  # name, type, whether it is annotated
 
     def name(self, name: str, type: str, writable: bool = True, annotated: bool = True) -> None:
         raise NotImplementedError

@@ -125,6 +125,15 @@ _globals.update(KINDS)
 u32, u64, i64 = KINDS["u32"], KINDS["u64"], KINDS["i64"]
 
 
+@_shared
+class Bits:
+    """`Bits[u32, L[3]]`: a type that wraps at its width, and gives what it holds as the type it is of."""
+
+    def __class_getitem__(cls, given: tuple[type[Number], int]) -> type[Number]:
+        base, bits = given
+        return type("Bits", (Number,), {"bits": bits, "signed": base.signed, "base": base})
+
+
 def _joined(values: tuple[int, ...]) -> Any:
     """The type of the least or the greatest of some numbers."""
     kinds = [type(value) for value in values if isinstance(value, Number)]
@@ -137,11 +146,13 @@ def _joined(values: tuple[int, ...]) -> Any:
 
 @_shared
 def min(*values: int) -> int:
+    values = tuple(values[0]) if len(values) == 1 else values  # type: ignore[arg-type]
     return _joined(values)(builtins.min([int(value) for value in values]))  # type: ignore[no-any-return]
 
 
 @_shared
 def max(*values: int) -> int:
+    values = tuple(values[0]) if len(values) == 1 else values  # type: ignore[arg-type]
     return _joined(values)(builtins.max([int(value) for value in values]))  # type: ignore[no-any-return]
 
 
@@ -199,6 +210,8 @@ def zero(kind: Any) -> Any:
 
 def coerced(kind: Any, value: Any) -> Any:
     """A value as a place of a type holds it: numbers wrap, objects are copied."""
+    if hasattr(kind, "base"):
+        return kind.base(kind(value))
     if isinstance(kind, type) and issubclass(kind, Number):
         return KINDS[_HOST.get(kind.__name__, kind.__name__)](value)
     if isinstance(kind, Sized) and kind.name == "Array" and not isinstance(value, Cells):
@@ -212,7 +225,9 @@ class Cells:
     def __init__(self, kind: Any, items: list[Any]) -> None:
         self.kind, self.items = kind, items
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Cells(self.kind, [coerced(self.kind, item) for item in self.items[index]])
         assert index >= 0
         return self.items[index]
 
@@ -222,6 +237,9 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cells) and self.items == other.items
 
 
 @_shared
@@ -363,6 +381,12 @@ class Hash:
             self[key] = value
         return self.get(key)
 
+    def items(self) -> Any:
+        return [(coerced(self.key, key), value) for key, value in self.entries.items()]
+
+    def values(self) -> Any:
+        return list(self.entries.values())
+
     def result(self) -> Any:
         return {key: canonical(value) for key, value in self.entries.items()}
 
@@ -371,21 +395,24 @@ class Slots:
     """An array map."""
 
     def __init__(self, value: Any, count: int) -> None:
-        self.value, self.items = value, [zero(value) for _ in builtins.range(count)]
+        self.value, self.slots = value, [zero(value) for _ in builtins.range(count)]
 
     def get(self, key: int) -> Any:
-        return self.items[key] if 0 <= key < len(self.items) else None
+        return self.slots[key] if 0 <= key < len(self.slots) else None
 
     def __getitem__(self, key: int) -> Any:
         assert key >= 0
-        return self.items[key]
+        return self.slots[key]
 
     def __setitem__(self, key: int, value: Any) -> None:
         assert key >= 0
-        self.items[key] = coerced(self.value, value)
+        self.slots[key] = coerced(self.value, value)
+
+    def items(self) -> Any:
+        return [(u32(key), value) for key, value in enumerate(self.slots)]
 
     def result(self) -> Any:
-        return {key: canonical(value) for key, value in enumerate(self.items)}
+        return {key: canonical(value) for key, value in enumerate(self.slots)}
 
 
 class Ring:

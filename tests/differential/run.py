@@ -308,6 +308,7 @@ def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, a
         outcome = _outcome(together, batch[0], configs, kernel)
         if isinstance(outcome, CompileError):
             refused = _refused(together, outcome)
+            assert any(f"f{i}" in refused for i in range(len(batch))), f"seeds {batch}: {outcome}"
             for i, seed in enumerate(batch):
                 if f"f{i}" in refused:
                     count.refused[refused[f"f{i}"]] = count.refused.get(refused[f"f{i}"], 0) + 1
@@ -400,7 +401,7 @@ def main() -> int:
             for report in count.failed:
                 total.failed.append(report)
                 print(report, flush=True)
-            if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (200 * BATCH) == 0:
+            if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (100 * BATCH) == 0:
                 done = start + len(seeds[start : start + 50 * BATCH])
                 print(f"{done} in {time.monotonic() - begin:.0f} s: {total}", file=sys.stderr, flush=True)
     if total.too_complex:
