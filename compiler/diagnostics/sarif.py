@@ -62,7 +62,9 @@ def _result(diagnostic: Diagnostic, rule: int, root: str) -> dict[str, Any]:
     main = _location(diagnostic.span, root)
     if label:
         main["message"] = {"text": label}
-    text, related, fixes = [title], [], []
+    text = [title]
+    related: list[dict[str, Any]] = []
+    fixes: list[dict[str, Any]] = []
     for item in diagnostic.more():
         if isinstance(item, Label):
             where = _location(item.span, root)

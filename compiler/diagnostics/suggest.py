@@ -25,8 +25,10 @@ def suggestion(error: BaseException, span: Span) -> Suggestion | None:
     if isinstance(error, ImportError) and error.name and error.name.split(".")[0] == "pybpf":
         wanted = str(error).partition("cannot import name ")[2].split("'")[1:2]
         return _import(error.name, wanted[0]) if wanted else None
-    if isinstance(error, AttributeError) and getattr(error.obj, "__name__", "").split(".")[0] == "pybpf":
-        return _attribute(error.obj.__name__, error.name)
+    if isinstance(error, AttributeError):
+        owner = getattr(error.obj, "__name__", "")
+        if owner.split(".")[0] == "pybpf":
+            return _lacking("AttributeError", owner, str(error.name))
     message = getattr(error, "message", None)
     if isinstance(message, str):  # an error of the runtime's, such as of load(): it tells what to do
         return f"{type(error).__name__}: {message}".split("\n")[0], getattr(error, "help", ""), ()
@@ -71,10 +73,6 @@ def _module(name: str) -> str:
 
 def _import(module: str, name: str) -> Suggestion:
     return _lacking("ImportError", module, name)
-
-
-def _attribute(module: str, name: str) -> Suggestion:
-    return _lacking("AttributeError", module, name)
 
 
 def _lacking(kind: str, module: str, name: str) -> Suggestion:

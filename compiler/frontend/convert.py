@@ -113,7 +113,8 @@ def _not_a_number(checker: Checker, expr: tree.Expr) -> NoReturn:
         checker.fail(errors.NothingReturned(expr.span, checker.text(expr.span)))
     text = checker.text(expr.span)
     if isinstance(expr.type, PtrType) and isinstance(expr.type.pointee, KernelType):
-        checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), *reversed(kernel_struct_as_number(text))))
+        help, lines = kernel_struct_as_number(text)
+        checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), lines, help))
     checker.fail(errors.NotANumber(expr.span, kinds.spell(expr.type), numbers_in(expr.type, text)))
 
 
@@ -155,6 +156,10 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         from pybpf.compiler.frontend.construct import array_of
 
         return array_of(checker, array, [Known(item, span) for item in known], span)
+    if isinstance(known, tuple) and known and all([isinstance(item, int) for item in known]):
+        from pybpf.compiler.frontend import tuples
+
+        materialize(checker, TupleValue(tuple(tuples.items_of(checker, value) or ()), span), want)  # says what is wrong
     if isinstance(known, (tuple, list, dict, set, frozenset)):
         checker.fail(errors.NoContainer(span, type(known).__name__, len(known)))
     schema = checker.schema(value)

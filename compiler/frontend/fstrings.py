@@ -62,7 +62,13 @@ def of_operator(text: str) -> str:
     """printk(f"...") for `"a %d" % x` and `"a" + x`, the text of an expression; "" where it is something else."""
     from ast import parse, unparse
 
-    node: Any = parse(text.strip(), mode="eval").body
+    try:
+        try:
+        node: Any = parse(text.strip(), mode="eval").body
+    except SyntaxError:  # a statement: `text += x`
+        return ""
+    except SyntaxError:  # an augmented assignment
+        return ""
     if not isinstance(node, ast.BinOp):
         return ""
     if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):

@@ -69,8 +69,8 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     """`bpf_...(...)`."""
     check_allowed(checker, spec, span)
     if spec.id in _LOCKS:
-        given = checker.text(checker.span(node.args[0])) if node.args else ""
-        checker.fail(errors.LockByHand(span, spec.name, given.rpartition(".")[0] or "value"))
+        place = checker.text(checker.span(node.args[0])) if node.args else ""
+        checker.fail(errors.LockByHand(span, spec.name, place.rpartition(".")[0] or "value"))
     names = [a.name for a in spec.args]
     if node.keywords or len(node.args) != len(names):
         written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
@@ -107,8 +107,8 @@ def _argument(
             if not isinstance(schema, MapSpec):
                 checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "a map", what))
             if (spec.maps and schema.kind.name not in spec.maps) or schema.kind.name in spec.not_maps:
-                wanted, named = tuple(sorted(spec.maps)), checker.text(value.span)
-                checker.fail(errors.HelperMap(value.span, spec.name, named, schema.kind.name, wanted))
+                named, takes = checker.text(value.span), tuple(sorted(spec.maps))
+                checker.fail(errors.HelperMap(value.span, spec.name, named, schema.kind.name, takes))
             return schema
         case "key" | "value":
             spec_map = next((a for a in reversed(before) if isinstance(a, MapSpec)), None)

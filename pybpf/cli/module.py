@@ -109,7 +109,7 @@ def _refuse_redefinitions(module: ModuleType, programs: list[Any]) -> None:
     wrong: list[Diagnostic] = []
     for name in twice:
         defined = [node for node in parsed.body if getattr(node, "name", "") == name] if parsed is not None else []
-        if parsed is not None and len(defined) > 1 and getattr(defined[0], "decorator_list", ()):
+        if parsed is not None and len(defined) > 1 and getattr(defined[0], "decorator_list", None):
             heads = [parsed.head(node) for node in defined]
             wrong.append(Redefined(heads[-1], name, heads[0]))
     if wrong:
