@@ -166,6 +166,7 @@ def call_local(
     holder = checker if found is not None else definer
     keys = found if found is not None else _keys(definer, definer) or {}
     inner = definer.enter(module, node, definer.function, definer)
+    inner.called_in_loop = checker.repeats or definer.repeats
     own = inner.locals.names
     if holder is not checker:
         _check_far(checker, inner, local, span)

@@ -61,6 +61,7 @@ class Checker:
         self.enclosing = enclosing  # the function around it, of one that is defined inside a program
         self.inherited: State = {}  # what is known of that one's variables at the call
         self.outer_nonlocals: set[str] = set()
+        self.called_in_loop = False
         if enclosing is not None:
             self.outer_nonlocals = {n for n in self.locals.nonlocals if n in enclosing.slots}
             self.locals.names = [n for n in self.locals.names if n not in self.outer_nonlocals]
@@ -243,10 +244,15 @@ class Checker:
             if (int(major), int(minor)) > target:
                 self.fail(errors.TooNew(span, what, since, f"{target[0]}.{target[1]}"))
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the statement in hand may run again in the same frame: in a loop, or called from one."""
+        return bool(self.loops) or self.called_in_loop
+
     def made(self, expr: tree.Expr) -> None:
         """A new object was made: what was made at the same place before, by an earlier iteration, is gone."""
         kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
-        if self.loops and self.state is not None and isinstance(kind, PtrType):
+        if self.repeats and self.state is not None and isinstance(kind, PtrType):
             flow.stale(self.state, expr.span, "the object was made anew by a later iteration", expr.span)
 
     def report(self, diagnostic: Diagnostic) -> None:

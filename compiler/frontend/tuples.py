@@ -219,7 +219,7 @@ def returned(checker: Checker, instance: Instance, call: tree.Expr, span: Span) 
         if refers and isinstance(call, tree.FuncCall):
             for argument in call.args:
                 where |= origins(checker, argument)
-            if checker.loops:
+            if checker.repeats:
                 flow.stale(checker.state, span, "the object was made anew by a later iteration", span)
         checker.state[var.name] = Fact(range=part.fact.range, presence=part.fact.presence, source=span, origins=where)
         lets.append((var, value))
