@@ -72,8 +72,6 @@ def member(checker: Checker, base: tree.Expr, name: str, span: Span) -> tree.Exp
 def members_of(checker: Checker, struct: KernelType, name: str, span: Span) -> tuple[KernelMember, ...]:
     """The way to a member by its name; refuses a name that is none."""
     way = struct.find(name)
-    if way is None and name.endswith("_"):  # `in_`, where C's name is a keyword of Python
-        way = struct.find(name[:-1])
     if way is None:
         names = _names(struct)
         checker.fail(errors.NoKernelMember(span, name, str(struct), tuple(names), closest(name, names)))

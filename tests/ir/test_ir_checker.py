@@ -52,6 +52,11 @@ TEXTS = {
     "pointer multiplied": ("%x = mul 2, %ctx ret %x", "a pointer where an int belongs"),
     "pointer extended": ("%x = zext.32 %ctx ret %x", "a pointer where an int belongs"),
     "pointer swapped": ("%x = swap.32 %ctx ret %x", "a pointer where an int belongs"),
+    "toint of int": ("%x = toint 8 ret %x", "an int where a pointer belongs"),
+    "core load of another kind": (
+        '%x = load.u32 core 2 struct t "0:1" [%ctx+4] ret %x', "a fact of kind 2"),
+    "core of no kind": ('%x = core 13 struct t "0" = 1 ret %x', "a fact of kind 13"),
+    "core pointer load by int": ('%x = load.u32 core 0 struct t "0:1" [8+4] ret %x', "an int where a pointer belongs"),
     "ptradd of int": ("%x: ptr = ptradd 8, 8 ret 0", "an int where a pointer belongs"),
     "ptradd by pointer": ("%x: ptr = ptradd %ctx, %ctx ret 0", "a pointer where an int belongs"),
     "pointer against int": ("%x = cmp eq %ctx, 1 ret %x", "compares a pointer with an int"),
