@@ -63,11 +63,8 @@ def of_operator(text: str) -> str:
     from ast import parse, unparse
 
     try:
-        try:
         node: Any = parse(text.strip(), mode="eval").body
     except SyntaxError:  # a statement: `text += x`
-        return ""
-    except SyntaxError:  # an augmented assignment
         return ""
     if not isinstance(node, ast.BinOp):
         return ""
