@@ -7,7 +7,7 @@ the name of a BuiltinSpec.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import kinds, tree
+from pybpf.compiler.frontend import kinds, textlib, tree
 from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
@@ -197,6 +197,12 @@ def _round(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
     return Known(made, span) if isinstance(made, int) else made
 
 
+def _bytes_of(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.texts import bytes_of
+
+    return bytes_of(checker, node, span, want)
+
+
 def _from_bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.construct import from_bytes
 
@@ -369,7 +375,7 @@ def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) 
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
     sum: _sum, any: _any, all: _all, pow: _pow, divmod: _divmod, round: _round,
-    int.from_bytes: _from_bytes,
+    int.from_bytes: _from_bytes, textlib.bytes_of: _bytes_of,
 }  # fmt: skip
 def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.atomics import atomic

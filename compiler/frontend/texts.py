@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
 
-__all__ = ["character", "code_of", "contains", "length", "method", "order", "slice_of"]
+__all__ = ["bytes_of", "character", "code_of", "contains", "length", "method", "order", "slice_of"]
 
 _TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)  # what follows a NUL there is zero
 _DIRECT = (*_TIDY, Space.RINGBUF, Space.PACKET)
@@ -48,12 +49,18 @@ def _text(checker: Checker, expr: tree.Expr) -> TextType | BytesType:
     return kind
 
 
-def _near(checker: Checker, expr: tree.Expr, tidy: bool = False) -> tree.Expr:
-    """A reference to bytes that can be read one by one (`tidy`: with zeroes after the NUL): a copy where need be."""
+def _near(checker: Checker, expr: tree.Expr, tidy: bool = False, first: int = 0) -> tree.Expr:
+    """A reference to bytes that can be read one by one (`tidy`: with zeroes after the NUL): a copy where need be.
+
+    `first`: only so many of them matter.
+    """
     assert isinstance(expr.type, PtrType)
     if expr.type.space in (_TIDY if tidy else _DIRECT):
         return expr
-    made = tree.Copy(PtrType(expr.type.pointee, Space.STACK), expr.span, expr)
+    kind = _text(checker, expr)
+    if first and isinstance(kind, TextType) and first + 1 < kind.size:  # a probe read wants room for a NUL
+        kind = TextType(first + 1)
+    made = tree.Copy(PtrType(kind, Space.STACK), expr.span, expr)
     checker.made(made)
     return made
 
@@ -61,6 +68,13 @@ def _near(checker: Checker, expr: tree.Expr, tidy: bool = False) -> tree.Expr:
 def _raw(expr: tree.Expr, size: int) -> tree.Expr:
     assert isinstance(expr.type, PtrType)
     return tree.Cast(PtrType(BytesType(size), expr.type.space), expr.span, expr)
+
+
+def bytes_of(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """What textlib.bytes_of() means."""
+    value = checker.expr(node.args[0])
+    assert isinstance(value, tree.Expr)
+    return _raw(_near(checker, value), _text(checker, value).size)
 
 
 def _call(checker: Checker, function: Any, args: list[Any], span: Span) -> Value:
@@ -148,7 +162,7 @@ def _part(
         if isinstance(kind, BytesType):
             checker.fail(errors.NoSlice(span, checker.text(base.span)))
         return materialize(checker, Known("", span))
-    near = _near(checker, base, isinstance(kind, TextType) and start > 0)
+    near = _near(checker, base, isinstance(kind, TextType) and start > 0, stop)
     return _sliced(near, kind, stop - start, constant(checker, start, U64, span), span)
 
 
@@ -166,7 +180,8 @@ def character(checker: Checker, base: tree.Expr, value: Value, what: str, span: 
     if isinstance(value, Known) and isinstance(value.value, int) and value.value < 0:
         checker.fail(errors.TextIndex(span, what, kind.size))
     at = index(checker, value, kind.size, what)
-    return _sliced(_near(checker, base, tidy=True), kind, 1, at, span)
+    first = at.value + 1 if isinstance(at, tree.Const) else 0
+    return _sliced(_near(checker, base, True, first), kind, 1, at, span)
 
 
 def code_of(checker: Checker, value: tree.Expr, span: Span) -> tree.Expr | None:
@@ -185,14 +200,13 @@ def length(checker: Checker, value: tree.Expr, span: Span) -> Value:
     kind = _text(checker, value)
     if isinstance(kind, BytesType):
         return Known(kind.size, span)
-    return _call(checker, textlib.length, [_raw(_near(checker, value), kind.size), kind.size], span)
+    return _call(checker, textlib.length, [value, kind.size], span)
 
 
 def order(checker: Checker, op: str, lhs: tree.Expr, rhs: tree.Expr, span: Span) -> tree.Expr:
     """`a < b` of two texts, or of two bytes objects."""
     a, b = _text(checker, lhs), _text(checker, rhs)
-    left, right = _raw(_near(checker, lhs), a.size), _raw(_near(checker, rhs), b.size)
-    found = _call(checker, textlib.order, [left, a.size, right, b.size, isinstance(a, TextType)], span)
+    found = _call(checker, textlib.order, [lhs, a.size, rhs, b.size, isinstance(a, TextType)], span)
     from pybpf.compiler.frontend.conditions import ordered
 
     return ordered(checker, op, found, Known(0, span), span)[0]
@@ -223,8 +237,7 @@ def _find(checker: Checker, value: tree.Expr, raw: bytes, span: Span) -> Value:
         return Known(0, span)
     if len(raw) > kind.size:
         return Known(-1, span)
-    near = _raw(_near(checker, value), kind.size)
-    return _call(checker, textlib.find, [near, kind.size, raw, len(raw), isinstance(kind, TextType)], span)
+    return _call(checker, textlib.find, [value, kind.size, raw, len(raw), isinstance(kind, TextType)], span)
 
 
 def contains(checker: Checker, item: Value, value: tree.Expr, span: Span) -> Value:
@@ -235,8 +248,7 @@ def contains(checker: Checker, item: Value, value: tree.Expr, span: Span) -> Val
         isinstance(known, int) or (isinstance(item, tree.Expr) and kinds.is_int(item.type))
     ):
         wanted = number(checker, item)
-        args: list[Any] = [_raw(_near(checker, value), kind.size), kind.size, wanted]
-        return _call(checker, textlib.has, args, span)
+        return _call(checker, textlib.has, [value, kind.size, wanted], span)
     from pybpf.compiler.frontend.conditions import ordered
 
     raw = _wanted(checker, kind, item, "in")
@@ -250,7 +262,7 @@ def _starts(checker: Checker, value: tree.Expr, raw: bytes, span: Span) -> tree.
     kind = _text(checker, value)
     if not raw or len(raw) > kind.size:
         return tree.Const(BOOL, span, int(not raw))
-    front = _sliced(_near(checker, value), kind, len(raw), constant(checker, 0, U64, span), span)
+    front = _sliced(_near(checker, value, False, len(raw)), kind, len(raw), constant(checker, 0, U64, span), span)
     return tree.TextCompare(BOOL, span, _raw(front, len(raw)), tree.TextConst(_stack(len(raw)), span, raw))
 
 
@@ -258,11 +270,10 @@ def _ends(checker: Checker, value: tree.Expr, raw: bytes, span: Span) -> tree.Ex
     kind = _text(checker, value)
     if not raw or len(raw) > kind.size:
         return tree.Const(BOOL, span, int(not raw))
-    near = _near(checker, value)
     if isinstance(kind, BytesType):
-        tail = _sliced(near, kind, len(raw), constant(checker, kind.size - len(raw), U64, span), span)
+        tail = _sliced(_near(checker, value), kind, len(raw), constant(checker, kind.size - len(raw), U64, span), span)
         return tree.TextCompare(BOOL, span, tail, tree.TextConst(_stack(len(raw)), span, raw))
-    found = _call(checker, textlib.ends_with, [_raw(near, kind.size), kind.size, raw, len(raw)], span)
+    found = _call(checker, textlib.ends_with, [value, kind.size, raw, len(raw)], span)
     return materialize(checker, found)
 
 
