@@ -307,12 +307,9 @@ def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, a
         together = module(list(programs.values()))
         outcome = _outcome(together, batch[0], configs, kernel)
         if isinstance(outcome, CompileError):
-            refused = _refused(together, outcome)
-            assert any(f"f{i}" in refused for i in range(len(batch))), f"seeds {batch}: {outcome}"
-            for i, seed in enumerate(batch):
-                if f"f{i}" in refused:
-                    count.refused[refused[f"f{i}"]] = count.refused.get(refused[f"f{i}"], 0) + 1
-                    del programs[seed]
+            for name, code in _refused(together, outcome).items():
+                count.refused[code] = count.refused.get(code, 0) + 1
+                del programs[batch[int(name[1:])]]
             outcome = _outcome(module(list(programs.values())), batch[0], configs, kernel) if programs else None
         if outcome is None:
             count.agreed += len(programs)
@@ -328,7 +325,7 @@ def _refused(source: Program, error: CompileError) -> dict[str, str]:
     for diagnostic in error.diagnostics:
         above = [re.match(r"def (f\d+)[(_]", line) for line in reversed(lines[: diagnostic.span.line])]
         name = next((each[1] for each in above if each is not None), "")
-        if diagnostic.severity == "error":
+        if name and diagnostic.severity == "error":
             found.setdefault(name, diagnostic.code)
     return found
 
@@ -365,6 +362,8 @@ def _one_by_one(
         if again is None or isinstance(again, TooComplex):
             return
         together = again
+    if isinstance(together, CompileError):  # in a function that programs share: those that it refuses are gone
+        return
     if not isinstance(together, Failure):
         raise together
     source = module(list(programs.values()))  # it takes several of them
