@@ -284,6 +284,12 @@ _enums: dict[Any, EnumType] = {}
 _enum_classes: dict[int, Any] = {}  # by the identity of the EnumType, which `_enums` keeps alive
 
 
+def adopt_enum(enum: Any, kind: EnumType) -> None:
+    """Say that a class stands for an enumeration whose type is known already."""
+    _enums[enum] = kind
+    _enum_classes[id(kind)] = enum
+
+
 def enum_members(kind: EnumType) -> dict[int, int]:
     """The numbers that have a name, and the members of the IntEnum for them; empty where no class was declared."""
     cls = _enum_classes.get(id(kind))

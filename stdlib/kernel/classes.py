@@ -210,4 +210,5 @@ def _enum(kind: EnumType) -> Any:
         made.__members__[name] = member
         if name not in _TAKEN:
             setattr(made, name, member)
+    widths.adopt_enum(made, kind)
     return made

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf import kernel
+from pybpf import Array, L, Struct, kernel
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.decode import decode_btf
 from pybpf.compiler.btf.encode import btf_section, encode_types
@@ -91,6 +91,19 @@ def test_enums_are_like_int_enums(nowhere: None) -> None:
     assert len(list(bpf_map_type)) == len(bpf_map_type) > 30 and 1 in bpf_map_type and 999 not in bpf_map_type
     with pytest.raises(ValueError, match="999 is not a value of bpf_map_type"):
         bpf_map_type(999)
+
+
+def test_fields_of_structs_hold_enumerators(nowhere: None) -> None:
+    from pybpf.kernel import bpf_map_type
+    from pybpf.runtime.codec import codec
+
+    class Seen(Struct):
+        kind: bpf_map_type
+        kinds: Array[bpf_map_type, L[2]]
+
+    seen = codec(Seen.__bpf__, "value").decode(bytes([1, 0, 0, 0, 2, 0, 0, 0, 99, 1, 0, 0]), 0)
+    assert seen.kind is bpf_map_type.BPF_MAP_TYPE_HASH
+    assert [repr(kind) for kind in seen.kinds] == ["<bpf_map_type.BPF_MAP_TYPE_ARRAY: 2>", "355"]
 
 
 def test_what_tools_walk_is_bundled(nowhere: None) -> None:
