@@ -277,7 +277,7 @@ def _compare(
 ) -> tuple[tree.Expr, State | None, State | None]:
     """One comparison; `rhs_node` is a syntax node, or a value already checked."""
     op = _SYMBOLS[type(op_node)]
-    checked = isinstance(rhs_node, (tree.Expr, Known, ContextRef))
+    checked = isinstance(rhs_node, (tree.Expr, Known, ContextRef, TupleValue))
     if op in ("in", "not in"):
         from pybpf.compiler.frontend.membership import contains
 
