@@ -32,6 +32,8 @@ _RELEASES = {
 }  # fmt: skip
 
 
+# Functions that begin a region of the program, and those that end it (is_kfunc_bpf_rcu_read_lock() and others).
+_REGIONS = {"bpf_preempt_disable": "bpf_preempt_enable", "bpf_rcu_read_lock": "bpf_rcu_read_unlock"}
 # Functions that are registered for more types of programs than their filter lets through (bpf_fs_kfuncs_filter in
 # fs/bpf_fs_kfuncs.c).
 _LSM_ONLY = (
@@ -83,6 +85,10 @@ def spec_of(name: str) -> KfuncSpec | None:
             flags = known.flags | ({"variadic"} if known.variadic else set())
             programs = {kind: since for kind, since in known.programs.items() if kind == "LSM" or name not in _LSM_ONLY}
             release = _release_of(known.result) if "acquire" in flags else None
+            if name in _REGIONS:
+                release = spec_of(_REGIONS[name])
+            elif name in _REGIONS.values():
+                flags |= {"leaves"}
             _specs[name] = KfuncSpec(name, known.params, known.result, flags, programs, known.since, release)
     return _specs[name]
 

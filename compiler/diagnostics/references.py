@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "SocketIndex", "StillHeld", "WithoutVariable",
+    "AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "RegionNotOpen", "RegionOpen", "SocketIndex",
+    "StillHeld", "WithoutVariable",
 ]  # fmt: skip
 
 
@@ -41,16 +42,24 @@ class StillHeld(Diagnostic):
     origin: Span
     call: str
     release: str
+    region: bool = False
 
     code = "E1310"
     title = "{what} is not released on this way out"
     label = "still held here"
 
     def texts(self) -> tuple[str, str]:
+        if self.region:
+            return f"the region of `{self.call}` does not end on this way out", "still inside"
         return f"{f'`{self.name}`' if self.name else 'what was acquired'} is not released on this way out", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Label(self.origin, "acquired here")
+        yield Label(self.origin, "entered here" if self.region else "acquired here")
+        if self.region:
+            yield Help("end it first:", (f"{self.release}()",))
+            yield Help("or let a block do so on every way out:", (f"with releasing({self.call}):",))
+            yield Note("the kernel would say: BPF_EXIT instruction cannot be used inside such a region")
+            return
         if self.name:
             yield Help("release it first:", (f"{self.release}({self.name})",))
         else:
@@ -220,3 +229,59 @@ class SocketIndex(Advised):
     label = "not a constant"
     way_out = "write each index as a number:"
     lines = ("{array}[0]",)
+
+
+class RegionOpen(Diagnostic):
+    """A region is entered that the program is in already.
+
+    `bpf_rcu_read_lock` and `bpf_preempt_disable` begin a region of the program, which another call ends. One in itself
+    makes no difference, and not all kernels take it.
+
+    Fails:
+
+        kfuncs.bpf_rcu_read_lock()
+        kfuncs.bpf_rcu_read_lock()
+
+    Works:
+
+        with releasing(kfuncs.bpf_rcu_read_lock()):
+            total = task.real_parent.tgid
+    """
+
+    call: str
+    origin: Span
+
+    code = "E1317"
+    title = "the region of `{call}` is entered already"
+    label = "entered again"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.origin != self.span:
+            yield Label(self.origin, "entered here")
+        yield Help("leave this one out, or end the other first")
+        if "rcu" in self.call:
+            yield Note("the kernel would say: nested rcu read lock")
+
+
+class RegionNotOpen(Advised):
+    """A call ends a region that was not entered, not on every way here, or that a `with` block ends.
+
+    Fails:
+
+        kfuncs.bpf_rcu_read_unlock()
+
+    Works:
+
+        kfuncs.bpf_rcu_read_lock()
+        kfuncs.bpf_rcu_read_unlock()
+    """
+
+    call: str
+    name: str
+
+    code = "E1318"
+    title = "there is no region here that `{name}` could end"
+    label = "not entered on every way here"
+    way_out = "enter and leave it in one place, with a block:"
+    lines = ("with releasing(kfuncs.bpf_rcu_read_lock()):",)
+    why = "the kernel would say: unmatched rcu read unlock"

@@ -345,7 +345,7 @@ class UnpackCount(Diagnostic):
 
 
 class WithOther(Advised):
-    """`with` is for ring-buffer reservations only.
+    """`with` is for what a program must give back: a ring buffer's record, a lock, a reference.
 
     Fails:
 
@@ -357,11 +357,14 @@ class WithOther(Advised):
         with events.reserve() as event:
             if event is not None:
                 event.pid = pid()
+
+        with releasing(kfuncs.bpf_task_from_pid(1)) as task:
+            ...
     """
 
     code = "E0123"
-    title = "in a program, `with` is for a ring buffer's reserve() only"
-    label = "not a reservation"
+    title = "in a program, `with` is for ring.reserve(), lock(...) and releasing(...)"
+    label = "none of them"
     way_out = "reserve a record like this:"
     lines = ("with events.reserve() as event:", "    if event is not None:", "        event.pid = pid()")
 

@@ -61,8 +61,11 @@ def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
     if spec.gpl:
         check_licence(checker, spec.name, span)
     checker.check_release(f"`{spec.name}`", spec.since, span)
-    if spec.sleepable and not program.sleepable:
-        checker.fail(errors.HelperSleeps(span, spec.name, program.name))
+    if spec.sleepable:
+        from pybpf.compiler.frontend.references import in_region
+
+        if not program.sleepable or in_region(checker):
+            checker.fail(errors.HelperSleeps(span, spec.name, program.name))
 
 
 def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Value:

@@ -18,6 +18,7 @@ from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.core import type_after
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.specs import KfuncSpec
 from pybpf.compiler.schema.types import (
     U64,
     EnumType,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import KfuncSpec
 
 __all__ = ["kfunc", "plain_name", "prototype"]
 
@@ -82,6 +82,10 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
         releases = next(i for i, (_, kind) in enumerate(spec.params) if isinstance(kind, PtrType))
     if "acquire" in spec.flags and spec.release is None:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "nothing is known that releases what it acquires"))
+    if "leaves" in spec.flags:
+        return references.left(checker, made, spec.name)
+    if isinstance(spec.release, KfuncSpec) and not spec.release.params:
+        return references.entered(checker, made, spec.release)
     return references.called(checker, made, arguments, releases, spec.release)
 
 
@@ -119,7 +123,7 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
     check_licence(checker, spec.name, span)
     if not here:
         checker.check_release(f"`{spec.name}`", since or "5.13", span)  # the first that had any
-    if "sleepable" in spec.flags and not program.sleepable:
+    if "sleepable" in spec.flags and (not program.sleepable or references.in_region(checker)):
         checker.fail(errors.HelperSleeps(span, spec.name, program.name))
     if "destructive" in spec.flags:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it needs a capability to reboot the machine"))

@@ -19,7 +19,8 @@ from pybpf.compiler.frontend.convert import materialize
 from pybpf.compiler.frontend.flow import Fact, held_key
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
-from pybpf.compiler.schema.specs import BuiltinSpec
+from pybpf.compiler.schema.specs import BuiltinSpec, KfuncSpec
+from pybpf.compiler.schema.types import NONE, NoneType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,13 +30,24 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec
+    from pybpf.compiler.schema.specs import HelperSpec
 
     Release = HelperSpec | KfuncSpec
 else:
     import _ast as ast
 
-__all__ = ["acquired", "called", "check_all_released", "given_back", "is_releasing", "releasing", "returned"]
+__all__ = [
+    "acquired",
+    "called",
+    "check_all_released",
+    "entered",
+    "given_back",
+    "in_region",
+    "is_releasing",
+    "left",
+    "releasing",
+    "returned",
+]
 
 
 def called(checker: Checker, call: tree.Expr, arguments: Sequence[Any], releases: int, release: Any) -> tree.Expr:
@@ -58,6 +70,32 @@ def acquired(checker: Checker, call: tree.Expr, release: Release) -> tree.Expr:
     checker.releases[span] = release
     state[held_key(span)] = Fact(source=span)
     return made
+
+
+def entered(checker: Checker, call: tree.Expr, release: KfuncSpec) -> tree.Expr:
+    """`call` begins a region of the program, which a call of `release` ends: it takes and gives nothing."""
+    for origin in _open_regions(checker, release.name):
+        checker.fail(errors.RegionOpen(call.span, checker.text(call.span), origin))
+    return acquired(checker, call, release)
+
+
+def left(checker: Checker, call: tree.Expr, name: str) -> tree.Expr:
+    """`call`, of the function `name`, ends the region that is open."""
+    state = checker.state
+    assert state is not None
+    found = [o for o in _open_regions(checker, name) if o not in checker.with_held and state[held_key(o)].assigned]
+    if not found:
+        checker.fail(errors.RegionNotOpen(call.span, checker.text(call.span), name))
+    for origin in found:
+        del state[held_key(origin)]
+    return tree.Release(call.type, call.span, call, tuple(found))
+
+
+def _open_regions(checker: Checker, release: str) -> list[Span]:
+    """Where regions were entered that `release` ends and that may be open here."""
+    state = checker.state or {}
+    spans = [o for o in checker.releases if held_key(o) in state or o in checker.with_held]
+    return sorted([o for o in spans if checker.releases[o].name == release], key=str)
 
 
 def given_back(checker: Checker, call: tree.Expr, given: tree.Expr) -> tree.Expr:
@@ -112,7 +150,19 @@ def check_all_released(checker: Checker, span: Span) -> None:
         del state[key]  # said once is enough
         if origin in checker.told:
             continue
-        checker.report(errors.StillHeld(span, name, origin, call, release))
+        region = _is_region(checker.releases[origin])
+        checker.report(errors.StillHeld(span, name, origin, call, release, region))
+
+
+def in_region(checker: Checker) -> bool:
+    """Whether a region may be open here, in which nothing may sleep."""
+    state = checker.state or {}
+    spans = [o for o in checker.releases if held_key(o) in state or o in checker.with_held]
+    return any(_is_region(checker.releases[o]) for o in spans)
+
+
+def _is_region(release: Release) -> bool:
+    return isinstance(release, KfuncSpec) and not release.params
 
 
 def forget(checker: Checker, names: list[str]) -> None:
@@ -149,15 +199,18 @@ def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     if len(call.args) != 1 or call.keywords:
         example = "releasing(helpers.bpf_sk_lookup_tcp(...))"
         checker.fail(errors.CallArguments(where, "releasing()", "takes one call that acquires something", example))
-    if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
-        checker.fail(errors.WithoutVariable(where, checker.text(where)))
-    name = item.optional_vars.id
     value = materialize(checker, checker.expr(call.args[0]))
     state = checker.state
     assert state is not None
     release = checker.releases.get(value.span)
     if not isinstance(value, tree.Acquire) or release is None:
         checker.fail(errors.NotAcquired(value.span, checker.text(value.span)))
+    if item.optional_vars is None and isinstance(value.type, NoneType):
+        return [_region(checker, node, value)]
+    if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
+        checker.told.add(value.span)
+        checker.fail(errors.WithoutVariable(where, checker.text(where)))
+    name = item.optional_vars.id
     slot = checker.slots[name]
     span = checker.span(item.optional_vars)
     if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
@@ -171,9 +224,22 @@ def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     checker.with_held.add(origin)
     body = checker.block(node.body)
     checker.reserved_names.discard(name)
+    checker.with_held.discard(origin)
     var, slot.var, slot.joined = slot.var, None, None  # the name may be used for another one afterwards
     loop = checker.loops[-1] if checker.loops else None
     for left in (checker.state, *((loop.breaks, loop.continues) if loop is not None else ())):
         if left is not None:
             flow.stale(left, origin, "it was released at the end of the `with` block", origin)
     return [tree.WithAcquire(checker.span(node), var, value.value, release, body)]
+
+
+def _region(checker: Checker, node: ast.With, value: tree.Acquire) -> tree.Stmt:
+    """`with releasing(kfuncs.bpf_rcu_read_lock()):`, where there is nothing to be named."""
+    assert checker.state is not None
+    origin = value.span
+    del checker.state[held_key(origin)]
+    checker.with_held.add(origin)
+    body = checker.block(node.body)
+    checker.with_held.discard(origin)
+    var = tree.Var("%region", NONE, origin)
+    return tree.WithAcquire(checker.span(node), var, value.value, value.release, body)

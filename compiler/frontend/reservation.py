@@ -28,8 +28,11 @@ __all__ = ["discard", "with_statement"]
 
 def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     span = checker.span(node)
-    if len(node.items) != 1:
-        checker.fail(errors.WithOther(span))
+    if len(node.items) != 1:  # `with a, b:` is a block in a block
+        first, *rest = node.items
+        place = {name: getattr(node, name) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset")}
+        inner = ast.With(items=rest, body=node.body, type_comment=None, **place)
+        return with_statement(checker, ast.With(items=[first], body=[inner], type_comment=None, **place))
     item = node.items[0]
     from pybpf.compiler.frontend.references import is_releasing, releasing
 

@@ -28,14 +28,15 @@ def give_back(b: Builder, spec: HelperSpec | KfuncSpec, value: Value) -> None:
     if isinstance(spec, HelperSpec):
         more = [Const(0)] * (len(spec.args) - 1)  # flags of the ring buffer's
         b.call((spec.name, spec.id), value, *more)
-    else:
-        b.emit(ops.CallKernel(spec.name, [value], "void", "", b.span))
+    else:  # what ends a region takes nothing
+        b.emit(ops.CallKernel(spec.name, [value] if spec.params else [], "void", "", b.span))
 
 
 def acquire(b: Builder, node: tree.Acquire) -> Lowered:
     """The call; from here on what it gave is held."""
     start = len(b.acquired)
-    value = b.value(node.value)
+    lowered = b.lower(node.value)
+    value: Value = lowered if isinstance(lowered, Value) else Const(1)
     for span in b.acquired[start:]:  # what an inlined function acquired it released, or it is this result
         b.write((b.held[span].open,), Const(0))
     b.acquired.append(node.span)
@@ -48,7 +49,7 @@ def acquire(b: Builder, node: tree.Acquire) -> Lowered:
             b.variables.write(entry, held.open, Const(0))
     b.write((held.value,), value)
     b.write((held.open,), Const(1))
-    return value
+    return lowered
 
 
 def release_call(b: Builder, node: tree.Release) -> Lowered:
@@ -71,7 +72,7 @@ def release_held(b: Builder) -> None:
             b.test("ne", value, Const(0), some, done)
             b.start(some)
             if b.reachable:
-                give_back(b, held.release, b.guard(value))
+                give_back(b, held.release, b.guard(value) if value.kind == "ptr" else value)
                 b.jump(done)
         b.start(done)
 
@@ -79,7 +80,8 @@ def release_held(b: Builder) -> None:
 def with_acquire(b: Builder, node: tree.WithAcquire) -> None:
     """As with_reserve in ringbuf.py: whether there is one is kept as a number of its own."""
     before, b.span = b.span, node.acquire.span
-    record = b.value(node.acquire)
+    lowered = b.lower(node.acquire)
+    record: Value = lowered if isinstance(lowered, Value) else Const(1)
     b.write(b.cells(node.var), record)
     if not isinstance(node.var.type, OptionalType):
         reservation = Reservation(record, None, node.release)

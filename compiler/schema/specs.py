@@ -124,7 +124,8 @@ class KfuncSpec(Record, eq=False):
 
     `params` and `result` are C's, as types of the language have them (KernelMember says how): the object's BTF shows
     them, and the loader compares. What the ends of parameters' names say (`__sz`, `__str`, `__ign`, ...) holds.
-    `flags` are its KF_ flags, in lower case without KF_. `programs` are the types that may call it, with the release
+    `flags` are its KF_ flags, in lower case without KF_; "leaves": it ends a region that another function begins, whose
+    `release` it is. `programs` are the types that may call it, with the release
     since when ("" as long as there is the function); empty: all. `since` is its first release, "" where nobody says.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.specs import HelperSpec
-from pybpf.compiler.schema.types import NONE, IntType, PtrType, is_aggregate
+from pybpf.compiler.schema.types import NONE, IntType, NoneType, PtrType, is_aggregate
 from pybpf.simulator.expressions import arithmetic, expression, place, scalar_at
 
 if TYPE_CHECKING:
@@ -131,6 +131,9 @@ def _with_acquire(t: Translator, node: tree.WithAcquire) -> list[Any]:
     first = t.here(ast.Assign([_name(t, node.var)], expression(t, node.acquire)))
     held = t.name(t.variable(node.var))
     more = [t.literal(0)] * (len(node.release.args) - 1) if isinstance(node.release, HelperSpec) else []
+    if isinstance(node.var.type, NoneType):  # a region, which nothing stands for
+        end = t.here(ast.Expr(t.call("_helper", t.constant(node.release), t.constant(NONE))))
+        return [first, ast.Try(body(t, node.body), [], [], [end])]
     release = t.call("_helper", t.constant(node.release), t.constant(NONE), t.name(t.variable(node.var)), *more)
     some = t.here(ast.Compare(held, [ast.IsNot()], [t.literal(None)]))
     return [first, ast.Try(body(t, node.body), [], [], [t.here(ast.If(some, [t.here(ast.Expr(release))], []))])]

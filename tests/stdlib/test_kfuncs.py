@@ -121,6 +121,22 @@ def cgroups(pkt: XdpContext) -> XDP:
     return XDP.TX
 
 
+@xdp
+def regions(pkt: XdpContext) -> XDP:
+    with releasing(kfuncs.bpf_rcu_read_lock()):
+        for i in range(4):
+            if i == pkt.rx_queue_index + 2:
+                break
+            seen[i] = 1
+    kfuncs.bpf_preempt_disable()
+    at = pkt.rx_queue_index
+    if at < 8:
+        seen[at] += 4
+    kfuncs.bpf_preempt_enable()
+    with releasing(kfuncs.bpf_preempt_disable()), releasing(kfuncs.bpf_rcu_read_lock()):
+        return XDP.TX
+
+
 def connection(pkt: XdpContext, port: u16):
     where = SockTuple4(saddr=LOCAL, daddr=LOCAL, sport=1, dport=port)
     return helpers.bpf_sk_lookup_tcp(pkt, where, sizeof(where), u64(0) - 1, 0)
@@ -226,6 +242,7 @@ ANSWERS = {
     memory_of_a_ring_buffer: [1],
     texts: [-1, 5, 0],
     declared: [],
+    regions: [5, 1, 0, 0],
     if_there_is_one: [5, 3, 7],
 }
 
@@ -315,6 +332,12 @@ def test_simulation_releases_on_every_way() -> None:
         assert tasks.simulate(packet=bytes(64)).retval == XDP.TX
         assert sim[seen][2] == 2
         assert given == released
+
+
+def test_simulated_regions() -> None:
+    with Simulation(target=RECENT) as sim:
+        assert regions.simulate(packet=bytes(64)).retval == XDP.TX
+        assert [sim[seen][n] for n in range(4)] == [5, 1, 0, 0]
 
 
 def test_simulated_texts() -> None:
