@@ -312,7 +312,8 @@ class Checker:
             self.ranges[read] = fact.range
             if fact.presence == flow.PRESENT and isinstance(var.type, OptionalType):
                 read = tree.Unwrap(var.type.inner, span, read)
-                self.ranges[read] = fact.range
+                if fact.range != ranges.EMPTY:  # else it is never there, and this is not reached
+                    self.ranges[read] = fact.range
         return read
 
     def read(self, name: str, span: Span) -> Value:

@@ -50,8 +50,14 @@ def _convert(checker: Checker, expr: tree.Convert) -> Interval:
     return ranges.wrap(range_of(checker, expr.value), expr.type)
 
 
-def _same(checker: Checker, expr: tree.Wrap | tree.Unwrap) -> Interval:
+def _wrap(checker: Checker, expr: tree.Wrap) -> Interval:
     return range_of(checker, expr.value)
+
+
+def _unwrap(checker: Checker, expr: tree.Unwrap) -> Interval:
+    """Of what is never there nothing is known: the code is not reached, and is taken as it stands."""
+    found = range_of(checker, expr.value)
+    return found if found != ranges.EMPTY else _by_type(expr.type)
 
 
 def _binary(checker: Checker, expr: tree.Binary) -> Interval:
@@ -84,8 +90,8 @@ _RANGES: dict[type, Callable[..., Interval]] = {
     tree.Const: _const,
     tree.NoneValue: _none,
     tree.Convert: _convert,
-    tree.Wrap: _same,
-    tree.Unwrap: _same,
+    tree.Wrap: _wrap,
+    tree.Unwrap: _unwrap,
     tree.Binary: _binary,
     tree.Unary: _unary,
     tree.IfExp: _choice,
