@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.codegen.isel_arith import fits, shift_pair, signed_32
-from pybpf.compiler.codegen.machine import CMPXCHG, FETCH, FRAME_POINTER, LOAD, STORE_K, STORE_X
+from pybpf.compiler.codegen.machine import ALU_X, CMPXCHG, FETCH, FRAME_POINTER, LOAD, STORE_K, STORE_X
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
@@ -77,7 +77,12 @@ def _atomic(sel: Selector, atomic: ops.Atomic) -> None:
 
 
 def _hide(sel: Selector, hide: ops.Hide) -> None:
-    """The verifier forgets what an atomic instruction has changed in memory (check_atomic, kernel/bpf/verifier.c)."""
+    """The verifier forgets what an atomic instruction has changed in memory (check_atomic, kernel/bpf/verifier.c), and
+    knows nothing of what it forgot exclusive-or anything.
+    """
+    if hide.zero is not None:
+        sel.emit(ALU_X, op.ALU64 | op.XOR | op.X, sel.vregs[hide], (sel.vreg(hide.value), sel.vreg(hide.zero)))
+        return
     opcode, slot = op.STX | op.ATOMIC | op.DW, sel.hiding_slot()
     imm = _immediate(hide.value, 64)
     if imm is not None:

@@ -27,7 +27,7 @@ __all__ = ["check"]
 
 _INSTRUCTIONS = 1_000_000
 _BRANCHES = 8192
-_FEW = 8  # iterations of a loop that the verifier follows inside one that the kernel bounds
+_FEW = 8  # branches of a loop, in all iterations, that the verifier follows inside one that the kernel bounds
 _ROUNDS = 4  # of a loop that the kernel bounds, until a round changes nothing that the verifier knows
 
 # Instructions and branches of a node on its own; others count 1 and 0.
@@ -152,12 +152,12 @@ class _Weigher:
         self.bounded -= bounded
         each, forks = insns + 3, branches + (not known)
         total, waiting = count * each, count * forks
-        if forks and self.bounded and not bounded and count > _FEW:
+        assert self.around is not None
+        self.inside[node] = self.around
+        if self.bounded and not bounded and count * forks > _FEW:
             self.inner.append(node)
         if not bounded and count > _ROUNDS:
             self.followed[node] = total, waiting
-            assert self.around is not None
-            self.inside[node] = self.around
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:
             by_branches = total <= _INSTRUCTIONS
             most = _BRANCHES // forks if by_branches else _INSTRUCTIONS // each

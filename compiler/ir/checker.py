@@ -386,7 +386,7 @@ _RULES: dict[type, Callable[[_Checker, Any], list[str]]] = {
     ops.Asm: _asm,
     ops.Jump: lambda checker, op: [],
     ops.Branch: _compare,
-    ops.Hide: lambda checker, op: _int(op.value),
+    ops.Hide: lambda checker, op: _int(*op.args()),
     ops.MayGoto: lambda checker, op: [],
     ops.Return: _return,
     ops.Unreachable: lambda checker, op: [],

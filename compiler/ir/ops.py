@@ -220,16 +220,25 @@ class Hide(Op):
     """result = value, which from here on the verifier knows nothing of.
 
     It gives up on a loop that it has not to count itself (MayGoto, a callback) only once a round changes nothing that
-    it knows: a counter that starts as a known 0 would be 1, then 2, and so on.
+    it knows: a counter that starts as a known 0 would be 1, then 2, and so on. `zero` is the result of another Hide, of
+    0: with it one instruction does; without it a word of the stack is needed, and an atomic instruction.
     """
 
     value: Value
+    zero: Value | None = None
     name: str = ""
     span: Span | None = None
 
     kind = "int"
-    operands = ("value",)
     pure = True
+
+    def args(self) -> list[Value]:
+        return [self.value] if self.zero is None else [self.value, self.zero]
+
+    def map_args(self, change: Callable[[Value], Value]) -> None:
+        self.value = change(self.value)
+        if self.zero is not None:
+            self.zero = change(self.zero)
 
 
 class Load(Op):

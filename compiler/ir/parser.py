@@ -54,7 +54,7 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | "swap." INT operand                                 -> swap
    | "cmp" [WIDTH] PRED operand "," operand              -> cmp
    | "guard" operand                                     -> guard
-   | "hide" operand                                      -> hide
+   | "hide" operand ["," operand]                        -> hide
    | LOAD INT [CONST] [core] "[" operand OFFSET "]"      -> load
    | core "=" INT                                        -> relocated
    | "toint" operand                                     -> toint
@@ -429,8 +429,8 @@ class _Builder(Transformer[Token, Any]):
     def guard(self, value: ops.Value) -> ops.Op:
         return ops.Guard(value)
 
-    def hide(self, value: ops.Value) -> ops.Op:
-        return ops.Hide(value)
+    def hide(self, value: ops.Value, zero: ops.Value | None) -> ops.Op:
+        return ops.Hide(value, zero)
 
     def load(
         self, word: str, bits: int, const: str | None, core: CoreFact | None, addr: ops.Value, offset: int

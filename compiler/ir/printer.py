@@ -201,7 +201,7 @@ _PRINT: dict[type, Callable[[Any, Names], str]] = {
     Guard: lambda op, names: f"guard {names.value(op.value)}",
     Relocated: lambda op, names: f"{_core(op.fact)} = {op.fact.value}",
     ToInt: lambda op, names: f"toint {names.value(op.value)}",
-    Hide: lambda op, names: f"hide {names.value(op.value)}",
+    Hide: lambda op, names: f"hide {names.list(op.args())}",
     Load: _load,
     Store: lambda op, names: f"store.{op.bits} {_place(op.addr, op.offset, names)}, {names.value(op.value)}",
     Atomic: _atomic,

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     # What an expression lowers to: a number or an address, (present, value) of an Optional number, or no value.
     Lowered: TypeAlias = "Value | tuple[Value, Value] | None"
 
-__all__ = ["Builder", "Held", "Inlined", "Loop", "Reservation", "Shared", "Tables", "is_pair", "kind_of"]
+__all__ = ["FRAME", "Builder", "Held", "Inlined", "Loop", "Reservation", "Shared", "Tables", "is_pair", "kind_of"]
+
+
+FRAME = "frame"  # the slot for what a function shares with a piece of it that is a function of its own
 
 
 class Tables(Record, eq=False):
@@ -144,6 +147,8 @@ class Builder:
         self.source: tree.Function | None = None  # whose statements are being built
         self.failing: Callable[[], None] | None = None  # how a piece of a function ends the program
         self.unfollowed: set[Value] = set()  # numbers that the verifier knows nothing of
+        self.hiding = False  # inside a loop that the kernel bounds, where `zero` holds what hides numbers
+        self.zero = Cell("zero")
         self.in_loop = False
         self.missing: Block | None = None  # where to go on if the array's slot looked up next is not there
         self.context_loads: list[ops.Load] = []
@@ -272,6 +277,7 @@ class Builder:
     def share_cells(self, other: Builder) -> None:
         """Let variables be held by the same cells as in `other`, whose function this one is a piece of."""
         self._cells = other._cells
+        self.zero = other.zero
         self.source = other.source
 
     def new_cells(self, type: Type, name: str = "") -> tuple[Cell, ...]:
@@ -314,6 +320,11 @@ class Builder:
         self._statement_slots.append(slot)
         return slot
 
+    def give_back(self, slot: Slot) -> None:
+        """The statement in hand does not need its temporary any more."""
+        self._statement_slots.remove(slot)
+        self._free_slots.append(slot)
+
     def enter_call(self) -> list[Slot]:
         """Slots taken from here on belong to an inlined call; give the result to `leave_call`."""
         outer, self._call_slots = self._call_slots, []
@@ -330,6 +341,8 @@ class Builder:
     def _take(self, name: str, size: int) -> Slot:
         words = (size + 7) // 8  # slots are aligned to 8, so up to the next word size costs nothing
         fitting = [slot for slot in self._free_slots if (slot.size + 7) // 8 == words]
+        if not fitting and name == FRAME:  # one grows, rather than that each loop has its own
+            fitting = [slot for slot in self._free_slots if slot.name == FRAME]
         if fitting:
             slot = next((slot for slot in fitting if slot.name == name), fitting[0])
             self._free_slots.remove(slot)

@@ -10,8 +10,9 @@
                                                  br ult %1, %n, @body, @after
 
 The verifier walks through iterations until one changes nothing that it knows. A counter that starts as 0 would be known
-to be 1, then 2, and so on; one that starts as anything is anything from then on. And an address in the packet, which
-would move on in each iteration, is kept as its distance from the packet's start.
+to be 1, then 2, and so on; one that starts as anything is anything from then on. It is hidden again at the end of each
+iteration: where it was compared it would be known to be above a number, then above the next, and so on. And an address
+in the packet, which would move on in each iteration, is kept as its distance from the packet's start.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
 
-__all__ = ["Carried", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat"]
+__all__ = ["Carried", "begin_hiding", "end_hiding", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat"]
 
 # How far from the packet's start an address may be carried. The verifier follows it to 65535 bytes (MAX_PACKET_OFF),
 # which leaves an iteration room for a header and a skip.
@@ -49,9 +50,22 @@ def is_address(var: tree.Var) -> bool:
     return isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None
 
 
+def begin_hiding(b: Builder) -> bool:
+    """In front of a loop: see to it that there is a 0 to hide numbers with. Gives what `end_hiding` wants."""
+    was_hiding = b.hiding
+    if not was_hiding:
+        b.write((b.zero,), b.emit(ops.Hide(Const(0), None, "", b.span)))
+        b.hiding = True
+    return was_hiding
+
+
+def end_hiding(b: Builder, was_hiding: bool) -> None:
+    b.hiding = was_hiding
+
+
 def hidden(b: Builder, value: Value) -> Value:
     """`value`, of which the verifier knows nothing. (Each by itself: what is learnt of a copy is learnt of all.)"""
-    return b.emit(ops.Hide(value, value.name, b.span))
+    return b.emit(ops.Hide(value, b.read_one(b.zero), value.name, b.span))
 
 
 def enter(b: Builder, loop: tree.While | tree.ForRange) -> Carried:
@@ -84,7 +98,9 @@ def _measure(b: Builder, carried: Carried) -> None:
 
 
 def repeat(b: Builder, carried: Carried) -> None:
-    """At the end of an iteration."""
+    """At the end of an iteration, which may have compared what it carries, and so told the verifier more of it."""
+    for cell in carried.numbers:
+        hide(b, cell)
     _measure(b, carried)
 
 

@@ -22,8 +22,8 @@ from pybpf.compiler.frontend.longloops import assigned, is_on_stack, outside
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Function
 from pybpf.compiler.ir.ops import Const, Param, Value
-from pybpf.compiler.irbuild.builder import Builder, Inlined, Loop
-from pybpf.compiler.irbuild.carried import hidden, is_address, near_start
+from pybpf.compiler.irbuild.builder import FRAME, Builder, Inlined, Loop
+from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, hidden, is_address, near_start
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.places import packet_start
 from pybpf.compiler.irbuild.ringbuf import release_to
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pybpf.compiler.frontend import tree
-    from pybpf.compiler.ir.function import Block
+    from pybpf.compiler.ir.function import Block, Slot
 
     Given: TypeAlias = tuple[str, str, Type]  # a parameter: its name, the kind of its value, the type in BTF
 
@@ -97,8 +97,10 @@ def outlined(
     Its parameters are `params` and the frame. `spent` goes on after the last round, if that would have gone on; the way
     DONE leads to `other`, and `break` to `after`.
     """
+    was_hiding = begin_hiding(b)
     body = _open(b, loop, params)
     inner = body.inner
+    inner.hiding = True
     blocks = {GO_ON: inner.new_block("continue"), LEAVE: inner.new_block("break"), RETURN: inner.new_block("return")}
     result = _result(b)
     inner.inlined = Inlined(result, blocks[RETURN], 0)
@@ -110,10 +112,14 @@ def outlined(
         inner.start(block)
         body.end(way)
     saved = _close(b, loop, body, result)
-    frame = _fill_frame(b, body)
+    slot = b.temporary(FRAME, _FIRST + 8 * len(body.offsets))
+    frame = _fill_frame(b, body, slot)
     call(b.emit(ops.FuncAddr(inner.function.name, "", b.span)), frame)
     _read_frame(b, body, frame, saved)
-    _follow(b, body, b.load(frame, _WAY, 64), result, other, after)
+    end_hiding(b, was_hiding)
+    way = b.load(frame, _WAY, 64)
+    b.give_back(slot)
+    _follow(b, body, way, result, other, after)
     spent()
 
 
@@ -165,6 +171,8 @@ def _close(b: Builder, loop: tree.Stmt, body: Body, result: tuple[Cell, ...]) ->
         value = inner.read_one(cell)
         if cell in body.addresses:
             value = inner.emit(ops.Binary("sub", value, packet_start(inner), 64, "", inner.span))
+        elif cell.kind == "int" and cell not in result:  # a program's result must be seen to be one that it may give
+            value = hidden(inner, value)
         inner.store(body.frame, body.place(cell), 64, value)
     way = inner.read_one(body.way)
     inner.store(body.frame, _WAY, 64, way)
@@ -176,9 +184,9 @@ def _close(b: Builder, loop: tree.Stmt, body: Body, result: tuple[Cell, ...]) ->
     return saved
 
 
-def _fill_frame(b: Builder, body: Body) -> Value:
+def _fill_frame(b: Builder, body: Body, slot: Slot) -> Value:
     """Put what the body reads on the stack; returns the address."""
-    frame = b.slot_address(b.temporary("frame", _FIRST + 8 * len(body.offsets)))
+    frame = b.slot_address(slot)
     b.store(frame, _WAY, 64, Const(GO_ON))
     b.store(frame, _CONTEXT, 64, b.context if body.uses_context else Const(0))
     for cell, offset in body.offsets.items():

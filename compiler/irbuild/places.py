@@ -326,8 +326,15 @@ def store_statement(b: Builder, node: tree.Store) -> None:
         return
     value = b.value(node.value)
     at, done = _target(b, place)
-    _store(b, place, at, kind, value)
+    _store(b, place, at, kind, _carried(b, at, value))
     _finish(b, done)
+
+
+def _carried(b: Builder, at: Address, value: Value) -> Value:
+    """What is stored to an object on the stack goes around a loop as variables do: see carried.py."""
+    if not b.hiding or at.space != Space.STACK or value.kind != "int":
+        return value
+    return b.emit(ops.Hide(value, b.read_one(b.zero), value.name, b.span))
 
 
 def _store(b: Builder, place: tree.Expr, at: Address, kind: Type, value: Value) -> None:
@@ -349,7 +356,7 @@ def update_statement(b: Builder, node: tree.Update) -> None:
     else:
         old = load(b, at, kind)
     value = compute(b, node.op, is_signed(node.value.type), old, b.value(node.value))
-    _store(b, node.place, at, kind, value)
+    _store(b, node.place, at, kind, _carried(b, at, value))
     _finish(b, done)
 
 

@@ -10,7 +10,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
-from pybpf.compiler.irbuild.carried import enter, hidden, may_go_on, repeat
+from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, enter, hidden, may_go_on, repeat
 from pybpf.compiler.irbuild.outline import DONE, INDEX, outlined
 from pybpf.compiler.irbuild.places import bounded
 from pybpf.compiler.irbuild.ringbuf import release_to
@@ -61,6 +61,7 @@ def while_(b: Builder, node: tree.While) -> None:
     head, body, after = b.new_block("while"), b.new_block("body"), b.new_block("endwhile")
     other = b.new_block("else") if node.orelse else after
     again = b.new_block("again") if node.bound else head
+    was_hiding = begin_hiding(b) if node.bound else b.hiding
     carried = enter(b, node) if node.bound else None
     b.jump(head)
     b.start(head, sealed=False)
@@ -74,6 +75,7 @@ def while_(b: Builder, node: tree.While) -> None:
     _go(b, again)
     if carried is not None:
         _repeat(b, carried, again, head)
+    end_hiding(b, was_hiding)
     b.variables.seal(head)
     finish_loop(b, node.orelse, other, after)
 
@@ -229,6 +231,7 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
 def _long_range(b: Builder, node: tree.ForRange) -> None:
     """The same with the test in front of each iteration, behind the one that counts for the kernel."""
     start, stop = b.value(node.start), b.value(node.stop)
+    was_hiding = begin_hiding(b)
     carried = enter(b, node)
     counter = b.new_cells(node.var.type, node.var.name)
     b.write(counter, hidden(b, start))
@@ -250,12 +253,13 @@ def _long_range(b: Builder, node: tree.ForRange) -> None:
         b.span = node.span
         repeat(b, carried)
         following = b.emit(ops.Binary("add", index, Const(node.step), 64, "", b.span))
-        b.write(counter, following)
+        b.write(counter, hidden(b, following))
         if abs(node.step) != 1 and not _fits(node):
             onward = b.new_block("step")
             b.test(order + ("gt" if node.step > 0 else "lt"), following, index, onward, other)
             b.start(onward)
         b.jump(head)
+    end_hiding(b, was_hiding)
     b.variables.seal(head)
     finish_loop(b, node.orelse, other, after)
 
