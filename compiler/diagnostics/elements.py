@@ -63,6 +63,7 @@ class IndexUnproven(Diagnostic):
     lo: int
     hi: int
     line: str  # the user's statement
+    local: bool = True  # a variable, of which a check is remembered; not a global
 
     code = "E0225"
     title = "`{text}` may be out of bounds: `{what}` has {length} elements"
@@ -77,7 +78,7 @@ class IndexUnproven(Diagnostic):
         return title, label
 
     def more(self) -> Iterator[Label | Note | Help]:
-        name = self.text if self.text.isidentifier() else "i"
+        name = self.text if self.text.isidentifier() and self.local else "i"
         test = f"{name} < {self.length}" if self.lo >= 0 else f"0 <= {name} < {self.length}"
         if name == self.text:
             yield Help("check it first:", (f"if {test}:", f"    {self.line}"))
@@ -134,6 +135,7 @@ class NoSubscript(Diagnostic):
 
     what: str
     field: str = ""
+    text: str = "address"
 
     code = "E0231"
     title = "{what} has no elements"
@@ -149,6 +151,10 @@ class NoSubscript(Diagnostic):
             )
         elif self.what == "the context":
             yield Help("name one of its fields")
+        elif self.what in ("u64", "i64"):
+            yield Help(
+                "if it is the address of a text, read that first:", (f"text: Text[L[64]] = user_str({self.text})",)
+            )
         else:
             yield Help("arrays, bytes and maps can be subscripted")
 

@@ -272,7 +272,7 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
         named = isinstance(key, str) and isinstance(kind, StructType) and kind.field(key) is not None
         shown = f"{checker.text(checker.span(node.value))}.{key!s}" if named else ""
-        checker.fail(errors.NoSubscript(span, kinds.spell(base.type), shown))
+        checker.fail(errors.NoSubscript(span, kinds.spell(base.type), shown, checker.text(base.span)))
     assert isinstance(base.type, PtrType)
     length = kind.length if isinstance(kind, ArrayType) else kind.size
     inner = kind.element if isinstance(kind, ArrayType) else U8
@@ -294,7 +294,8 @@ def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:
         from pybpf.compiler.frontend.wording import statement
 
         text, line = checker.text(value.span), statement(value.span)
-        checker.fail(errors.IndexUnproven(value.span, text, what, length, lo, hi, line))
+        local = not isinstance(value, tree.Global)
+        checker.fail(errors.IndexUnproven(value.span, text, what, length, lo, hi, line, local))
     return to_type(checker, at, U64, value.span)
 
 

@@ -16,6 +16,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describ
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic, to_type
 from pybpf.compiler.frontend.scope import assigned_names
+from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import Record, factory, replace
 from pybpf.compiler.schema.types import BOOL, I64, U8, U64, ArrayType, BytesType, OptionalType, PtrType, TextType
 
@@ -90,6 +91,10 @@ def _items(checker: Checker, value: Value) -> Items:
 
         def element(at: tree.Expr) -> Value:
             assert isinstance(array.type, PtrType)
+            if isinstance(inner, KernelType):
+                from pybpf.compiler.frontend.kernel import kernel_element
+
+                return kernel_element(checker, array, inner, at, array.span)
             return tree.Index(access.reference(inner, array.type.space), array.span, array, at)
 
         return Items(kind.length if isinstance(kind, ArrayType) else kind.size, element, [tree.Assign(span, held, value)])
@@ -97,7 +102,7 @@ def _items(checker: Checker, value: Value) -> Items:
         maybe_none(checker, value)
     is_number = kinds.is_int(value.type)
     what = f"a number ({kinds.spell(value.type)})" if is_number else kinds.spell(value.type)
-    checker.fail(errors.NotIterable(span, checker.text(span), what, isinstance(kind, BytesType), is_number))
+    checker.fail(errors.NotIterable(span, checker.text(span), what, isinstance(kind, TextType), is_number))
 
 
 def _of(checker: Checker, values: list[Value], first: list[tree.Stmt], span: Span) -> Items:

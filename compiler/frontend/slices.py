@@ -57,6 +57,8 @@ def assign_slice(checker: Checker, node: ast.Subscript, value: Value, span: Span
     where = checker.span(node)
     base = checker.expr(node.value)
     kind = kinds.aggregate(base.type) if isinstance(base, tree.Expr) else None
+    if isinstance(kind, TextType):
+        checker.fail(errors.TextItem(where, checker.text(checker.span(node.value))))
     at = _bounds(checker, node, where, True)
     if not isinstance(base, tree.Expr) or not isinstance(kind, ArrayType) or not isinstance(base.type, PtrType):
         checker.fail(errors.NoSlice(where, *slice_of(checker, node), target=True))

@@ -104,8 +104,8 @@ def slice_of(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span)
 
             what = checker.text(checker.span(node.value))
             text, line = checker.text(first.span), statement(first.span)
-            room = max(size - count + 1, 0)
-            checker.fail(errors.IndexUnproven(first.span, text, what, room, lo, hi, line))
+            room, local = max(size - count + 1, 0), not isinstance(first, tree.Global)
+            checker.fail(errors.IndexUnproven(first.span, text, what, room, lo, hi, line, local))
         near = _near(checker, base, isinstance(kind, TextType))
         return _sliced(near, kind, count, to_type(checker, at, U64, first.span), span)
     ends = []
