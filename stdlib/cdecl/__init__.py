@@ -1,17 +1,16 @@
 """C declarations, pasted from a header, as Structs, enums and constants.
 
-event = cdef('''
-    struct event {
-        __u32 pid;
-        char comm[16];
-        union { __u32 code; __u16 parts[2]; };
-        __u64 flags : 3;
-    };
-''')
+    event = cdef('''
+        struct event {
+            __u32 pid;
+            char comm[16];
+            union { __u32 code; __u16 parts[2]; };
+            __u64 flags : 3;
+        };
+    ''')
 
-c.lark      the grammar
-parse.py    text -> records of what it declares
-build.py    those -> Structs and enums, or types of the kernel
+`c.lark` is the grammar; `parse.py` reads text into records of what it declares; `build.py` makes Structs and enums of
+those, or types of the kernel.
 """
 
 from __future__ import annotations

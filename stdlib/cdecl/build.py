@@ -293,7 +293,7 @@ class _Kernel(_Maker):
         return class_for(self.struct(what, name), name)
 
     def struct(self, what: CRecord, name: str) -> KernelType:
-        from pybpf.stdlib.kernel.declared import compare, lay_out
+        from pybpf.stdlib.kernel.declared import MISMATCH, lay_out, mismatch
 
         members: list[tuple[str, Type | BitField]] = []
         made = KernelType(name, lambda: lay_out(made, members), "union" if what.union else "struct")
@@ -309,8 +309,11 @@ class _Kernel(_Maker):
                 members.append((member.name, BitField(kind, member.bits)))  # type: ignore[arg-type]
             else:
                 members.append((member.name, kind))
-        if name:
-            compare(made, members)
+        wrong = mismatch(made, members) if name else None
+        if wrong is not None:
+            line = next(member.line for member in what.members if member.name == wrong[0])
+            declared = f"{name}.{wrong[0]} is declared {MISMATCH[isinstance(wrong[1], KernelType)]}"
+            raise refuse(self.text, line, declared)
         return made
 
     def type(self, what: Any, line: int) -> Type:

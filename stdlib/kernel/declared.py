@@ -33,21 +33,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["compare", "declared", "lay_out"]
+__all__ = ["MISMATCH", "declared", "lay_out", "mismatch"]
 
 
 def declared(cls: Any) -> KernelType:
     """The type of a class of the user's. Its members are read, and checked, at once. Raises DeclarationTypeError."""
     name: str = cls.__name__
     if not cls.__bpf_fields__:
-        raise DeclarationTypeError(f"{name} has no members", help="annotate those that are used, as in `pid: i32`")
+        raise DeclarationTypeError(
+            f"{name} has no members",
+            help="annotate those that are used:",
+            lines=("pid: i32",),
+            site=(*cls.__bpf_site__, ""),
+        )
     made = KernelType(name, lambda: (0, ()), "union" if cls.__bpf_union__ else "struct")
     cls.__bpf_type__ = made  # members may point to it
+    members = []
+    field = ""
     try:
-        members = [(field, _member(cls, field, annotation)) for field, annotation in cls.__bpf_fields__.items()]
-        compare(made, members)
-    except DeclarationTypeError:
+        for field, annotation in cls.__bpf_fields__.items():
+            members.append((field, _member(cls, field, annotation)))
+        wrong = mismatch(made, members)
+        if wrong is not None:
+            field, theirs = wrong
+            what = theirs if isinstance(theirs, KernelType) else theirs.pointee
+            spelled = str(what) if isinstance(what, KernelType) and what.name else "..."
+            raise DeclarationTypeError(
+                f"{name}.{field} is declared {MISMATCH[isinstance(theirs, KernelType)]}",
+                help="write:",
+                lines=(f"{field}: Embedded[{spelled}]" if isinstance(theirs, KernelType) else f"{field}: {spelled}",),
+            )
+    except DeclarationTypeError as error:
         del cls.__bpf_type__
+        error.site = error.site or (*cls.__bpf_site__, field)
         raise
     made.read = lambda: lay_out(made, members)
     return made
@@ -113,28 +131,27 @@ def _innermost(kind: Type) -> Type:
     return kind
 
 
-def compare(made: KernelType, members: list[tuple[str, Type | BitField]]) -> None:
-    """Refuse a member that is a pointer here and in place in the bundled types, or the other way round."""
+MISMATCH = {
+    True: "as a pointer, but the kernel has a struct in place there",
+    False: "to be in place, but the kernel has a pointer there",
+}
+
+
+def mismatch(made: KernelType, members: list[tuple[str, Type | BitField]]) -> tuple[str, KernelType | PtrType] | None:
+    """A member that is a pointer here and in place in the bundled types, or the other way round; with their type."""
     from pybpf.stdlib.kernel.names import struct
 
     known = struct(made.tag, made.name.partition("___")[0])
     if known is None:
-        return
+        return None
     for name, kind in members:
         try:
             way = known.find(name)
         except DeclarationTypeError:  # only declared
-            return
-        if way is None or isinstance(kind, BitField):
-            continue
-        theirs = way[-1].type
+            return None
+        theirs = way[-1].type if way is not None else None
         if isinstance(theirs, KernelType) and isinstance(kind, PtrType):
-            raise DeclarationTypeError(
-                f"{made.name}.{name} is declared as a pointer, but the kernel has a {theirs} in place there",
-                help=f"{name}: Embedded[{theirs.name or 'declare it'}]",
-            )
+            return name, theirs
         if isinstance(theirs, PtrType) and isinstance(kind, KernelType):
-            raise DeclarationTypeError(
-                f"{made.name}.{name} is declared to be in place, but the kernel has a pointer there",
-                help=f"{name}: {kind}",
-            )
+            return name, theirs
+    return None

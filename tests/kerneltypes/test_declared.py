@@ -87,7 +87,8 @@ def test_a_pointer_where_the_kernel_has_a_struct() -> None:
         f_path: path
 
     refused(
-        file___p, r"file___p\.f_path is declared as a pointer, but the kernel has a path in place.*\n.*Embedded\[path\]"
+        file___p,
+        r"\.f_path is declared as a pointer, but the kernel has a struct in place there\nwrite:\n.*Embedded\[path\]",
     )
 
 
@@ -98,7 +99,8 @@ def test_a_struct_where_the_kernel_has_a_pointer() -> None:
         f_inode: Embedded[inner]
 
     refused(
-        file___e, r"file___e\.f_inode is declared to be in place, but the kernel has a pointer there\nf_inode: inode"
+        file___e,
+        r"file___e\.f_inode is declared to be in place, but the kernel has a pointer there\nwrite:\n    f_inode: inode",
     )
 
 
