@@ -54,7 +54,7 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
     known = Known(value, span)
     schema = checker.schema(known)
     if isinstance(schema, GlobalSpec):
-        return tree.Global(reference(schema.type, Space.GLOBAL), span, schema)
+        return tree.Global(reference(schema.type, Space.CONST if schema.constant else Space.GLOBAL), span, schema)
     if isinstance(schema, MapSpec):
         checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)
         if opaque_in(schema.value):
@@ -368,6 +368,6 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
         checker.fail(errors.ReadOnlyMemory(span, root.base.type.space))
     kind = root.type
     if isinstance(kind, PtrType) and kind.space in (
-        Space.CTX, Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER,
+        Space.CONST, Space.CTX, Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER,
     ):  # fmt: skip
         checker.fail(errors.ReadOnlyMemory(span, kind.space))

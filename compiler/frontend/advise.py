@@ -107,9 +107,11 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     wanted = kinds.aggregate(to) or to
     kind = kinds.aggregate(expr.type)
     text = checker.text(expr.span)
-    if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and not isinstance(kind, (StructType, ArrayType)):
-        if isinstance(expr.type.pointee, KernelType):
-            return kernel_struct_as_number(text)
+    if isinstance(kind, TextType) and kinds.is_int(wanted) and "_str()" in what:
+        return "it is a text already: use it as it is", ()
+    if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and isinstance(expr.type.pointee, KernelType):
+        return kernel_struct_as_number(text)
+    if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and kind is None:
         if expr.type.space == Space.CTX:
             return "an address is good for one run only; use one of the context's fields", ()
         if expr.type.space == Space.PACKET:

@@ -90,6 +90,8 @@ def _both_branches(checker: Checker, node: ast.If) -> None:
 
 def _is_object(checker: Checker, name: str) -> bool:
     slot = checker.slots.get(name)
+    if slot is not None and slot.alias is not None:  # the context
+        return True
     return slot is not None and slot.var is not None and isinstance(slot.var.type, PtrType)
 
 
