@@ -151,7 +151,7 @@ class NoSubscript(Diagnostic):
             )
         elif self.what == "the context":
             yield Help("name one of its fields")
-        elif self.what in ("u64", "i64"):
+        elif self.what == "u64":
             yield Help(
                 "if it is the address of a text, read that first:", (f"text: Text[L[64]] = user_str({self.text})",)
             )

@@ -170,7 +170,7 @@ class NoMethod(Diagnostic):
             yield Help(f"define it in class {self.what}:", (f"def {self.name}(self): ...",))
         elif self.known:
             yield Help(f"its methods are {listed(self.known)}")
-        elif self.what in ("u64", "i64"):
+        elif self.what == "u64":
             yield Help("if it is the address of a text, read that first:", ("text: Text[L[64]] = user_str(address)",))
         else:
             yield Help("write a plain function of the module, and pass it as an argument")
