@@ -203,6 +203,8 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
         known = spec.arg_types[number] if number < len(spec.arg_types) else None
         kind = _argument_type(checker, parameter, known)
         if isinstance(kind, PtrType):
+            if spec.section.startswith(("uprobe", "uretprobe", "usdt")):
+                kind = PtrType(kind.pointee, Space.USER)
             if spec.btf:
                 assigned = assigned_names(node.body)
                 kind = PtrType(kind.pointee, Space.KERNEL if parameter.arg in assigned else Space.TRUSTED)

@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 
     Path: TypeAlias = "tuple[KernelMember | int | tree.Expr, ...]"
 
-__all__ = ["at", "cast", "container", "element", "member", "members_of", "place", "struct_of", "walks"]
+__all__ = [
+    "at", "cast", "container", "element", "kernel_element", "member", "members_of", "path_of", "place", "struct_of",
+    "walks",
+]  # fmt: skip
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
 
@@ -214,9 +217,7 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         step = at.value if isinstance(at, tree.Const) else at
         if length and isinstance(base, tree.KernelPlace) and _in_place(base):
             return place(checker, base, (step,), span)  # loaders count elements only where there is a number of them
-        inner = kind.element if isinstance(kind, ArrayType) else U8
-        pointer = tree.Cast(PtrType(inner, base.type.space), base.span, base)
-        return place(checker, pointer, (), span, step)
+        return kernel_element(checker, base, kind.element if isinstance(kind, ArrayType) else U8, at, span)
     if kind is None or (not isinstance(kind, TextType) and not size_of(kind)):
         checker.fail(errors.NoSubscript(span, kinds.spell(base.type)))
     if isinstance(kind, TextType):
@@ -225,6 +226,13 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     if isinstance(base, tree.KernelPlace) and _in_place(base):
         checker.fail(errors.NoSubscript(span, kinds.spell(base.type)))
     return place(checker, base, (), span, at.value if isinstance(at, tree.Const) else at)
+
+
+def kernel_element(checker: Checker, array: tree.Expr, kind: Type, at: tree.Expr, span: Span) -> tree.Expr:
+    """The element of type `kind` with number `at` of an array that a reference refers to."""
+    assert isinstance(array.type, PtrType)
+    pointer = tree.Cast(PtrType(kind, array.type.space), array.span, array)
+    return place(checker, pointer, (), span, at.value if isinstance(at, tree.Const) else at)
 
 
 def _offset(checker: Checker, value: Value) -> tree.Expr:

@@ -177,7 +177,7 @@ def _kernel_place(p: _Printer, n: tree.KernelPlace) -> str:
     steps = []
     for step in n.path:
         name = getattr(step, "name", None)
-        steps.append(f".{name or '?'}" if name is not None else f"[{step if isinstance(step, int) else p.expr(step)}]")  # type: ignore[arg-type]
+        steps.append(f".{name or '?'}" if name is not None else f"[{step if isinstance(step, int) else p.expr(step)}]")
     return f"{p.expr(n.base)}{first}{'->' if n.direct else '=>'}{''.join(steps)}:{_type(n.type)}"
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema import types
 
 __all__ = [
-    "Address", "as_int", "clear", "copy", "each", "field_at", "is_direct", "load", "load_bits", "pieces", "pointer", "probe",
-    "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "widest", "write_bytes",
+    "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "load", "load_bits", "pieces",
+    "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "widest",
+    "write_bytes",
 ]  # fmt: skip
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
@@ -48,9 +49,14 @@ def slot_at(b: Builder, name: str, size: int, *, temporary: bool = False) -> Add
 
 
 def pointer(b: Builder, at: Address) -> Value:
-    if at.offset and at.base.kind == "int":
-        return b.emit(ops.Binary("add", at.base, Const(at.offset), 64, "", b.span))
-    return b.add_to(at.base, at.offset)
+    return further(b, at.base, Const(at.offset)) if at.offset else at.base
+
+
+def further(b: Builder, base: Value, offset: Value) -> Value:
+    """The address `offset` bytes after `base`, which is a number where the verifier knows no object there."""
+    if base.kind == "int":
+        return b.emit(ops.Binary("add", base, offset, 64, "", b.span))
+    return b.emit(ops.PtrAdd(base, offset, "", b.span))
 
 
 def as_int(b: Builder, value: Value) -> Value:

@@ -13,6 +13,7 @@ from pybpf.compiler.irbuild.memory import (
     as_int,
     copy,
     field_at,
+    further,
     load,
     load_bits,
     pointer,
@@ -97,7 +98,7 @@ def _element(b: Builder, node: tree.Index) -> Address:
         offset = compute(b, "<<" if by_shift else "*", False, index, Const(amount))
     else:
         offset = index
-    inside: Value = b.emit(ops.PtrAdd(base.base, offset, "", b.span))
+    inside = further(b, base.base, offset)
     if base.space == Space.PACKET:
         inside = _inside_packet(b, inside, base.offset + step)
     return Address(inside, base.offset, base.space, min(base.align, step & -step))
@@ -112,7 +113,7 @@ def _slice(b: Builder, node: tree.Slice) -> Address:
     if type(start) is Const:
         return field_at(base, start.value)
     start = b.guard(bounded(b, start, size_of(node.base.type.pointee) - size + 1), "int")
-    inside: Value = b.emit(ops.PtrAdd(base.base, start, "", b.span))
+    inside = further(b, base.base, start)
     if base.space == Space.PACKET:
         inside = _inside_packet(b, inside, base.offset + size)
     return Address(inside, base.offset, base.space, 1)

@@ -27,11 +27,12 @@ pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.xdist_group("vm"
 def objects() -> dict[str, bytes]:
     """One object a program, built once."""
     from pybpf import Program, build
-    from tests.vm import random_walks, walks
+    from tests.vm import pieces, random_walks, walks
 
     programs = [value for value in vars(walks).values() if isinstance(value, Program)]
     alone = {program.name: build(program).elf for program in programs if program not in (walks.issue, walks.complete)}
     walked = {f"walk{seed}": build(random_walks.program(seed)[1]).elf for seed in range(WALKS)}
+    walked |= {f"walkpiece{number}": build(pieces.program(number)).elf for number in range(len(pieces.PIECES))}
     return {**alone, **walked, "block": build(walks.issue, walks.complete).elf}
 
 
