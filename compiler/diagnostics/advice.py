@@ -63,7 +63,8 @@ def between(lo: int, hi: int) -> str:
 
 _MEMORY = {
     "packet": "the packet", "map": "a map", "percpu": "a per-CPU map", "stack": "the program's own memory",
-    "global": "a global of the program", "ringbuf": "a ring-buffer record", "ctx": "the context",
+    "global": "a global of the program", "const": "a constant of the program",
+    "ringbuf": "a ring-buffer record", "ctx": "the context",
     "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
     "kernel": "the kernel's memory", "user": "the process's memory",
 }  # fmt: skip

@@ -227,16 +227,15 @@ class ConstantLent(Diagnostic):
     """
 
     text: str
-    constant: str
     name: str
 
     code = "E0656"
-    title = "the constant `{constant}` can't be given to the global subprogram `{name}`"
+    title = "the constant `{text}` can't be given to the global subprogram `{name}`"
     label = "is read-only memory"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help(f"read `{self.constant}` inside `{self.name}`, or make that static: write @subprog")
-        yield Help(f"or declare `{self.constant}` with var()")
+        yield Help(f"read the constant inside `{self.name}`, or make that static: write @subprog")
+        yield Help("or declare it with var()")
 
 
 class SubprogramState(Advised):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["kfunc", "plain_name", "prototype"]
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
-_MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.RINGBUF)
+_MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.RINGBUF)
 _SIZES = ("__sz", "__szk")
 # Ends of names of parameters that take what a program can't give.
 _UNSUPPORTED = {

@@ -96,7 +96,7 @@ def host(type: Type) -> Type:
 
 
 # Spaces whose memory is loaded and stored alike, so that one variable may refer to either.
-_PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)
+_PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)
 
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
@@ -167,7 +167,7 @@ def join(a: Type | None, b: Type) -> Type | None:
         return None if inner is None else OptionalType(settle(inner))
     if isinstance(a, PtrType) and isinstance(b, PtrType):
         if a.pointee is not None and same(a.pointee, b.pointee or NONE) and a.space in _PLAIN and b.space in _PLAIN:
-            return PtrType(a.pointee, Space.MAP)
+            return PtrType(a.pointee, Space.CONST if Space.CONST in (a.space, b.space) else Space.MAP)
         if same(a.pointee or NONE, b.pointee or NONE) and a.space in _KERNEL and b.space in _KERNEL:
             return PtrType(a.pointee, Space.KERNEL)
         return None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "make_subprogram"]
 
 MOST_ARGUMENTS = 5  # registers R1 to R5
-_LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.PACKET)  # memory that a function's end leaves as it is
+_LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.PACKET)  # what a function's end leaves as it is
 NONNULL = (6, 8)  # the kernel that knows the tags "arg:nonnull" and "arg:ctx"
 # Programs whose context a kernel does not tell by the name of its struct (elf/model.py, Param).
 _TAGGED_CONTEXTS = ("SYSCALL", "TRACEPOINT", "TRACING")
@@ -105,7 +105,7 @@ def make_subprogram(
             session.instances = outer
         session.subprograms[key] = instance
         session.kept.append((parameters, program))
-        checker.diagnostics += relocate(instance.diagnostics, function, span)
+    checker.diagnostics += relocate(instance.diagnostics, function, span)
     return instance
 
 
@@ -252,8 +252,6 @@ def _argument(checker: Checker, spec: SubprogSpec, value: Value, var: tree.Var |
 
 def _check_lent(checker: Checker, spec: SubprogSpec, value: tree.Expr) -> None:
     """The kernel takes what is given to a global subprogram for memory that it may write."""
-    root = value
-    while isinstance(root, (tree.Field, tree.Index, tree.Wrap, tree.Cast)):
-        root = root.base if isinstance(root, (tree.Field, tree.Index)) else root.value
-    if isinstance(root, tree.Global) and root.spec.constant:
-        checker.fail(errors.ConstantLent(value.span, checker.text(value.span), root.spec.name, spec.name))
+    kind = value.type.inner if isinstance(value.type, OptionalType) else value.type
+    if isinstance(kind, PtrType) and kind.space == Space.CONST:
+        checker.fail(errors.ConstantLent(value.span, checker.text(value.span), spec.name))

@@ -37,7 +37,7 @@ else:
 
 __all__ = ["bytes_of", "character", "code_of", "contains", "length", "method", "order", "slice_of"]
 
-_TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)  # what follows a NUL there is zero
+_TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)  # what follows a NUL there is zero
 _DIRECT = (*_TIDY, Space.RINGBUF, Space.PACKET)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clear_tails", "is_tidy"]
 
-_TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL)
+_TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)
 _STRAIGHT = 8  # texts up to this size are treated byte after byte, longer ones in a loop
 
 

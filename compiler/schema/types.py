@@ -79,7 +79,8 @@ class Space:
     STACK = "stack"  # this program's own frame
     MAP = "map"  # a value inside a map that other CPUs see too
     PERCPU = "percpu"  # a value inside a per-CPU map
-    GLOBAL = "global"  # .data/.bss/.rodata: a map value as well, at a fixed offset
+    GLOBAL = "global"  # .data/.bss: a map value as well, at a fixed offset
+    CONST = "const"  # .rodata: the same, which nobody may write
     RINGBUF = "ringbuf"  # a reserved ring-buffer record
     PACKET = "packet"  # between data and data_end
     PACKET_END = "packet_end"  # data_end itself: compared, never read
