@@ -146,9 +146,10 @@ def specs_of(programs: Sequence[Any]) -> list[ProgramSpec]:
     for program in programs:
         if not isinstance(program, Program):
             name = getattr(program, "__name__", repr(program))
+            above = f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"
             raise DeclarationTypeError(
                 f"{name} is not a BPF program",
-                help=f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}",
+                help=above if hasattr(program, "__code__") else "pass decorated functions; maps come by themselves",
             )
         try:
             specs.append(program.__bpf__)

@@ -287,6 +287,11 @@ class RingBuffer(_Events["V"], Declaration):
             )
         return None, event
 
+    if not TYPE_CHECKING:  # a type checker is to refuse it: events are read from obj[...]
+
+        def __iter__(self):
+            return iter(self._live())
+
     def emit(self, event: V, /) -> bool:
         """In the program: submit an event, built in place. False where the buffer is full."""
         done: bool = self._live().emit(event)
