@@ -119,9 +119,9 @@ class KernelTypes:
 
     def raw_tracepoint(self, name: str) -> Prototype | None:
         """What a raw tracepoint's programs get: the kernel's typedef `btf_trace_NAME` without its first, a void *."""
-        typedef = self.btf[self.btf.find(f"btf_trace_{name}", t.Typedef)]
-        pointer = self.btf[typedef.type] if isinstance(typedef, t.Typedef) else None
-        signature = self.btf[pointer.type] if isinstance(pointer, t.Ptr) else None
+        typedef = self._item(self.btf.find(f"btf_trace_{name}", t.Typedef))
+        pointer = self._item(typedef.type) if isinstance(typedef, t.Typedef) else None
+        signature = self._item(pointer.type) if isinstance(pointer, t.Ptr) else None
         if not isinstance(signature, t.FuncProto):
             return None
         return Prototype(name, tuple([(param.name, self.of(param.type)) for param in signature.params[1:]]), NONE)
@@ -137,19 +137,17 @@ class KernelTypes:
             self._busy.add(number)
             try:
                 found = self._made[number] = self._make(number)
-            except IndexError as problem:
-                raise t.BtfError(str(problem)) from None
             finally:
                 self._busy.discard(number)
         return found
 
     def _targets(self, text: str) -> set[int]:
-        tags = [self.btf[number] for number in self.btf.find_all(text, t.DeclTag)]
+        tags = [self._item(number) for number in self.btf.find_all(text, t.DeclTag)]
         return {tag.type for tag in tags if isinstance(tag, t.DeclTag) and tag.index < 0}
 
     def _prototype(self, number: int, tags: tuple[str, ...]) -> Prototype:
-        function = self.btf[number]
-        signature = self.btf[function.type] if isinstance(function, t.Func) else None
+        function = self._item(number)
+        signature = self._item(function.type) if isinstance(function, t.Func) else None
         if not isinstance(function, t.Func) or not isinstance(signature, t.FuncProto):
             raise t.BtfError(f"BTF type [{number}] is not a function")
         params = signature.params
@@ -158,7 +156,7 @@ class KernelTypes:
         return Prototype(function.name, tuple(named), self.of(signature.result), variadic, tags)
 
     def _make(self, number: int) -> Type:
-        item = self.btf[number]
+        item = self._item(number)
         if isinstance(item, t.Int):
             return _integer(item)
         if isinstance(item, (t.Struct, t.Union)):
@@ -180,7 +178,7 @@ class KernelTypes:
         return NONE
 
     def _struct(self, number: int, name: str, tag: str) -> KernelType:
-        if name and self._known is not None and self.btf.find(name, type(self.btf[number])) == number:
+        if name and self._known is not None and self.btf.find(name, type(self._item(number))) == number:
             found = self._known(tag, name)
             if found is not None:
                 return found
@@ -197,7 +195,7 @@ class KernelTypes:
     def _typedef(self, number: int, item: t.Typedef) -> Type:
         if item.name in _BIG:
             return IntType(_BIG[item.name], big=True)
-        inner = self.btf[item.type]
+        inner = self._item(item.type)
         if isinstance(inner, (t.Struct, t.Union)) and not inner.name:
             where = item.type
             return KernelType(item.name, lambda: self._members(where), "typedef")
@@ -208,34 +206,58 @@ class KernelTypes:
     def _pointer(self, number: int) -> PtrType:
         space = Space.KERNEL
         pointee = self.of(number)  # first, since it finds a type that leads to itself
-        item = self.btf[number]
+        item = self._item(number)
         while isinstance(item, _INNER):
             if isinstance(item, t.TypeTag) and item.tag in ("user", "address_space(1)"):
                 space = Space.USER
             if isinstance(item, t.Typedef):
                 break
-            item = self.btf[item.type]
+            item = self._item(item.type)
         if isinstance(item, t.Int) and item.name == "char":
             pointee = TextType(0)
         return PtrType(None if pointee is NONE else pointee, space)
 
     def _array(self, item: t.Array) -> Type:
         kind = self.of(item.element)
-        element = self.btf[item.element]
+        element = self._item(item.element)
         while isinstance(element, _QUALIFIERS):
-            element = self.btf[element.type]
+            element = self._item(element.type)
         if isinstance(element, t.Int) and element.name == "char":
             return TextType(item.length)
         return ArrayType(kind, item.length)
 
     def _members(self, number: int) -> tuple[int, tuple[KernelMember, ...]]:
         """Size and members of the struct with id `number`. Raises DeclarationTypeError where the BTF is broken."""
-        item = self.btf[number]
+        item = self._item(number)
         assert isinstance(item, (t.Struct, t.Union))
         try:
+            self._check_nesting(number, ())
             return item.size, self._listed(item)
         except t.BtfError as problem:
             raise DeclarationTypeError(f"the BTF that {item.name or 'a struct'} is from is broken: {problem}") from None
+
+    def _item(self, number: int) -> t.BtfType:
+        try:
+            return self.btf[number]
+        except IndexError as problem:
+            raise t.BtfError(str(problem)) from None
+
+    def _check_nesting(self, number: int, around: tuple[int, ...]) -> None:
+        """Refuse a struct without a name that lies inside itself: nobody would come to an end of its members."""
+        if number in around:
+            raise t.BtfError(f"BTF type [{number}] lies inside itself")
+        item = self._item(number)
+        assert isinstance(item, (t.Struct, t.Union))
+        for member in item.members:
+            inside = member.type
+            kind = self._item(inside)
+            seen = 0
+            while isinstance(kind, (t.Array, *_INNER)) and seen < 32:  # `of` finds those that lead to themselves
+                inside = kind.element if isinstance(kind, t.Array) else kind.type
+                kind = self._item(inside)
+                seen += 1
+            if isinstance(kind, (t.Struct, t.Union)) and not kind.name:
+                self._check_nesting(inside, (*around, number))
 
     def _listed(self, item: t.Struct | t.Union) -> tuple[KernelMember, ...]:
         made = []
@@ -247,9 +269,9 @@ class KernelTypes:
 
     def _odd_width(self, number: int) -> int:
         """Width of a bit field whose BTF is of the old kind: an integer of fewer bits than its bytes have."""
-        item = self.btf[number]
+        item = self._item(number)
         while isinstance(item, _INNER):  # `of` has been here: there is an end
-            item = self.btf[item.type]
+            item = self._item(item.type)
         if isinstance(item, t.Int) and not item.encoding & t.INT_BOOL and item.bits < item.size * 8:
             return item.bits
         return 0

@@ -18,7 +18,7 @@ from pybpf.stdlib.kernel.files import MODULES, RUNNING, open_btf, open_bundled, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from pybpf.compiler.btf.kernel import Prototype
@@ -183,17 +183,21 @@ def struct(tag: str, name: str) -> KernelType | None:
 
 def function(name: str) -> Prototype | None:
     """The signature of a kernel function: of the bundle's kfuncs, else the running kernel's or a module's."""
-    for types in _current().sources():
-        found = types.function(name)
-        if found is not None:
-            return found
-    return None
+    return _first_of(lambda types: types.function(name), name)
 
 
 def raw_tracepoint(name: str) -> Prototype | None:
     """The arguments of a raw tracepoint: of the bundle, else the running kernel's or a module's."""
+    return _first_of(lambda types: types.raw_tracepoint(name), f"btf_trace_{name}")
+
+
+def _first_of(look: Callable[[KernelTypes], Prototype | None], name: str) -> Prototype | None:
+    """What the first source that has something gives. Raises DeclarationValueError where its BTF is broken."""
     for types in _current().sources():
-        found = types.raw_tracepoint(name)
+        try:
+            found = look(types)
+        except BtfError as error:
+            raise DeclarationValueError(f"can't read `{name}` of {_current().path or 'the kernel'}: {error}") from None
         if found is not None:
             return found
     return None

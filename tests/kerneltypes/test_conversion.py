@@ -7,6 +7,8 @@ from io import BytesIO
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.decode import decode_btf
@@ -31,6 +33,7 @@ from pybpf.compiler.schema.types import (
     Space,
     TextType,
 )
+from pybpf.stdlib.kernel.stub import stub
 from tests.loaders.harness import need_tool
 
 C = """
@@ -214,3 +217,51 @@ def test_a_struct_with_a_broken_member_is_refused_when_it_is_read() -> None:
     assert isinstance(struct, KernelType)
     with pytest.raises(DeclarationTypeError, match=r"the BTF that s is from is broken: .*77"):
         struct.members  # noqa: B018
+
+
+def test_a_struct_inside_itself_is_refused() -> None:
+    struct = kernel(t.Struct("s", 8, (t.Member("", 2, 0),)), t.Union("", 8, (t.Member("", 2, 0),))).named("s")
+    assert isinstance(struct, KernelType)
+    with pytest.raises(DeclarationTypeError, match=r"the BTF that s is from is broken: .* lies inside itself"):
+        struct.find("x")
+
+
+SAMPLE = [
+    t.VOID,
+    t.Int("int", 4, t.INT_SIGNED, 32),
+    t.Struct("s", 16, (t.Member("a", 1, 0), t.Member("", 3, 32), t.Member("p", 4, 64))),
+    t.Union("", 4, (t.Member("b", 1, 0), t.Member("c", 5, 0))),
+    t.Ptr(2),
+    t.Array(1, 1, 2),
+    t.Enum("e", 4, False, (("A", 0), ("B", 1))),
+    t.Typedef("n", 8),
+    t.Struct("", 4, (t.Member("d", 6, 0),)),
+    t.FuncProto(1, (t.Parameter("x", 4),)),
+    t.Func("f", 9, t.GLOBAL),
+    t.Const(7),
+]
+
+
+def sample() -> bytes:
+    strings = StringTable()
+    return btf_section(encode_types(SAMPLE, strings), strings)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(24, len(sample()) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_damaged_btf_is_read_or_refused(edits: list[tuple[int, int]]) -> None:
+    data = bytearray(sample())
+    for at, value in edits:
+        data[at] = value
+    try:
+        types = KernelTypes(decode_btf(bytes(data)))
+        for name in ("s", "e", "n", "int", "nothing"):
+            kind = types.named(name)
+            if isinstance(kind, KernelType):
+                for wanted in ("a", "b", "c", "d", "zzz"):
+                    kind.find(wanted)
+        types.function("f")
+        types.enumerator("B")
+        stub([types], "")
+    except (BtfError, DeclarationTypeError):
+        pass
