@@ -90,7 +90,7 @@ def _both_branches(checker: Checker, node: ast.If) -> None:
 
 def _is_object(checker: Checker, name: str) -> bool:
     slot = checker.slots.get(name)
-    if slot is not None and slot.alias is not None:  # the context
+    if slot is not None and isinstance(slot.alias, ContextRef):
         return True
     return slot is not None and slot.var is not None and isinstance(slot.var.type, PtrType)
 
