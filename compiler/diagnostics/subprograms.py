@@ -183,7 +183,7 @@ class GlobalMayBeNone(Diagnostic):
             "say so, and check it:",
             (f"{self.parameter}: {self.annotation} | None", "...", f"if {self.parameter} is None:", "    return 0"),
         )
-        yield Help("or compile for kernels from 6.8 on: --kernel 6.8, Target(kernel=(6, 8))")
+        yield Help("or compile for kernels from 6.8 on: --target 6.8, Target(kernel=(6, 8))")
         yield Note("the kernel would say: R1 invalid mem access 'mem_or_null'")
 
 
@@ -211,7 +211,7 @@ class GlobalContext(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("make it static, which any kernel takes: write @subprog")
         yield Help("or hand over the fields that it needs, as numbers")
-        yield Help("or compile for kernels from 6.8 on: --kernel 6.8, Target(kernel=(6, 8))")
+        yield Help("or compile for kernels from 6.8 on: --target 6.8, Target(kernel=(6, 8))")
 
 
 class ConstantLent(Diagnostic):
