@@ -28,8 +28,11 @@ def records(diagnostics: Iterable[Diagnostic], root: str = "") -> list[dict[str,
 
 def below(path: str, root: str) -> str:
     """The path of a source as seen from `root`, with slashes; as it is where it lies elsewhere."""
-    path, root = path.replace("\\", "/"), root.replace("\\", "/").rstrip("/")
-    return path.removeprefix(f"{root}/") if root else path
+    path = path.replace("\\", "/")
+    if not root:
+        return path
+    directory = root.replace("\\", "/").rstrip("/")
+    return path.removeprefix(f"{directory}/")
 
 
 def _record(diagnostic: Diagnostic, root: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ The build path imports this only when there is something to show, and it imports
 from __future__ import annotations
 
 from pybpf.compiler.diagnostics.base import Help, Label, Note
+from pybpf.compiler.diagnostics.records import below
 from pybpf.compiler.diagnostics.screen import Ink, Paint, cells, shown
 
 TYPE_CHECKING = False
@@ -38,13 +39,16 @@ _AROUND = 30  # characters shown before and after what is marked in such a line
 _LONG_SPAN = 6  # a span of more lines than this is shown by its first two and last lines
 
 
-def render_all(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:
+def render_all(diagnostics: Sequence[Diagnostic], color: bool = False, root: str = "") -> str:
     """All of them, in the given order, with an empty line between."""
-    return "\n\n".join([render(d, color) for d in diagnostics])
+    return "\n\n".join([render(d, color, root) for d in diagnostics])
 
 
-def render(diagnostic: Diagnostic, color: bool = False) -> str:
-    """The full text of one diagnostic. `color` adds ANSI colours and changes nothing else."""
+def render(diagnostic: Diagnostic, color: bool = False, root: str = "") -> str:
+    """The full text of one diagnostic. `color` adds ANSI colours and changes nothing else.
+
+    Files below the directory `root` are named by their path from there, others by their name alone.
+    """
     paint = Paint(color)
     title, label = diagnostic.texts()
     tone = "warning" if diagnostic.severity == "warning" else "error"
@@ -70,7 +74,9 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
         own = [mark for mark in marks if mark.source is source]
         arrow = "-->" if source is marks[0].source else ":::"
         at = own[0].span
-        out.append(f"{gutter}{paint(arrow, 'gutter')} {source.name}:{at.line}:{at.col + 1}")
+        path = below(source.path, root) if root else ""
+        name = path if path and path != source.path else source.name
+        out.append(f"{gutter}{paint(arrow, 'gutter')} {name}:{at.line}:{at.col + 1}")
         if any(mark.last <= len(source.lines) for mark in own):
             out.append(f"{gutter} {paint('|', 'gutter')}")
             out += _Frame(source, own, width, paint).rows()

@@ -99,7 +99,9 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], format: str = "text") ->
             made = sarif(diagnostics, __version__, os.getcwd())
         print(json.dumps(made, indent=2, ensure_ascii=False))
     elif diagnostics:
+        import os
+
         from pybpf.compiler.diagnostics.render import render_all
         from pybpf.compiler.diagnostics.screen import wants_color
 
-        print(render_all(diagnostics, wants_color(sys.stderr)), file=sys.stderr)
+        print(render_all(diagnostics, wants_color(sys.stderr), os.getcwd()), file=sys.stderr)

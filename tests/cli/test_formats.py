@@ -181,6 +181,9 @@ def test_several_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "helpers.py", "missing.py", "bad.py"]) == 1
     said = capsys.readouterr().err
     assert "no programs in helpers.py" in said and "no such file: missing.py" in said and "--> bad.py:6" in said
+    (here / "sub" / "bad.py").write_text(BAD)
+    assert main(["check", "sub/bad.py"]) == 1
+    assert "--> sub/bad.py:6:" in capsys.readouterr().err
     assert main(["check"]) == 2
 
 

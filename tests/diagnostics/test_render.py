@@ -165,6 +165,15 @@ error[E9999]: `x` is wrong
 """)
 
 
+def test_files_are_named_by_their_path_below_a_directory() -> None:
+    sample = Sample(find(source("x = 1"), "x"))
+    assert render(sample, root="/").split("\n")[1] == " --> somewhere/probe.py:1:1"
+    assert render(sample, root="/somewhere").split("\n")[1] == " --> probe.py:1:1"
+    assert render(sample, root="/elsewhere").split("\n")[1] == " --> probe.py:1:1"
+    cell = Sample(Span(Source("In[3]", "", ["x = 1"]), 1, 0, 1, 1))
+    assert render(cell, root="/").split("\n")[1] == " --> In[3]:1:1"
+
+
 def test_very_long_lines_are_trimmed() -> None:
     src = source("value = " + "first + " * 60 + "wrong" + " + last" * 60)
     sample = Sample(find(src, "wrong"), extra=[Label(find(src, " + last + "), "and this")])
