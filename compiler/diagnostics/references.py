@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AcquiredAgain", "NotAcquired", "NotHeld", "ReferenceEscapes", "RegionNotOpen", "RegionOpen", "SocketIndex",
-    "StillHeld", "WithoutVariable",
+    "StillHeld", "TestedTwice", "WithoutVariable",
 ]  # fmt: skip
 
 
@@ -285,3 +285,38 @@ class RegionNotOpen(Advised):
     way_out = "enter and leave it in one place, with a block:"
     lines = ("with releasing(kfuncs.bpf_rcu_read_lock()):",)
     why = "the kernel would say: unmatched rcu read unlock"
+
+
+class TestedTwice(Advised):
+    """What an inlined function acquired, and has tested on some of its ways, is tested for None once more.
+
+    Older kernels remember of sockets only that they are there: of memory of a ring buffer, and of objects that kernel
+    functions give, they take a second test for one that may fail, with the reference still held.
+
+    Fails for such kernels:
+
+        def reserve():
+            record = helpers.bpf_ringbuf_reserve(events, 16, 0)
+            if record is not None:
+                return record
+            return helpers.bpf_ringbuf_reserve(spare, 16, 0)
+
+        record = reserve()
+        if record is not None:
+            helpers.bpf_ringbuf_submit(record, 0)
+
+    Works:
+
+        def reserve():
+            return helpers.bpf_ringbuf_reserve(events, 16, 0)
+    """
+
+    name: str
+    since: str
+    call: str
+
+    code = "E1319"
+    title = "kernels before {since} lose track of `{name}`, which `{call}` has tested for None"
+    label = "tested again"
+    way_out = "test it in one place only, or build for newer kernels: --target {since}"
+    why = "the kernel would say: Unreleased reference"

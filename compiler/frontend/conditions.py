@@ -163,12 +163,21 @@ def _optional_truth(checker: Checker, expr: tree.Expr, span: Span) -> tuple[tree
     if var is None or var.name not in checker.state:
         return tree.Truth(BOOL, span, expr), checker.state, checker.state
     fact = checker.state[var.name]
+    if checker.releases and not is_number:
+        _tested(checker, var, fact, span)
     present = ranges.narrow("!=", fact.range, (0, 0)) or fact.range if is_number else fact.range
     true = {**checker.state, var.name: replace(fact, presence=flow.PRESENT, range=present)}
     false = checker.state
     if not is_number and fact.presence != flow.PRESENT:
         false = flow.absent(checker.state, var.name)
     return tree.Truth(BOOL, span, expr), true, false
+
+
+def _tested(checker: Checker, var: tree.Var, fact: flow.Fact, span: Span) -> None:
+    """An Optional reference that may be held is tested for None."""
+    from pybpf.compiler.frontend.references import tested
+
+    tested(checker, var, fact, span)
 
 
 def _split(checker: Checker, expr: tree.Expr, op: str, other: int) -> tuple[State | None, State | None]:
@@ -331,6 +340,8 @@ def identity(
     fact = state.get(var.name) if var is not None else None
     if var is None or fact is None:
         return test, state, state
+    if checker.releases:
+        _tested(checker, var, fact, span)
     absent = flow.absent(state, var.name) if fact.presence != flow.PRESENT else state
     present = {**state, var.name: replace(fact, presence=flow.PRESENT)} if fact.presence != flow.ABSENT else state
     return test, absent, present

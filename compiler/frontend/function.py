@@ -95,6 +95,9 @@ class Checker:
         self.releases: dict[Span, Any] = {}  # what gives back the reference that was acquired there
         self.with_held: set[Span] = set()  # where those were acquired that a `with` block releases
         self.told: set[Span] = set()  # where one was acquired that an error was reported of
+        self.tested: set[Span] = set()  # where those were acquired that were tested for None
+        self.tested_before: set[Span] = set()  # calls of functions that have tested what they return
+        self.transfers_tested = False  # one of them is returned
         self.transfers: Any = None  # what gives back the reference that the function returns
         self.reserved_names: set[str] = set()  # variables of the `with` blocks around the statement in hand
         self.slots: dict[str, Slot] = {}
@@ -167,7 +170,7 @@ class Checker:
         known = slot.alias if slot.alias is not None and not failed else None
         bounds = self.result_range or ranges.EVERYTHING
         made = Instance(function, kind, bounds, known, self.diagnostics, moves_packet=self.moves_packet)
-        made.acquires, made.parts = self.transfers, parts
+        made.acquires, made.tested, made.parts = self.transfers, self.transfers_tested, parts
         return made
 
     def _enter(self, parameter: scope.Parameter) -> list[tree.Var]:

@@ -105,6 +105,8 @@ def called(
     if instance.acquires is not None:
         from pybpf.compiler.frontend.references import acquired
 
+        if instance.tested:
+            checker.tested_before.add(span)
         return acquired(checker, made, instance.acquires)
     checker.made(made)
     return made

@@ -20,7 +20,7 @@ from pybpf.compiler.frontend.flow import Fact, held_key
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.schema.specs import BuiltinSpec, KfuncSpec
-from pybpf.compiler.schema.types import NONE, NoneType
+from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ __all__ = [
     "left",
     "releasing",
     "returned",
+    "tested",
 ]
 
 
@@ -133,6 +134,25 @@ def returned(checker: Checker, result: tree.Expr) -> None:
         if held_key(origin) in state:
             del state[held_key(origin)]
             checker.transfers = checker.releases[origin]
+            checker.transfers_tested |= origin in checker.tested
+
+
+def tested(checker: Checker, var: tree.Var, fact: Fact, span: Span) -> None:
+    """A variable that may hold a reference is tested for None, where nothing is known of it.
+
+    Where an inlined function has tested it on some of its ways, older verifiers look at a way with a reference that is
+    None: they keep in mind for sockets only that they can't be (reg_not_null, kernel/bpf/verifier.c).
+    """
+    state = checker.state or {}
+    held = [o for o in fact.origins if held_key(o) in state]
+    kind = var.type.inner if isinstance(var.type, OptionalType) else var.type
+    again = [o for o in held if o in checker.tested_before]
+    if again and fact.presence == flow.MAYBE and isinstance(kind, PtrType) and not isinstance(kind.pointee, StructType):
+        since = "6.12" if kind.space == Space.RINGBUF else "6.4"
+        if checker.session.target.kernel < tuple(map(int, since.split("."))):
+            checker.told.update(again)
+            checker.fail(errors.TestedTwice(span, var.name, since, checker.text(again[0])))
+    checker.tested.update(held)
 
 
 def check_all_released(checker: Checker, span: Span) -> None:
@@ -215,8 +235,9 @@ def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     span = checker.span(item.optional_vars)
     if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
         checker.fail(errors.ReserveName(span, name, name in checker.reserved_names))
-    del state[held_key(value.span)]  # the block sees to it
     origin = value.span
+    tested(checker, tree.Var(name, value.type), Fact(origins=frozenset([origin])), where)  # the block tests it
+    del state[held_key(origin)]  # and sees to it
     slot.joined, slot.span = value.type, span
     slot.var = tree.Var(name, value.type, span)
     state[name] = Fact(source=origin, origins=frozenset([origin]))

@@ -28,8 +28,8 @@ class Instance(Record, eq=False):
     `known` is what it returns where that is a compile-time value; `function` is None where it was refused. `passes`
     are the indices of parameters that the result may refer to, `fresh` says that it may refer to an object the
     function makes. `subprogram` is what it became where it is not inlined. `moves_packet`: a
-    call may move the packet (moves.py). `parts` are the items of the result, where that is a tuple. `acquires`: the result is a reference that this gives back (references.py).
-    `parts` are the items of the result, where that is a tuple.
+    call may move the packet (moves.py). `parts` are the items of the result, where that is a tuple. `acquires`: the
+    result is a reference that this gives back (references.py); `tested`: which may have been tested for None.
     """
 
     function: tree.Function | None
@@ -42,6 +42,7 @@ class Instance(Record, eq=False):
     moves_packet: bool = False
     parts: tuple[Part, ...] = ()
     acquires: HelperSpec | KfuncSpec | None = None
+    tested: bool = False
     parts: tuple[Part, ...] = ()
 
 
