@@ -192,6 +192,8 @@ def _decide(checker: Checker, node: ast.BoolOp, operands: list[Any], want: Type 
         checker.state = done
         if lhs is test:  # a comparison: where it decides, its value is known
             lhs = Known(not is_and, test.span)
+        if isinstance(lhs, tree.Expr) and is_and and kinds.may_be_null(lhs.type):  # of a pointer: it is None
+            lhs = Known(None, lhs.span)
         if isinstance(lhs, tree.Expr) and isinstance(lhs.type, OptionalType) and not is_and:
             unwrapped = tree.Unwrap(lhs.type.inner, lhs.span, lhs)  # `x or y`: x is present where it is the answer
             checker.ranges[unwrapped] = range_of(checker, lhs)

@@ -46,6 +46,7 @@ PIECES = (
     # what may be NULL, and variables that point to several things
     "x = t if t.pid else o\nseen[0] = x.pid",
     "x = t.mm or o.mm or t.active_mm\nseen[0] = x.total_vm",
+    "x = t and t.mm and t.mm.owner\nseen[0] = x.pid",
     "t = t.real_parent\nseen[0] = t.pid",
     "x: task_struct | None = None\nif t.pid > 3:\n    x = t.real_parent\nseen[0] = x.pid",
     "x = t.mm\nwhile x:\n    x = x.owner.mm\n    if x == t.mm:\n        break",
