@@ -127,7 +127,7 @@ def calls(pkt: XdpContext) -> XDP:
 stages[0] = typed  # 24 program of another type
 
 
-def members(task: task_struct, opened: file) -> int:
-    number: int = task.real_parent.tgid + opened.f_path.dentri.d_inode.i_ino  # 25 misspelled member of a kernel struct
-    text: str = task.mm  # 26 pointer to a struct as text
-    return number + len(text)
+def members(task: task_struct, opened: file) -> None:
+    printk(f"{opened.f_path.dentri}")  # 25 misspelled member of a kernel struct
+    name: str = task.mm  # 26 pointer to a struct as text
+    printk(f"{name}")
