@@ -143,12 +143,22 @@ _DEEPEST = 250  # levels of syntax: each takes some of Python's 1000 levels of c
 
 def too_deep(node: Any) -> Any:
     """The first part of a function that is nested deeper than the compiler follows; None where there is none."""
-    level = [node]
+    level: list[Any] = [node]
     for _ in range(_DEEPEST):
-        level = [child for item in level for child in children(item)]
+        level = [child for item in level for child in _below(item)]
         if not level:
             return None
+    level = [item[0].pattern if isinstance(item, list) else item for item in level]
     return next((item for item in level if hasattr(item, "lineno")), node)
+
+
+def _below(item: Any) -> list[Any]:
+    """What is one level below: the second case of a `match` is in what the first one leaves, and so on."""
+    if isinstance(item, list):
+        return [item[0], item[1:]] if item[1:] else [item[0]]
+    if isinstance(item, ast.Match):
+        return [item.subject, list(item.cases)]
+    return children(item)
 
 
 _SCOPES = (

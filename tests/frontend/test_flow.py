@@ -192,3 +192,13 @@ def test_bounds_that_a_loop_keeps_are_seen() -> None:
     assert codes("x = 0\nwhile a:\n    slots[x] = 1\n    x = (x + 1) & 15") == []
     assert codes("x = 0\nwhile a:\n    x = (x + 1) % 16\nslots[x] = 1") == []
     assert codes("x = 0\nwhile a:\n    slots[x] = 1\n    x = (x + 1) & 31") == ["E0403"]
+
+
+def test_cases_of_a_match_are_levels() -> None:
+    """Each is in what the one before it leaves, so there is a most of them."""
+
+    def match(cases: int) -> str:
+        return "match a:\n" + "".join([f"    case {i}:\n        slots[0] = {i}\n" for i in range(cases)])
+
+    assert codes(match(100)) == []
+    assert codes(match(300)) == ["E0820"]
