@@ -35,7 +35,8 @@ else:
 __all__ = ["after", "carried", "check_kept", "for_loop", "go_on", "is_builtin", "leave", "settle", "while_loop"]
 
 _NARROWED = 4  # loops inside each other that are checked once more for narrower bounds: each doubles the time
-_ATTEMPTS = 12  # facts only get weaker, and there are few steps down; this keeps a mistake of ours from looping
+_SLOW = 4
+_ATTEMPTS = 20  # facts only get weaker, and there are few steps down; this keeps a mistake of ours from looping
 
 
 class Loop:
@@ -79,12 +80,16 @@ def settle(
     `own_frame`: the body becomes a function, so objects that it makes are gone when an iteration ends.
 
     Numbers that the loop assigns are taken to grow at first, those that it only subtracts from to fall. Where they turn
-    out to stay within narrower bounds, the body is checked once more with those.
+    out to stay within narrower bounds, the body is checked once more with those. Where something then is wrong in the
+    body, it is checked from what holds in front of the loop, which iterations make weaker one after the other: numbers
+    that take a few values only are known better so.
     """
     entry = checker.state
     assert entry is not None
     head = dict(entry)
     may_narrow = len(checker.loops) < _NARROWED
+    slow = _SLOW if len(checker.loops) < 2 else 0  # iterations that may be taken one after the other
+    slowly = False
     falling = bounds.falling(node)
     for name in assigned:
         fact = head.get(name)
@@ -109,6 +114,8 @@ def settle(
             other = _loosened(head, assigned) if _failed(checker, mark) else head
             if other is head and may_narrow:
                 other, may_narrow = _narrowed(head, flow.join(entry, back), assigned), False
+            if other is head and slow and not slowly and _failed(checker, mark):
+                other, slowly = dict(entry), True
             if other is head:
                 return loop
             head = other
@@ -127,9 +134,12 @@ def settle(
                 fact = weaker[name] = head[name]
             (lo, hi), (least, most) = fact.range, _type_range(checker, name)
             before = head[name].range
+            if slowly and slow:
+                continue
             if before != ranges.EMPTY:  # a bound that did not hold is given up
                 widened = (lo if lo == before[0] else min(lo, least), hi if hi == before[1] else max(hi, most))
                 weaker[name] = replace(fact, range=widened)
+        slow -= slowly and slow > 0
         head = {name: fact for name, fact in weaker.items() if name in head or name[0] == "&"}
     raise AssertionError("the facts at a loop's head do not settle")
 

@@ -8,6 +8,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
 from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
+from pybpf.compiler.irbuild.followed import is_followed
 from pybpf.compiler.irbuild.memory import (
     Address,
     as_int,
@@ -157,13 +158,11 @@ def _context_pointer(b: Builder, field: CtxField) -> Value:
     return op
 
 
-_LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
-_SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is no constant
 
 
 def bounded(b: Builder, index: Value, length: int) -> Value:
     """`index`, which is known to be below `length`, in a form from which the verifier knows it too."""
-    if type(index) is Const or _is_followed(b, index, 0):
+    if type(index) is Const or is_followed(b, index):
         return index
     if length & length - 1 == 0:
         return b.emit(ops.Binary("and", index, Const(length - 1), 64, "", b.span))
@@ -174,21 +173,6 @@ def bounded(b: Builder, index: Value, length: int) -> Value:
     b.jump(inside)
     b.start(inside)
     return b.phi(incoming)
-
-
-def _is_followed(b: Builder, value: Value, depth: int, seen: frozenset[ops.Phi] = frozenset()) -> bool:
-    """Whether the verifier follows the arithmetic from which the index comes (comparisons it always follows)."""
-    if depth > 8 or value in b.unfollowed:
-        return False
-    if type(value) is ops.Binary:
-        if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
-            return True
-        if value.op in _LOST or (value.op in _SHIFTS and type(value.rhs) is not Const):
-            return False
-        return all(_is_followed(b, each, depth + 1, seen) for each in (value.lhs, value.rhs))
-    if type(value) is ops.Phi:  # one that is seen again goes around a loop, which the verifier follows too
-        return value in seen or all(_is_followed(b, v, depth + 1, seen | {value}) for _, v in value.incoming)
-    return type(value) not in (ops.Swap, ops.Hide)
 
 
 def slot_of(b: Builder, node: tree.MapIndex) -> Value:

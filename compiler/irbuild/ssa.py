@@ -74,6 +74,10 @@ class Variables:
             self._fill()
         return self._resolve(value)
 
+    def awaited(self, phi: Phi) -> Cell | None:
+        """The cell of a phi that is to be completed when its block is sealed; None of others."""
+        return next((cell for waiting in self._incomplete.values() for cell, each in waiting if each is phi), None)
+
     def finish(self, function: Function) -> None:
         """Replace all trivial phis of the finished function. (Those in loops show only now.)"""
         changed = True

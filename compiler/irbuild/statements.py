@@ -11,6 +11,7 @@ from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
 from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, enter, hidden, may_go_on, repeat
+from pybpf.compiler.irbuild.followed import note_loop
 from pybpf.compiler.irbuild.outline import DONE, INDEX, outlined
 from pybpf.compiler.irbuild.places import bounded
 from pybpf.compiler.irbuild.ringbuf import release_to
@@ -63,6 +64,7 @@ def while_(b: Builder, node: tree.While) -> None:
     again = b.new_block("again") if node.bound else head
     was_hiding = begin_hiding(b) if node.bound else b.hiding
     carried = enter(b, node) if node.bound else None
+    note_loop(b, node)
     b.jump(head)
     b.start(head, sealed=False)
     if carried is not None:
@@ -190,6 +192,7 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     if node.bound:
         (_called_range if node.bound == CALLBACK else _long_range)(b, node)
         return
+    note_loop(b, node)
     signed = is_signed(node.var.type)
     start, stop = b.value(node.start), b.value(node.stop)
     if node.most[0] is not None:
@@ -233,6 +236,7 @@ def _long_range(b: Builder, node: tree.ForRange) -> None:
     start, stop = b.value(node.start), b.value(node.stop)
     was_hiding = begin_hiding(b)
     carried = enter(b, node)
+    note_loop(b, node)
     counter = b.new_cells(node.var.type, node.var.name)
     b.write(counter, hidden(b, start))
     carried.numbers += counter

@@ -26,6 +26,29 @@ PROGRAMS = {
         table[tick(1)] = ticks
         records[tick(1)] = Pair(x=ticks, y=0, z=0, big=0)
     """,
+    "an_index_carried_by_a_loop_out_of_a_remainder": """
+        i: u32 = 0
+        j: u32 = 3
+        total: i64 = 0
+        for _ in range(10):
+            total = total * 3 + rows[1].cells[i] + rows[0].cells[j]
+            rows[1].cells[i] += 1
+            j = i
+            i = u32((i + 3) % 7)
+        outs[0] = total
+    """,
+    "a_division_that_ends_a_loop": """
+        n: u32 = g0
+        while n > 0:
+            n //= 3
+            outs[0] += n
+    """,
+    "an_optional_that_is_never_there": """
+        o = first_of(4)
+        if o is not None:
+            table[u32(o)] = 1 << (o & 63)
+            outs[0] = table.get(u32(o), 0) + outs[o & 63]
+    """,
     "variables_that_change_places_in_a_loop": """
         v6: u32 = 0
         v7: u32 = 1
