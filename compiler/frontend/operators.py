@@ -78,7 +78,7 @@ def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) ->
             return power
     if op in ("**", "@"):
         checker.fail(errors.NoOperator(span, op, checker.text(lhs.span), checker.text(rhs.span)))
-    if op == "-" and all(not isinstance(side, Known) and _in_packet(side.type) for side in (lhs, rhs)):
+    if op == "-" and all(isinstance(side, tree.Expr) and _in_packet(side.type) for side in (lhs, rhs)):
         return _distance(checker, lhs, rhs, span)
     for side in (lhs, rhs):
         if isinstance(side, tree.Expr) and isinstance(side.type, PtrType) and side.type.space == Space.PACKET_END:
@@ -182,7 +182,9 @@ def _check_operand(checker: Checker, op: str, value: Value, span: Span) -> None:
 
 
 def _is_bool(value: Value) -> bool:
-    return isinstance(value.value, bool) if isinstance(value, Known) else isinstance(value.type, BoolType)
+    if isinstance(value, Known):
+        return isinstance(value.value, bool)
+    return isinstance(value, tree.Expr) and isinstance(value.type, BoolType)
 
 
 def _both_bools(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:

@@ -70,7 +70,8 @@ class Config(NamedTuple):
 
 
 DEFAULT = Config()
-RUNNING = tuple([int(part) for part in os.uname().release.split(".")[:2]])
+_RELEASE = os.uname().release.split(".")
+RUNNING = int(_RELEASE[0]), int(_RELEASE[1])
 ALL = [
     DEFAULT,
     Config(kernel=RUNNING),
@@ -219,7 +220,8 @@ def _plain(text: str, runs: list[tuple[str, bytes]]) -> dict[str, Any]:
 def _simulated(simulation: Simulation, functions: Any, names: dict[str, Any], runs: Any) -> dict[str, Any]:
     ran = []
     for name, packet in runs:
-        outcome = simulation.run_typed(*functions[name], packet, None, {})
+        typed, function = functions[name]
+        outcome = simulation.run_typed(typed, function, packet, None, {})
         ran.append((outcome.retval, outcome.packet))
     return {"runs": ran, **{name: _held(simulation[names[name]]) for name in (*MAPS, *GLOBALS)}}
 
