@@ -41,6 +41,7 @@ _WEIGHT: dict[type, Cost] = {
     tree.KernelPlace: (8, 1), tree.Asm: (8, 2), tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
 _FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
+_LOOPS = (tree.ForRange, tree.ForMap, tree.While)
 # What the verifier computes as it goes, where it knows the operands.
 _COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree.And, tree.Or)
 
@@ -51,10 +52,10 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     while True:
         weigh = _Weigher(session)
         insns, branches = weigh.node(function)
-        inner = [loop for loop in weigh.inner if bound and _can_be(bound, weigh, loop)]
-        for loop in inner:
+        drawn_in = [loop for loop in (*weigh.inner, *weigh.around_bounded()) if bound and _can_be(bound, weigh, loop)]
+        for loop in drawn_in:
             loop.bound = bound
-        if inner:
+        if drawn_in:
             continue
         if insns <= _INSTRUCTIONS and branches <= _BRANCHES and not weigh.found:
             return []
@@ -77,6 +78,10 @@ def _can_be(bound: str, weigh: _Weigher, loop: Any) -> bool:
     return bound != longloops.CALLBACK or longloops.can_be_called(weigh.inside[loop], loop)
 
 
+def _is_bounded(loop: Any) -> bool:
+    return isinstance(loop, tree.ForMap) or bool(loop.bound)
+
+
 class _Weigher:
     """Adds up a program. `fixed` are the variables whose value the verifier knows at the node in hand."""
 
@@ -95,6 +100,16 @@ class _Weigher:
         self.inside: dict[Any, tree.Function] = {}  # the function that a loop stands in
         self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
         self.depth = 0
+
+    def around_bounded(self) -> list[Any]:
+        """Loops that the verifier would follow around one that the kernel bounds. Where it comes back to that one it
+        forgets numbers that differ from the time before, the counter of the loop around it too: it would not see the
+        end of that (widen_imprecise_scalars, kernel/bpf/verifier.c).
+        """
+        return [
+            loop for loop in self.inside
+            if not _is_bounded(loop) and any(map(_is_bounded, longloops.all_of(loop, _LOOPS)))
+        ]  # fmt: skip
 
     def longest(self, by_branches: bool, bound: str) -> Any:
         """The loop that costs most of those that the verifier follows and need not; None where there is none."""
@@ -116,7 +131,7 @@ class _Weigher:
             return self.function(node.function) if node.static else (0, 0)
         if not isinstance(node, tree.Node):
             return 0, 0
-        if isinstance(node, (tree.ForRange, tree.ForMap, tree.While)):
+        if isinstance(node, _LOOPS):
             return self.loop(node)
         insns, branches = self.all(children(node))
         own = _WEIGHT.get(type(node), (1, 0))
@@ -133,7 +148,7 @@ class _Weigher:
         return self.functions[key]
 
     def loop(self, node: tree.ForRange | tree.ForMap | tree.While) -> Cost:
-        bounded = isinstance(node, tree.ForMap) or bool(node.bound)  # by the kernel
+        bounded = _is_bounded(node)  # by the kernel
         count = _ROUNDS if bounded else self.session.iterations.get(node, 1)
         before = self.fixed
         self.depth += 1

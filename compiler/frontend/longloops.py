@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import Target
 
 __all__ = [
-    "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "assigned", "bound_for", "can_be_called", "check", "is_on_stack",
+    "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "all_of", "assigned", "bound_for", "can_be_called", "check", "is_on_stack",
     "outside",
 ]  # fmt: skip
 
@@ -89,7 +89,7 @@ def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
     for var, node in _reads([loop]):
         if isinstance(node, tree.Discard) and var not in changed:
             found.append(errors.DiscardInLoop(node.span, var.name, "discard"))
-    inside = _all_of(loop, (tree.Acquire, tree.Release))
+    inside = all_of(loop, (tree.Acquire, tree.Release))
     acquired = {node.span for node in inside if isinstance(node, tree.Acquire)}
     for node in inside:
         if isinstance(node, tree.Release) and not acquired.issuperset(node.of):
@@ -97,7 +97,7 @@ def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
     return found
 
 
-def _all_of(root: Any, classes: tuple[type, ...]) -> list[Any]:
+def all_of(root: Any, classes: tuple[type, ...]) -> list[Any]:
     """The nodes of these classes, in functions inlined too."""
     found: list[Any] = []
     seen: set[tree.Function] = set()
