@@ -16,7 +16,7 @@ __all__ = ["Object"]
 class Object(Record, eq=False):
     """A compiled object, not loaded. `elf` is the file's content; the dictionaries go by symbol name.
 
-    `called` are programs that nobody gave: they are there because a program array holds them, and aren't attached.
+    `called` are programs that others go on in, because a program array holds them: `attach()` leaves them alone.
     """
 
     name: str

@@ -8,7 +8,7 @@ from pybpf.compiler.frontend import cost, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
 from pybpf.compiler.frontend.parse import ParsedProgram, parse_program
-from pybpf.compiler.frontend.reach import reach, uses
+from pybpf.compiler.frontend.reach import Reach, uses
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, assigned_names, too_deep
 from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema import core
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.reach import Reached
     from pybpf.compiler.frontend.session import Instance
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import Target
+    from pybpf.compiler.schema.specs import MapSpec, Target
 
 __all__ = ["check"]
 
@@ -40,7 +40,8 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     iterations: dict[tree.Stmt, int] = {}
     subprograms: dict[Any, Instance] = {}
     states: dict[Any, dict[str, tree.Var]] = {}
-    given = len(parsed.programs)
+    reach = Reach()
+    slots: dict[tree.Program, list[Any]] = {}  # functions of programs that one may go on in
     waiting = list(parsed.programs)
     known = {waited.spec.function for waited in waiting}
     while waiting:
@@ -55,21 +56,35 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
             report.add(diagnostic)
         if program is not None:
             programs.append(program)
-            waiting += _tail_called(report, parsed.sources, program, known)
+            slots[program] = []
+            waiting += _tail_called(report, parsed.sources, program, reach.add(program), known, slots[program])
     report.raise_if_failed()
-    reached = reach(programs)
+    reached = reach.reached()
     _name_apart(programs)
     _distinct(report, programs, reached)
     typed = tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms)
     typed.kfuncs = reached.kfuncs
-    typed.called = [program.spec.name for program in programs[given:]]
+    typed.called = _only_called(slots, len(parsed.programs))
     return typed
 
 
-def _tail_called(report: Report, sources: Any, program: tree.Program, known: set[Any]) -> list[ParsedProgram]:
-    """Programs that were not seen before, in the slots of program arrays that a program reaches."""
+def _only_called(slots: dict[tree.Program, list[Any]], given: int) -> list[str]:
+    """The names of programs that others go on in, and that nothing else starts.
+
+    Where each of the given programs is in a slot, the kernel starts them all.
+    """
+    programs = list(slots)
+    inside = {function for functions in slots.values() for function in functions}
+    roots = [program for program in programs[:given] if program.spec.function not in inside] or programs[:given]
+    return [program.spec.name for program in programs if program not in roots and program.spec.function in inside]
+
+
+def _tail_called(
+    report: Report, sources: Any, program: tree.Program, maps: list[MapSpec], known: set[Any], slots: list[Any]
+) -> list[ParsedProgram]:
+    """Programs that were not seen before, in the slots of program arrays among `maps`; all are added to `slots`."""
     found: list[ParsedProgram] = []
-    for spec in reach([program]).maps:
+    for spec in maps:
         for index in sorted(spec.programs):
             try:
                 called = spec.programs[index].__bpf__
@@ -83,7 +98,9 @@ def _tail_called(report: Report, sources: Any, program: tree.Program, known: set
 
                 where = header(program.function.span)
                 report.add(errors.TailCallOther(where, spec.name, index, called.name, called.prog_type, wanted))
-            elif called.function not in known:
+                continue
+            slots.append(called.function)
+            if called.function not in known:
                 known.add(called.function)
                 parsed = parse_program(sources, called)
                 if isinstance(parsed, ParsedProgram):
@@ -227,7 +244,8 @@ def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type
     annotated.
     """
     if parameter.annotation is None:
-        if known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
+        spec = checker.session.program
+        if not spec.btf or known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
             return U64
         return kinds.host(known)
     found = annotation_of(checker, parameter.annotation)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-__all__ = ["Reached", "children", "reach", "reads", "uses"]
+__all__ = ["Reach", "Reached", "children", "reads", "uses"]
 
 # Fields of nodes that hold no nodes.
 _LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried", "most"))
@@ -79,34 +79,44 @@ def _mentioned(
     return tuple([var for var in wanted if var in found])
 
 
-def reach(programs: list[tree.Program]) -> Reached:
-    """What all programs use."""
-    maps: dict[MapSpec, None] = {}
-    globals: dict[GlobalSpec, None] = {}
-    kfuncs: dict[KfuncSpec, None] = {}
-    subprograms: dict[tree.Subprogram, None] = {}
-    functions: set[tree.Function] = set()
+class Reach:
+    """Collects what programs use, one after the other."""
 
-    def visit(node: Any) -> None:
+    def __init__(self) -> None:
+        self._maps: dict[MapSpec, None] = {}
+        self._globals: dict[GlobalSpec, None] = {}
+        self._kfuncs: dict[KfuncSpec, None] = {}
+        self._subprograms: dict[tree.Subprogram, None] = {}
+        self._functions: set[tree.Function] = set()
+        self._own: dict[MapSpec, None] = {}
+
+    def add(self, program: tree.Program) -> list[MapSpec]:
+        """Look at a program; gives the maps that it names outside of subprograms seen before."""
+        self._own = {}
+        self._visit(program.function)
+        return list(self._own)
+
+    def reached(self) -> Reached:
+        """What the programs use."""
+        return Reached(list(self._maps), list(self._globals), list(self._subprograms), list(self._kfuncs))
+
+    def _visit(self, node: Any) -> None:
         if isinstance(node, tree.Node):
             for child in children(node):
-                visit(child)
+                self._visit(child)
         elif isinstance(node, MapSpec):
-            maps.setdefault(node)
+            self._maps.setdefault(node)
+            self._own.setdefault(node)
         elif isinstance(node, GlobalSpec):
-            globals.setdefault(node)
+            self._globals.setdefault(node)
         elif isinstance(node, KfuncSpec):
-            kfuncs.setdefault(node)
+            self._kfuncs.setdefault(node)
         elif isinstance(node, tree.Subprogram):
-            subprograms.setdefault(node)
-            visit(node.function)
+            self._subprograms.setdefault(node)
+            self._visit(node.function)
         elif isinstance(node, tree.Callback):
-            visit(node.function)
-        elif isinstance(node, tree.Function) and node not in functions:
-            functions.add(node)
+            self._visit(node.function)
+        elif isinstance(node, tree.Function) and node not in self._functions:
+            self._functions.add(node)
             for statement in node.body:
-                visit(statement)
-
-    for program in programs:
-        visit(program.function)
-    return Reached(list(maps), list(globals), list(subprograms), list(kfuncs))
+                self._visit(statement)

@@ -727,7 +727,7 @@ class Program(Record, eq=False):
 
 class Typed(Record, eq=False):
     """All programs of one object, what they reach in the order of first use (subprograms, maps, globals), and what to
-    warn of. `called` are the names of programs that are there because a program array holds them.
+    warn of. `called` are the names of programs that others go on in, and that nothing else starts.
     """
 
     programs: list[Program]

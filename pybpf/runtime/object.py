@@ -25,8 +25,8 @@ from pybpf.runtime.kinds import READABLE, UNKNOWN_TO_OLD_LIBRARIES, map_kind
 from pybpf.runtime.libbpf import OpenOpts, library, messages
 from pybpf.runtime.loading import LogBuffers, load_failure
 from pybpf.runtime.maps import LoadedMap, UntypedMap
-from pybpf.runtime.programs import LoadedPrograms
 from pybpf.runtime.program import LoadedProgram
+from pybpf.runtime.programs import LoadedPrograms
 from pybpf.runtime.ringbuf import LoadedRingBuffer
 
 if TYPE_CHECKING:
@@ -346,7 +346,8 @@ class LoadedObject:
         """Attach all programs, each where its section says; `firewall="eth0"` gives a program's target.
 
         A target is an interface name or index, a process id for uprobes, a dict of options (see `links`), or None to
-        leave that program alone. `pid=`, `mode=` and `netns=` (unless a program is called so) are options for all
+        leave that program alone. Programs that others go on in from the start, by a program array, are attached only
+        where they are given a target. `pid=`, `mode=` and `netns=` (unless a program is called so) are options for all
         programs that take them. Everything that this call attached is detached if one of them fails. Use it as a `with`
         block to detach at its end.
         """

@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pybpf import XDP, ArrayMap, ProgArray, Struct, Target, XdpContext, build, load, subprog, u32, u64, xdp
+from pybpf import (
+    XDP,
+    ArrayMap,
+    ProgArray,
+    Struct,
+    Target,
+    TracepointContext,
+    XdpContext,
+    build,
+    load,
+    subprog,
+    tracepoint,
+    u32,
+    u64,
+    xdp,
+)
 from pybpf.net import ethhdr
 from pybpf.runtime.errors import PybpfError
 from tests.loaders.harness import JUDGES, check_with
@@ -98,6 +113,30 @@ def test_what_subprograms_answer(kernel: tuple[int, int]) -> None:
     with load(counted, target=Target(kernel=kernel)) as obj:
         assert obj.programs["counted"].test(packet).retval == XDP.PASS
         assert [obj[seen][i] for i in range(4)] == [16, 40, 0x0800, 0x86DD]
+
+
+executions = ProgArray[TracepointContext, None](1)
+
+
+@tracepoint("sched:sched_process_exec")
+def on_exec(ctx: TracepointContext) -> None:
+    executions.tail_call(ctx, 0)
+
+
+@tracepoint("sched:sched_process_exec")
+def rest(ctx: TracepointContext) -> None:
+    seen[0] += 1
+
+
+executions[0] = rest
+
+
+def test_what_only_others_go_on_in_is_not_attached() -> None:
+    assert build(entry, last).called == ("last",) and build(last).called == ()
+    with load(on_exec, rest) as obj:
+        assert sorted(obj.programs) == ["on_exec", "rest"]
+        with obj.attach():
+            assert [link.program.name for link in obj.links] == ["on_exec"]
 
 
 def test_slots_filled_from_the_start_and_later() -> None:
