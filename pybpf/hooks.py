@@ -215,6 +215,21 @@ class _RawTracepointHook(_ArgumentsHook):
             )
         return (raw_context(len(known)) if spec is not None else None), struct, offsets[: len(known)]
 
+    def spec(self, function: Callable[..., Any]) -> ProgramSpec:
+        """With the types of the arguments, where one is annotated as a struct of the kernel."""
+        made = super().spec(function)
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        if any(_is_kernel_struct(annotation_of(function, name)) for name in names):
+            from pybpf.stdlib.kernel.functions import raw_tracepoint
+
+            found = raw_tracepoint(self.attach["event"])
+            made.arg_types = tuple([kind for _, kind in found.params]) if found is not None else ()
+        return made
+
+
+def _is_kernel_struct(annotation: Any) -> bool:
+    return type(getattr(annotation, "__bpf__", None)).__name__ == "KernelType"
+
 
 class _XdpHook(Hook):
     __slots__ = ()
