@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/kernel_types.py [--rounds 20] [--write]
 
 All times are of the processor, so that they hold whatever else the machine does. Those of whole processes are over that
-of `python -c pass`. The parts are measured inside a process, so they hold no start-up: the bundle opened, a struct of it
+of `python -c pass`. The parts are measured inside a process, so they hold no start-up: the bundle opened, its struct
 found with a member; the running kernel's BTF opened for the first time (which walks over all its types and writes the
 index) and again (with it), a struct found there.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.cli.messages import UserError
-from pybpf.cli.options import CPU, SET, TARGET, settings, target_of
+from pybpf.cli.options import BTF, CPU, SET, TARGET, settings, target_of, use_btf
 from pybpf.cli.table import Argument, Command
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ def _object(values: dict[str, Any]) -> bytes:
         return data
     from pybpf.building import build
 
+    use_btf(values)
     programs = programs_of(import_file(values["file"]))
     return build(*programs, target=target_of(values), **settings(values["set"])).elf
 
@@ -44,5 +45,5 @@ COMMAND = Command(
     "Show source and bytecode of a file side by side.\n\n"
     "FILE is a Python file, or any BPF object.",
     arguments=(Argument("file", "FILE"),),
-    options=(TARGET, CPU, SET),
+    options=(TARGET, CPU, SET, BTF),
 )
