@@ -47,11 +47,11 @@ class NoKernelMember(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.near:
             yield Help(f"did you mean `{self.near}`?")
-        elif self.names:
-            yield Note(f"its members are {listed(self.names[:12])}{' ...' if len(self.names) > 12 else ''}")
-        else:
+        elif not self.names:
             yield Note(f"the kernel's BTF does not say what is in {self.struct}")
-        if self.names:
+        else:
+            if len(self.names) <= 12:
+                yield Note(f"its members are {listed(self.names)}")
             yield Help(
                 "for a member that only other kernels have, declare a flavour:",
                 (f"class {self.struct.partition('___')[0]}___other(KernelStruct):", f"    {self.name}: u64"),
