@@ -37,6 +37,13 @@ def __getattr__(name: str) -> Any:
     return found
 
 
+def __dir__() -> list[str]:
+    """For completion: `use`, and the names of the bundle or the chosen file."""
+    from pybpf.stdlib.kernel import names
+
+    return ["use", *names.listed()]
+
+
 def _importing(frame: Any) -> bool:
     """Whether a frame is at a `from ... import`: there an AttributeError's message would be lost."""
     from opcode import opmap

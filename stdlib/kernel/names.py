@@ -176,6 +176,14 @@ def lookup(name: str) -> Any:
     return _current().lookup(name)
 
 
+def listed() -> list[str]:
+    """Names of the structs, unions, enums and typedefs of the bundle or the chosen file, sorted."""
+    from pybpf.compiler.btf import types as t
+
+    found = _current().first().btf.names(t.Struct, t.Union, t.Enum, t.Enum64, t.Typedef)
+    return sorted({name for _, name in found if name and not name.startswith("btf_trace_")})
+
+
 def struct(tag: str, name: str) -> KernelType | None:
     """The "struct" or "union" of that name in the bundle or the chosen file; the running kernel is not asked."""
     return _current().first().struct(tag, name)

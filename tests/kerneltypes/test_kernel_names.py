@@ -145,6 +145,12 @@ def test_a_struct_that_is_only_declared_says_so_without_a_kernel(nowhere: None) 
         workqueue_attrs.__bpf__.members  # noqa: B018
 
 
+def test_completion_offers_names(nowhere: None) -> None:
+    offered = dir(kernel)
+    assert {"use", "task_struct", "bpf_map_type", "pid_t"} <= set(offered) and len(offered) > 1_200
+    assert not any(name.startswith("btf_trace_") for name in offered)
+
+
 def test_unknown_names(nowhere: None) -> None:
     with pytest.raises(ImportError, match="no type named `task_strukt`\ndid you mean `task_struct`"):
         from pybpf.kernel import task_strukt  # noqa: F401
