@@ -7,13 +7,17 @@ from pybpf import (
     ProgArray,
     PtRegs,
     RingBuffer,
+    SpinLock,
     Struct,
     Text,
+    Timer,
     TracepointContext,
     XdpContext,
     comm,
     const,
+    fetch_add,
     helpers,
+    lock,
     pid,
     printk,
     subprog,
@@ -131,3 +135,25 @@ def members(task: task_struct, opened: file) -> None:
     printk(f"{opened.f_path.dentri}")  # 25 misspelled member of a kernel struct
     name: str = task.mm  # 26 pointer to a struct as text
     printk(f"{name}")
+
+
+class Shared(Struct):
+    lock: SpinLock = SpinLock()
+    timer: Timer = Timer()
+    packets: u64 = 0
+
+
+shared = HashMap[u32, Shared](max_entries=10)
+
+
+def expire(table: HashMap[u32, Shared], key: str, value: Shared) -> None: ...
+
+
+def held(value: Shared, maybe: Shared | None) -> None:
+    with lock(maybe):  # 27 no check before the lock
+        pass
+    value.timer.start(shared, 10, expire)  # 28 a callback for another type of key
+    fetch_add(value, 1)  # 29 no number
+    value.timer.stop()  # 30 no such method
+    for key, hits in shared.items():
+        value.packets += key + hits  # 31 a struct where a number belongs
