@@ -33,6 +33,9 @@ __all__ = ["Extern", "Tristate", "kconfig", "ksym"]
 _OWN = ("LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER")  # libbpf's, beside CONFIG_...
 
 
+_specs: dict[tuple[object, ...], GlobalSpec] = {}
+
+
 class Tristate(IntEnum):
     """A configuration value that may be `m`: `enum libbpf_tristate`."""
 
@@ -59,8 +62,11 @@ class Extern(Variable):
 
     def spec(self, fallback: str = "") -> GlobalSpec:
         if self._spec is None:
-            init = bytes(size_of(self.kind))
-            self._spec = GlobalSpec(self.symbol, self.kind, init, True, self.section, self.weak, self.how)
+            key = (self.symbol, self.kind, self.section, self.weak, self.how)
+            if key not in _specs:  # several modules may declare the same one
+                init = bytes(size_of(self.kind))
+                _specs[key] = GlobalSpec(self.symbol, self.kind, init, True, self.section, self.weak, self.how)
+            self._spec = _specs[key]
         return self._spec
 
     def __repr__(self) -> str:

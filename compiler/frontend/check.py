@@ -134,6 +134,8 @@ def _distinct(report: Report, programs: list[tree.Program], reached: Reached) ->
     entries = [("a program", program.spec.name, program.function.span) for program in programs]
     entries += [("a map", spec.name, programs[0].function.span) for spec in reached.maps]
     entries += [("a global", spec.name, programs[0].function.span) for spec in reached.globals]
+    kfuncs = dict.fromkeys([spec.name for spec in reached.kfuncs])  # declared twice, it is still one function
+    entries += [("a kernel function", name, programs[0].function.span) for name in kfuncs]
     known: dict[str, tuple[str, Span]] = {}
     for kind, name, span in entries:
         if name not in known:

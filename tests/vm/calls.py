@@ -1,5 +1,6 @@
-"""Loads and runs, inside a VM, the programs of tests/stdlib/test_kfuncs.py and tests/programs/answers.txt that are about
-instructions as text, references and externs, as far as the kernel has what they call. Prints what is wrong, as JSON.
+"""Loads and runs, inside a VM, the programs of tests/stdlib/test_kfuncs.py and tests/programs/answers.txt that are
+about instructions as text, references and externs, as far as the kernel has what they call. Prints what is wrong, as
+JSON.
 
     python -m tests.vm.calls
 """
