@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
-from pybpf.compiler.frontend.convert import constant, maybe_none, number
+from pybpf.compiler.frontend.convert import constant, materialize, maybe_none, number
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
@@ -77,6 +77,7 @@ def attribute(checker: Checker, node: ast.Attribute, want: Type | None) -> Value
         return _known_attribute(checker, base, node.attr, span)
     if isinstance(base, ContextRef):
         return context_field(checker, base, node.attr, span)
+    base = materialize(checker, base)  # refuses a tuple
     found = field(checker, base, node.attr, span)
     if found is not None:
         return found
@@ -335,6 +336,7 @@ def place(checker: Checker, node: Any) -> tree.Expr:
         lines = (f"{node.attr} = var(u64, 0)",)
         checker.fail(errors.NotAssignable(span, checker.text(base.span), describe(base.value), lines))
     else:
+        base = materialize(checker, base)  # refuses a tuple
         found = field(checker, base, node.attr, span)
         if found is None:
             struct = kinds.aggregate(base.type)

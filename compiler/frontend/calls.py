@@ -104,6 +104,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
         return _known(checker, callee, node, span, want)
     if isinstance(receiver, ContextRef):
         return _own_method(checker, receiver, receiver.spec.owner, receiver.spec.owner.__name__, node, func.attr, span)
+    receiver = materialize(checker, receiver)  # refuses a tuple
     if isinstance(receiver.type, OptionalType):
         maybe_none(checker, receiver)
     kind = kinds.aggregate(receiver.type)

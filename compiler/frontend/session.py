@@ -40,7 +40,6 @@ class Instance(Record, eq=False):
     passes: bool = True
     subprogram: tree.Subprogram | None = None
     moves_packet: bool = False
-    parts: tuple[Part, ...] = ()
     acquires: HelperSpec | KfuncSpec | None = None
     tested: bool = False
     parts: tuple[Part, ...] = ()

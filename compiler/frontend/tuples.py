@@ -391,8 +391,8 @@ def _compared(checker: Checker, op: str, a: Value, b: Value, span: Span) -> tree
 def _and(a: tree.Expr, b: tree.Expr, span: Span) -> tree.Expr:
     if isinstance(a, tree.Const):
         return b if a.value else a
-    if isinstance(b, tree.Const) and b.value:
-        return a
+    if isinstance(b, tree.Const):
+        return a if b.value else b
     return tree.And(BOOL, span, a, b)
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 PRELUDE = """\
 from pybpf import (
-    XDP, ArrayMap, Array, Bytes, HashMap, L, PerCpuArray, PerCpuHash, RingBuffer, Struct, Text, TracepointContext,
-    XdpContext, be16, be32, comm, const, cpu, helpers, i8, i16, i32, i64, ktime, pid, printk, raw_tp, sizeof, tid,
-    tracepoint, u8, u16, u32, u64, user_str, var, xdp,
+    XDP, ArrayMap, Array, Bytes, HashMap, L, PerCpuArray, PerCpuHash, ProgArray, RingBuffer, Struct, Text,
+    TracepointContext, XdpContext, be16, be32, comm, const, cpu, helpers, i8, i16, i32, i64, ktime, pid, printk, raw_tp,
+    sizeof, subprog, tid, tracepoint, u8, u16, u32, u64, user_str, var, xdp,
 )
 from pybpf.net import ethhdr, iphdr
 
