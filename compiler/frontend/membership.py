@@ -10,7 +10,7 @@ from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.access import reference
 from pybpf.compiler.frontend.conditions import constant_outcome, ordered
 from pybpf.compiler.frontend.convert import type_of
-from pybpf.compiler.frontend.known import ContextRef, Known, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.loops import is_builtin
 from pybpf.compiler.frontend.measure import is_simple
 from pybpf.compiler.frontend.operators import arithmetic
@@ -53,7 +53,8 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> Outco
         return _wrapped(lets, _any_of(checker, item, members, span), span)
     if isinstance(container, ast.Call) and is_builtin(checker, container.func, range):
         return _range_call(checker, item, container, span)
-    value = container if isinstance(container, (tree.Expr, Known, ContextRef)) else checker.expr(container)
+    given = isinstance(container, (tree.Expr, Known, ContextRef, TupleValue))
+    value = container if given else checker.expr(container)
     if isinstance(value, Known):
         return _in_known(checker, item, value, span)
     kind = kinds.aggregate(type_of(value))
