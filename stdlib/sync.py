@@ -49,7 +49,7 @@ if TYPE_CHECKING:
             ...
 
         def cancel(self) -> bool:
-            """Let it not call; whether it was going to. It waits for a call that runs now, unless that is the caller."""
+            """Let it not call; whether it was going to. Waits for a call that runs now, unless that is the caller."""
             ...
 
     def lock(value: Struct, /) -> AbstractContextManager[None]:

@@ -174,6 +174,8 @@ class LockOutsideMap(Diagnostic):
 class LockAs(Diagnostic):
     """`with lock(value) as x`: taking a lock gives no value.
 
+    Leave out the name.
+
         with lock(flow) as held:          # fails
         with lock(flow):                  # works
     """

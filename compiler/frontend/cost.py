@@ -35,10 +35,11 @@ _WEIGHT: dict[type, Cost] = {
     tree.Const: (0, 0), tree.Local: (0, 0), tree.Convert: (1, 0), tree.Unwrap: (0, 0), tree.Wrap: (0, 0),
     tree.Cast: (0, 0), tree.Assign: (0, 0), tree.ExprStmt: (0, 0), tree.Let: (0, 0), tree.Context: (0, 0),
     tree.If: (1, 1), tree.IfExp: (1, 1), tree.And: (1, 1), tree.Or: (1, 1), tree.IsNone: (0, 0),
-    tree.MapGet: (5, 0), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0), tree.MapDelete: (5, 0),
-    tree.MapPop: (10, 1), tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2), tree.RingEmit: (10, 1),
-    tree.WithReserve: (8, 1), tree.WithLock: (6, 0), tree.TimerCall: (20, 1), tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0),
-    tree.KernelPlace: (8, 1), tree.Asm: (8, 2), tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
+    tree.MapGet: (5, 0), tree.MapContains: (5, 1), tree.MapIndex: (6, 1), tree.MapSet: (8, 0),
+    tree.MapDelete: (5, 0), tree.MapPop: (10, 1), tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2),
+    tree.RingEmit: (10, 1), tree.WithReserve: (8, 1), tree.WithLock: (6, 0), tree.TimerCall: (20, 1),
+    tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0), tree.KernelPlace: (8, 1), tree.Asm: (8, 2),
+    tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
 _FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
 _LOOPS = (tree.ForRange, tree.ForMap, tree.While)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import Target
 
 __all__ = [
-    "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "all_of", "assigned", "bound_for", "can_be_called", "check", "is_on_stack",
-    "outside",
+    "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "all_of", "assigned", "bound_for", "can_be_called", "check",
+    "is_on_stack", "outside",
 ]  # fmt: skip
 
 MAY_GOTO, CALLBACK = "may_goto", "callback"

@@ -177,9 +177,11 @@ def check_kept(checker: Checker, value: tree.Expr) -> None:
     """Refuse to return an object that a loop around here made in a frame of its own."""
     for loop in checker.loops:
         kind = value.type.inner if isinstance(value.type, OptionalType) else value.type
-        if loop.own_frame is not None and isinstance(kind, PtrType) and kind.space == Space.STACK:
-            if any(_is_within(made, loop.own_frame) for made in origins(checker, value)):
-                checker.fail(errors.MadeInLoop(value.span, checker.text(value.span)))
+        extent = loop.own_frame
+        if extent is None or not isinstance(kind, PtrType) or kind.space != Space.STACK:
+            continue
+        if any(_is_within(made, extent) for made in origins(checker, value)):
+            checker.fail(errors.MadeInLoop(value.span, checker.text(value.span)))
 
 
 def _failed(checker: Checker, mark: int) -> bool:

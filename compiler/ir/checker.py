@@ -119,7 +119,7 @@ class _Checker:
                         self.problem("target is not a block of this function", block, op)
                     if target is function.blocks[0]:
                         self.problem("jumps to the entry", block, op)
-                if type(op) in (ops.Branch, ops.MayGoto) and op.then is op.other:
+                if (type(op) is ops.Branch or type(op) is ops.MayGoto) and op.then is op.other:
                     self.problem("both targets are the same block", block, op)
         if not self.found:
             self.check_phis()

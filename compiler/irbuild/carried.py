@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
 
-__all__ = ["Carried", "begin_hiding", "end_hiding", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat"]
+__all__ = [
+    "Carried", "begin_hiding", "end_hiding", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat",
+]  # fmt: skip
 
 # How far from the packet's start an address may be carried. The verifier follows it to 65535 bytes (MAX_PACKET_OFF),
 # which leaves an iteration room for a header and a skip.

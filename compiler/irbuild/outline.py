@@ -117,9 +117,9 @@ def outlined(
     call(b.emit(ops.FuncAddr(inner.function.name, "", b.span)), frame)
     _read_frame(b, body, frame, saved)
     end_hiding(b, was_hiding)
-    way = b.load(frame, _WAY, 64)
+    said = b.load(frame, _WAY, 64)
     b.give_back(slot)
-    _follow(b, body, way, result, other, after)
+    _follow(b, body, said, result, other, after)
     spent()
 
 

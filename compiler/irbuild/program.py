@@ -28,7 +28,8 @@ def build(typed: Typed, target: Target) -> Module:
     """SSA for all programs, with the maps and globals they reach and the constants that lowering itself made."""
     shared = Shared(target)
     shared.taken.update([program.spec.name for program in typed.programs])
-    shared.taken.update([spec.name for spec in (*typed.maps, *typed.globals, *typed.subprograms)])
+    for known in (typed.maps, typed.globals, typed.subprograms):
+        shared.taken.update([spec.name for spec in known])
     functions = [_program(program, shared) for program in typed.programs]
     functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     functions += shared.bodies

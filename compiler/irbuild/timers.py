@@ -5,7 +5,6 @@ A timer that was initialised before says so (EBUSY), which does no harm.
 
 from __future__ import annotations
 
-from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.function import Function
 from pybpf.compiler.ir.ops import Const, Param, Value
@@ -19,6 +18,7 @@ from pybpf.compiler.schema.types import I32, U64, PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf.compiler.frontend import tree
     from pybpf.compiler.schema.specs import MapSpec
 
 __all__ = ["timer_call"]
