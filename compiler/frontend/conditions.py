@@ -10,7 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import convert, materialize, number, type_of
-from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
@@ -365,9 +365,10 @@ def ordered(
         decided = optionals(checker, op, lhs, rhs, span)
         if decided is not None:
             return decided
-    texts = [v for v in (lhs, rhs) if _is_text(v)]
-    if texts:
-        return _texts(checker, op, lhs, rhs, span), checker.state, checker.state
+    if _is_text(lhs) or _is_text(rhs):
+        from pybpf.compiler.frontend.texts import compared
+
+        return compared(checker, op, lhs, rhs, span), checker.state, checker.state
     for a, b in ((lhs, rhs), (rhs, lhs)):
         if isinstance(a, Known) and a.value is None:
             text = checker.text(b.span)
@@ -436,40 +437,6 @@ def _is_text(value: Value) -> bool:
         return isinstance(value.value, (str, bytes))
     kind = type_of(value)
     return isinstance(kind, PtrType) and isinstance(kind.pointee, (TextType, BytesType))
-
-
-def _texts(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
-    """A text or bytes object and another, or a literal."""
-    if isinstance(lhs, Known):
-        lhs, rhs, op = rhs, lhs, _FLIPPED[op]
-    left = materialize(checker, lhs)
-    if isinstance(left.type, OptionalType):
-        from pybpf.compiler.frontend.convert import maybe_none
-
-        maybe_none(checker, left)
-    kind = kinds.aggregate(left.type)
-    if not isinstance(kind, (TextType, BytesType)):
-        from pybpf.compiler.frontend.advise import compared_with_text
-
-        advice = compared_with_text(checker, left, rhs.value if isinstance(rhs, Known) else None)
-        spelled = kinds.spell(left.type)
-        checker.fail(errors.WrongType(left.span, spelled, "text or bytes", "this comparison", None, *advice))
-    if isinstance(rhs, Known):
-        expected = str if isinstance(kind, TextType) else bytes
-        if not isinstance(rhs.value, expected):
-            checker.fail(errors.WrongType(rhs.span, describe(rhs.value), str(kind), "this comparison"))
-        raw = rhs.value.encode() if isinstance(rhs.value, str) else rhs.value
-        if op in ("==", "!=") and (len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size)):
-            checker.fail(errors.TextTooLong(rhs.span, len(raw), str(kind), kind.size))
-    right = materialize(checker, rhs, None)
-    other = kinds.aggregate(right.type)
-    if type(other) is not type(kind):
-        checker.fail(errors.WrongType(right.span, kinds.spell(right.type), str(kind), "this comparison"))
-    if op not in ("==", "!="):
-        from pybpf.compiler.frontend.texts import order
-
-        return order(checker, op, left, right, span)
-    return tree.TextCompare(BOOL, span, left, right, op == "==")
 
 
 def _pointers(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:

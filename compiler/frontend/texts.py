@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["bytes_of", "character", "code_of", "contains", "length", "method", "order", "slice_of"]
+__all__ = ["bytes_of", "character", "code_of", "compared", "contains", "length", "method", "order", "slice_of"]
 
 _TIDY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)  # what follows a NUL there is zero
 _DIRECT = (*_TIDY, Space.RINGBUF, Space.PACKET)
@@ -193,6 +193,39 @@ def code_of(checker: Checker, value: tree.Expr, span: Span) -> tree.Expr | None:
 
 
 # --- length and order
+
+
+_FLIPPED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def compared(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tree.Expr:
+    """A text or bytes object and another, or a literal: == != < <= > >=."""
+    if isinstance(lhs, Known):
+        lhs, rhs, op = rhs, lhs, _FLIPPED[op]
+    left = materialize(checker, lhs)
+    if isinstance(left.type, OptionalType):
+        maybe_none(checker, left)
+    kind = kinds.aggregate(left.type)
+    if not isinstance(kind, (TextType, BytesType)):
+        from pybpf.compiler.frontend.advise import compared_with_text
+
+        advice = compared_with_text(checker, left, rhs.value if isinstance(rhs, Known) else None)
+        spelled = kinds.spell(left.type)
+        checker.fail(errors.WrongType(left.span, spelled, "text or bytes", "this comparison", None, *advice))
+    if isinstance(rhs, Known):
+        expected = str if isinstance(kind, TextType) else bytes
+        if not isinstance(rhs.value, expected):
+            checker.fail(errors.WrongType(rhs.span, describe(rhs.value), str(kind), "this comparison"))
+        raw = rhs.value.encode() if isinstance(rhs.value, str) else rhs.value
+        if op in ("==", "!=") and (len(raw) > kind.size or (isinstance(kind, BytesType) and len(raw) != kind.size)):
+            checker.fail(errors.TextTooLong(rhs.span, len(raw), str(kind), kind.size))
+    right = materialize(checker, rhs, None)
+    other = kinds.aggregate(right.type)
+    if type(other) is not type(kind):
+        checker.fail(errors.WrongType(right.span, kinds.spell(right.type), str(kind), "this comparison"))
+    if op not in ("==", "!="):
+        return order(checker, op, left, right, span)
+    return tree.TextCompare(BOOL, span, left, right, op == "==")
 
 
 def length(checker: Checker, value: tree.Expr, span: Span) -> Value:
