@@ -221,6 +221,8 @@ def candidates(name: str) -> list[str]:
     lowered = name.lower()
     for types in _current().sources():
         for _, other in types.btf.names(t.Struct, t.Union, t.Enum, t.Enum64, t.Typedef):
+            if other.startswith("btf_trace_"):
+                continue
             if abs(len(other) - len(name)) < 4 and (other[:1].lower() == lowered[:1] or other[-4:] == name[-4:]):
                 near[other] = None
     return get_close_matches(name, near, 3, 0.7)
