@@ -276,4 +276,5 @@ def _check_argument(checker: Checker, parameter: Any, said: Type, known: Type) -
         return
     if core.essential(str(one)) != core.essential(str(other)):
         span, right = checker.span(parameter.annotation), kinds.spell(known)
-        checker.fail(errors.ArgumentOther(span, parameter.arg, kinds.spell(said), right, checker.session.program.section))
+        where = checker.session.program.section
+        checker.fail(errors.ArgumentOther(span, parameter.arg, kinds.spell(said), right, where))

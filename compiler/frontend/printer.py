@@ -173,7 +173,8 @@ def _new(p: _Printer, n: tree.New) -> str:
 
 
 def _kernel_place(p: _Printer, n: tree.KernelPlace) -> str:
-    first = "" if n.first == 0 and isinstance(n.first, int) else f"[{n.first if isinstance(n.first, int) else p.expr(n.first)}]"
+    first = str(n.first) if isinstance(n.first, int) else p.expr(n.first)
+    first = f"[{first}]" if first != "0" else ""
     steps = []
     for step in n.path:
         name = getattr(step, "name", None)

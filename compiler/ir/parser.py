@@ -292,7 +292,8 @@ class _Builder(Transformer[Token, Any]):
     def _text(self, token: Token) -> str:
         return str(token)
 
-    NAME = VALUE = SLOT = LABEL = KIND = BINARY = ATOMIC = PRED = EXTEND = LOAD = STRUCT = UNION = ENUM = TYPEDEF = _text
+    NAME = VALUE = SLOT = LABEL = KIND = BINARY = ATOMIC = PRED = EXTEND = LOAD = _text
+    STRUCT = UNION = ENUM = TYPEDEF = _text
 
     def __init__(self) -> None:
         super().__init__()

@@ -143,7 +143,8 @@ class _Reader:
         self.bits = Bits(last) if isinstance(last, KernelMember) and last.bits else None  # type: ignore[arg-type]
         self.in_place = isinstance(self.kind, KernelType) or is_aggregate(self.kind)
         first = 0 if isinstance(node.first, tree.Expr) else node.first
-        self.offset = offset_of(root, fixed[:-1] if self.bits is not None else fixed) + first * (first and size_of(root))
+        self.offset = offset_of(root, fixed[:-1] if self.bits is not None else fixed)
+        self.offset += first * size_of(root) if first else 0
         self.steps = [size_of(root)] if isinstance(node.first, tree.Expr) else []
         for number, step in enumerate(node.path):
             if isinstance(step, tree.Expr):

@@ -57,6 +57,9 @@ PIECES = (
     "match t.mm:\n    case None:\n        seen[0] = 1\n    case _:\n        seen[0] = 2",
     "seen[0] = plain(t, o).pid + plain(o, t).pid",
     "seen[0] = apart(t) + apart(t.real_parent) + apart(task_struct(7))",
+    "seen[0] = apart(t.real_parent) + apart(t.mm.owner) + apart(t.group_leader)",
+    "x = t.real_parent\nfor i in range(8):\n    seen[i] = x.pid + t.mm.owner.pid\n    seen[9] = apart(x)",
+    "x = t.real_parent\nfor i in range(t.pid):\n    seen[i] = x.pid\n    if x.pid == 1:\n        break",
     "seen[0] = shared(t) + shared(t.real_parent)",
     "x = task_struct(t.mm)\nseen[0] = x.pid + task_struct(0).pid",
     # elements, embedded structs, unions, bits
