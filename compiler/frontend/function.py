@@ -158,6 +158,8 @@ class Checker:
         if isinstance(slot.joined, TupleType):
             kind = slot.joined
         failed = any(d.severity == "error" for d in self.diagnostics)
+        if self.enclosing is not None and self.left_out:  # because of an error in the function around it
+            failed = True
         function = None
         parts: tuple[tuples.Part, ...] = ()
         if not failed:
