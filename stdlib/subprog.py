@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Generic, TypeVar, overload
 
-    from typing_extensions import ParamSpec
+    from typing_extensions import Concatenate, ParamSpec
 
     P = ParamSpec("P")
+    Q = ParamSpec("Q")
     R = TypeVar("R", covariant=True)
+    S = TypeVar("S")
 
     class _Callable(Generic[P, R]):
         """The types of the function that a Subprogram wraps."""
@@ -56,6 +58,20 @@ class Subprogram(_Callable["P", "R"]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any, /) -> Subprogram[P, R]: ...
+        @overload
+        def __get__(self: Subprogram[Concatenate[S, Q], R], instance: S, owner: Any, /) -> Callable[Q, R]: ...
+        def __get__(self, instance: Any, owner: Any, /) -> Any:
+            """As a method of a Struct."""
+
+    else:
+
+        def __get__(self, instance, owner, /):
+            return self if instance is None else self.function.__get__(instance, owner)
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]

@@ -219,10 +219,11 @@ from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
 from pybpf.stdlib.maps import Map, RingBuffer
+from pybpf.stdlib.progarray import ProgArray
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.types import Array
 
-AnyMap: TypeAlias = Map[Any, Any] | RingBuffer[Any]
+AnyMap: TypeAlias = Map[Any, Any] | RingBuffer[Any] | ProgArray[Any, Any]
 Memory: TypeAlias = Struct | Array[Any, Any] | str | bytes
 
 class Helper:

@@ -158,6 +158,11 @@ def _own_method(
         ]
         names = sorted(set(names))
         checker.fail(errors.NoMethod(where, name, what, tuple(names), closest(name, names), not in_library(owner)))
+    schema = getattr(member, "__bpf__", None)
+    if isinstance(schema, SubprogSpec):
+        from pybpf.compiler.frontend.subprograms import call_subprogram
+
+        return call_subprogram(checker, schema, [receiver, *_positional(checker, node)], _keywords(checker, node), span)
     if type(member).__name__ != "function":
         checker.fail(errors.NoMethod(where, name, what, (), "", False))
     raw = next(vars(cls)[name] for cls in owner.__mro__ if name in vars(cls))

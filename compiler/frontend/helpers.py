@@ -22,6 +22,7 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     Space,
+    StructType,
     TextType,
     Type,
     is_aggregate,
@@ -79,6 +80,10 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
         written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
         count = len(node.args)
         checker.fail(errors.HelperArguments(span, spec.name, written, tuple(names), count, by_keyword, spec.signature))
+    if spec.name == "bpf_tail_call":
+        from pybpf.compiler.frontend.tailcalls import by_helper
+
+        return by_helper(checker, node.args, span)
     arguments: list[Any] = []
     for i, (argument, given) in enumerate(zip(spec.args, node.args)):
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
@@ -133,6 +138,7 @@ def _argument(
                 given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
                 known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
                 checker.fail(errors.WrongType(expr.span, given, known, what))
+            _check_object(checker, spec, argument, expr, what)
             return expr
         case "address" if kinds.may_be_null(type_of(value)):
             return address_of(value)
@@ -151,6 +157,23 @@ def address_of(value: Value) -> tree.Expr:
 def is_kernel(kind: Type) -> bool:
     """Whether it is a pointer into the kernel's memory or the process's."""
     return isinstance(kind, PtrType) and kind.space in (Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER)
+
+
+# What passes for a struct of that name too.
+_ALIKE = {"bpf_sock": ("bpf_sock_common", "bpf_tcp_sock", "sock", "sock_common", "tcp_sock")}
+
+
+def _check_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, expr: tree.Expr, what: str) -> None:
+    """A pointer to an object is one to the struct that the helper wants."""
+    assert isinstance(expr.type, PtrType)
+    wanted = argument.type.pointee if isinstance(argument.type, PtrType) else None
+    name = wanted.name if isinstance(wanted, StructType) else ""
+    if name == "bpf_dynptr" or spec.name == "bpf_kptr_xchg":
+        kind = "a dynptr" if name else "a pointer that a map keeps"
+        checker.fail(errors.HelperUnsupported(expr.span, spec.name, argument.name, kind))
+    given = getattr(expr.type.pointee, "name", "")
+    if name and given != name and given not in _ALIKE.get(name, ()):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"a {name}", what))
 
 
 def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tree.Expr:

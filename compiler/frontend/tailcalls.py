@@ -10,6 +10,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known
+from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import NONE, U32
 
 TYPE_CHECKING = False
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["tail_call"]
+__all__ = ["by_helper", "tail_call"]
 
 
 def tail_call(checker: Checker, spec: MapSpec, context: Any, index: Any, span: Span) -> tree.Expr:
@@ -40,6 +40,16 @@ def tail_call(checker: Checker, spec: MapSpec, context: Any, index: Any, span: S
     if _holds(checker):
         checker.fail(errors.TailCallHolds(span, what))
     return tree.TailCall(NONE, span, spec, materialize(checker, given), at)
+
+
+def by_helper(checker: Checker, args: list[Any], span: Span) -> tree.Expr:
+    """`helpers.bpf_tail_call(ctx, stages, index)`."""
+    table = checker.expr(args[1])
+    spec = checker.schema(table)
+    if not isinstance(spec, MapSpec) or spec.kind.name != "PROG_ARRAY":
+        what = kinds.spell(type_of(table))
+        checker.fail(errors.WrongType(table.span, what, "a ProgArray", "`prog_array_map` of bpf_tail_call()"))
+    return tail_call(checker, spec, args[0], args[2], span)
 
 
 def _holds(checker: Checker) -> bool:

@@ -160,6 +160,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_map_lookup_elem": _lookup,
     "bpf_map_update_elem": _update,
     "bpf_map_delete_elem": _delete,
+    "bpf_tail_call": lambda sim, context, programs, index: sim[programs].tail_call(context, index),
     "bpf_probe_read": _probe_read("kernel"),
     "bpf_probe_read_kernel": _probe_read("kernel"),
     "bpf_probe_read_user": _probe_read("user"),

@@ -10,6 +10,7 @@ from pybpf import (
     Struct,
     TracepointContext,
     XdpContext,
+    helpers,
     load,
     subprog,
     tracepoint,
@@ -23,6 +24,12 @@ from pybpf.net import ethhdr
 class Flow(Struct):
     packets: u64
     bytes: u64
+
+    @subprog
+    def add(self, size: u32) -> u64:
+        self.packets += 1
+        self.bytes += size
+        return self.bytes
 
 
 flows = HashMap[u32, Flow](max_entries=64)
@@ -65,6 +72,7 @@ def entry(pkt: XdpContext) -> XDP:
     flow = find(eth.h_proto)
     if flow is not None:
         count(flow, size=64)
+        seen[1] = flow.add(size=2) + flow.add(3)
         seen[0] += weight(flow)
     low, high = halves(eth.h_proto)
     most = 0
@@ -80,6 +88,7 @@ def entry(pkt: XdpContext) -> XDP:
         if larger(total(size, extra, i)):
             seen[1] = most
     stages.tail_call(pkt, 1)
+    helpers.bpf_tail_call(pkt, stages, 1)
     return XDP.PASS
 
 
