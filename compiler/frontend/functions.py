@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
     Rule = Callable[[Checker, ast.Call, Span, Type | None], Value]
+else:
+    import _ast as ast
 
 __all__ = ["BUILTINS", "COMPILER_FUNCTIONS"]
 
@@ -197,6 +199,29 @@ def _round(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
     return Known(made, span) if isinstance(made, int) else made
 
 
+def _bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`bytes(8)`, `bytes([1, 2])` of constants; what is known only at run time has no place to go."""
+    given: list[Value] = []
+    for part in node.args:
+        if isinstance(part, (ast.List, ast.Tuple)):
+            given.append(_constants(checker, [checker.expr(element) for element in part.elts], span))
+        else:
+            given.append(checker.expr(part))
+    known = [v.value for v in given if isinstance(v, Known) and isinstance(v.value, (int, bytes, str, tuple, list))]
+    if len(known) != len(given) or node.keywords or any(isinstance(v, int) and v > _MOST_BYTES for v in known):
+        checker.fail(errors.NoBuiltin(span, "bytes", "use Bytes[L[n]], or Array[u8, L[n]]"))
+    return _whole(checker, lambda _: bytes(*known), Known(0, span), span)
+
+
+def _constants(checker: Checker, items: list[Value], span: Span) -> Value:
+    """A list that is written out, if it is one of constants."""
+    found = [item.value for item in items if isinstance(item, Known)]
+    return Known(found if len(found) == len(items) else None, span)
+
+
+_MOST_BYTES = 4096
+
+
 def _bytes_of(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.texts import bytes_of
 
@@ -213,7 +238,7 @@ def _whole(checker: Checker, convert: Any, value: Known, span: Span) -> Known:
     """An integer made of a constant, at compile time."""
     try:
         return Known(convert(value.value), span)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, TypeError) as error:
         problem = f"raises {type(error).__name__}: {error}"
         checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
 
@@ -375,7 +400,7 @@ def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) 
 BUILTINS: dict[Any, Rule] = {
     min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
     sum: _sum, any: _any, all: _all, pow: _pow, divmod: _divmod, round: _round,
-    int.from_bytes: _from_bytes, textlib.bytes_of: _bytes_of,
+    bytes: _bytes, int.from_bytes: _from_bytes, textlib.bytes_of: _bytes_of,
 }  # fmt: skip
 def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.atomics import atomic

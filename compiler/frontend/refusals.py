@@ -150,7 +150,6 @@ REFUSED_BUILTINS: dict[Any, str] = {
     set: "use a HashMap[key, u8] declared at module level",
     frozenset: "use a HashMap[key, u8] declared at module level",
     tuple: "use a Struct",
-    bytes: "use Bytes[L[n]], or Array[u8, L[n]]",
     bytearray: "use Array[u8, L[n]]",
     type: "types are known when the program is compiled",
     isinstance: "types are known when the program is compiled; for `x | None` write x is not None",
