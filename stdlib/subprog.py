@@ -18,9 +18,9 @@ from pybpf.stdlib.naming import check_symbol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Generic, TypeVar, overload
+    from typing import Any, Concatenate, Generic, TypeVar, overload
 
-    from typing_extensions import Concatenate, ParamSpec
+    from typing_extensions import ParamSpec
 
     P = ParamSpec("P")
     Q = ParamSpec("Q")

@@ -22,7 +22,17 @@ from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.kernel import KernelType
-from pybpf.compiler.schema.specs import BuiltinSpec, ContextSpec, FillSpec, GlobalSpec, HelperSpec, KfuncSpec, MapSpec, ProgramSpec, SubprogSpec
+from pybpf.compiler.schema.specs import (
+    BuiltinSpec,
+    ContextSpec,
+    FillSpec,
+    GlobalSpec,
+    HelperSpec,
+    KfuncSpec,
+    MapSpec,
+    ProgramSpec,
+    SubprogSpec,
+)
 from pybpf.compiler.schema.types import (
     ArrayType,
     BoolType,
@@ -85,7 +95,8 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             return map_method(checker, receiver, schema, node, where, span, want)
         if isinstance(schema, StructType) and name == "at" and isinstance(receiver.value, type):
             return _at(checker, schema, node, span)
-        if isinstance(schema, (StructType, KernelType)) and name in ("at", "at_user") and isinstance(receiver.value, type):
+        is_cast = name in ("at", "at_user") and isinstance(receiver.value, type)
+        if is_cast and isinstance(schema, (StructType, KernelType)):
             from pybpf.compiler.frontend import kernel
 
             return kernel.cast(checker, schema, node, span, Space.USER if name == "at_user" else "")
@@ -118,7 +129,8 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
 
         methods = METHODS.get(kind.opaque, ())
         if name not in methods:
-            checker.fail(errors.NoMethod(where, name, kind.owner.__name__, methods, closest(name, list(methods)), False))
+            near = closest(name, list(methods))
+            checker.fail(errors.NoMethod(where, name, kind.owner.__name__, methods, near, False))
         return timer_call(checker, receiver, node, name, span)
     if isinstance(kind, StructType):
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
