@@ -64,7 +64,7 @@ MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"stack depth .* exceeds|Stack off .* exceeds|invalid stack|invalid write to stack|invalid variable-offset write",
      "the stack is too small: 512 bytes", "keep large values in a per-CPU array"),
     (r"misaligned (?P<what>stack|value|packet|ctx|\w+) access off .* size (?P<size>\d+)",
-     "a {size}-byte access must lie at a multiple of {size} bytes", "put the field at a multiple of its size"),
+     "an access of {size} bytes must lie at a multiple of {size}", "put the field at a multiple of its size"),
     (r"call stack of \d+ frames is too deep|the call stack", "calls are nested more than 8 deep",
      "call fewer functions"),
     # loops and size

@@ -203,7 +203,7 @@ def test_every_meaning_can_be_said() -> None:
         ("invalid indirect read from stack R3 off -16+4 size 8", "this part of the stack was never written"),
         ("invalid read from stack R3 off -16+0 size 8", "this part of the stack was never written"),
         ("combined stack size of 3 calls is 544. Too large", "need 544 bytes of stack, of 512"),
-        ("misaligned stack access off 0+0+-13 size 8", "a 8-byte access must lie at a multiple of 8 bytes"),
+        ("misaligned stack access off 0+0+-13 size 8", "an access of 8 bytes must lie at a multiple of 8"),
         ("the call stack of 9 frames is too deep !", "nested more than 8 deep"),
         ("The sequence of 8193 jumps is too complex.", "too many paths"),
         ("function calls are not allowed while holding a lock", "nothing may be called while a spin lock is held"),

@@ -39,7 +39,7 @@ def leaves_the_stack(ctx: XdpContext) -> XDP:
 @xdp
 def misaligned(ctx: XdpContext) -> XDP:
     pair = Pair(first=1, second=2)
-    asm("*(u64 *)({p} + 3) = 1", p=pair)  # a 8-byte access must lie at a multiple of 8 bytes
+    asm("*(u64 *)({p} + 3) = 1", p=pair)  # an access of 8 bytes must lie at a multiple of 8
     return XDP.PASS
 
 
