@@ -13,6 +13,8 @@ from pybpf.compiler.schema.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pybpf.compiler.codegen.machine import MBlock, MFunction
 
 __all__ = ["Line", "inverted", "lay_out_blocks", "slots_of"]
@@ -71,7 +73,8 @@ def slots_of(insn: MInsn) -> int:
     if form is LOAD_64 or form is FRAME:
         return 2
     if form.name == "asm":
-        return sum([i.slots for i in insn.ref.insns])  # type: ignore[union-attr]
+        body: Any = insn.ref
+        return sum(int(i.slots) for i in body.insns)
     return 3 if form is SET_K or form is SET_X else 1
 
 
