@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.known import LocalFunction, Value
-    from pybpf.compiler.frontend.loops import Loop
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.scope import Slot
     from pybpf.compiler.frontend.session import Session
+    from pybpf.compiler.frontend.settle import Loop
     from pybpf.compiler.frontend.source import Module
     from pybpf.compiler.schema.types import Type
 

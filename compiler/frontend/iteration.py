@@ -256,7 +256,8 @@ def unrolled(checker: Checker, node: ast.For, values: list[Value]) -> list[tree.
 
     A body that may be left early is a loop of one iteration; `left` then says that the others are not to run.
     """
-    from pybpf.compiler.frontend.loops import Loop, after
+    from pybpf.compiler.frontend.loops import after
+    from pybpf.compiler.frontend.settle import Loop
 
     span = checker.span(node)
     left = checker.temporary(BOOL, tree.Const(BOOL, span, 0))

@@ -11,6 +11,7 @@ from pybpf.compiler.frontend import access, flow, loops, maps, tree
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names
+from pybpf.compiler.frontend.settle import carried, settle
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import Space
 
@@ -77,9 +78,9 @@ def for_map(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[t
         body = first + checker.block(node.body)
 
     assigned = [name for name in assigned_names(node.body) if name not in names]
-    loop = loops.settle(checker, node, assigned, once, own_frame=True)
+    loop = settle(checker, node, assigned, once, own_frame=True)
     made = tree.ForMap(span, spec, key, value, body)
-    made.carried = loops.carried(checker, entry, [*assigned, *names])
+    made.carried = carried(checker, entry, [*assigned, *names])
     made.orelse = loops.after(checker, node, flow.join(entry, flow.join(checker.state, loop.continues)), loop)
     return [made]
 

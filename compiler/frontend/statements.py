@@ -15,6 +15,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
+from pybpf.compiler.frontend.settle import check_kept
 from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space, TupleType
 
 TYPE_CHECKING = False
@@ -191,7 +192,7 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
     what = f"the result of {checker.node.name}()"
     if isinstance(value, tree.Expr):
         _check_escape(checker, value)
-        loops.check_kept(checker, value)
+        check_kept(checker, value)
     annotation = slot.declared
     if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
         value = convert(checker, value, annotation, what)

@@ -6,17 +6,20 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.memory import Address, copy, load, slot_at
-from pybpf.compiler.irbuild.outline import outlined
+from pybpf.compiler.irbuild.outline import GO_ON, outlined
 from pybpf.compiler.irbuild.statements import finish_loop
-from pybpf.compiler.schema.types import U64, PtrType, Space, Type, is_aggregate, size_of
+from pybpf.compiler.schema.types import U64, PtrType, Space, Type, is_aggregate, opaque_in, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.irbuild.outline import Body
+    from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["for_map", "given_key", "given_value"]
+__all__ = ["for_map", "given_key", "given_value", "lockable"]
 
 _ADDRESS = PtrType(U64, Space.MAP)
 
@@ -33,7 +36,8 @@ def for_map(b: Builder, node: tree.ForMap) -> None:
         if node.key is not None:
             inner.write(inner.cells(node.key), given_key(inner, body.params[1], spec.key))  # type: ignore[arg-type]
         if node.value is not None:
-            inner.write(inner.cells(node.value), given_value(inner, body.params[2], spec.value))  # type: ignore[arg-type]
+            value = lockable(inner, spec, body.params[1], body.params[2], lambda: body.end(GO_ON))
+            inner.write(inner.cells(node.value), given_value(inner, value, spec.value))  # type: ignore[arg-type]
         inner.statements(node.body)
 
     def call(function: Value, frame: Value) -> None:
@@ -57,3 +61,21 @@ def given_key(b: Builder, key: Value, kind: Type) -> Value:
 def given_value(b: Builder, value: Value, kind: Type) -> Value:
     """The number at an address that the kernel gave, or a reference to the object there."""
     return value if is_aggregate(kind) else load(b, Address(value, 0, Space.MAP), kind)
+
+
+def lockable(b: Builder, spec: MapSpec, key: Value, value: Value, gone: Callable[[], None]) -> Value:
+    """The value at an address that the kernel gave, as one that a spin lock can be taken in.
+
+    Before Linux 6.2 the verifier knows a lock by the lookup that gave the value. Where the element is gone by now, so
+    is the lock: `gone` goes on then.
+    """
+    if b.shared.target.kernel >= (6, 2) or "bpf_spin_lock" not in opaque_in(spec.value):
+        return value
+    table = b.emit(ops.MapAddr(spec.name, span=b.span))
+    found = b.call(kernel.MAP_LOOKUP, table, key, kind="ptr")
+    there, missing = b.new_block("there"), b.new_block("gone")
+    b.test("ne", found, Const(0), there, missing)
+    b.start(missing)
+    gone()
+    b.start(there)
+    return b.guard(found)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Given: TypeAlias = tuple[str, str, Type]  # a parameter: its name, the kind of its value, the type in BTF
 
-__all__ = ["DONE", "INDEX", "Body", "outlined"]
+__all__ = ["DONE", "GO_ON", "INDEX", "Body", "outlined"]
 
 GO_ON, LEAVE, RETURN, FAIL, DONE = range(5)  # the ways on which a round ends
 _WAY, _CONTEXT, _FIRST = 0, 8, 16  # offsets in the frame

@@ -11,7 +11,7 @@ from pybpf.compiler.ir.ops import Const, Param, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.builder import Builder
 from pybpf.compiler.irbuild.entry import finish
-from pybpf.compiler.irbuild.mapwalk import given_key, given_value
+from pybpf.compiler.irbuild.mapwalk import given_key, given_value, lockable
 from pybpf.compiler.irbuild.memory import pointer
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.types import I32, U64, PtrType, Space
@@ -56,7 +56,8 @@ def _callback(b: Builder, callback: tree.Callback, spec: MapSpec) -> Function:
     inner.source = source
     inner.span = source.span
     inner.write(inner.cells(callback.key), given_key(inner, params[1], spec.key))
-    inner.write(inner.cells(callback.value), given_value(inner, params[2], spec.value))
+    value = lockable(inner, spec, params[1], params[2], lambda: inner.leave(Const(0)))
+    inner.write(inner.cells(callback.value), given_value(inner, value, spec.value))
     inner.statements(source.body)
     if inner.reachable:
         inner.leave(Const(0))
