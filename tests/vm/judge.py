@@ -5,7 +5,7 @@
 NAME.o in; findings.json out: {NAME: {"error"} | {"seen", "names"}, "truth": {...}}. Objects called walk*.o are only
 loaded.
 
-Runs inside a VM and outside; it uses the runtime alone, not the compiler.
+Runs inside a VM and outside; programs are not compiled here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pybpf.compiler.btf.decode import decode_btf
+from pybpf.compiler.btf.types import Struct
 from pybpf.runtime.errors import PybpfError
 from pybpf.runtime.object import open_elf
 
@@ -50,7 +52,16 @@ def truth() -> dict[str, Any]:
         "stdin": os.fstat(0).st_ino,
         "stdout": os.fstat(1).st_ino,
         "uts": os.stat("/proc/self/ns/uts").st_ino,
+        "task_struct": size_of("task_struct"),
     }
+
+
+def size_of(struct: str) -> int:
+    """By the kernel's own BTF."""
+    btf = decode_btf(Path("/sys/kernel/btf/vmlinux").read_bytes())
+    found = btf[btf.find(struct, Struct)]
+    assert isinstance(found, Struct)
+    return found.size
 
 
 def findings(path: Path) -> dict[str, Any]:
