@@ -265,6 +265,13 @@ def _ptradd(sel: Selector, add: ops.PtrAdd) -> None:
     elif type(add.offset) is ops.Const and fits(add.offset.value):
         sel.emit(ALU_K, op.ALU64 | op.ADD, dst, (base,), imm=add.offset.value)
     else:
+        if sel.function.program is None:
+            # A number to which the address of a stack slot is added is taken for an address in the program's frame,
+            # not in the function's (adjust_ptr_min_max_vals copies no frameno), so the address comes first. It is a
+            # copy that dies here, so the allocator does not exchange the operands.
+            copied = sel.temp()
+            sel.emit(MOV_X, op.MOV_REG, copied, (base,))
+            base = copied
         sel.emit(ALU_X, op.ALU64 | op.ADD | op.X, dst, (base, sel.vreg(add.offset)))
 
 

@@ -49,6 +49,14 @@ PROGRAMS = {
             table[u32(o)] = 1 << (o & 63)
             outs[0] = table.get(u32(o), 0) + outs[o & 63]
     """,
+    "an_array_of_the_stack_in_a_loop_that_is_called": """
+        n: u32 = g0
+        while n:
+            n //= 3
+            s = Nest(flag=True, pair=Pair(x=1, y=2, z=n, big=4), cells=Array[i16, L[8]](), name="ab", net=1, last=2)
+            s.cells[n & 7] = 5
+            table[1] += i64(s.cells[min((n % (head.n | 1)) & 255, 7)])
+    """,
     "variables_that_change_places_in_a_loop": """
         v6: u32 = 0
         v7: u32 = 1
