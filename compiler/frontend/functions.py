@@ -9,16 +9,23 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, textlib, tree
 from pybpf.compiler.frontend.construct import new_array
-from pybpf.compiler.frontend.convert import materialize, number, type_of, widened
+from pybpf.compiler.frontend.convert import type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
-from pybpf.compiler.frontend.measure import is_simple, range_of
-from pybpf.compiler.frontend.operators import arithmetic, check_sign, common_type, to_type
+from pybpf.compiler.frontend.numbers import (
+    absolute,
+    arguments,
+    division,
+    integer,
+    largest,
+    power,
+    rounded,
+    smallest,
+    whole,
+)
 from pybpf.compiler.frontend.printk import printk
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import (
-    BOOL,
-    I64,
     ArrayType,
     BytesType,
     IntType,
@@ -47,105 +54,6 @@ else:
 __all__ = ["BUILTINS", "COMPILER_FUNCTIONS"]
 
 
-def _arguments(checker: Checker, node: ast.Call, span: Span, name: str, count: int) -> list[Value]:
-    if node.keywords or len(node.args) != count:
-        plural = "" if count == 1 else "s"
-        checker.fail(
-            errors.CallArguments(span, f"{name}()", f"takes {count} argument{plural} by position", f"{name}(x)")
-        )
-    return [checker.expr(argument) for argument in node.args]
-
-
-def _smallest_or_largest(checker: Checker, node: ast.Call, span: Span, op: str) -> Value:
-    """`min(a, b, ...)`, `max(...)`: comparisons of each argument evaluated once."""
-    name = "min" if op == "<" else "max"
-    if node.keywords or not node.args:
-        checker.fail(errors.CallArguments(span, f"{name}()", "takes two or more numbers by position", f"{name}(a, b)"))
-    if len(node.args) == 1:
-        from pybpf.compiler.frontend import folds
-
-        values, before = folds.values(checker, node.args[0], name)
-        if not values:
-            checker.fail(errors.CallArguments(span, f"{name}()", "takes at least one number", f"{name}(a, b)"))
-    else:
-        values, before = [checker.expr(argument) for argument in node.args], []
-    if all(isinstance(v, Known) and isinstance(v.value, int) for v in values):
-        plain = [v.value for v in values if isinstance(v, Known)]
-        return Known(min(plain) if op == "<" else max(plain), span)
-    from pybpf.compiler.frontend.conditions import rebinding
-
-    rebinds = rebinding(node.args)
-    lets: list[tuple[tree.Var, tree.Expr]] = list(before)
-    held: list[tuple[Value, Span]] = []
-    for value in values:
-        item = number(checker, value)
-        if isinstance(item, int):
-            held.append((value, value.span))
-            continue
-        if not isinstance(item, tree.Local) or rebinds:  # a conversion too: what is compared must be what is the answer
-            var = checker.temporary(item.type, item)
-            lets.append((var, item))
-            item = checker.local(var, item.span)
-        held.append((item, value.span))
-    result, where = held[0]
-    for other, spot in held[1:]:
-        if isinstance(result, tree.IfExp):  # it is used twice: compared, and chosen
-            var = checker.temporary(result.type, result)
-            lets.append((var, result))
-            result = checker.local(var, span)
-        result = _pick(checker, result, where, other, spot, op, span)
-    made = materialize(checker, result)
-    bounds = range_of(checker, made)
-    for var, value in reversed(lets):
-        made = tree.Let(made.type, span, var, value, made)
-        checker.ranges[made] = bounds
-    return made
-
-
-def _pick(checker: Checker, a: Value, at: Span, b: Value, bt: Span, op: str, span: Span) -> tree.Expr:
-    x, y = number(checker, a), number(checker, b)
-    name = "min" if op == "<" else "max"
-    kind = common_type(checker, x, y, name)
-    check_sign(checker, kind, x, at, y, name)
-    check_sign(checker, kind, y, bt, x, name)
-    left, right = to_type(checker, x, kind, at), to_type(checker, y, kind, bt)
-    (a_lo, a_hi), (b_lo, b_hi) = range_of(checker, left), range_of(checker, right)
-    made = tree.IfExp(kind, span, tree.Compare(BOOL, span, "<=" if op == "<" else ">=", left, right), left, right)
-    best = min if op == "<" else max
-    checker.ranges[made] = (best(a_lo, b_lo), best(a_hi, b_hi))
-    return made
-
-
-def _min(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    return _smallest_or_largest(checker, node, span, "<")
-
-
-def _max(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    return _smallest_or_largest(checker, node, span, ">")
-
-
-def _abs(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    value = number(checker, _arguments(checker, node, span, "abs", 1)[0])
-    if isinstance(value, int):
-        return Known(abs(value), span)
-    lo, hi = range_of(checker, value)
-    if lo >= 0:
-        return value
-    wide = widened(checker, value, I64)
-    let = None
-    if not is_simple(wide):
-        let = (checker.temporary(I64, wide), wide)
-        wide = checker.local(let[0], span)
-    negative = tree.Compare(BOOL, span, "<", wide, tree.Const(I64, span, 0))
-    made: tree.Expr = tree.IfExp(I64, span, negative, tree.Unary(I64, span, "-", wide), wide)
-    bounds = (0, max(-lo, hi)) if lo > I64.min else (I64.min, I64.max)  # abs of the lowest wraps to itself
-    checker.ranges[made] = bounds
-    if let is not None:
-        made = tree.Let(I64, span, let[0], let[1], made)
-        checker.ranges[made] = bounds
-    return made
-
-
 def _any(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     return _quantified(checker, node, span, "any")
 
@@ -170,35 +78,6 @@ def _sum(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     return folds.total(checker, node, span)
 
 
-def _pow(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    """`pow(x, 2)` is `x ** 2`."""
-    base, exponent = _arguments(checker, node, span, "pow", 2)
-    return arithmetic(checker, "**", base, exponent, span)
-
-
-def _divmod(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    """`divmod(a, b)`: a tuple of `a // b` and `a % b`."""
-    values = _arguments(checker, node, span, "divmod", 2)
-    lets: list[tuple[tree.Var, tree.Expr]] = []
-    for i, value in enumerate(values):
-        if isinstance(value, tree.Expr) and not isinstance(value, tree.Const):
-            var = checker.temporary(value.type, value)
-            lets.append((var, value))
-            values[i] = checker.local(var, value.span)
-    quotient = arithmetic(checker, "//", values[0], values[1], span)
-    rest = arithmetic(checker, "%", values[0], values[1], span)
-    return TupleValue((quotient, rest), span, tuple(lets))
-
-
-def _round(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    """`round(2.5)` of a constant; an integer is round."""
-    value = _arguments(checker, node, span, "round", 1)[0]
-    if isinstance(value, Known) and isinstance(value.value, float):
-        return _whole(checker, round, value, span)
-    made = number(checker, value)
-    return Known(made, span) if isinstance(made, int) else made
-
-
 def _bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`bytes(8)`, `bytes([1, 2])` of constants; what is known only at run time has no place to go."""
     given: list[Value] = []
@@ -210,7 +89,7 @@ def _bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
     known = [v.value for v in given if isinstance(v, Known) and isinstance(v.value, (int, bytes, str, tuple, list))]
     if len(known) != len(given) or node.keywords or any(isinstance(v, int) and v > _MOST_BYTES for v in known):
         checker.fail(errors.NoBuiltin(span, "bytes", "use Bytes[L[n]], or Array[u8, L[n]]"))
-    return _whole(checker, lambda _: bytes(*known), Known(0, span), span)
+    return whole(checker, lambda _: bytes(*known), Known(0, span), span)
 
 
 def _constants(checker: Checker, items: list[Value], span: Span) -> Value:
@@ -234,17 +113,8 @@ def _from_bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None)
     return from_bytes(checker, node, span)
 
 
-def _whole(checker: Checker, convert: Any, value: Known, span: Span) -> Known:
-    """An integer made of a constant, at compile time."""
-    try:
-        return Known(convert(value.value), span)
-    except (ValueError, OverflowError, TypeError) as error:
-        problem = f"raises {type(error).__name__}: {error}"
-        checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
-
-
 def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    value = _arguments(checker, node, span, "len", 1)[0]
+    value = arguments(checker, node, span, "len", 1)[0]
     if isinstance(value, TupleValue) and not value.lets:
         return Known(len(value.items), span)
     if isinstance(value, Known):
@@ -267,24 +137,16 @@ def _len(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
     checker.fail(errors.NoLen(span, kinds.spell(type_of(value)), sort, checker.text(value.span)))
 
 
-def _int(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    value = _arguments(checker, node, span, "int", 1)[0]
-    if isinstance(value, Known) and isinstance(value.value, (str, float)):
-        return _whole(checker, int, value, span)
-    made = number(checker, value)
-    return Known(made, span) if isinstance(made, int) else made
-
-
 def _bool(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.conditions import truth
 
-    value = _arguments(checker, node, span, "bool", 1)[0]
+    value = arguments(checker, node, span, "bool", 1)[0]
     expr, _, _ = truth(checker, value, span)
     return Known(bool(expr.value), span) if isinstance(expr, tree.Const) else expr
 
 
 def _ord(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    value = _arguments(checker, node, span, "ord", 1)[0]
+    value = arguments(checker, node, span, "ord", 1)[0]
     if isinstance(value, Known) and isinstance(value.value, (str, bytes)) and len(value.value) == 1:
         return Known(ord(value.value), span)
     if isinstance(value, tree.Expr):
@@ -312,7 +174,7 @@ def _range(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
 
 def _sizeof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     """`sizeof(Event)`, `sizeof(event)`: bytes in memory."""
-    value = _arguments(checker, node, span, "sizeof", 1)[0]
+    value = arguments(checker, node, span, "sizeof", 1)[0]
     relocated = _kernel_size(checker, value, span)
     if relocated is not None:
         return relocated
@@ -337,7 +199,7 @@ def _offsetof(checker: Checker, node: ast.Call, span: Span, want: Type | None) -
     """`offsetof(Event, "pid")`, `offsetof(Outer, "inner.x")`: a constant; of a kernel struct what the loader says."""
     if len(node.args) == 2 and type(checker.schema(checker.expr(node.args[0]))).__name__ == "KernelType":
         return _ask(checker, node, span, want)
-    struct, name = _arguments(checker, node, span, "offsetof", 2)
+    struct, name = arguments(checker, node, span, "offsetof", 2)
     kind: Any = checker.schema(struct)
     if not isinstance(kind, StructType) or not isinstance(name, Known) or not isinstance(name.value, str):
         takes = "takes a Struct class and the name of a field"
@@ -398,10 +260,12 @@ def _releasing(checker: Checker, node: ast.Call, span: Span, want: Type | None) 
 
 
 BUILTINS: dict[Any, Rule] = {
-    min: _min, max: _max, abs: _abs, len: _len, int: _int, bool: _bool, ord: _ord, range: _range,
-    sum: _sum, any: _any, all: _all, pow: _pow, divmod: _divmod, round: _round,
+    min: smallest, max: largest, abs: absolute, len: _len, int: integer, bool: _bool, ord: _ord, range: _range,
+    sum: _sum, any: _any, all: _all, pow: power, divmod: division, round: rounded,
     bytes: _bytes, int.from_bytes: _from_bytes, textlib.bytes_of: _bytes_of,
 }  # fmt: skip
+
+
 def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.atomics import atomic
 
