@@ -62,6 +62,7 @@ class PrintkValue(Diagnostic):
     text: str
     kind: str
     example: str
+    address: str = ""  # of a pointer: "kernel_str" or "user_str" where a text may lie there, "struct" otherwise
 
     code = "E0642"
     title = "`{text}` is {kind}, which printk can't print"
@@ -70,6 +71,10 @@ class PrintkValue(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.example:
             yield Help("print the numbers and texts in it:", (self.example,))
+        elif self.address.endswith("_str"):
+            yield Help("if a text lies there, read it:", (f"text: Text[L[64]] = {self.address}({self.text})",))
+        elif self.address:
+            yield Help("name the member to print, or print the address:", (f'printk(f"{{u64({self.text}):x}}")',))
         else:
             yield Help("print numbers and texts")
 

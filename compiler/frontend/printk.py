@@ -100,7 +100,7 @@ def _argument(checker: Checker, piece: ast.FormattedValue) -> tuple[str, tree.Ex
         from pybpf.compiler.frontend.fstrings import described, of_fields
 
         text = checker.text(span)
-        checker.fail(errors.PrintkValue(span, text, described(expr), of_fields(text, kind)))
+        checker.fail(errors.PrintkValue(span, text, described(expr), of_fields(text, kind), _lies_there(expr)))
     return _number(checker, expr, spec, span)
 
 
@@ -127,6 +127,18 @@ def _bool(expr: tree.Expr, span: Span) -> tree.Expr:
     kind = PtrType(TextType(6), Space.STACK)
     yes, no = tree.TextConst(kind, span, b"True\0\0"), tree.TextConst(kind, span, b"False\0")
     return tree.IfExp(kind, span, expr, yes, no)
+
+
+def _lies_there(expr: tree.Expr) -> str:
+    """How to read what a pointer into the kernel's or the process's memory points to, for the help of PrintkValue."""
+    from pybpf.compiler.frontend.helpers import is_kernel
+
+    if not is_kernel(expr.type) or not isinstance(expr.type, PtrType):
+        return ""
+    pointee = expr.type.pointee
+    if isinstance(pointee, IntType) and pointee.bits == 8:
+        return "user_str" if expr.type.space == Space.USER else "kernel_str"
+    return "struct"
 
 
 def _number(checker: Checker, expr: tree.Expr, spec: str, span: Span) -> tuple[str, tree.Expr]:
