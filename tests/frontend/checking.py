@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PRELUDE = """\
 from pybpf import (
-    XDP, ArrayMap, Array, Bytes, HashMap, L, PerCpuArray, PerCpuHash, ProgArray, RingBuffer, Struct, Text,
+    XDP, ArrayMap, Array, Bytes, fetch_add, HashMap, L, PerCpuArray, PerCpuHash, ProgArray, RingBuffer, Struct, Text,
     TracepointContext, XdpContext, be16, be32, comm, const, cpu, helpers, i8, i16, i32, i64, ktime, pid, printk, raw_tp,
     sizeof, subprog, tid, tracepoint, u8, u16, u32, u64, user_str, var, xdp,
 )
