@@ -141,7 +141,7 @@ class NoAttribute(Diagnostic):
     name: str
     kind: str
     text: str  # of the value
-    sort: str  # "number", "array", "None" or ""
+    sort: str  # "number", "array", "None", "pointer" or ""
 
     code = "E0304"
     title = "{kind} has no attribute `{name}`"
@@ -155,6 +155,11 @@ class NoAttribute(Diagnostic):
                     "if it is the address of a kernel struct, say which, with a type of pybpf.kernel:",
                     (f"task_struct({self.text}).{self.name}",),
                 )
+        elif self.sort == "pointer":
+            yield Help(
+                "say which struct lies there, with a type of pybpf.kernel:",
+                (f"task_struct({self.text}).{self.name}",),
+            )
         elif self.sort == "array":
             yield Help(f"its elements are {self.text}[0] and so on; its length:", (f"len({self.text})",))
         elif self.sort == "None":

@@ -111,7 +111,7 @@ def _no_attribute(checker: Checker, base: tree.Expr, name: str, span: Span) -> N
     """Refuse an attribute of a value that has none."""
     kind = kinds.aggregate(base.type)
     sort = "number" if kinds.is_int(base.type) else "array" if isinstance(kind, (ArrayType, BytesType)) else ""
-    sort = "None" if isinstance(base.type, NoneType) else sort
+    sort = "None" if isinstance(base.type, NoneType) else "pointer" if kinds.may_be_null(base.type) else sort
     checker.fail(errors.NoAttribute(span, name, kinds.spell(base.type), checker.text(base.span), sort))
 
 

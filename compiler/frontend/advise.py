@@ -112,6 +112,8 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and isinstance(expr.type.pointee, KernelType):
         return kernel_struct_as_number(text)
     if isinstance(expr.type, PtrType) and kinds.is_int(wanted) and kind is None:
+        if kinds.may_be_null(expr.type):
+            return "its address, which user space can't follow, is:", (f"u64({text})",)
         if expr.type.space == Space.CTX:
             return "an address is good for one run only; use one of the context's fields", ()
         if expr.type.space == Space.PACKET:

@@ -447,8 +447,13 @@ def _pointers(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> 
         checker.fail(errors.CompareObjects(span, op, kinds.spell(left.type)))
     if kind is None or not kinds.may_be_null(kind):
         other = right if kinds.may_be_null(left.type) else left
-        wanted = left.type if other is right else right.type
-        checker.fail(errors.WrongType(other.span, kinds.spell(other.type), kinds.spell(wanted), "this comparison"))
+        pointer = left if other is right else right
+        given, wanted = kinds.spell(other.type), kinds.spell(pointer.type)
+        advice: tuple[str, tuple[str, ...]] = ("", ())
+        if kinds.is_int(other.type):
+            address = f"u64({checker.text(pointer.span)}) {op} {checker.text(other.span)}"
+            advice = "compare the address, which is a number:", (address,)
+        checker.fail(errors.WrongType(other.span, given, wanted, "this comparison", None, *advice))
     return tree.Compare(BOOL, span, op, convert(checker, left, kind, "this"), convert(checker, right, kind, "this"))
 
 
