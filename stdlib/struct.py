@@ -117,6 +117,7 @@ def _lay_out(cls: Any) -> StructType:
         if "__bpf_fields__" in base.__dict__:
             inherited.update({f.name: BitField(f.type, f.bits) if f.bits else f.type for f in base.__bpf__.fields})
     members: list[tuple[str, Type | BitField]] = []
+    wrong: list[DeclarationTypeError] = []
     union: bool = getattr(cls, "__bpf_union__", False)
     for field, annotation in cls.__bpf_fields__.items():
         if field in inherited:
@@ -130,7 +131,10 @@ def _lay_out(cls: Any) -> StructType:
                 check_member(name, *members[-1])
         except DeclarationTypeError as error:
             error.site = error.site or (*cls.__bpf_site__, field)
-            raise
+            wrong.append(error)
+    if wrong:
+        wrong[0].also = tuple(wrong[1:])
+        raise wrong[0]
     try:
         return layout(name, members, packed=cls.__bpf_packed__, union=union)
     except ValueError as error:

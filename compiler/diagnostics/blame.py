@@ -109,7 +109,9 @@ def misdeclared(error: DeclarationError, use: Span, sources: Sources) -> Diagnos
     span = site_span(sources, error.site)
     if span is None:
         return Declaration(use, error.title, error.label, error.help, error.lines)
-    return Declaration(span, error.title, error.label, error.help, error.lines, use)
+    also = [(site_span(sources, other.site), other.title.partition(": ")[2] or other.title) for other in error.also]
+    more = tuple([(place, problem) for place, problem in also if place is not None])
+    return Declaration(span, error.title, error.label, error.help, error.lines, use, more)
 
 
 def _span(step: TracebackType, source: Source) -> Span:

@@ -87,6 +87,11 @@ class Unassigned(Diagnostic):
             yield Help(
                 f"to use the module's `{self.name}`, say so at the start of the function:", (f"global {self.name}",)
             )
+        elif self.outer == "const":
+            yield Help(
+                f"the function assigns `{self.name}`, so it is not the module's, which a program can't change: "
+                "use another name for the variable"
+            )
         elif self.outer == "other":
             yield Help(
                 f"the function assigns `{self.name}`, so it is not the module's: use another name for the variable"

@@ -105,6 +105,7 @@ class Declaration(Diagnostic):
     advice: str
     lines: tuple[str, ...] = ()
     use: Span | None = None  # in the program, where `span` is the declaration itself
+    also: tuple[tuple[Span, str], ...] = ()  # what else is wrong with it, and where
 
     code = "E0206"
     title = "{problem}"
@@ -114,6 +115,8 @@ class Declaration(Diagnostic):
         return self.problem, self.where or "declared wrongly"
 
     def more(self) -> Iterator[Label | Note | Help]:
+        for span, problem in self.also:
+            yield Label(span, problem)
         if self.use is not None:
             yield Label(self.use, "used here")
         if self.advice or self.lines:

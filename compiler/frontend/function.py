@@ -452,4 +452,5 @@ def _global_kind(outer: Known | None) -> str:
 
     if outer is None:
         return ""
-    return "var" if isinstance(getattr(outer.value, "__bpf__", None), GlobalSpec) else "other"
+    spec = getattr(outer.value, "__bpf__", None)
+    return ("const" if spec.constant else "var") if isinstance(spec, GlobalSpec) else "other"

@@ -23,6 +23,7 @@ class DeclarationError(Exception):
     help: str
     lines: tuple[str, ...]
     site: tuple[str, int, str] | None
+    also: tuple[DeclarationError, ...] = ()  # what else is wrong with the same declaration
 
     def __init__(
         self,
