@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pybpf.compiler.diagnostics.advice import Advised, listed
+from pybpf.compiler.diagnostics.advice import listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
 from pybpf.compiler.diagnostics.elsewhere import NAMES
 
@@ -213,7 +213,7 @@ class GlobalNotVar(Diagnostic):
             yield Help("declare it as a variable of the program, at module level:", (f"{self.name} = var(u64, 0)",))
 
 
-class ConstAssigned(Advised):
+class ConstAssigned(Diagnostic):
     """A const() is assigned by a program. It is set when the program is loaded, and fixed from then on.
 
     Fails:
@@ -234,12 +234,22 @@ class ConstAssigned(Advised):
     name: str
     kind: str
     initial: str
+    extern: bool = False  # a kconfig() or ksym()
 
     code = "E0306"
     title = "`{name}` is a const(), which a program can't change"
     label = "assigned here"
-    way_out = "declare it with var() instead:"
-    lines = ("{name} = var({kind}, {initial})",)
+
+    def texts(self) -> tuple[str, str]:
+        if self.extern:
+            return f"`{self.name}` is a value of the kernel's, which a program can't change", self.label
+        return super().texts()
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.extern:
+            yield Help("keep the other value in a variable of another name")
+        else:
+            yield Help("declare it with var() instead:", (f"{self.name} = var({self.kind}, {self.initial})",))
 
 
 class Redefined(Diagnostic):

@@ -364,7 +364,8 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
         from pybpf.compiler.frontend.advise import written
 
         initial = "0" if kinds.is_int(root.spec.type) else "..."
-        checker.fail(errors.ConstAssigned(span, root.spec.name, written(root.spec.type), initial))
+        extern = bool(root.spec.section)
+        checker.fail(errors.ConstAssigned(span, root.spec.name, written(root.spec.type), initial, extern))
     if isinstance(root, tree.KernelPlace):
         assert isinstance(root.base.type, PtrType)
         checker.fail(errors.ReadOnlyMemory(span, root.base.type.space))
