@@ -1,6 +1,6 @@
 """Loads and runs, inside a VM, the programs of tests/stdlib/test_kfuncs.py and tests/programs/answers.txt that are
-about instructions as text, references and externs, as far as the kernel has what they call. Prints what is wrong, as
-JSON.
+about instructions as text, references, externs and subprograms, as far as the kernel has what they call, and those of
+tests/programs/functions.txt. Prints what is wrong, as JSON.
 
     python -m tests.vm.calls
 """
@@ -20,7 +20,7 @@ from pybpf import XDP, CompileError, XdpContext, i32, ksym, load, xdp
 from tests.programs import test_programs
 from tests.stdlib import test_kfuncs
 
-TABLE = ("asm_", "held_", "releasing_")
+TABLE = ("asm_", "held_", "releasing_", "subprog_")
 # What these kernels lack, by the first release that has it.
 SINCE = {
     "tasks": (6, 2),
@@ -59,15 +59,15 @@ def main() -> None:
     said: dict[str, str] = {}
     for program, expected in test_kfuncs.ANSWERS.items():
         if SINCE.get(program.name, (0, 0)) <= here:
-            known = expected[:2] if program.name == "if_there_is_one" else expected  # not all of it is there
-            said[program.name] = wrong(program, test_kfuncs.seen, known, XDP.TX)
+            given = expected[:2] if program.name == "if_there_is_one" else expected  # not all of it is there
+            said[program.name] = wrong(program, test_kfuncs.seen, given, XDP.TX)
     said["percpu"] = wrong(percpu, test_kfuncs.seen, [7], XDP.TX)
     said["configuration"] = wrong(test_kfuncs.configuration, test_kfuncs.seen, [], XDP.TX)
-    for parameter in test_programs.cases("answers.txt"):
-        case = parameter.values[0]
-        if case.name.startswith(TABLE):
-            module = imported(case)
-            said[case.name] = wrong(module.prog, module.res, [case.answer], None)
+    known = [parameter.values[0] for parameter in test_programs.cases("answers.txt")]
+    chosen = [case for case in known if case.name.startswith(TABLE)]
+    for case in [*chosen, *[parameter.values[0] for parameter in test_programs.cases("functions.txt")]]:
+        module = imported(case)
+        said[case.name] = wrong(module.prog, module.res, [case.answer], None)
     print(json.dumps({"count": len(said), "wrong": {name: text for name, text in said.items() if text}}))
 
 
