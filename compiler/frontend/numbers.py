@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import tree
+from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, number, widened
 from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.operators import arithmetic, check_sign, common_type, to_type
-from pybpf.compiler.schema.types import BOOL, I64
+from pybpf.compiler.schema.types import BOOL, I64, U64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,5 +165,7 @@ def integer(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
     value = arguments(checker, node, span, "int", 1)[0]
     if isinstance(value, Known) and isinstance(value.value, (str, float)):
         return whole(checker, int, value, span)
+    if isinstance(value, tree.Expr) and kinds.may_be_null(value.type):  # a pointer's address
+        return tree.Cast(U64, span, value)
     made = number(checker, value)
     return Known(made, span) if isinstance(made, int) else made

@@ -87,6 +87,10 @@ if TYPE_CHECKING:
         @overload
         def __init__(self, **members: Any) -> None: ...
         def __init__(self, *address: Any, **members: Any) -> None: ...
+        def __int__(self) -> int:
+            """The address: `u64(task)`."""
+            ...
+
         @classmethod
         def at(cls, address: int | KernelStruct, /) -> Self:
             """What lies at an address of the kernel, or where another pointer points; in programs."""

@@ -14,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 from pybpf import build
 from pybpf.compiler.btf.decode import decode_btf
 from pybpf.compiler.btf.ext import decode_ext
+from pybpf.compiler.btf.types import Struct
 from pybpf.compiler.isa.insn import decode
 from pybpf.compiler.isa.opcodes import LD_IMM64
 from pybpf.compiler.schema.core import TYPE_ID_LOCAL, TYPE_ID_TARGET
@@ -80,9 +81,11 @@ def test_one_type_of_each_name() -> None:
     """Two programs that use different members share the structs that the object declares."""
     elf = build(walks.by_address, walks.by_load, walks.switched).elf
     file = ELFFile(io.BytesIO(elf))
-    btf = decode_btf(file.get_section_by_name(".BTF").data())
-    names = [kind.name for kind in map(btf.__getitem__, range(1, len(btf))) if type(kind).__name__ == "Struct"]
-    named = [name for name in names if name]
+    section = file.get_section_by_name(".BTF")
+    assert section is not None
+    btf = decode_btf(section.data())
+    kinds = [btf[number] for number in range(1, len(btf))]
+    named = [kind.name for kind in kinds if isinstance(kind, Struct) and kind.name]
     assert len(named) == len(set(named)) and "task_struct" in named
 
 

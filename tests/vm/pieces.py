@@ -68,7 +68,7 @@ PIECES = (
     "x = t.se\nseen[0] = x.load.weight + x.vruntime",
     "seen[0] = max(t.cpus_mask.bits) + len(t.cpus_mask.bits)",
     "seen[0] = t.files.fdt.fd[t.pid & 63].f_inode.i_ino",
-    "seen[0] = t.mm.pgd[2].pgd",
+    "seen[0] = t.mm.pgd[2].pgd + int(t) % 3",
     "seen[0] = t.thread_pid.numbers[0].nr + t.thread_pid.numbers[t.pid & 1].nr",
     "seen[0] = t.in_execve + 2 * t.in_iowait + t.sched_reset_on_fork",
     "x = container_of(t.tasks.next, task_struct, 'tasks')\nseen[0] = x.pid",
@@ -88,7 +88,8 @@ def program(number: int) -> Any:
     """The Program of a piece."""
     body = "".join(f"    {line}\n" for line in PIECES[number].split("\n"))
     name = f"<piece {number}>"
-    linecache.cache[name] = len(HEAD + body), None, (HEAD + body).splitlines(True), name
+    source = str(HEAD + body)
+    linecache.cache[name] = len(source), None, source.splitlines(True), name
     namespace: dict[str, Any] = {"__name__": f"piece{number}"}
-    exec(compile(HEAD + body, name, "exec"), namespace)
+    exec(compile(source, name, "exec"), namespace)
     return namespace["walk"]
