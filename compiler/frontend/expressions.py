@@ -216,8 +216,8 @@ def _walrus(checker: Checker, node: ast.NamedExpr, want: Type | None) -> Value:
     span, name = checker.span(node), node.target.id
     slot = checker.slots.get(name)
     if slot is None:
-        target, value = checker.text(checker.span(node.target)), checker.text(checker.span(node.value))
-        checker.fail(errors.NoWalrus(span, target, value))
+        target, text = checker.text(checker.span(node.target)), checker.text(checker.span(node.value))
+        checker.fail(errors.NoWalrus(span, target, text))
     value = checker.expr(node.value, slot.declared or slot.preset)
     made = checker.assign(name, value, span)
     held = checker.read(name, span)

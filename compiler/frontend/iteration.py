@@ -97,7 +97,9 @@ def _items(checker: Checker, value: Value) -> Items:
                 return kernel_element(checker, array, inner, at, array.span)
             return tree.Index(access.reference(inner, array.type.space), array.span, array, at)
 
-        return Items(kind.length if isinstance(kind, ArrayType) else kind.size, element, [tree.Assign(span, held, value)])
+        return Items(
+            kind.length if isinstance(kind, ArrayType) else kind.size, element, [tree.Assign(span, held, value)]
+        )
     if isinstance(value.type, OptionalType):
         maybe_none(checker, value)
     is_number = kinds.is_int(value.type)

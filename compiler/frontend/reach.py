@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["Reach", "Reached", "children", "reads", "uses"]
 
 # Fields of nodes that hold no nodes.
-_LEAVES = frozenset(("type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried", "most"))
+_LEAVES = frozenset((
+    "type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried",
+    "most",
+))  # fmt: skip
 
 
 def children(node: Record) -> list[Any]:
