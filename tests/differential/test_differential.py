@@ -72,7 +72,7 @@ def test_python_and_simulator_agree() -> None:
 
 
 @pytest.mark.kernel
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(choices=choices, size=st.integers(1, 5), config=st.sampled_from(ALL))
 def test_hypothesis_finds_no_difference(choices: Random, size: int, config: Any) -> None:
     """As above; hypothesis chooses, and makes small what fails."""
@@ -121,7 +121,7 @@ def test_a_wrong_program_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ops.Const, "__init__", _shifted(ops.Const.__init__))
     with one_cpu():
-        count = run(range(24), shrink_seconds=1)
+        count = run(range(12), shrink_seconds=0.1)
     assert count.failed
 
 
