@@ -53,7 +53,7 @@ class Subprogram(_Callable["P", "R"]):
         if function.__name__ == "<lambda>":
             raise DeclarationTypeError("@subprog: a lambda has no name to be called by", help="define it with def")
         self.function = self.__wrapped__ = function
-        self.name: str = check_symbol(function.__name__, "subprogram")
+        self.name: str = check_symbol(function.__name__, "subprogram") if global_ else function.__name__
         self.__bpf__ = SubprogSpec(self.name, function, global_)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

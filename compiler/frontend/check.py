@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.diagnostics.base import Report
+from pybpf.compiler.elf.names import check_symbol_name
 from pybpf.compiler.frontend import cost, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.function import Checker
 from pybpf.compiler.frontend.known import ContextRef, Refused
@@ -148,7 +149,9 @@ def _distinct(report: Report, programs: list[tree.Program], reached: Reached) ->
     taken = set(known)
     for subprogram in reached.subprograms:
         name, count = subprogram.name, 1
-        while subprogram.name in taken:
+        if check_symbol_name(f"{name}_2") is not None:  # not of ASCII letters
+            name = subprogram.name = "subprogram"
+        while subprogram.name in taken or check_symbol_name(subprogram.name) is not None:
             count += 1
             subprogram.name = f"{name}_{count}"
         taken.add(subprogram.name)
