@@ -293,7 +293,10 @@ class StackOfCalls(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         yield Note("what takes it: " + ", ".join([f"{name} {size} bytes" for name, size in self.chain]))
         yield Help("keep the largest object in a map: a PerCpuArray of one slot, changed in place")
-        yield Help("or leave out @subprog where one calls another: inlined functions share one frame")
+        if any("_body" in name for name, _ in self.chain):
+            yield Help("or have fewer loops inside each other: bodies of loops are functions before --target 6.9")
+        else:
+            yield Help("or leave out @subprog where one calls another: inlined functions share one frame")
         if self.limit < 512:
             yield Note("at most 256 bytes may be taken in front of a subprogram that makes a tail call")
         note = f"combined stack size of {len(self.chain)} calls is {self.total}. Too large"
