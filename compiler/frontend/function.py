@@ -404,6 +404,9 @@ class Checker:
         if isinstance(wanted, TupleType) or isinstance(slot.joined, TupleType):
             seen = tuples.tuple_of(value)
         joined = kinds.join(slot.joined, seen)
+        declared = slot.declared
+        if isinstance(declared, TupleType) and isinstance(seen, TupleType) and len(declared.items) == len(seen.items):
+            joined = declared  # each item is converted to its own type
         if joined is None:
             return False  # the caller says so
         if not isinstance(joined, TupleType):
