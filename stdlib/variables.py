@@ -20,6 +20,7 @@ from pybpf.compiler.schema.types import (
     IntType,
     StructType,
     TextType,
+    opaque_in,
     size_of,
 )
 from pybpf.stdlib.naming import check_call, check_symbol, declared_here, symbol_of
@@ -136,6 +137,10 @@ def _declare(constant: bool, /, kind: Any, default: object = _ZERO, *, name: str
         raise DeclarationTypeError(
             f"{what}(): {why_not(kind)}", help="write:", lines=(f"{what}({better}{shown})",) if better else ()
         )
+    if opaque_in(found):
+        from pybpf.stdlib.opaque import check_opaque
+
+        check_opaque(f"{what}()", "", None, found)
     if default is _ZERO:
         default = zero(found)
     encode(found, default, f"{what}()")  # an impossible default is told where it stands

@@ -24,6 +24,7 @@ from pybpf import (
     lock,
     u32,
     u64,
+    var,
     xdp,
 )
 from pybpf.simulator import Simulation
@@ -139,6 +140,7 @@ def test_user_space_reads_and_writes_values_with_a_lock() -> None:
         (lambda: LruHash[u32, Flow](max_entries=4, name="m"), "can't hold a SpinLock"),
         (lambda: RingBuffer[Flow](4096, name="m"), "can't hold a SpinLock"),
         (lambda: PerCpuHash[u32, Entry](max_entries=4, name="m"), "can't hold a Timer"),
+        (lambda: var(Flow), "can't hold a SpinLock"),
         (lambda: HashMap[Flow, u64](max_entries=4, name="m"), "can't be part of a key"),
         (lambda: HashMap[u32, Two](max_entries=4, name="m"), "has 2 SpinLocks"),
     ],
