@@ -147,4 +147,4 @@ def test_user_space_reads_and_writes_values_with_a_lock() -> None:
 )
 def test_where_they_may_lie(declare: object, said: str) -> None:
     with pytest.raises(DeclarationError, match=said):
-        declare().__bpf__  # type: ignore[operator]
+        assert declare().__bpf__  # type: ignore[operator]
