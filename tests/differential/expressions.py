@@ -231,7 +231,7 @@ class Expressions:
     def meeting(self, kind: str, template: str, a: Expr, b: Expr, *others: Expr) -> Expr:
         """One of two values. In Python the result has the type of the one; where that shows, it is written down."""
         made = Expr(kind, template, (a, b, *others))
-        if a.type == b.type or (kind[1:] != "64" and signed(a) == signed(b)):
+        if a.type == b.type != "lit" or (kind[1:] != "64" and signed(a) == signed(b)):
             return made
         return Expr(kind, kind + "({0})", (Expr("", template, (a, b, *others)),))
 
