@@ -18,7 +18,7 @@ from pybpf.compiler.frontend.elsewhere import relocate
 from pybpf.compiler.frontend.inline import annotation, bind, definition, given_for, key_of, result_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.moves import forget_packet, restart
-from pybpf.compiler.frontend.reach import reads, uses
+from pybpf.compiler.frontend.reach import children, reads, uses
 from pybpf.compiler.frontend.scope import Parameter
 from pybpf.compiler.frontend.tuples import wrapped
 from pybpf.compiler.schema.record import replace
@@ -66,6 +66,8 @@ def call_subprogram(
     runtime = [v for (_, v), p in zip(values.given, made) if isinstance(p.known, ContextRef) or p.known is None]
     for value, var in zip(runtime, subprogram.params):
         given.append(_argument(checker, spec, value, var))
+    if len(subprogram.params) > len(runtime):
+        given.append(tree.Context(PtrType(None, Space.CTX), span))
     call: tree.Expr = tree.SubprogCall(instance.result, span, subprogram, tuple(given))
     checker.ranges[call] = bounds = ranges.of_type(instance.result) if spec.global_ else instance.range
     if values.lets:
@@ -134,9 +136,11 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
             instance.diagnostics.append(errors.SubprogramState(header, spec.name, read[0].name.partition(".")[2]))
             return instance
         state = ()
-    if len(runtime) + len(state) > MOST_ARGUMENTS:
+    hidden = not spec.global_ and not any(p.known is not None for p in runtime) and _checks_packet(function)
+    if len(runtime) + len(state) + hidden > MOST_ARGUMENTS:
         held = tuple([_written(p) for p in runtime])
-        instance.diagnostics.append(errors.TooManyParameters(header, spec.name, held, state[0].name[4:]))
+        shared = state[0].name[4:] if state else "context"
+        instance.diagnostics.append(errors.TooManyParameters(header, spec.name, held, shared))
         return instance
     if spec.global_:
         instance.diagnostics += cost.check(session, function)
@@ -144,8 +148,42 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
             return instance
     variables = iter(function.params)
     params = tuple([None if p.known is not None else next(variables) for p in runtime])
+    if hidden:
+        params = (*params, None)
     instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_, state)
     return instance
+
+
+def _checks_packet(function: tree.Function) -> bool:
+    """Whether a function that is not given the context may need it for the bounds of what it is given of the packet.
+
+    The verifier forgets what was checked of an address when a variable is added to it, and in a loop that the kernel
+    bounds; what it calls may need the context too.
+    """
+
+    def visit(node: Any) -> bool:
+        if isinstance(node, tree.Function):
+            if node in seen:
+                return False
+            seen.add(node)
+            return any([visit(statement) for statement in node.body])
+        if not isinstance(node, tree.Node):
+            return False
+        if isinstance(node, (tree.Context, tree.While, tree.ForRange, tree.ForMap)):
+            return True
+        if isinstance(node, (tree.Index, tree.Slice)) and _in_packet(node.base.type):
+            at = node.index if isinstance(node, tree.Index) else node.start
+            if not isinstance(at, tree.Const):
+                return True
+        return any([visit(child) for child in children(node)])
+
+    seen: set[tree.Function] = set()
+    return any([_in_packet(var.type) for var in function.params]) and visit(function)
+
+
+def _in_packet(kind: Type) -> bool:
+    inside = kind.inner if isinstance(kind, OptionalType) else kind
+    return isinstance(inside, PtrType) and inside.space == Space.PACKET
 
 
 def _may_return(inner: Checker, kind: Type, spec: SubprogSpec) -> bool:
