@@ -20,7 +20,7 @@ __all__ = ["generate"]
 
 
 def generate(module: Module, target: Target, observe: Callable[[str, Any], None] | None = None) -> list[MachineCode]:
-    """The module's functions in order. Raises CompileError for all whose frame is too large, alone or with their callers.
+    """The module's functions in order. Raises CompileError for all whose frame is too large, or with their callers'.
 
     `observe` is called with "allocation" and each function before and after its registers are allocated.
     """

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["TailCalled", "active", "current", "enter"]
 
 
-class TailCalled(Exception):  # noqa: N818  # no error
+class TailCalled(Exception):  # no error
     """Another program goes on in place of the one that runs."""
 
     def __init__(self, program: Any) -> None:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALU_K", "ALU_X", "BRANCH_K", "BRANCH_X", "CALL", "CMPXCHG", "EXIT", "FETCH", "FIRST_VREG", "FRAME",
-    "FRAME_POINTER", "JUMP", "LOAD", "LOAD_64", "MAY_GOTO", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL", "STORE_K",
-    "STORE_X", "Body", "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
+    "FRAME_POINTER", "JUMP", "LOAD", "LOAD_64", "MAY_GOTO", "MOV_K", "MOV_X", "RELOAD", "SET_K", "SET_X", "SPILL",
+    "STORE_K", "STORE_X", "Body", "Form", "MBlock", "MFunction", "MInsn", "Symbol", "copy",
 ]  # fmt: skip
 
 FRAME_POINTER = 10
@@ -123,7 +123,7 @@ class MInsn(Record, eq=False):
 
 
 class MBlock(Record, eq=False):
-    """A basic block. Its last instruction is a JUMP (one successor), a BRANCH or MAY_GOTO (taken, else the second) or EXIT.
+    """A basic block. Its last instruction is a JUMP (one successor), BRANCH or MAY_GOTO (taken, else the second), or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
     allocation there are no parameters; `arrivals` has (register, or ~number of the slot; virtual register) of each.

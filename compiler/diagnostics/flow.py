@@ -71,8 +71,8 @@ class Stale(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
             causes = (
-                ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded), ("moved", self.moved),
-                ("released", self.released),
+                ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded),
+                ("moved", self.moved), ("released", self.released),
             )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")

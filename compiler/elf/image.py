@@ -19,7 +19,8 @@ from pybpf.compiler.schema.record import Record
 
 __all__ = [
     "R_BPF_64_32", "R_BPF_64_64", "R_BPF_64_ABS64", "SHF_ALLOC", "SHF_EXECINSTR", "SHF_WRITE", "SHT_NOBITS",
-    "SHT_PROGBITS", "STT_FUNC", "STT_NOTYPE", "STT_OBJECT", "STT_SECTION", "Relocation", "Section", "Symbol", "object_bytes",
+    "SHT_PROGBITS", "STT_FUNC", "STT_NOTYPE", "STT_OBJECT", "STT_SECTION", "Relocation", "Section", "Symbol",
+    "object_bytes",
 ]  # fmt: skip
 
 SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_NOBITS, SHT_REL = 1, 2, 3, 8, 9

@@ -260,11 +260,13 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
         maybe_none(checker, base)
     kind = kinds.aggregate(base.type)
     in_struct = isinstance(base, tree.Field)  # of a socket, which is no kernel type
-    if not isinstance(kind, (TextType, StructType)) and isinstance(base.type, PtrType) and not in_struct:
-        if base.type.space in (Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED):
-            from pybpf.compiler.frontend import kernel
+    kernels = isinstance(base.type, PtrType) and base.type.space in (
+        Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED,
+    )  # fmt: skip
+    if kernels and not isinstance(kind, (TextType, StructType)) and not in_struct:
+        from pybpf.compiler.frontend import kernel
 
-            return kernel.element(checker, base, node, span)
+        return kernel.element(checker, base, node, span)
     if isinstance(kind, TextType):
         from pybpf.compiler.frontend.texts import character
 

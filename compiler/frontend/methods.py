@@ -45,8 +45,8 @@ class Call(Record, eq=False):
 
 
 class Method(Record, eq=False):
-    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys), "programs". A parameter that
-    ends in `=` may be left out."""
+    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys), "programs".
+    A parameter that ends in `=` may be left out."""
 
     on: tuple[str, ...]
     name: str

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.frontend.source import Sources
     from pybpf.compiler.frontend.tuples import Part
-    from pybpf.compiler.frontend.tuples import Part
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, ProgramSpec, Target
     from pybpf.compiler.schema.types import Type

@@ -501,7 +501,7 @@ class Branch(Op):
 
 
 class MayGoto(Op):
-    """Go on at `then`; at `other` once the kernel finds that the loops of this run take too long (never the same block).
+    """Go on at `then`; at `other` once the kernel finds that this run takes too long (never the same block).
 
     The kernel counts (may_goto, Linux 6.9): a loop whose rounds all pass one needs no other bound.
     """

@@ -381,7 +381,7 @@ class _Builder(Transformer[Token, Any]):
         op.span = span
         if result is None:
             if type(op) in ops.CALLS:
-                op.kind = "void"  # type: ignore[misc]
+                op.kind = "void"
             return None, op
         key, kind = result
         if type(op) is ops.Atomic:

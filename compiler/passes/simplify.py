@@ -349,10 +349,11 @@ def _shift(state: _Simplify, op: Binary, c: int) -> Value | None:
 
 def _put_back(state: _Simplify, op: Binary, count: int) -> Value | None:
     """(x >> 3 & 1) << 3 is x & 8: a bit field that goes back to where it was."""
-    field, mask = op.lhs, arith.MASK64
+    field: Value = op.lhs
+    mask = arith.MASK64
     if type(field) is Binary and field.op == "and" and field.width == 64 and type(field.rhs) is Const:
         field, mask = field.lhs, _bits(field.rhs)
-    if type(field) is not Binary or field.op != "lshr" or field.width != 64 or type(field.rhs) is not Const:
+    if not isinstance(field, Binary) or field.op != "lshr" or field.width != 64 or not isinstance(field.rhs, Const):
         return None
     if _bits(field.rhs) & 63 != count:
         return None

@@ -32,4 +32,4 @@ def mac(text: str) -> bytes:
 
 
 for _function in (ipv4, ipv6, mac):
-    _function.__bpf_constant__ = True  # type: ignore[attr-defined]
+    setattr(_function, "__bpf_constant__", True)  # noqa: B010 (functions have no such attribute for type checkers)

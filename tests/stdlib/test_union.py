@@ -29,7 +29,6 @@ from pybpf import (
 )
 from pybpf.runtime.codec import codec
 
-
 BITS: Any = Bits
 ARRAY: Any = Array
 TEXT: Any = Text

@@ -1,0 +1,158 @@
+"""Statements."""
+
+from __future__ import annotations
+
+from pybpf.compiler.frontend.tree.maps import MapIndex
+from pybpf.compiler.frontend.tree.nodes import Node
+from pybpf.compiler.frontend.tree.values import CtxLoad, Field, Global, Index
+from pybpf.compiler.schema.record import factory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybpf.compiler.frontend.tree.maps import RingReserve
+    from pybpf.compiler.frontend.tree.nodes import Expr, Var
+    from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, MapSpec
+
+__all__ = [
+    "Assign", "Break", "Continue", "ExprStmt", "ForMap", "ForRange", "If", "Place", "Return", "Stmt", "Store",
+    "Update", "While", "WithAcquire", "WithLock", "WithReserve",
+]  # fmt: skip
+
+
+class Stmt(Node):
+    """Base of statements."""
+
+    span: Span
+
+
+Place = (Field, Index, Global, MapIndex, CtxLoad)
+
+
+class Assign(Stmt):
+    """var = value; both have the same type (for an aggregate: the variable now refers to it)."""
+
+    var: Var
+    value: Expr
+
+
+class Store(Stmt):
+    """place = value: a scalar is stored at the place's width and byte order; an aggregate is built or copied there.
+
+    A text may be stored to a larger one, whose rest becomes NUL; one of role "data_loc" may be larger, and is cut.
+    """
+
+    place: Expr
+    value: Expr
+
+
+class Update(Stmt):
+    """place op= value for a scalar place, as one read and one write; `atomic` where other CPUs may do the same.
+
+    `value` is of type I64 or U64; the result wraps at the place's width.
+    """
+
+    place: Expr
+    op: str
+    value: Expr
+    atomic: bool = False
+
+
+class ExprStmt(Stmt):
+    """An expression evaluated for its effect."""
+
+    value: Expr
+
+
+class If(Stmt):
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+
+
+class While(Stmt):
+    """`orelse` runs when the test turns false, not after a break.
+
+    `bound`: how the verifier sees the end (longloops.py); `carried`: the variables that the loop assigns and that have
+    a value in front of it.
+    """
+
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    bound: str = ""
+    carried: tuple[Var, ...] = ()
+
+
+class ForRange(Stmt):
+    """for var in range(start, stop, step): bounds are evaluated once, and are of type I64 or U64 as `var` is.
+
+    `step` is a non-zero constant. `var` may be assigned in the body without changing the iteration, and keeps its last
+    value after the loop. `orelse` as in While. `most`: `start` and `stop` are known to be neither negative nor above
+    these; None where they are not. `bound` and `carried` as in While.
+    """
+
+    var: Var
+    start: Expr
+    stop: Expr
+    step: int
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    most: tuple[int | None, int | None] = (None, None)
+    bound: str = ""
+    carried: tuple[Var, ...] = ()
+
+
+class ForMap(Stmt):
+    """for key, value in map.items(), where `key` or `value` may be left out: once for each element.
+
+    `key` is a number, or a reference to a copy on the stack; `value` a number, or a reference into the map. `orelse`
+    and `carried` as in While. An element that the body deletes, or that comes meanwhile, may be met or not.
+    """
+
+    map: MapSpec
+    key: Var | None
+    value: Var | None
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    carried: tuple[Var, ...] = ()
+
+
+class Break(Stmt):
+    """Leave the innermost loop."""
+
+
+class Continue(Stmt):
+    """Go on with the innermost loop."""
+
+
+class Return(Stmt):
+    """Leave the function; the value has the function's result type (None: no value)."""
+
+    value: Expr | None = None
+
+
+class WithLock(Stmt):
+    """with lock(value): body. `lock` is the field, a reference into a map; it is released on every way out."""
+
+    lock: Expr
+    body: list[Stmt]
+
+
+class WithAcquire(Stmt):
+    """with releasing(acquire) as var: body. `var` has the type of `acquire`, a call that acquires a reference; on every
+    way out of the body `release` gives it back, if there is one."""
+
+    var: Var
+    acquire: Expr
+    release: HelperSpec | KfuncSpec
+    body: list[Stmt]
+
+
+class WithReserve(Stmt):
+    """with ring.reserve() as var: body. `var` is Optional; on every way out of the body (return, break and continue
+    too) the record is submitted, if there is one and it was not discarded."""
+
+    var: Var
+    reserve: RingReserve
+    body: list[Stmt]
