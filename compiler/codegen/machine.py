@@ -123,7 +123,7 @@ class MInsn(Record, eq=False):
 
 
 class MBlock(Record, eq=False):
-    """A basic block. Its last instruction is a JUMP (one successor), BRANCH or MAY_GOTO (taken, else the second), or EXIT.
+    """A basic block. It ends with a JUMP (one successor), BRANCH, MAY_GOTO (taken, else the second), or EXIT.
 
     `args[i]` are the values passed to the parameters of `succs[i]`. `depth` counts the loops around the block. After
     allocation there are no parameters; `arrivals` has (register, or ~number of the slot; virtual register) of each.

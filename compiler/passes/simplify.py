@@ -352,10 +352,10 @@ def _put_back(state: _Simplify, op: Binary, count: int) -> Value | None:
     field: Value = op.lhs
     mask = arith.MASK64
     if type(field) is Binary and field.op == "and" and field.width == 64 and type(field.rhs) is Const:
-        field, mask = field.lhs, _bits(field.rhs)
-    if not isinstance(field, Binary) or field.op != "lshr" or field.width != 64 or not isinstance(field.rhs, Const):
+        mask, field = _bits(field.rhs), field.lhs
+    if not isinstance(field, Binary) or field.op != "lshr" or field.width != 64:
         return None
-    if _bits(field.rhs) & 63 != count:
+    if not isinstance(field.rhs, Const) or _bits(field.rhs) & 63 != count:
         return None
     kept = (mask << count) & arith.MASK64 & state.ranges.of(field.lhs)[2]
     return Binary("and", field.lhs, _constant(kept, 64), 64, op.name, op.span)

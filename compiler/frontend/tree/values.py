@@ -108,8 +108,8 @@ class KernelPlace(Expr):
     """What lies at the end of a path from a kernel object: its value, or for an object in place a reference to it.
 
     `base` is a pointer to the path's first struct (or to `first`, an index, of several such, or of numbers). A step is
-    a member, or an element by its number or by an int expression. `direct`: the program may load it; otherwise it is read
-    by a probe. What can't be read is zero.
+    a member, or an element by its number or by an int expression. `direct`: the program may load it; otherwise it is
+    read by a probe. What can't be read is zero.
     """
 
     base: Expr
