@@ -206,6 +206,18 @@ def test_syscount() -> None:
     assert counts == sorted(counts, reverse=True)
 
 
+def test_runqlat() -> None:
+    done = subprocess.run(
+        [sys.executable, "runqlat.py", "1"],
+        cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == ["MICROSECONDS", "COUNT"]
+    assert rows and [int(row.split()[0]) for row in rows] == [0, *(1 << n for n in range(1, len(rows)))]
+    assert sum(int(row.split()[3]) for row in rows) > 10  # a machine that runs this wakes tasks all the time
+
+
 def test_malloc_sizes() -> None:
     code = (
         "import ctypes, time\n"

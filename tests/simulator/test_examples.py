@@ -56,6 +56,26 @@ def test_opensnoop_of_one_process() -> None:
     assert dict(sim[snoop.paths]) == {7: 1}
 
 
+def test_runqlat() -> None:
+    lat = example("runqlat")
+    task, other = (lat.task_struct(pid=pid, tgid=pid, __state=state) for pid, state in ((7, 1), (9, 0)))
+    with Simulation(time=1_000_000) as sim:
+        lat.woken.simulate(task=task)
+        sim.time = 1_010_000
+        lat.switched.simulate(preempt=True, before=other, after=task)  # `other` must wait for its turn now
+        lat.switched.simulate(preempt=False, before=task, after=task)  # it was not waiting
+        assert list(sim[lat.began]) == [9]
+        assert {slot: n for slot, n in sim[lat.waits].items() if n} == {3: 1}  # 9 microseconds: 8 to 15
+
+
+def test_runqlat_of_one_process() -> None:
+    lat = example("runqlat")
+    sim = Simulation(only_pid=7)
+    for pid in (7, 8):
+        sim.run(lat.born, task=lat.task_struct(pid=pid, tgid=pid))
+    assert list(sim[lat.began]) == [7]
+
+
 def test_execsnoop() -> None:
     snoop = example("execsnoop")
     sim = Simulation(pid=3, uid=1000, comm="sh")
