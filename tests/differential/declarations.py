@@ -103,7 +103,7 @@ def clamp(v: i64, low: i64, high: i64) -> i64:
 def ordered(a: u32, b: i64) -> tuple[i64, u32]:
     if a > b:
         return b, a
-    return a + 1, u32(b)
+    return i64(a + 1), u32(b)
 
 
 def is_odd(v: i64) -> bool:

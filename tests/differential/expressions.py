@@ -177,12 +177,15 @@ class Expressions:
             if -(1 << 63) <= value < 1 << 63:
                 return Expr("lit", f"({{0}} {op} {{1}})", (a, b), value)
             a = self.convert("i64", a)
+        if a.type == b.type == "bool" and op in "&|^":
+            return Expr("bool", f"({{0}} {op} {{1}})", (a, b))
         a, b = self.typed(a, b)
-        kind = "bool" if a.type == b.type == "bool" and op in "&|^" else operation(op, a, b)
-        return Expr(kind, f"({{0}} {op} {{1}})", (a, b))
+        return Expr(operation(op, a, b), f"({{0}} {op} {{1}})", (a, b))
 
     def typed(self, a: Expr, b: Expr) -> tuple[Expr, Expr]:
-        """Beside a u64 a bool is written as a number: Python's True has no type to say that the result wraps."""
+        """Beside a u64 or a literal a bool is written as a number: Python's True has no type to give to the result."""
+        if {a.type, b.type} <= {"bool", "lit"}:
+            return tuple([self.convert("i64", e) if e.type == "bool" else e for e in (a, b)])  # type: ignore[return-value]
         return (self.plain(a), self.plain(b)) if "u64" in (a.type, b.type) else (a, b)
 
     def division(self, depth: int) -> Expr:
