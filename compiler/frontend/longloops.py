@@ -15,6 +15,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.frontend.rounds import reads_of_before
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
@@ -82,9 +83,8 @@ def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if session.target.kernel < FOLLOWED_SINCE:
         carried = [var for var in loop.carried if var in changed and _is_reference(var)]
-        for var, node in _reads([loop]):
-            if var in carried:
-                carried.remove(var)
+        for var in carried:
+            for node in reads_of_before(var, loop)[:1]:
                 found.append(errors.ReferenceCarried(node.span, var.name, ".".join(map(str, session.target.kernel))))
     for var, node in _reads([loop]):
         if isinstance(node, tree.Discard) and var not in changed:
