@@ -20,7 +20,7 @@ from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
-from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, TupleType
+from pybpf.compiler.schema.types import I64, NONE, U64, OptionalType, PtrType, TupleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Checker:
         self.local_functions: dict[Any, LocalFunction] = {}
         self.rebound = closures.rebound_by_calls(self)
         self.presets: dict[str, Type] = {}
+        self.unsigned: set[str] = set()  # variables that began as literals, and to which u64s are added later
         self.parameters: list[scope.Parameter] = []
         self.declared_result: Type | None = None  # from the annotation; None: infer it
         self.is_program = False
@@ -128,6 +129,7 @@ class Checker:
                 return instance
             presets = {name: slot.var.type for name, slot in self.slots.items() if slot.var is not None}
             presets |= {name: s.joined for name, s in self.slots.items() if isinstance(s.joined, TupleType)}
+            presets |= dict.fromkeys(self.unsigned, U64)
             result = self.result_slot.last
             if isinstance(self.result_slot.joined, TupleType):
                 result = self.result_slot.joined
@@ -361,6 +363,14 @@ class Checker:
             joined = kinds.join(slot.joined, seen)
             if joined is None:
                 assert slot.joined is not None
+                owner = self._owner(name)
+                if (
+                    slot.natural and kinds.same(slot.joined, I64) and kinds.same(seen, U64)
+                    and name not in owner.unsigned
+                ):  # fmt: skip
+                    owner.unsigned.add(name)
+                    self.changed = owner.changed = True
+                    raise Refused  # this pass is not the last
                 from pybpf.compiler.frontend.advise import called, other_space
 
                 other_space(self, f"`{name}`", slot.joined, seen, span, slot.span)
@@ -390,9 +400,20 @@ class Checker:
             self.changed = True
         converted = convert(self, value, slot.var.type, f"`{name}`", slot.span if slot.declared is not None else None)
         self.state[name] = self.fact(converted)
+        if isinstance(slot.joined, kinds.AnyInt):
+            slot.natural = slot.joined.lo >= 0
+        elif slot.natural:
+            slot.natural = self.state[name].range[0] >= 0
         if kinds.is_reference(converted.type):
             self.alignments[name] = min(self.alignments.get(name, 8), alignment(self, converted))
         return [tree.Assign(span, slot.var, converted)]
+
+    def _owner(self, name: str) -> Checker:
+        """The function whose variable it is, of one that is `nonlocal` here."""
+        owner = self
+        while owner.enclosing is not None and name in owner.locals.nonlocals:
+            owner = owner.enclosing
+        return owner
 
     def takes_tuple(self, name: str, value: Value, span: Span) -> bool:
         """Whether a variable is given a tuple whose items are variables of their own; notes so."""

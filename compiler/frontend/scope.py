@@ -42,12 +42,13 @@ _NOTHING = object()
 class Slot:
     """A local name during one pass: its annotated type or the join of what was assigned, and its variable."""
 
-    __slots__ = ("alias", "broken", "declared", "joined", "last", "name", "preset", "span", "var")
+    __slots__ = ("alias", "broken", "declared", "joined", "last", "name", "natural", "preset", "span", "var")
 
     def __init__(self, name: str, declared: Type | None = None, preset: Type | None = None) -> None:
         self.name = name
         self.declared = declared
         self.preset = preset
+        self.natural = False  # it began as literals, and was never below zero so far
         self.joined: Type | None = None
         self.last: Type | None = None  # of a function's result: the type that the last `return` settled on
         self.span: Span | None = None
