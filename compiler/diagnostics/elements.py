@@ -183,7 +183,7 @@ class ConstantLookup(Advised):
 
 
 class RuntimeIndexOfConstant(Diagnostic):
-    """A list, tuple or dict of the module, indexed by a number known only at run time.
+    """A list, tuple, dict, string or bytes of the module, indexed by a number known only at run time.
 
     Its elements are not in the program. A constant array can be indexed at run time, and so can a map that user space
     fills.

@@ -246,7 +246,7 @@ def _known_element(checker: Checker, base: Known, value_at: Value, span: Span) -
         made = tree.Let(found.type, span, var, at, found)
         range_of(checker, made)
         return made
-    if isinstance(value, (tuple, list, dict)):
+    if isinstance(value, (tuple, list, dict, bytes, str)):
         from pybpf.compiler.frontend.advise import at_run_time
 
         name = checker.text(base.span)

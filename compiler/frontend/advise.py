@@ -163,7 +163,11 @@ def as_variable(name: str, value: Any) -> tuple[str, ...]:
 
 
 def at_run_time(name: str, value: Any) -> tuple[str, ...]:
-    """A list, tuple or dict of the module as something that a program can index at run time."""
+    """A constant of the module as something that a program can index at run time."""
+    if isinstance(value, (bytes, str)):
+        raw = value if isinstance(value, bytes) else value.encode()
+        shown = repr(raw) if len(raw) <= 16 else "b'...'"
+        return (f"{name if name.isidentifier() else 'table'} = const(Bytes[L[{max(len(raw), 1)}]], {shown})",)
     if isinstance(value, dict):
         return (f"{name} = HashMap[u32, u64](max_entries={max(len(value), 1)})",)
     items = list(value)

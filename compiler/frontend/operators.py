@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.types import Type
+    from pybpf.compiler.schema.types import ArrayType, Type
 else:
     import _ast as ast
 
@@ -57,7 +57,28 @@ _FOLD: dict[str, Callable[[Any, Any], Any]] = {
 def binary(checker: Checker, node: ast.BinOp, want: Type | None) -> Value:
     """An `ast.BinOp`."""
     op = SYMBOLS[type(node.op)]
+    if op == "*" and isinstance(node.left, (ast.List, ast.Tuple)) and (kind := kinds.wanted_array(want)) is not None:
+        made = _repeated(checker, node, kind)
+        if made is not None:
+            return made
     return arithmetic(checker, op, checker.expr(node.left), checker.expr(node.right), checker.span(node))
+
+
+def _repeated(checker: Checker, node: ast.BinOp, kind: ArrayType) -> Value | None:
+    """`[0] * 16` where an array is wanted: constants or variables, and how often."""
+    from pybpf.compiler.frontend.construct import array_of
+
+    assert isinstance(node.left, (ast.List, ast.Tuple))
+    count = checker.expr(node.right)
+    if not isinstance(count, Known) or not isinstance(count.value, int) or not kinds.is_int(kind.element):
+        return None
+    if not all(isinstance(item, (ast.Constant, ast.Name)) for item in node.left.elts):
+        return None
+    items = [checker.expr(item, kind.element) for item in node.left.elts]
+    if len(items) * count.value != kind.length:
+        shown = kinds.written(kind)
+        checker.fail(errors.ArrayItems(checker.span(node), shown, kind.length, max(len(items) * count.value, 0)))
+    return array_of(checker, kind, items * count.value, checker.span(node))
 
 
 def arithmetic(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> Value:
