@@ -27,5 +27,6 @@ def catalogue() -> dict[str, type[Diagnostic]]:
 
 def explanation(kind: type[Diagnostic]) -> str:
     """The page of `pybpf explain`: the class's docstring, without the indentation it has in the source."""
-    first, *rest = (kind.__doc__ or "").split("\n")
-    return "\n".join([first, *[line.removeprefix("    ") for line in rest]]).strip()
+    import inspect  # since Python 3.13 the compiler has cleaned docstrings already
+
+    return inspect.cleandoc(kind.__doc__ or "")
