@@ -177,6 +177,8 @@ def _variables(nodes: Iterable[Any]) -> list[tuple[tree.Var, bool]]:
             for child in children(node):
                 if isinstance(child, (tree.Node, tree.Var, tree.Function)):
                     visit(child, own)
+                elif isinstance(child, tree.Subprogram):
+                    found.extend([(var, True) for var in child.state])
                 elif isinstance(child, (list, tuple)):
                     for item in child:
                         visit(item, own)
