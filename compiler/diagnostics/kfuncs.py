@@ -89,6 +89,8 @@ class KfuncUntrusted(Advised):
 class KfuncText(Advised):
     """A kfunc's parameter that takes a constant string only.
 
+    The verifier reads the string when the program is loaded.
+
         kfuncs.bpf_get_file_xattr(file, name, value)                  # fails
         kfuncs.bpf_get_file_xattr(file, "user.origin", value)         # works
     """

@@ -289,6 +289,8 @@ class TimerOutsideMap(Diagnostic):
 class TimerMap(Diagnostic):
     """The map that a timer is started with is not the one that holds it.
 
+    The kernel hands the map to the callback, and frees the timer with it.
+
         entry = entries.get(key)
         entry.timer.start(others, 1_000_000_000, expire)      # fails
         entry.timer.start(entries, 1_000_000_000, expire)     # works

@@ -91,6 +91,8 @@ class TextWithNul(Advised):
 class TextIndex(Advised):
     """A character of a text is counted from its end, which is known only at run time.
 
+    A text ends at its first NUL, wherever that is in its bytes.
+
         name = comm()
         name[-1] == "d"                  # fails
         name.endswith("d")               # works
@@ -107,7 +109,9 @@ class TextIndex(Advised):
 
 
 class TextItem(Advised):
-    """A character of a text is assigned. As a `str` in Python, a text is replaced as a whole.
+    """A character of a text is assigned.
+
+    As a `str` in Python, a text is replaced as a whole.
 
         event.name[0] = "x"              # fails
         event.name = "x"                 # works
@@ -123,7 +127,9 @@ class TextItem(Advised):
 
 
 class SearchNotConstant(Advised):
-    """What is looked for in a text is a text known only at run time. Search for a literal.
+    """What is looked for in a text is a text known only at run time.
+
+    Each byte of a literal is compared by code of its own. Search for a literal, or compare whole texts.
 
         event.name in event.path         # fails
         "sshd" in event.path             # works

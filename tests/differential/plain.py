@@ -513,6 +513,8 @@ class _Typed(ast.NodeTransformer):
         for inner in ast.walk(node):
             if isinstance(inner, ast.Global):
                 self.types.update({name: self.globals[name] for name in inner.names})
+            elif isinstance(inner, ast.Nonlocal):
+                self.types.update({name: outer[0][name] for name in inner.names if name in outer[0]})
             elif isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name):
                 self.note(inner.target.id, inner.annotation)
         for parameter in [*node.args.args, *node.args.kwonlyargs]:
