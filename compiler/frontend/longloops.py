@@ -82,7 +82,8 @@ def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
     changed = assigned([loop])
     found: list[Diagnostic] = []
     if session.target.kernel < FOLLOWED_SINCE:
-        carried = [var for var in loop.carried if var in changed and _is_reference(var)]
+        anew = {*changed, *[var for call in all_of(loop, (tree.FuncCall,)) for var in call.function.outer]}
+        carried = [var for var in loop.carried if var in anew and _is_reference(var)]
         for var in carried:
             for node in reads_of_before(var, loop)[:1]:
                 found.append(errors.ReferenceCarried(node.span, var.name, ".".join(map(str, session.target.kernel))))

@@ -37,6 +37,7 @@ class _Walk:
     def __init__(self, var: tree.Var) -> None:
         self.var = var
         self.found: list[Any] = []
+        self.seen: set[tuple[tree.Function, bool]] = set()
 
     def block(self, body: list[tree.Stmt], done: bool) -> bool:
         for statement in body:
@@ -90,6 +91,11 @@ class _Walk:
             return self.block(node.body, self.after(node.acquire, done) or node.var is self.var)
         if isinstance(node, tree.WithReserve):
             return self.block(node.body, self.after(node.reserve, done) or node.var is self.var)
+        if isinstance(node, tree.Function):  # inlined; it may read variables of the function around it
+            if (node, done) not in self.seen:
+                self.seen.add((node, done))
+                self.block(node.body, done)
+            return done
         if isinstance(node, tree.Node):
             for child in children(node):
                 done = self.after(child, done)
