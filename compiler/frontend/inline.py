@@ -284,6 +284,8 @@ def given_for(checker: Checker, inner: Checker, module: Module, parameter: Any, 
         if name not in _assigned(node):
             return Parameter(name, span, known=value)
         value = materialize(checker, value, wanted if isinstance(wanted, Type) else None)
+    if isinstance(value.type, NoneType) and isinstance(value, tree.Local) and name not in _assigned(node):
+        return Parameter(name, span, known=Known(None, value.span))  # a variable that was given nothing else so far
     if isinstance(value.type, NoneType):
         checker.fail(errors.NothingReturned(value.span, checker.text(value.span)))
     if not kinds.same(kinds.merged(value.type), value.type) and name in _assigned(node):
