@@ -166,8 +166,8 @@ def at_run_time(name: str, value: Any) -> tuple[str, ...]:
     """A constant of the module as something that a program can index at run time."""
     if isinstance(value, (bytes, str)):
         raw = value if isinstance(value, bytes) else value.encode()
-        shown = repr(raw) if len(raw) <= 16 else "b'...'"
-        return (f"{name if name.isidentifier() else 'table'} = const(Bytes[L[{max(len(raw), 1)}]], {shown})",)
+        text = repr(raw) if len(raw) <= 16 else "b'...'"
+        return (f"{name if name.isidentifier() else 'table'} = const(Bytes[L[{max(len(raw), 1)}]], {text})",)
     if isinstance(value, dict):
         return (f"{name} = HashMap[u32, u64](max_entries={max(len(value), 1)})",)
     items = list(value)
