@@ -12,6 +12,7 @@ import ast
 import builtins
 import copy
 import inspect
+import operator
 from typing import Any
 
 __all__ = ["World", "canonical"]
@@ -556,6 +557,14 @@ class _Typed(ast.NodeTransformer):
         self.generic_visit(node)
         return [node, *self.behind([node.target])]
 
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        """A bool on the left would count as int does, and give what has no type."""
+        self.generic_visit(node)
+        if isinstance(node.left, ast.Constant) or type(node.op) not in _REFLECTED:
+            return node
+        name = ast.Constant(_REFLECTED[type(node.op)])
+        return ast.Call(ast.Name("_binary", ast.Load()), [name, node.left, node.right], [])
+
     def visit_For(self, node: ast.For) -> Any:
         self.generic_visit(node)
         node.body[:0] = self.behind([node.target])
@@ -570,6 +579,19 @@ class _Typed(ast.NodeTransformer):
 
 def _as(kind: Any, value: Any) -> Any:
     return None if value is None else kind(value)
+
+
+_REFLECTED: dict[type[ast.operator], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor",
+    ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.LShift: "lshift", ast.RShift: "rshift",
+}  # fmt: skip
+
+
+def _binary(op: str, left: Any, right: Any) -> Any:
+    """`left op right`; what stands on the right of a bool says what they make."""
+    if type(left) is bool and isinstance(right, Number):
+        return getattr(right, f"__r{op.rstrip('_')}__")(left)
+    return getattr(operator, op)(left, right)
 
 
 def _literal(value: Any) -> Any:
@@ -589,7 +611,8 @@ class World:
                 if isinstance(call.func, ast.Name) and call.func.id == "var" and isinstance(call.args[0], ast.Name):
                     globals[stmt.targets[0].id] = call.args[0].id  # type: ignore[attr-defined]
         tree = ast.fix_missing_locations(_Typed(globals).visit(tree))
-        self.names: dict[str, Any] = {**_globals, "_as": _as, "_literal": _literal, "__name__": "plain_python"}
+        ours = {"_as": _as, "_binary": _binary, "_literal": _literal, "__name__": "plain_python"}
+        self.names: dict[str, Any] = {**_globals, **ours}
         exec(compile(tree, "<plain Python>", "exec", dont_inherit=True), self.names)
 
     def run(self, name: str, data: bytes) -> tuple[int, bytes]:
