@@ -26,6 +26,11 @@ STATEMENTS = {
     },
     "execsnoop": {"on_exec": ["execs.emit("]},
     "syscount": {"count": ["calls[Process("]},
+    "runqlat": {
+        "woken": ["began[task.pid] ="],
+        "born": ["began[task.pid] ="],
+        "switched": ["if before.__state ==", "start = began.pop(", "us = (ktime()", "waits[slot] +="],
+    },
     "xdp_count": {
         "count": ["if eth.h_proto ==", "elif eth.h_proto ==", "packets[ip.protocol] +=", "packets[ip6.nexthdr] +="]
     },
@@ -39,8 +44,14 @@ STATEMENTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-@pytest.mark.parametrize("judge", JUDGES)
+# cilium/ebpf 0.9 reads the whole of the kernel's BTF to relocate, and does not know its ENUM64.
+RELOCATED = {"runqlat"}
+
+
+@pytest.mark.parametrize(
+    ("judge", "example"),
+    [(judge, name) for judge in JUDGES for name in EXAMPLES if judge != "cilium_load" or name not in RELOCATED],
+)
 def test_every_loader_takes_it(judge: str, example: str, objects: dict[str, Path]) -> None:
     verdict = JUDGES[judge](objects[example])
     assert verdict.clean, f"{verdict.output}\n" + "\n".join(verdict.warnings)

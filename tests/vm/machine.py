@@ -5,7 +5,8 @@
     assert done.returncode == 0, done.output
 
 A shell is there after 4 to 6 seconds, Python after 9. Inside, $VM_SHARED is the directory `shared`, which both sides
-may write; /tmp and /run are the VM's own; tracefs, bpffs and cgroup2 are mounted. Kernels come from Debian's packages,
+may write; /tmp, /var/tmp and /run are the VM's own, but for the working directory and the command's, which are there
+wherever they are; tracefs, bpffs and cgroup2 are mounted. Kernels come from Debian's packages,
 which are downloaded and unpacked into a cache, not installed. Needs qemu-system-x86 and busybox-static, and root.
 """
 
@@ -19,6 +20,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -45,6 +47,7 @@ for d in proc sys dev; do $B mount -o bind /$d $R/$d; done
 $B mkdir -p $R/dev/shm $R/dev/pts
 $B mount -t tmpfs t $R/dev/shm; $B mount -t devpts p $R/dev/pts
 for d in run var/tmp tmp; do $B mount -t tmpfs t $R/$d; done
+$B mkdir $R/run/host; $B mount -o bind $R $R/run/host
 $B mkdir $R/run/vm; $B mount -t virtiofs share $R/run/vm || $B poweroff -f
 $B mount -t tracefs t $R/sys/kernel/tracing; $B mount -t debugfs t $R/sys/kernel/debug
 $B mount -t bpf b $R/sys/fs/bpf; $B mount -t cgroup2 c $R/sys/fs/cgroup; $B mount -t securityfs s $R/sys/kernel/security
@@ -52,6 +55,7 @@ $B ip link set lo up
 $B mount -t tmpfs t $R/boot; $B ln -s /run/vm/config $R/boot/config-$($B uname -r)
 exec $B switch_root $R /bin/busybox sh /run/vm/second
 """
+OWN = ("/run", "/tmp", "/var/tmp")  # of the VM; the machine's own are below /run/host
 SECOND = """/bin/sh /run/vm/command > /run/vm/output 2>&1 < /dev/null
 echo $? > /run/vm/status
 /bin/busybox poweroff -f
@@ -90,7 +94,9 @@ class Machine:
         lines = [
             f"export VM_SHARED=/run/vm VM_KERNEL={self.kernel} PYTHONDONTWRITEBYTECODE=1 PATH={os.environ['PATH']}"
         ]
-        lines += [f"cd {shlex.quote(cwd or os.getcwd())}", f"exec {shlex.join(command)}"]
+        here = cwd or os.getcwd()
+        lines += _shown([here, str(Path(command[0]).parent.parent), sys.base_prefix])
+        lines += [f"cd {shlex.quote(here)}", f"exec {shlex.join(command)}"]
         (shared / "command").write_text("\n".join(lines) + "\n")
         (shared / "second").write_text(SECOND)
         shutil.copy(glob.glob(f"{self.files}/boot/config-*")[0], shared / "config")
@@ -139,6 +145,16 @@ class Machine:
              "-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
             stdin=subprocess.DEVNULL, stderr=(work / "qemu").open("w"),
         )  # fmt: skip
+
+
+def _shown(folders: Sequence[str]) -> list[str]:
+    """Commands that make folders appear which the VM's own file systems hide."""
+    made: list[str] = []
+    for folder in sorted(set(folders)):
+        path = Path(folder)
+        if any(path.is_relative_to(own) for own in OWN) and not any(path.is_relative_to(other) for other in made):
+            made.append(folder)
+    return [f"mkdir -p {shlex.quote(p)} && mount -o bind {shlex.quote(f'/run/host{p}')} {shlex.quote(p)}" for p in made]
 
 
 def _read(path: Path) -> str:
