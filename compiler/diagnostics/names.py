@@ -126,6 +126,8 @@ class UnknownAttribute(Diagnostic):
             yield misspelt(self.span, self.name, self.near)
         elif self.names:
             yield Help(f"it has {listed(self.names)}")
+        elif self.name == "at" and self.what.startswith("the type"):  # pkt.parse(u32)
+            yield Help("only a struct is found in a packet; declare one:", ("class Header(Struct):", "    value: u32"))
         else:
             yield Help("check its spelling")
 
