@@ -9,10 +9,8 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, maybe_none
-from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.longloops import CALLBACK
 from pybpf.compiler.frontend.reach import children
-from pybpf.compiler.schema.specs import BuiltinSpec
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space, StructType, opaque_in
 
 TYPE_CHECKING = False
@@ -24,10 +22,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import MapSpec
-else:
-    import _ast as ast
 
-__all__ = ["check", "check_allowed", "is_lock", "locked"]
+__all__ = ["check", "check_allowed", "locked"]
 
 LOCK = "bpf_spin_lock"  # the struct in BTF that the kernel looks for
 
@@ -60,19 +56,6 @@ def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
 
 _NAMES = {LOCK: "a SpinLock", "bpf_timer": "a Timer"}
 _TRACING = ("KPROBE", "TRACEPOINT", "PERF_EVENT", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE")
-
-
-def is_lock(checker: Checker, node: Any) -> bool:
-    """Whether an expression is `lock(...)`."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))):
-        return False
-    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
-        return False
-    if isinstance(node.func, ast.Attribute) and node.func.attr != "lock":  # a map's method has no value
-        return False
-    callee = checker.expr(node.func)
-    schema = checker.schema(callee) if isinstance(callee, Known) else None
-    return isinstance(schema, BuiltinSpec) and schema.name == "lock"
 
 
 def locked(checker: Checker, node: ast.With) -> list[tree.Stmt]:

@@ -17,9 +17,8 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, tree
 from pybpf.compiler.frontend.convert import materialize
 from pybpf.compiler.frontend.flow import Fact, held_key
-from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import origins
-from pybpf.compiler.schema.specs import BuiltinSpec, KfuncSpec
+from pybpf.compiler.schema.specs import KfuncSpec
 from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space, StructType
 
 TYPE_CHECKING = False
@@ -43,7 +42,6 @@ __all__ = [
     "entered",
     "given_back",
     "in_region",
-    "is_releasing",
     "left",
     "releasing",
     "returned",
@@ -196,19 +194,6 @@ def forget(checker: Checker, names: list[str]) -> None:
 
 
 # --- with
-
-
-def is_releasing(checker: Checker, node: Any) -> bool:
-    """Whether an expression is `releasing(...)`."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))):
-        return False
-    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
-        return False
-    if isinstance(node.func, ast.Attribute) and node.func.attr != "releasing":  # a map's method has no value
-        return False
-    callee = checker.expr(node.func)
-    schema = checker.schema(callee) if isinstance(callee, Known) else None
-    return isinstance(schema, BuiltinSpec) and schema.name == "releasing"
 
 
 def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:

@@ -10,7 +10,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, tree
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import Known
-from pybpf.compiler.schema.specs import MapSpec
+from pybpf.compiler.schema.specs import BuiltinSpec, MapSpec
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space, is_aggregate
 
 TYPE_CHECKING = False
@@ -26,6 +26,19 @@ else:
 __all__ = ["discard", "with_statement"]
 
 
+def _calls(checker: Checker, node: Any, name: str) -> bool:
+    """Whether an expression is a call of the compiler's own function of that name."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute))):
+        return False
+    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
+        return False
+    if isinstance(node.func, ast.Attribute) and node.func.attr != name:  # a map's method has no value
+        return False
+    callee = checker.expr(node.func)
+    schema = checker.schema(callee) if isinstance(callee, Known) else None
+    return isinstance(schema, BuiltinSpec) and schema.name == name
+
+
 def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     span = checker.span(node)
     if len(node.items) != 1:  # `with a, b:` is a block in a block
@@ -34,13 +47,13 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
         inner = ast.With(items=rest, body=node.body, type_comment=None, **place)
         return with_statement(checker, ast.With(items=[first], body=[inner], type_comment=None, **place))
     item = node.items[0]
-    from pybpf.compiler.frontend.references import is_releasing, releasing
+    if _calls(checker, item.context_expr, "releasing"):
+        from pybpf.compiler.frontend.references import releasing
 
-    if is_releasing(checker, item.context_expr):
         return releasing(checker, node)
-    from pybpf.compiler.frontend.locks import is_lock, locked
+    if _calls(checker, item.context_expr, "lock"):
+        from pybpf.compiler.frontend.locks import locked
 
-    if is_lock(checker, item.context_expr):
         return locked(checker, node)
     spec = _reserved_map(checker, item.context_expr)
     where = checker.span(item.context_expr)
