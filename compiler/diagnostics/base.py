@@ -84,6 +84,10 @@ class Diagnostic(Record, eq=False):
     title: ClassVar[str] = ""
     label: ClassVar[str] = ""
 
+    def rule(self) -> type[Diagnostic]:
+        """The class of the catalogue that this is one of: its page says what the code means."""
+        return type(self)
+
     def more(self) -> Iterator[Label | Note | Help]:
         """Secondary labels, notes and helps, in the order to show them."""
         return iter(())

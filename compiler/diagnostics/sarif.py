@@ -25,7 +25,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 
 def sarif(diagnostics: Sequence[Diagnostic], version: str, root: str = "") -> dict[str, Any]:
     """The log of one run of pybpf `version`. Files below the directory `root` have URIs relative to it."""
-    kinds = {kind.code: kind for kind in sorted({type(each) for each in diagnostics}, key=lambda kind: kind.code)}
+    kinds = {kind.code: kind for kind in sorted({each.rule() for each in diagnostics}, key=lambda kind: kind.code)}
     order = {code: index for index, code in enumerate(kinds)}
     return {
         "$schema": _SCHEMA,

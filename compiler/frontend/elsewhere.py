@@ -4,14 +4,14 @@ change.
 
 from __future__ import annotations
 
-from pybpf.compiler.diagnostics.base import Diagnostic, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from pybpf.compiler.diagnostics.base import Help
+    from pybpf.compiler.diagnostics.base import Label
     from pybpf.compiler.schema.span import Span
 
 __all__ = ["Elsewhere", "in_library", "is_pythons", "relocate"]
@@ -46,13 +46,20 @@ class Elsewhere(Diagnostic):
     def severity(self) -> str:  # type: ignore[override]
         return self.inner.severity
 
+    def rule(self) -> type[Diagnostic]:
+        return self.inner.rule()
+
     def texts(self) -> tuple[str, str]:
         title, label = self.inner.texts()
         return title, f"in this call of {self.function}()" if self.library else label
 
     def more(self) -> Iterator[Label | Note | Help]:
         for item in self.inner.more():
-            if not (self.library and isinstance(item, Label)):
+            if not self.library:
+                yield item
+            elif isinstance(item, Help):  # what to change is in the library
+                yield Help(item.text, item.code)
+            elif isinstance(item, Note):
                 yield item
         if self.library:
             where = self.inner.span
