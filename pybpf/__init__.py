@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from pybpf import kernel as kernel
     from pybpf import kfuncs as kfuncs
     from pybpf import net as net
-    from pybpf.btf_hooks import fentry as fentry
-    from pybpf.btf_hooks import fexit as fexit
-    from pybpf.btf_hooks import tp_btf as tp_btf
     from pybpf.building import Object as Object
     from pybpf.building import build as build
     from pybpf.building import check as check
     from pybpf.compiler.diagnostics.base import CompileError as CompileError
     from pybpf.compiler.schema.errors import DeclarationError as DeclarationError
     from pybpf.compiler.schema.specs import Target as Target
-    from pybpf.hooks import kprobe as kprobe
-    from pybpf.hooks import kretprobe as kretprobe
-    from pybpf.hooks import raw_tp as raw_tp
-    from pybpf.hooks import tracepoint as tracepoint
-    from pybpf.hooks import uprobe as uprobe
-    from pybpf.hooks import uretprobe as uretprobe
-    from pybpf.hooks import xdp as xdp
+    from pybpf.hooks.btf import fentry as fentry
+    from pybpf.hooks.btf import fexit as fexit
+    from pybpf.hooks.btf import tp_btf as tp_btf
+    from pybpf.hooks.packets import xdp as xdp
+    from pybpf.hooks.probes import kprobe as kprobe
+    from pybpf.hooks.probes import kretprobe as kretprobe
+    from pybpf.hooks.probes import uprobe as uprobe
+    from pybpf.hooks.probes import uretprobe as uretprobe
+    from pybpf.hooks.tracepoints import raw_tp as raw_tp
+    from pybpf.hooks.tracepoints import tracepoint as tracepoint
     from pybpf.loading import load as load
     from pybpf.loading import trace_pipe as trace_pipe
     from pybpf.loading import wait as wait
@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
     from pybpf.stdlib.cdecl import cdef as cdef
-    from pybpf.stdlib.contexts import PtRegs as PtRegs
-    from pybpf.stdlib.contexts import RawTracepointContext as RawTracepointContext
-    from pybpf.stdlib.contexts import TracepointContext as TracepointContext
-    from pybpf.stdlib.contexts import XdpContext as XdpContext
+    from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
+    from pybpf.stdlib.contexts.tracing import PtRegs as PtRegs
+    from pybpf.stdlib.contexts.tracing import RawTracepointContext as RawTracepointContext
+    from pybpf.stdlib.contexts.tracing import TracepointContext as TracepointContext
     from pybpf.stdlib.everyday import cpu as cpu
     from pybpf.stdlib.everyday import current_task as current_task
     from pybpf.stdlib.everyday import gid as gid
@@ -122,12 +122,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _SURFACE = {
-    "btf_hooks": "fentry fexit tp_btf",
     "building": "Object build check",
     "compiler.diagnostics.base": "CompileError",
     "compiler.schema.errors": "DeclarationError",
     "compiler.schema.specs": "Target",
-    "hooks": "kprobe kretprobe raw_tp tracepoint uprobe uretprobe xdp",
+    "hooks.btf": "fentry fexit tp_btf",
+    "hooks.packets": "xdp",
+    "hooks.probes": "kprobe kretprobe uprobe uretprobe",
+    "hooks.tracepoints": "raw_tp tracepoint",
     "loading": "load trace_pipe wait",
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
@@ -136,7 +138,8 @@ _SURFACE = {
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.cdecl": "cdef",
-    "stdlib.contexts": "PtRegs RawTracepointContext TracepointContext XdpContext",
+    "stdlib.contexts.packets": "XdpContext",
+    "stdlib.contexts.tracing": "PtRegs RawTracepointContext TracepointContext",
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",

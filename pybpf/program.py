@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import ParamSpec
 
     from pybpf.compiler.schema.specs import ProgramSpec
-    from pybpf.hooks import Hook
+    from pybpf.hooks.base import Hook
     from pybpf.runtime.testing import TestResult
     from pybpf.simulator import Outcome
 

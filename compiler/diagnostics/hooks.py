@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArgumentNotNumber", "BareReturn", "NoContextField", "NotAMember", "OddParameter", "ReadOnlyField",
-    "ReturnsNothing", "SameSymbol",
+    "AnswerNotAllowed", "ArgumentNotNumber", "BareReturn", "NoContextField", "NotAMember", "OddParameter",
+    "ReadOnlyField", "ReturnsNothing", "SameSymbol",
 ]  # fmt: skip
 
 class NoContextField(Diagnostic):
@@ -227,3 +227,33 @@ class NotAMember(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("return a member:", (self.example,))
         yield Note(f"the members of {self.enum} are {listed(self.members)}")
+
+
+class AnswerNotAllowed(Diagnostic):
+    """A program's answer is a number that the kernel does not take at this hook, or may be one.
+
+    The kernel refuses to load a program when it can't see that each answer is allowed.
+
+        @lsm("file_open")
+        def guard(file: file) -> int:
+            return found                        # fails: `found` may be any number
+            return -EPERM if found else 0       # works
+    """
+
+    text: str
+    hook: str
+    low: int
+    high: int
+    constant: bool
+
+    code = "E0712"
+    title = "the answer of a program at @{hook} must lie between {low} and {high}"
+    label = ""
+
+    def texts(self) -> tuple[str, str]:
+        title, _ = super().texts()
+        return title, "no such answer" if self.constant else "this may be another number"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if not self.constant:
+            yield Help("keep it within them:", (f"return max({self.low}, min({self.text}, {self.high}))",))

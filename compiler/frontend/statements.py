@@ -16,7 +16,7 @@ from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.frontend.settle import check_kept
-from pybpf.compiler.schema.types import EnumType, NoneType, OptionalType, PtrType, Space, TupleType
+from pybpf.compiler.schema.types import EnumType, IntType, NoneType, OptionalType, PtrType, Space, TupleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,6 +263,11 @@ def _program_return(checker: Checker, value: Value, span: Span) -> tree.Return:
             shown = tuple([f"{name} ({number})" for number, name in names.items()])
             checker.fail(errors.NotAMember(value.span, str(value.value), enum, shown, example))
     expr = convert(checker, value, spec.returns, f"the result of {spec.name}")
+    if spec.allowed is not None and isinstance(spec.returns, IntType):
+        (low, high), (least, most) = spec.allowed, range_of(checker, expr)
+        if least < low or most > high:
+            hook = str(spec.attach.get("kind", spec.section))
+            checker.fail(errors.AnswerNotAllowed(value.span, checker.text(value.span), hook, low, high, least == most))
     return tree.Return(span, expr)
 
 

@@ -213,7 +213,7 @@ class ProgramSpec(Record, eq=False):
     `context` is None where the parameters are the arguments themselves. Parameters after the context (all of them,
     without one) are read as u64 from `arg_offsets` of the context, in order: raw tracepoints, BTF tracepoints, and
     the argument registers of a probed function. `returns` is the type of the return value (NONE: the program always
-    returns `default_return`).
+    returns `default_return`). An answer that can't be seen to lie in `allowed` is `default_return` where it does not.
     """
 
     name: str
@@ -225,6 +225,7 @@ class ProgramSpec(Record, eq=False):
     arg_offsets: tuple[int, ...] = ()
     returns: Type = NONE
     default_return: int = 0
+    allowed: tuple[int, int] | None = None  # the least and the greatest that the hook may return, where there are such
     sleepable: bool = False
     # the kernel knows the arguments' types, `arg_types` if we do too: pointers among them may be loaded from
     btf: bool = False

@@ -411,7 +411,10 @@ class Simulation:
 
 
 def _retval(typed: TypedProgram, result: Any) -> int:
-    return typed.spec.default_return if result is None else int(result)
+    spec = typed.spec
+    answer = spec.default_return if result is None else int(result)
+    low, high = spec.allowed or (answer, answer)
+    return answer if low <= answer <= high else spec.default_return
 
 
 def _printed(value: Any) -> Any:

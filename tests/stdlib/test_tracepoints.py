@@ -13,7 +13,7 @@ import pytest
 
 from pybpf.compiler.schema.types import I32, I64, U16, U32, U64, ArrayType, BoolType, BytesType, IntType, TextType
 from pybpf.stdlib import tracepoints
-from pybpf.stdlib.contexts import TracepointContext
+from pybpf.stdlib.contexts.tracing import TracepointContext
 
 sys.path.insert(0, str(Path(__file__).parent))
 import verifier

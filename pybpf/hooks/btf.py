@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.record import replace
-from pybpf.hooks import Hook
+from pybpf.hooks.base import Hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ class _BtfHook(Hook):
             return None
         types = [kind for _, kind in found.params]
         return [*types, found.result] if self.results and not isinstance(found.result, NoneType) else types
-
 
     def _check_name(self) -> None:
         """Refuse what looks like a misspelt tracepoint; others may be a module's, or of another kernel."""

@@ -1,0 +1,12 @@
+"""The decorators that make a Program of a function: where in the kernel it runs, and what it is given.
+
+Each hook is a Hook with a section name out of libbpf's table (`pybpf.stdlib.sections`), and says how the function's
+parameters are filled. The first parameter may be the context, named by its annotation; parameters after it, or all of
+them, are the arguments of the probed function or tracepoint.
+
+    base.py          Hook and what hooks share
+    tracepoints.py   tracepoints and raw ones
+    probes.py        functions of the kernel and of programs, by their registers
+    btf.py           functions and tracepoints by the kernel's own description of their arguments
+    packets.py       XDP
+"""

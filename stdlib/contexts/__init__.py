@@ -1,0 +1,9 @@
+"""What programs are given: the context classes that annotate a program's first parameter.
+
+A class carries its ContextSpec as `__bpf__`. Plain methods on it are written in the language itself and inlined, with
+`self` the context. Fields are properties to a type checker only; the compiler and the simulator read the spec.
+
+    base.py       Context, and Packet: what can be read in place
+    packets.py    XDP
+    tracing.py    registers, raw tracepoints, tracepoints (whose fields come from the tracepoint's own format)
+"""
