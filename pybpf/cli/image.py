@@ -2,7 +2,8 @@
 
 Python takes about 0.3 ms to find, check and read a module's `.pyc`, and a compilation imports a hundred of them: longer
 than the compilation itself. An image is to all of them what a `.pyc` is to one: their code objects, kept in
-`__pycache__`, each used only while its source has the size and time of change that it had. Everything else (a module
+`__pycache__`, each used only while its source has the size and time of change that it had, and read only when its
+module is imported. Everything else (a module
 that is not in it, or has changed) is imported as usual. `pybpf build` writes the image after its own work when some
 module did not come from it; where it can't be written nothing is lost but time. It may be deleted at any moment.
 """
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    # source file, whether it is a package, its time of change in ns, its size in bytes, its code
-    Entry = tuple[str, bool, int, int, CodeType]
+    # source file, whether it is a package, its time of change in ns, its size in bytes, its code as marshal writes it
+    Entry = tuple[str, bool, int, int, bytes]
 
 __all__ = ["Image", "install", "path_of_image"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FORMAT = 1
+_FORMAT = 2
 
 
 def path_of_image() -> str:
@@ -48,6 +49,9 @@ class Image:
         entry = self.entries.get(name)
         if entry is None:
             return None
+        if not _fresh(entry):
+            del self.entries[name]
+            return None
         spec = ModuleSpec(name, self, origin=entry[0], is_package=entry[1])  # type: ignore[arg-type]
         spec.has_location = True
         if entry[1]:
@@ -59,10 +63,11 @@ class Image:
 
     def exec_module(self, module: ModuleType) -> None:
         self.used.add(module.__name__)
-        exec(self.entries[module.__name__][4], module.__dict__)
+        exec(self.get_code(module.__name__), module.__dict__)
 
     def get_code(self, name: str) -> CodeType:
-        return self.entries[name][4]
+        code: CodeType = marshal.loads(self.entries[name][4])
+        return code
 
     def save_if_incomplete(self) -> None:
         """Write an image of what is imported now, and what is here already, if that is more than this one holds."""
@@ -88,18 +93,19 @@ def install() -> Image:
             entries = {}
     except (OSError, ValueError, EOFError, TypeError):
         entries = {}
-    for name, entry in list(entries.items()):
-        try:
-            status = os.stat(entry[0])
-        except OSError:
-            del entries[name]
-            continue
-        if status.st_mtime_ns != entry[2] or status.st_size != entry[3]:
-            del entries[name]
     image = Image(entries)
     if entries:
         sys.meta_path.insert(0, image)
     return image
+
+
+def _fresh(entry: Entry) -> bool:
+    """Whether the module's source is what it was."""
+    try:
+        status = os.stat(entry[0])
+    except OSError:
+        return False
+    return status.st_mtime_ns == entry[2] and status.st_size == entry[3]
 
 
 def _source(module: ModuleType) -> str:
@@ -117,7 +123,7 @@ def _entry(module: ModuleType) -> Entry | None:
         code = loader.get_code(module.__name__)
     except (OSError, AttributeError, ImportError):
         return None
-    return source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, code
+    return source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, marshal.dumps(code)
 
 
 def _write(entries: dict[str, Entry]) -> None:
