@@ -63,7 +63,8 @@ class Elsewhere(Diagnostic):
                 yield item
         if self.library:
             where = self.inner.span
-            yield Note(f"{where}: {where.source.line(where.line).strip()}")
+            file = "/".join(where.source.path.replace("\\", "/").split("/")[-2:]) or where.source.name
+            yield Note(f"{file}:{where.line}:{where.col + 1}: {where.source.line(where.line).strip()}")
 
     def __str__(self) -> str:
         return f"{self.severity}[{self.code}]: {self.texts()[0]} ({self.span})"

@@ -8,7 +8,7 @@ the statement never ends.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import assignment, closures, flow, kinds, loops, reservation, tree, tuples
+from pybpf.compiler.frontend import assignment, closures, flow, kinds, reservation, tree, tuples
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
@@ -16,6 +16,7 @@ from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
 from pybpf.compiler.frontend.settle import check_kept
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, OptionalType, PtrType, Space, TupleType
 
 TYPE_CHECKING = False
@@ -195,7 +196,8 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
         check_kept(checker, value)
     annotation = slot.declared
     if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
-        value = convert(checker, value, annotation, what)
+        if value.value is not None or not isinstance(annotation, OptionalType):  # None is of any space
+            value = convert(checker, value, annotation, what)
     if annotation is None or kinds.is_reference(annotation):
         seen = type_of(value)
         joined = kinds.join(slot.joined, seen)
@@ -306,10 +308,10 @@ STATEMENTS: dict[type, Callable[[Checker, Any], list[tree.Stmt]]] = {
     ast.Expr: _expression,
     ast.If: _if,
     ast.Match: _match,
-    ast.While: loops.while_loop,
-    ast.For: loops.for_loop,
-    ast.Break: loops.leave,
-    ast.Continue: loops.go_on,
+    ast.While: later("frontend.loops", "while_loop"),
+    ast.For: later("frontend.loops", "for_loop"),
+    ast.Break: later("frontend.loops", "leave"),
+    ast.Continue: later("frontend.loops", "go_on"),
     ast.With: reservation.with_statement,
     ast.Return: _return,
     ast.Pass: _pass,

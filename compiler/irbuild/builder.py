@@ -234,6 +234,11 @@ class Builder:
         self._edge(target)
         self._leave(ops.Jump(target, self.span))
 
+    def go(self, target: Block) -> None:
+        """Go on in `target`, if this place is reached."""
+        if self.reachable:
+            self.jump(target)
+
     def test(self, pred: str, lhs: Value, rhs: Value, then: Block, other: Block, width: int = 64) -> None:
         """Go to `then` if lhs `pred` rhs, else to `other`; a comparison of constants is decided here."""
         if type(lhs) is Const and type(rhs) is Const:
@@ -395,12 +400,17 @@ class Builder:
 
     # --- leaving early
 
+    def release_to(self, count: int, *, discard: bool = False) -> None:
+        """Release all but the `count` outermost reservations, on a way out of their blocks."""
+        if len(self.reserved) > count:
+            from pybpf.compiler.irbuild.ringbuf import release
+
+            for reservation in reversed(self.reserved[count:]):
+                release(self, reservation, discard=discard)
+
     def fail(self) -> None:
         """End the function with its default result, for what can't happen but the verifier can't know."""
-        from pybpf.compiler.irbuild.ringbuf import release
-
-        for reservation in reversed(self.reserved):
-            release(self, reservation, discard=True)
+        self.release_to(0, discard=True)
         if self.held:
             from pybpf.compiler.irbuild.references import release_held
 

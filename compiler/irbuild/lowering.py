@@ -1,4 +1,4 @@
-"""Which function lowers which node of the typed tree."""
+"""Which function lowers which node of the typed tree. Modules of what is rare are imported when it is met."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from pybpf.compiler.ir.ops import Const
 from pybpf.compiler.irbuild import (
     aggregates,
     arithmetic,
-    atomics,
     calls,
     conditions,
-    kernelplaces,
-    locks,
     maps,
-    mapwalk,
     places,
-    references,
-    ringbuf,
     statements,
-    subprograms,
-    texts,
-    timers,
 )
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.types import NoneType
 
 TYPE_CHECKING = False
@@ -65,9 +57,9 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Field: places.read_place,
     tree.Index: places.read_place,
     tree.Slice: places.slice_reference,
-    tree.KernelContainer: kernelplaces.kernel_container,
-    tree.KernelFact: kernelplaces.kernel_fact,
-    tree.KernelPlace: kernelplaces.kernel_place,
+    tree.KernelContainer: later("irbuild.kernelplaces", "kernel_container"),
+    tree.KernelFact: later("irbuild.kernelplaces", "kernel_fact"),
+    tree.KernelPlace: later("irbuild.kernelplaces", "kernel_place"),
     tree.MapIndex: places.read_place,
     tree.Unary: arithmetic.unary,
     tree.Binary: arithmetic.binary,
@@ -87,18 +79,18 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Cast: places.cast,
     tree.HelperCall: calls.helper_call,
     tree.FuncCall: calls.func_call,
-    tree.SubprogCall: subprograms.subprog_call,
-    tree.SubprogAddr: subprograms.subprog_addr,
+    tree.SubprogCall: later("irbuild.subprograms", "subprog_call"),
+    tree.SubprogAddr: later("irbuild.subprograms", "subprog_addr"),
     tree.TailCall: calls.tail_call,
     tree.Printk: calls.printk,
     tree.Asm: calls.asm,
     tree.KfuncCall: calls.kfunc_call,
     tree.KfuncExists: calls.kfunc_exists,
     tree.RodataText: calls.rodata_text,
-    tree.Acquire: references.acquire,
-    tree.Release: references.release_call,
-    tree.Atomic: atomics.atomic,
-    tree.TimerCall: timers.timer_call,
+    tree.Acquire: later("irbuild.references", "acquire"),
+    tree.Release: later("irbuild.references", "release_call"),
+    tree.Atomic: later("irbuild.atomics", "atomic"),
+    tree.TimerCall: later("irbuild.timers", "timer_call"),
     tree.MapGet: maps.get,
     tree.MapContains: maps.contains,
     tree.MapSet: maps.set_item,
@@ -106,15 +98,15 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.MapDelete: maps.delete,
     tree.MapPop: maps.pop,
     tree.MapSetDefault: maps.set_default,
-    tree.RingEmit: ringbuf.emit,
-    tree.Discard: ringbuf.discard,
+    tree.RingEmit: later("irbuild.ringbuf", "emit"),
+    tree.Discard: later("irbuild.ringbuf", "discard"),
 }
 
 # Conditions that are better branches than numbers; any other BOOL is computed and compared with 0.
 _CONDITIONS: dict[type, Callable[..., None]] = {
     tree.Const: conditions.branch_const,
     tree.Compare: conditions.branch_compare,
-    tree.TextCompare: texts.branch_text,
+    tree.TextCompare: later("irbuild.texts", "branch_text"),
     tree.Truth: conditions.branch_truth,
     tree.Not: conditions.branch_not,
     tree.And: conditions.branch_and,
@@ -132,15 +124,15 @@ _STATEMENTS: dict[type, Callable[[Builder, Any], None]] = {
     tree.Update: places.update_statement,
     tree.ExprStmt: statements.expression,
     tree.If: statements.if_,
-    tree.While: statements.while_,
-    tree.ForRange: statements.for_range,
-    tree.ForMap: mapwalk.for_map,
-    tree.Break: statements.break_,
-    tree.Continue: statements.continue_,
+    tree.While: later("irbuild.loops", "while_"),
+    tree.ForRange: later("irbuild.loops", "for_range"),
+    tree.ForMap: later("irbuild.mapwalk", "for_map"),
+    tree.Break: later("irbuild.loops", "break_"),
+    tree.Continue: later("irbuild.loops", "continue_"),
     tree.Return: statements.return_,
-    tree.WithLock: locks.with_lock,
-    tree.WithReserve: ringbuf.with_reserve,
-    tree.WithAcquire: references.with_acquire,
+    tree.WithLock: later("irbuild.locks", "with_lock"),
+    tree.WithReserve: later("irbuild.ringbuf", "with_reserve"),
+    tree.WithAcquire: later("irbuild.references", "with_acquire"),
 }
 
 TABLES = Tables(_EXPRESSIONS, _CONDITIONS, _STATEMENTS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
+from pybpf.compiler.irbuild.loops import finish_loop
 from pybpf.compiler.irbuild.memory import Address, copy, load, slot_at
 from pybpf.compiler.irbuild.outline import GO_ON, outlined
-from pybpf.compiler.irbuild.statements import finish_loop
 from pybpf.compiler.schema.types import U64, PtrType, Space, Type, is_aggregate, opaque_in, size_of
 
 TYPE_CHECKING = False

@@ -26,7 +26,6 @@ from pybpf.compiler.irbuild.builder import FRAME, Builder, Inlined, Loop
 from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, hidden, is_address, near_start
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.places import packet_start
-from pybpf.compiler.irbuild.ringbuf import release_to
 from pybpf.compiler.irbuild.ssa import Cell
 from pybpf.compiler.schema.record import Record, factory
 from pybpf.compiler.schema.types import I32, U32, U64, PtrType, Space, Type
@@ -227,7 +226,7 @@ def _follow(b: Builder, body: Body, way: Value, result: tuple[Cell, ...], other:
 
 def _return(b: Builder, result: tuple[Cell, ...]) -> None:
     frame = b.inlined
-    release_to(b, frame.reserved if frame is not None else 0)
+    b.release_to(frame.reserved if frame is not None else 0)
     if frame is None:
         b.leave(b.read_one(result[0]))
     elif frame.other is not None:

@@ -13,7 +13,6 @@ from pybpf.compiler.irbuild.arithmetic import extend, int_type
 from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.lowering import TABLES
-from pybpf.compiler.irbuild.subprograms import built
 from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space, size_of
 
 TYPE_CHECKING = False
@@ -31,7 +30,10 @@ def build(typed: Typed, target: Target) -> Module:
     for known in (typed.maps, typed.globals, typed.subprograms):
         shared.taken.update([spec.name for spec in known])
     functions = [_program(program, shared) for program in typed.programs]
-    functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
+    if typed.subprograms:
+        from pybpf.compiler.irbuild.subprograms import built
+
+        functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     functions += shared.bodies
     variables = [*typed.globals, *shared.formats.values(), *shared.externs.values()]
     return Module(functions, list(typed.maps), variables, target.license)

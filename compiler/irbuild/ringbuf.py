@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["discard", "emit", "release", "release_to", "with_reserve"]
+__all__ = ["discard", "emit", "release", "with_reserve"]
 
 
 def _reserve(b: Builder, spec: MapSpec) -> Value:
@@ -122,9 +122,3 @@ def _give_back(b: Builder, reservation: Reservation, record: Value, discard: boo
         give_back(b, reservation.release, record)
     else:
         b.call(kernel.RINGBUF_DISCARD if discard else kernel.RINGBUF_SUBMIT, record, Const(0))
-
-
-def release_to(b: Builder, count: int) -> None:
-    """Release all but the `count` outermost reservations, on a way out of their blocks."""
-    for reservation in reversed(b.reserved[count:]):
-        release(b, reservation)

@@ -3,9 +3,11 @@
 Python takes about 0.3 ms to find, check and read a module's `.pyc`, and a compilation imports a hundred of them: longer
 than the compilation itself. An image is to all of them what a `.pyc` is to one: their code objects, kept in
 `__pycache__`, each used only while its source has the size and time of change that it had, and read only when its
-module is imported. Everything else (a module
-that is not in it, or has changed) is imported as usual. `pybpf build` writes the image after its own work when some
-module did not come from it; where it can't be written nothing is lost but time. It may be deleted at any moment.
+module is imported. Everything else (a module that is not in it, or has changed) is imported as usual. `pybpf build`
+writes the image after its own work when some module did not come from it; where it can't be written nothing is lost but
+time. It may be deleted at any moment.
+
+The file: _MAGIC, the index's length in 4 bytes, the index, the codes; both as marshal writes them.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec  # importlib.machinery has it too, but takes longer to import than the image
+from _io import FileIO  # so has io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    # source file, whether it is a package, its time of change in ns, its size in bytes, its code as marshal writes it
-    Entry = tuple[str, bool, int, int, bytes]
+    # source file, whether it is a package, its time of change in ns, its size in bytes; where among
+    # the codes its own is, and how many bytes of it
+    Entry = tuple[str, bool, int, int, int, int]
 
 __all__ = ["Image", "install", "path_of_image"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FORMAT = 2
+_MAGIC = b"pybpf3"
 
 
 def path_of_image() -> str:
@@ -39,9 +43,11 @@ def path_of_image() -> str:
 class Image:
     """Finder and loader of the modules in an image. `used` are the names of those that came from it."""
 
-    def __init__(self, entries: dict[str, Entry]) -> None:
+    def __init__(self, entries: dict[str, Entry], file: FileIO | None = None, start: int = 0) -> None:
         self.entries = entries
         self.used: set[str] = set()
+        self._file = file
+        self._start = start
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -66,8 +72,13 @@ class Image:
         exec(self.get_code(module.__name__), module.__dict__)
 
     def get_code(self, name: str) -> CodeType:
-        code: CodeType = marshal.loads(self.entries[name][4])
+        code: CodeType = marshal.loads(self._bytes(self.entries[name]))
         return code
+
+    def _bytes(self, entry: Entry) -> bytes:
+        assert self._file is not None
+        self._file.seek(self._start + entry[4])
+        return self._file.read(entry[5])
 
     def save_if_incomplete(self) -> None:
         """Write an image of what is imported now, and what is here already, if that is more than this one holds."""
@@ -77,23 +88,26 @@ class Image:
             if name.partition(".")[0] == "pybpf" and name not in self.entries and _source(module)
         ]
         if missing and not sys.dont_write_bytecode:
+            known = {name: (entry[:4], self._bytes(entry)) for name, entry in self.entries.items()}
             for module in missing:
-                entry = _entry(module)
-                if entry is not None:
-                    self.entries[module.__name__] = entry
-            _write(self.entries)
+                found = _found(module)
+                if found is not None:
+                    known[module.__name__] = found
+            _write(known)
 
 
 def install() -> Image:
-    """Read the image, if there is one, and let imports use it."""
+    """Read the image's index, if there is one, and let imports use it."""
+    entries, file, start = {}, None, 0
     try:
-        with open(path_of_image(), "rb") as file:
-            format, entries = marshal.loads(file.read())  # marshal.load would read it byte by byte
-        if format != _FORMAT:
-            entries = {}
+        file = FileIO(path_of_image())
+        head = file.read(len(_MAGIC) + 4)
+        if head.startswith(_MAGIC):
+            length = int.from_bytes(head[len(_MAGIC) :], "little")
+            entries, start = marshal.loads(file.read(length)), len(head) + length
     except (OSError, ValueError, EOFError, TypeError):
         entries = {}
-    image = Image(entries)
+    image = Image(entries, file, start)
     if entries:
         sys.meta_path.insert(0, image)
     return image
@@ -115,7 +129,8 @@ def _source(module: ModuleType) -> str:
     return origin if origin and origin.endswith(".py") and origin.startswith(_PACKAGE + os.sep) else ""
 
 
-def _entry(module: ModuleType) -> Entry | None:
+def _found(module: ModuleType) -> tuple[tuple[str, bool, int, int], bytes] | None:
+    """What there is to know of an imported module, and its code."""
     source = _source(module)
     try:
         status = os.stat(source)
@@ -123,15 +138,21 @@ def _entry(module: ModuleType) -> Entry | None:
         code = loader.get_code(module.__name__)
     except (OSError, AttributeError, ImportError):
         return None
-    return source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, marshal.dumps(code)
+    return (source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size), marshal.dumps(code)
 
 
-def _write(entries: dict[str, Entry]) -> None:
+def _write(known: dict[str, tuple[tuple[str, bool, int, int], bytes]]) -> None:
     path = path_of_image()
     beside = f"{path}.{os.getpid()}"
+    index, at = {}, 0
+    for name, (facts, code) in known.items():
+        index[name] = (*facts, at, len(code))
+        at += len(code)
+    text = marshal.dumps(index)
     try:
         with open(beside, "wb") as file:
-            marshal.dump((_FORMAT, entries), file)
+            file.write(_MAGIC + len(text).to_bytes(4, "little") + text)
+            file.writelines([code for _, code in known.values()])
         os.replace(beside, path)
     except OSError:
         if os.path.exists(beside):

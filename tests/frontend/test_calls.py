@@ -97,7 +97,7 @@ def test_an_error_inside_library_code_is_shown_at_the_call() -> None:
     found = diagnostics(module)
     assert len(found) == 1
     assert found[0].span.source.line(found[0].span.line).strip() == "ctx.parse(5)"
-    assert any("contexts.py" in str(item) for item in found[0].more())
+    assert any("contexts/base.py" in str(item) for item in found[0].more())
 
 
 def test_state_of_the_context_is_one_variable() -> None:
