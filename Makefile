@@ -1,6 +1,7 @@
 # make demo    trace the file opens of this machine for some seconds
 # make test    all tests, on every Python found; as root it installs the Debian packages that tests use
 # make check   lint, types, unit and golden tests: about a minute
+# make support what tests show of the kernels: writes docs/support.md
 # make bench   measurements against clang
 # make fuzz    random programs and random IR, longer than in the tests
 
@@ -14,13 +15,20 @@ SKIPS ?=
 # Tests of tools that are the same on every Python run on one
 ONE_PYTHON = tests/packaging tests/typing tests/notebook tests/loaders tests/examples
 
-.PHONY: demo test check lint bench fuzz unit others runtime tools
+# Tests that say what they saw of the kernel, and the plugin that makes docs/support.md of it
+PROVING = tests/hooks tests/maps tests/helpers tests/vm/test_guests.py
+SUPPORT = -p tests.support.plugin
+
+.PHONY: demo test check lint support bench fuzz unit others runtime tools
 
 demo: runtime
 	@.venv/bin/python tools/demo.py --seconds $(SECONDS)
 
 test: tools lint others
-	$(PYTEST) -n 2 --dist loadgroup $(SKIPS)
+	$(PYTEST) $(SUPPORT) -n 2 --dist loadgroup $(SKIPS)
+
+support: tools
+	$(PYTEST) $(SUPPORT) -n 2 --dist loadgroup -q --update $(PROVING)
 
 check: tools lint unit
 

@@ -1,0 +1,61 @@
+"""Why a cell of docs/support.md is empty: what the machines that run the tests can't show.
+
+A rule is (rows, kernels, word): patterns of rows as in fnmatch, kernels or "*", a word of REASONS. The first that fits
+is the cell's reason. A cell that no test proves and no rule explains is an error of the page.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+__all__ = ["HELPERS", "HOOKS", "KERNELS", "MAPS", "REASONS", "UNTESTED", "Rules", "reason"]
+
+# Debian's two kernels in VMs, and the kernel of the machines that run the tests.
+KERNELS = ("6.1", "6.12", "6.18")
+
+Rules = tuple[tuple[str, str, str], ...]
+
+UNTESTED = "untested"
+REASONS = {
+    "future": "No kernel here is new enough for it.",
+    "old": "That kernel is too old for it.",
+    "locked": "The machine's kernel is locked down: it loads no program of this type, and allows no such helper.",
+    "kprobes": "The machine's kernel is built without kprobes: there is nothing to attach to.",
+    "fprobe": "Debian's 6.1 is built without fprobe, through which it attaches.",
+    "netkit": "The machine's kernel is built without netkit devices.",
+    "lirc": "No kernel here is built with support for infrared receivers.",
+    UNTESTED: "No test shows it.",
+}
+
+HOOKS: Rules = (
+    # libbpf's table is of 1.7, and names what no kernel before 6.19 has
+    ("tracepoint.s+ tp.s+ raw_tracepoint.s+ raw_tp.s+", "*", "future"),
+    ("fsession* fentry.multi* fexit.multi*", "*", "future"),
+    ("lirc_mode2", "*", "lirc"),
+    ("uprobe.session*", "6.1 6.12", "old"),
+    ("uprobe.multi* uretprobe.multi* kprobe.session+", "6.1", "old"),
+    ("tcx/* tc/* netkit/* netfilter *_unix", "6.1", "old"),
+    ("kprobe.multi+ kretprobe.multi+", "6.1", "fprobe"),
+    ("kprobe* kretprobe* ksyscall+ kretsyscall+", "6.18", "kprobes"),
+    ("fentry* fexit* fmod_ret* freplace+ lsm*", "6.18", "locked"),
+    ("netkit/*", "6.18", "netkit"),
+)
+
+MAPS: Rules = (
+    ("ARENA CGRP_STORAGE", "6.1", "old"),
+    ("INSN_ARRAY", "*", "future"),
+)
+
+HELPERS: Rules = (
+    ("bpf_cgrp_storage_*", "6.1", "old"),
+    ("bpf_rc_*", "*", "lirc"),
+)
+
+
+def reason(rules: Rules, row: str, kernel: str) -> str:
+    """The word for why nothing is proved of a row on a kernel; UNTESTED where no rule says."""
+    for patterns, kernels, word in rules:
+        fits = kernels == "*" or kernel in kernels.split()
+        if fits and any(fnmatchcase(row, pattern) for pattern in patterns.split()):
+            return word
+    return UNTESTED
