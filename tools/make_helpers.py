@@ -218,12 +218,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
-from pybpf.stdlib.maps import Map, RingBuffer
-from pybpf.stdlib.progarray import ProgArray
+from pybpf.stdlib.maps import Declaration
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.types import Array
 
-AnyMap: TypeAlias = Map[Any, Any] | RingBuffer[Any] | ProgArray[Any, Any]
+AnyMap: TypeAlias = Declaration
 Memory: TypeAlias = Struct | Array[Any, Any] | str | bytes
 
 class Helper:

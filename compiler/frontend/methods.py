@@ -45,19 +45,12 @@ class Call(Record, eq=False):
 
 
 class Method(Record, eq=False):
-    """`on` names the kinds of maps: "hash" (keys come and go), "array" (indexed), "ring" (no keys), "programs".
-    A parameter that ends in `=` may be left out."""
+    """`on` names families of maps (MapKind.family). A parameter that ends in `=` may be left out."""
 
     on: tuple[str, ...]
     name: str
     parameters: tuple[str, ...]
     build: Callable[[Call], tree.Expr]
-
-
-def _kind(spec: MapSpec) -> str:
-    if spec.kind.name == "PROG_ARRAY":
-        return "programs"
-    return "ring" if not spec.kind.keyed else "array" if spec.kind.indexed else "hash"
 
 
 def _with_default(call: Call, found: tree.Expr, default: Value) -> tree.Expr:
@@ -170,7 +163,7 @@ _ELSEWHERE = {
 def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -> Method:
     """The row of a method; refuses what this kind of map doesn't have."""
     spec: MapSpec = checker.schema(receiver)
-    kind = _kind(spec)
+    kind = spec.kind.family
     for method in METHODS:
         if method.name == name and kind in method.on:
             return method

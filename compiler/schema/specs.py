@@ -29,6 +29,11 @@ class MapKind(Record, eq=False):
     indexed: bool = False  # the key is an array index: u32, every slot exists, nothing is deleted
     percpu: bool = False  # each CPU sees its own value: a plain add is enough
     since: str = "3.19"
+    # which operators and methods programs have for it: "hash", "array", "trie", "queue", "bloom", "ring", "programs",
+    # "maps"; "" where its class has all of them
+    family: str = ""
+    flags: str = ""  # names of the flags that it may be made with
+    user: str = ""  # what user space may do with its elements
 
 
 class MapSpec(Record, eq=False):
@@ -46,6 +51,8 @@ class MapSpec(Record, eq=False):
     pinning: int = 0
     extra: int = 0
     programs: dict[int, Any] = factory(dict)
+    numa_node: int | None = None
+    needs: tuple[tuple[str, str], ...] = ()  # what was asked for, with the release since when the kernel has it
 
     def slots(self) -> dict[int, ProgramSpec]:
         """The programs of a program array, in the order of their slots."""
@@ -163,7 +170,7 @@ class CtxField(Record):
     """A field of a context: `type` as Python sees it, loaded as `size` bytes at `offset`.
 
     `role` is "" for a plain value, "packet" / "packet_end" for the packet's bounds (32-bit in the struct, an address
-    once loaded), "data_loc" for a tracepoint's dynamic string (low half: offset into the record, high half: length),
+    once loaded), "packet_meta" for the address of what lies in front of it, likewise, "data_loc" for a tracepoint's dynamic string (low half: offset into the record, high half: length),
     "array" for inline arrays and text, which are referred to in place.
     """
 
@@ -190,7 +197,9 @@ class ContextSpec(Record, eq=False):
     """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it.
 
     `owner` is the Python class that annotates the parameter; plain functions found on it are its methods. `user`:
-    addresses in its fields are the process's, as the arguments of system calls are.
+    addresses in its fields are the process's, as the arguments of system calls are. `packet_writable`: what lies between
+    its packet's bounds may be changed there. `in_memory`: the struct is what lies at its address, so an element of its
+    arrays can be read by any index; of other contexts the verifier makes each access another one.
     """
 
     struct: str
@@ -198,6 +207,8 @@ class ContextSpec(Record, eq=False):
     state: tuple[StateSpec, ...] = ()
     owner: Any = None
     user: bool = False
+    packet_writable: bool = True
+    in_memory: bool = False
     # names of fields that did exist on other kernels, aliases and the like are told by did-you-mean only
 
     def field(self, name: str) -> CtxField | None:
@@ -212,7 +223,7 @@ class ProgramSpec(Record, eq=False):
 
     `context` is None where the parameters are the arguments themselves. Parameters after the context (all of them,
     without one) are read as u64 from `arg_offsets` of the context, in order: raw tracepoints, BTF tracepoints, and
-    the argument registers of a probed function. `returns` is the type of the return value (NONE: the program always
+    the argument registers of a probed function; or are what `arg_values` give. `returns` is the type of the return value (NONE: the program always
     returns `default_return`). An answer that can't be seen to lie in `allowed` is `default_return` where it does not.
     """
 
@@ -229,7 +240,11 @@ class ProgramSpec(Record, eq=False):
     sleepable: bool = False
     # the kernel knows the arguments' types, `arg_types` if we do too: pointers among them may be loaded from
     btf: bool = False
-    arg_types: tuple[Type, ...] = ()
+    arg_types: tuple[Type | None, ...] = ()
+    # functions of the language that compute the arguments from a context of `values_from`, in place of `arg_offsets`
+    arg_values: tuple[Any, ...] = ()
+    values_from: ContextSpec | None = None
+    user: bool = False  # addresses among the arguments are the process's
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
 
 

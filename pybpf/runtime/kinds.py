@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pybpf.compiler.schema.specs import MapKind
+from pybpf.stdlib.mapkinds import KINDS
 
 __all__ = ["READABLE", "UNKNOWN_TO_OLD_LIBRARIES", "map_kind", "program_type"]
 
-_MAPS = [
-    "UNSPEC", "HASH", "ARRAY", "PROG_ARRAY", "PERF_EVENT_ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "STACK_TRACE",
-    "CGROUP_ARRAY", "LRU_HASH", "LRU_PERCPU_HASH", "LPM_TRIE", "ARRAY_OF_MAPS", "HASH_OF_MAPS", "DEVMAP", "SOCKMAP",
-    "CPUMAP", "XSKMAP", "SOCKHASH", "CGROUP_STORAGE", "REUSEPORT_SOCKARRAY", "PERCPU_CGROUP_STORAGE", "QUEUE",
-    "STACK", "SK_STORAGE", "DEVMAP_HASH", "STRUCT_OPS", "RINGBUF", "INODE_STORAGE", "TASK_STORAGE", "BLOOM_FILTER",
-    "USER_RINGBUF", "CGRP_STORAGE", "ARENA", "INSN_ARRAY",
-]  # fmt: skip
-
-_KEYLESS = {"QUEUE", "STACK", "RINGBUF", "BLOOM_FILTER", "USER_RINGBUF", "ARENA"}
-_INDEXED = {"ARRAY", "PERCPU_ARRAY"}
-_PERCPU = {"PERCPU_HASH", "PERCPU_ARRAY", "LRU_PERCPU_HASH", "PERCPU_CGROUP_STORAGE"}
 # maps whose elements user space can list, read and write as plain values
-READABLE = {"HASH", "ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "LRU_HASH", "LRU_PERCPU_HASH", "LPM_TRIE"}
+READABLE = frozenset([kind.name for kind in KINDS.values() if "lookup" in kind.user])
+_BY_NUMBER = {kind.number: kind for kind in KINDS.values()}
 
 _PROGRAMS = [
     "UNSPEC", "SOCKET_FILTER", "KPROBE", "SCHED_CLS", "SCHED_ACT", "TRACEPOINT", "XDP", "PERF_EVENT", "CGROUP_SKB",
@@ -33,9 +24,8 @@ UNKNOWN_TO_OLD_LIBRARIES = {"tcx/ingress": (3, 46), "tcx/egress": (3, 47)}
 
 
 def map_kind(number: int) -> MapKind:
-    """The kind of a map type number; unknown ones are named by their number."""
-    name = _MAPS[number] if number < len(_MAPS) else f"TYPE_{number}"
-    return MapKind(name, number, name not in _KEYLESS, name in _INDEXED, name in _PERCPU)
+    """The kind of a map type number; one that is not in the table is named by its number."""
+    return _BY_NUMBER.get(number) or MapKind(f"TYPE_{number}", number)
 
 
 def program_type(number: int) -> str:

@@ -44,11 +44,14 @@ def test_specs() -> None:
 
 def test_kinds_have_the_kernels_numbers(tmp_path: Path) -> None:
     file = tmp_path / "kinds.c"
-    lines = [f'printf("%d\\n", BPF_MAP_TYPE_{name});' for name in KINDS]
+    newer = {"CGRP_STORAGE": 32, "ARENA": 33}  # than the headers of Debian 12
+    names = [name for name in KINDS if name not in newer]
+    lines = [f'printf("%d\\n", BPF_MAP_TYPE_{name});' for name in names]
     file.write_text("\n".join(["#include <stdio.h>", "#include <linux/bpf.h>", "int main(void) {", *lines, "}"]))
     subprocess.run(["gcc", "-o", tmp_path / "kinds", file], check=True)
     done = subprocess.run([tmp_path / "kinds"], capture_output=True, text=True, check=True)
-    assert [int(line) for line in done.stdout.split()] == [kind.number for kind in KINDS.values()]
+    assert [int(line) for line in done.stdout.split()] == [KINDS[name].number for name in names]
+    assert {name: KINDS[name].number for name in newer} == newer
 
 
 def test_a_map_needs_a_name() -> None:
