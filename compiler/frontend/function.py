@@ -357,7 +357,8 @@ class Checker:
             return tuples.assign(self, name, value, span)
         annotation = slot.declared
         if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
-            value = convert(self, value, annotation, f"`{name}`", slot.span)
+            if value.value is not None or not isinstance(annotation, OptionalType):  # None is of any space
+                value = convert(self, value, annotation, f"`{name}`", slot.span)
         if annotation is None or kinds.is_reference(annotation):
             seen = type_of(value)
             joined = kinds.join(slot.joined, seen)

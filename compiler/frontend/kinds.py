@@ -287,6 +287,8 @@ def fits_annotation(declared: Type, found: Type) -> bool:
 
 def annotated(declared: Type, found: Type) -> Type:
     """The type of a variable annotated `declared` that holds `found`: the space comes from what it holds."""
+    if isinstance(declared, OptionalType) and isinstance(found, NoneType):
+        return declared  # as long as it holds nothing else
     if isinstance(declared, OptionalType) and not isinstance(found, (OptionalType, NoneType)):
         return found if may_be_null(found) else OptionalType(found)
     return found

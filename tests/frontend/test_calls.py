@@ -108,3 +108,17 @@ def test_state_of_the_context_is_one_variable() -> None:
     program = typed(module).programs[0]
     first = program.function.body[0]
     assert first.var.name == "ctx.cursor"  # type: ignore[attr-defined]
+
+
+def test_none_may_come_before_an_object_of_any_space() -> None:
+    module = (
+        "def find(ctx: XdpContext) -> iphdr | None:\n"
+        "    if ctx.parse(ethhdr) is None:\n        return None\n"
+        "    return ctx.parse(iphdr)\n"
+        "@xdp\ndef p(ctx: XdpContext) -> XDP:\n"
+        "    found: iphdr | None = None\n"
+        "    if ctx.rx_queue_index == 3:\n        found = find(ctx)\n"
+        "    if found is None or found.ttl > 3:\n        return XDP.PASS\n"
+        "    return XDP.DROP\n"
+    )
+    assert diagnostics(module) == []
