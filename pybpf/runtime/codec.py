@@ -45,7 +45,7 @@ from pybpf.stdlib.types import enum_members
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Codec", "codec"]
+__all__ = ["DECODE_ENV", "Code", "Codec", "codec", "decoder", "is_flat", "read"]
 
 _INT_CODES = {(8, False): "B", (8, True): "b", (16, False): "H", (16, True): "h",
               (32, False): "I", (32, True): "i", (64, False): "Q", (64, True): "q"}  # fmt: skip
@@ -60,7 +60,7 @@ class Codec:
         self.type = type
         self.what = what
         self.size = size_of(type)
-        self.decode: Callable[[Any, int], Any] = _decoder(type)  # (buffer, offset) -> value
+        self.decode: Callable[[Any, int], Any] = decoder(type)  # (buffer, offset) -> value
         self._pack = _encoder(type)
         code = _INT_CODES.get((type.bits, type.signed)) if isinstance(type, IntType) and not type.big else None
         self._decode_many = code
@@ -89,12 +89,12 @@ def codec(type: Type, what: str) -> Codec:
 # ---------------------------------------------------------------------- generated code
 
 
-class _Code:
+class Code:
     """Collects the struct format, the statements and the constants of one generated function."""
 
-    def __init__(self) -> None:
-        self.format = "<"
-        self.at = 0
+    def __init__(self, at: int = 0) -> None:
+        self.format = f"<{at}x" if at else "<"
+        self.at = at
         self.names: list[str] = []
         self.lines: list[str] = []
         self.constants: dict[str, Any] = {}
@@ -121,15 +121,32 @@ class _Code:
             self.at = size
 
 
-_DECODE_ENV = {
-    "text": lambda raw: raw.partition(b"\0")[0].decode("utf-8", "surrogateescape"),
+def _text(raw: bytes) -> str:
+    return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+class _Texts(dict[bytes, str]):
+    """Texts by their bytes. The names of commands and the like come again and again, as keys that compare fast."""
+
+    def __missing__(self, raw: bytes) -> str:
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        made = self[raw] = _text(raw)
+        return made
+
+
+_MOST_TEXTS, _LONGEST_TEXT = 4096, 64  # together at most about a megabyte
+
+DECODE_ENV = {
+    "text": _text,
+    "texts": _Texts(),
     "big": lambda raw: int.from_bytes(raw, "big"),
     "little": lambda raw: int.from_bytes(raw, "little"),
     "new": object.__new__,
 }
 
 
-def _flat(kind: Type) -> bool:
+def is_flat(kind: Type) -> bool:
     """Whether a struct's fields follow one another, so that one struct format takes them all."""
     if isinstance(kind, StructType):
         end = 0
@@ -140,13 +157,13 @@ def _flat(kind: Type) -> bool:
     return True
 
 
-def _decoder(kind: Type) -> Callable[[Any, int], Any]:
-    code = _Code()
-    if isinstance(kind, StructType) and not _flat(kind):
+def decoder(kind: Type) -> Callable[[Any, int], Any]:
+    code = Code()
+    if isinstance(kind, StructType) and not is_flat(kind):
         return _overlapping_decoder(kind)
-    result = _read(code, kind, 0)
+    result = read(code, kind, 0)
     code.pad(size_of(kind))
-    env = {**_DECODE_ENV, **code.constants, "unpack": _struct.Struct(code.format).unpack_from}
+    env = {**DECODE_ENV, **code.constants, "unpack": _struct.Struct(code.format).unpack_from}
     left = ", ".join(code.names) + ("," if len(code.names) == 1 else "")
     body = [f"{left} = unpack(buf, at)" if left else "unpack(buf, at)", *code.lines, f"return {result}"]
     exec("def decode(buf, at):\n " + "\n ".join(body), env)
@@ -154,13 +171,13 @@ def _decoder(kind: Type) -> Callable[[Any, int], Any]:
     return decode
 
 
-def _read(code: _Code, kind: Type, at: int) -> str:
+def read(code: Code, kind: Type, at: int) -> str:
     """The expression of the value at offset `at`; adds what has to come before it."""
     match kind:
         case BoolType():
             return f"{code.take(at, 'B', 1)} != 0"
         case EnumType():
-            number = _read(code, kind.base, at)
+            number = read(code, kind.base, at)
             members = enum_members(kind)
             return f"{code.constant(members)}.get({number}, {number})" if members else number
         case IntType() if kind.big:
@@ -170,7 +187,8 @@ def _read(code: _Code, kind: Type, at: int) -> str:
         case PtrType():
             return code.take(at, "Q", 8)
         case TextType():
-            return f"text({code.take(at, f'{kind.size}s', kind.size)})"
+            raw = code.take(at, f"{kind.size}s", kind.size)
+            return f"texts[{raw}]" if kind.size <= _LONGEST_TEXT else f"text({raw})"
         case BytesType():
             return code.take(at, f"{kind.size}s", kind.size)
         case ArrayType():
@@ -181,17 +199,17 @@ def _read(code: _Code, kind: Type, at: int) -> str:
                 format = f"<{kind.length}{_INT_CODES[element.bits, element.signed]}"
                 return f"list({code.constant(_struct.Struct(format).unpack)}({raw}))"
             step = size_of(element)
-            return f"[{code.constant(_decoder(element))}({raw}, i) for i in range(0, {size}, {step})]"
-        case StructType() if _flat(kind):
+            return f"[{code.constant(decoder(element))}({raw}, i) for i in range(0, {size}, {step})]"
+        case StructType() if is_flat(kind):
             made = f"o{code.made}"
             code.made += 1
-            parts = [(field.name, _read(code, field.type, at + field.offset)) for field in kind.fields]
+            parts = [(field.name, read(code, field.type, at + field.offset)) for field in kind.fields]
             code.lines.append(f"{made} = new({code.constant(class_for(kind))})")
             code.lines += [f"{made}.{name} = {value}" for name, value in parts]
             return made
         case StructType():
             raw = code.take(at, f"{kind.size}s", kind.size)
-            return f"{code.constant(_decoder(kind))}({raw}, 0)"
+            return f"{code.constant(decoder(kind))}({raw}, 0)"
     raise TypeError(f"{kind} has no size in memory")
 
 
@@ -213,7 +231,7 @@ def _overlapping_decoder(kind: StructType) -> Callable[[Any, int], Any]:
 
 
 def _at(field: Field) -> Callable[[Any, int], Any]:
-    decode, offset = _decoder(field.type), field.offset
+    decode, offset = decoder(field.type), field.offset
     return lambda buf, at: decode(buf, at + offset)
 
 
@@ -279,9 +297,9 @@ _ENCODE_ENV = {
 
 
 def _encoder(kind: Type) -> Callable[[Any], bytes]:
-    if isinstance(kind, StructType) and not _flat(kind):
+    if isinstance(kind, StructType) and not is_flat(kind):
         return _overlapping_encoder(kind)
-    code = _Code()
+    code = Code()
     values: list[str] = []
     _write(code, kind, 0, "value", values)
     code.pad(size_of(kind))
@@ -291,7 +309,7 @@ def _encoder(kind: Type) -> Callable[[Any], bytes]:
     return encode
 
 
-def _write(code: _Code, kind: Type, at: int, value: str, out: list[str]) -> None:
+def _write(code: Code, kind: Type, at: int, value: str, out: list[str]) -> None:
     """Append to `out` the expressions that `pack` takes for the value at offset `at`."""
     match kind:
         case BoolType():
@@ -319,7 +337,7 @@ def _write(code: _Code, kind: Type, at: int, value: str, out: list[str]) -> None
             size = size_of(kind)
             code.take(at, f"{size}s", size)
             out.append(f"array({value}, {kind.length}, {code.constant(_encoder(kind.element))})")
-        case StructType() if _flat(kind):
+        case StructType() if is_flat(kind):
             made = f"o{code.made}"
             code.made += 1
             code.lines.append(f"{made} = cast({value}, {code.constant(class_for(kind))})")

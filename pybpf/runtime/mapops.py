@@ -18,7 +18,7 @@ from pybpf.runtime.libbpf import library
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LOCKED", "batches", "delete", "keys", "lookup", "pop", "possible_cpus", "update"]
+__all__ = ["LOCKED", "batches", "delete", "keys", "lookup", "online_cpus", "pop", "possible_cpus", "update"]
 
 _NO_BATCH = (errno.EINVAL, errno.EOPNOTSUPP, 524)  # 524: ENOTSUPP
 ANY, NOEXIST, EXIST, LOCKED = 0, 1, 2, 4  # BPF_ANY, ..., BPF_F_LOCK: include/uapi/linux/bpf.h
@@ -162,3 +162,10 @@ def possible_cpus() -> int:
         with open("/sys/devices/system/cpu/possible", encoding="ascii") as file:
             _cpus = max(int(part.rpartition("-")[2]) for part in file.read().strip().split(",")) + 1
     return _cpus
+
+
+def online_cpus() -> list[int]:
+    """The numbers of the CPUs that run now."""
+    with open("/sys/devices/system/cpu/online", encoding="ascii") as file:
+        spans = [part.partition("-") for part in file.read().strip().split(",")]
+    return [cpu for first, _, last in spans for cpu in range(int(first), int(last or first) + 1)]

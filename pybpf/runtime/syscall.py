@@ -11,7 +11,7 @@ import os
 import struct
 
 __all__ = [
-    "bpf", "bpf_result", "fence", "link_create", "obj_info", "open_perf_event", "perf_attach",
+    "bpf", "bpf_result", "fence", "link_create", "obj_info", "open_perf_event", "perf_attach", "perf_enable",
     "raw_tracepoint_open", "setns_network", "tracefs_mount",
 ]  # fmt: skip
 
@@ -83,13 +83,15 @@ def obj_info(fd: int, size: int) -> bytes:
     return info.raw
 
 
-def open_perf_event(kind: int, config: int, *, config1: int = 0, config2: int = 0, pid: int = -1, cpu: int = 0) -> int:
+def open_perf_event(
+    kind: int, config: int, *, config1: int = 0, config2: int = 0, pid: int = -1, cpu: int = 0, sample_type: int = 0
+) -> int:
     """perf_event_open(2) with a 128-byte struct perf_event_attr (PERF_ATTR_SIZE_VER7), close-on-exec.
 
-    A sample period of 1, as for every event that only carries a BPF program.
+    A sample period of 1, as for every event that only carries a BPF program, or is what one writes.
     """
     attr = bytearray(128)
-    struct.pack_into("<IIQQ", attr, 0, kind, 128, config, 1)
+    struct.pack_into("<IIQQQ", attr, 0, kind, 128, config, 1, sample_type)
     struct.pack_into("<I", attr, 48, 1)  # wakeup_events
     struct.pack_into("<QQ", attr, 56, config1, config2)
     buffer = (ctypes.c_char * 128).from_buffer(attr)
@@ -123,7 +125,7 @@ def perf_attach(perf_fd: int, prog_fd: int) -> int:
         os.close(perf_fd)
         raise
     try:
-        fcntl.ioctl(perf_fd, 0x2400, 0)  # PERF_EVENT_IOC_ENABLE
+        perf_enable(perf_fd)
     except BaseException:
         os.close(keeper)
         raise
@@ -131,6 +133,13 @@ def perf_attach(perf_fd: int, prog_fd: int) -> int:
         if keeper != perf_fd:
             os.close(perf_fd)
     return keeper
+
+
+def perf_enable(perf_fd: int) -> None:
+    """PERF_EVENT_IOC_ENABLE: let the event happen from now on."""
+    import fcntl
+
+    fcntl.ioctl(perf_fd, 0x2400, 0)
 
 
 def tracefs_mount() -> int:

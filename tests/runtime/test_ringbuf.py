@@ -228,10 +228,10 @@ def test_records_smaller_than_the_type(kit: Any) -> None:
 def test_decoding_keeps_up(ring: Any, programs: Any) -> None:
     """Bulk decoding takes no longer than making the same events in Python several times over."""
     fire(1600)
-    start = time.perf_counter()
+    start = time.thread_time()
     events = ring.read()
-    decoding = time.perf_counter() - start
-    start = time.perf_counter()
+    decoding = time.thread_time() - start
+    start = time.thread_time()
     for number in range(3 * 1600):
         programs.Event(pid=1, value=-number, number=number, comm="python")
-    assert len(events) == len(kept(1600)) and decoding < time.perf_counter() - start
+    assert len(events) == len(kept(1600)) and decoding < time.thread_time() - start
