@@ -96,7 +96,7 @@ def context_of(category: str, event: str, owner: Any, format: str = "") -> Conte
         raise UnknownTracepoint(f"{category}:{event}", _similar(category, event))
     fields = _declared(fields, f"{category}:{event}", owner)
     arguments = category == "syscalls" and event.startswith("sys_enter_")
-    return ContextSpec(f"trace_event_raw_{event}", tuple(fields), (), owner, arguments)
+    return ContextSpec(f"trace_event_raw_{event}", tuple(fields), (), owner, arguments, in_memory=True)
 
 
 def bundled(category: str, event: str) -> list[CtxField] | None:

@@ -65,7 +65,7 @@ _MEMORY = {
     "packet": "the packet", "map": "a map", "percpu": "a per-CPU map", "stack": "the program's own memory",
     "global": "a global of the program", "const": "a constant of the program",
     "ringbuf": "a ring-buffer record", "ctx": "the context",
-    "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
+    "lent": "the kernel's memory", "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
     "kernel": "the kernel's memory", "user": "the process's memory",
 }  # fmt: skip
 

@@ -208,9 +208,9 @@ class WithoutVariable(Advised):
 
 
 class SocketIndex(Advised):
-    """An element of a socket's array by an index that is not constant.
+    """An element of an array in a socket, a context or the like by an index that is not constant.
 
-    The verifier lets a program read a socket at fixed offsets only.
+    The verifier lets a program read those at fixed offsets only.
 
     Fails:
 
@@ -225,7 +225,7 @@ class SocketIndex(Advised):
     array: str
 
     code = "E1316"
-    title = "`{array}` of a socket takes constant indices only"
+    title = "`{array}` takes constant indices only"
     label = "not a constant"
     way_out = "write each index as a number:"
     lines = ("{array}[0]",)

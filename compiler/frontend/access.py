@@ -57,6 +57,8 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
         return tree.Global(reference(schema.type, Space.CONST if schema.constant else Space.GLOBAL), span, schema)
     if isinstance(schema, MapSpec):
         checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)
+        for what, since in schema.needs:
+            checker.check_release(what, since, span)
         if opaque_in(schema.value):
             from pybpf.compiler.frontend.locks import check_allowed
 
@@ -280,9 +282,17 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     length = kind.length if isinstance(kind, ArrayType) else kind.size
     inner = kind.element if isinstance(kind, ArrayType) else U8
     at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
-    if base.type.space == Space.TRUSTED and not isinstance(at, tree.Const):
+    if not isinstance(at, tree.Const) and _is_fixed(checker, base.type.space):
         checker.fail(errors.SocketIndex(at.span, checker.text(at.span), checker.text(checker.span(node.value))))
     return tree.Index(reference(inner, base.type.space), span, base, at)
+
+
+def _is_fixed(checker: Checker, space: str) -> bool:
+    """Whether the verifier takes accesses at fixed offsets only."""
+    context = checker.session.program.context
+    if space == Space.CTX:
+        return context is not None and not context.in_memory
+    return space in (Space.TRUSTED, Space.LENT)
 
 
 def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:
@@ -372,7 +382,12 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
         assert isinstance(root.base.type, PtrType)
         checker.fail(errors.ReadOnlyMemory(span, root.base.type.space))
     kind = root.type
+    if isinstance(root, tree.CtxLoad) and root.field.writable:
+        return
     if isinstance(kind, PtrType) and kind.space in (
         Space.CONST, Space.CTX, Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER,
     ):  # fmt: skip
+        checker.fail(errors.ReadOnlyMemory(span, kind.space))
+    context = checker.session.program.context
+    if isinstance(kind, PtrType) and kind.space == Space.PACKET and context is not None and not context.packet_writable:
         checker.fail(errors.ReadOnlyMemory(span, kind.space))

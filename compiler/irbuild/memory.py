@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema import types
 
 __all__ = [
-    "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "load", "load_bits", "pieces",
-    "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits", "widest",
-    "write_bytes",
+    "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "is_made_up", "load",
+    "load_bits", "pieces", "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits",
+    "widest", "write_bytes",
 ]  # fmt: skip
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
@@ -71,8 +71,14 @@ def field_at(at: Address, offset: int) -> Address:
 def is_direct(b: Builder, at: Address) -> bool:
     """Whether the program may load from there: from fixed offsets of its context, never from kernel and user memory."""
     if at.space == Space.CTX:
-        return at.base is b.context
+        return at.base is b.context or is_made_up(b)
     return at.space not in (Space.KERNEL, Space.USER)
+
+
+def is_made_up(b: Builder) -> bool:
+    """Whether the verifier makes each access to the context another one, so that its width and offset matter."""
+    context = b.program.context
+    return context is not None and not context.in_memory
 
 
 def widest(b: Builder, at: Address, offset: int = 0) -> int:
@@ -288,6 +294,9 @@ def readable(b: Builder, at: Address, kind: Type) -> Address:
 
 def reference_at(b: Builder, value: Value, kind: PtrType) -> Address:
     """The address that a reference value stands for."""
+    if kind.space == Space.CTX and kind.pointee is not None and is_made_up(b) and type(value) is ops.PtrAdd:
+        assert value.base is b.context and type(value.offset) is Const, value
+        return Address(b.context, value.offset.value, kind.space, align_of(kind.pointee))
     if kind.pointee is None:
         align = 1
     elif type(value) is ops.SlotAddr:

@@ -7,7 +7,7 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
-from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate
+from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate, swap
 from pybpf.compiler.irbuild.followed import is_followed
 from pybpf.compiler.irbuild.memory import (
     Address,
@@ -15,6 +15,7 @@ from pybpf.compiler.irbuild.memory import (
     copy,
     field_at,
     further,
+    is_made_up,
     load,
     load_bits,
     pointer,
@@ -24,7 +25,17 @@ from pybpf.compiler.irbuild.memory import (
     store_bits,
 )
 from pybpf.compiler.irbuild.walk import binds, changes, has_effect
-from pybpf.compiler.schema.types import U8, ArrayType, PtrType, Space, Type, is_aggregate, size_of
+from pybpf.compiler.schema.types import (
+    U8,
+    ArrayType,
+    OptionalType,
+    PtrType,
+    Space,
+    Type,
+    align_of,
+    is_aggregate,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,8 +70,8 @@ def address_of(b: Builder, node: tree.Expr) -> Address:
         at = Address(start, 0, Space.GLOBAL)
     elif isinstance(node, tree.MapIndex):
         at = Address(slot_of(b, node), 0, Space.PERCPU if node.map.kind.percpu else Space.MAP)
-    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array"):
-        at = Address(b.context, node.field.offset, Space.CTX)
+    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array") and not _is_object(node.field.type):
+        at = Address(b.context, node.field.offset, Space.CTX, align_of(node.field.type) if is_made_up(b) else 8)
     elif isinstance(node, tree.Cast) and isinstance(node.value.type, PtrType):
         at = _cast(b, node)
     elif isinstance(node, MAKERS):
@@ -266,9 +277,15 @@ def ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
         place = b.emit(ops.Load(b.context, field.offset, 32, False, "int", True, "", b.span))
         offset = b.emit(ops.Binary("and", place, Const(0xFFFF), 64, "", b.span))
         return b.emit(ops.PtrAdd(b.context, offset, field.name, b.span))
-    if field.role or (isinstance(field.type, PtrType) and field.type.space == Space.TRUSTED):
+    if field.role or _is_object(field.type):
         return _context_pointer(b, field)
     return _plain_ctx_load(b, node)
+
+
+def _is_object(kind: Type) -> bool:
+    """Whether it is a pointer that programs may load from, or None in its place."""
+    kind = kind.inner if isinstance(kind, OptionalType) else kind
+    return isinstance(kind, PtrType) and kind.space in (Space.TRUSTED, Space.LENT)
 
 
 def _plain_ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
@@ -325,6 +342,9 @@ def _carried(b: Builder, at: Address, value: Value) -> Value:
 def _store(b: Builder, place: tree.Expr, at: Address, kind: Type, value: Value) -> None:
     if type(place) is tree.Field and place.field.bits:
         store_bits(b, at, place.field, value)
+    elif type(place) is tree.CtxLoad and place.field.size > size_of(kind):  # a port, in the low half of its word
+        whole = swap(b, value, size_of(kind) * 8) if int_type(kind).big else value
+        b.store(at.base, at.offset, 8 * place.field.size, whole)
     else:
         store(b, at, kind, value)
 

@@ -87,6 +87,7 @@ class Space:
     CTX = "ctx"  # the program's context
     TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
     UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
+    LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     USER = "user"  # a user-space address: user probe reads only
 

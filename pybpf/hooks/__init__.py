@@ -8,5 +8,5 @@ them, are the arguments of the probed function or tracepoint.
     tracepoints.py   tracepoints and raw ones
     probes.py        functions of the kernel and of programs, by their registers
     btf.py           functions and tracepoints by the kernel's own description of their arguments
-    packets.py       XDP
+    packets.py       XDP, traffic control, TCX, netkit, netfilter, routes, socket filters, flow dissectors
 """

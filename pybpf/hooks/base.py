@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import ContextSpec
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["ArgumentsHook", "ContextHook", "Hook", "needs_target", "site_in"]
+__all__ = ["ArgumentsHook", "ContextHook", "Family", "Hook", "Simple", "needs_target", "site_in"]
 
 
 class Hook:
@@ -141,11 +141,12 @@ class ContextHook(Hook):
     """A hook whose function takes the context and answers in one way.
 
     `wanted` is the context's class; a function may name a subclass of it. `result` is the enumeration of its answers,
-    or `bool`, `int` or None; `allowed` the least and the greatest number that the kernel takes, where `result` does not
-    say so; `default` what a program without an answer gives.
+    or `bool`, `int` or None; `also` has others that a function may be annotated with instead; `allowed` the least and
+    the greatest number that the kernel takes, where `result` does not say so; `default` what a program without an
+    answer gives.
     """
 
-    __slots__ = ("allowed", "default", "result", "wanted")
+    __slots__ = ("allowed", "also", "default", "result", "wanted")
 
     def __init__(
         self,
@@ -158,10 +159,12 @@ class ContextHook(Hook):
         attach: dict[str, Any] | None = None,
         allowed: tuple[int, int] | None = None,
         default: int = 0,
+        also: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(name, pattern, target, attach or {})
         self.wanted = wanted
         self.result = result
+        self.also = also
         self.allowed = (0, 1) if result is bool and allowed is None else allowed
         self.default = default
 
@@ -174,10 +177,10 @@ class ContextHook(Hook):
 
     def returns(self, function: Callable[..., Any]) -> Type:
         said = annotation_of(function, "return")
-        if self.result is None or (self.result is int and (said is None or said is type(None))):
-            if said is None or said is type(None):
+        if said is None or said is type(None):
+            if self.result in (None, int) or None in self.also:
                 return NONE
-        elif said is self.result or (self.result is int and is_number(said)):
+        elif said is self.result or said in self.also or (self.result is int and is_number(said)):
             kind: Type = BOOL if said is bool else I32 if said is int else said.__bpf__
             return kind
         name = function.__code__.co_varnames[0]
@@ -191,6 +194,63 @@ class ContextHook(Hook):
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         return replace(super().spec(function), allowed=self.allowed, default_return=self.default)
+
+
+class NoSuchHook(DeclarationTypeError, AttributeError):
+    """`@tcx.outgoing`: no such member."""
+
+
+# A decorator that may be called for its options, or not: `@xdp`, `@xdp()`, `@xdp(frags=True)`. `make(**options)` gives
+# the hook, when it is first wanted. (No docstring: `__doc__` is the hook's own.)
+class Simple:
+    __slots__ = ("__doc__", "_make", "_options", "name")
+
+    def __init__(self, name: str, make: Callable[..., Hook], options: tuple[str, ...] = (), doc: str = "") -> None:
+        self.name = name
+        self._make = make
+        self._options = options
+        self.__doc__ = doc
+
+    def __call__(self, function: Any = None, /, **options: Any) -> Any:
+        unknown = [option for option in options if option not in self._options]
+        if unknown:
+            takes = f"it takes {', '.join(self._options)}" if self._options else "write it without parentheses:"
+            raise DeclarationTypeError(
+                f"@{self.name} takes no {unknown[0]!r}", help=takes, lines=() if self._options else (f"@{self.name}",)
+            )
+        hook = self._make(**options)
+        return hook if function is None else hook(function)
+
+    def __repr__(self) -> str:
+        return f"<decorator @{self.name}>"
+
+
+# Decorators under one name: `@tcx.ingress`, `@xdp.devmap`; `bare` is the one of the name alone, where there is.
+class Family:
+    def __init__(self, name: str, bare: Simple | None = None, *, doc: str = "", **members: Any) -> None:
+        self.__dict__.update(members)
+        self._name = name
+        self._bare = bare
+        self._members = tuple(members)
+        self.__doc__ = doc
+
+    def __call__(self, function: Any = None, /, **options: Any) -> Any:
+        if self._bare is not None:
+            return self._bare(function, **options)
+        raise DeclarationTypeError(f"@{self._name} has several places", help="name one:", lines=self._all())
+
+    def _all(self) -> tuple[str, ...]:
+        return tuple([f"@{self._name}.{member}" for member in self._members])
+
+    if not TYPE_CHECKING:  # of a member that is none; a checker knows the members
+
+        def __getattr__(self, name):
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise NoSuchHook(f"there is no @{self._name}.{name}", help="there are:", lines=self._all())
+
+    def __repr__(self) -> str:
+        return f"<decorators @{self._name}: {', '.join(self._members)}>"
 
 
 def is_number(annotation: Any) -> bool:

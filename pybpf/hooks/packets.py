@@ -1,40 +1,214 @@
-"""Hooks that see packets: XDP."""
+"""Hooks that see packets, from the driver to the socket: XDP, traffic control, TCX, netkit, netfilter, routes, ...
+
+Decorators that stand alone or are called: `@xdp`, `@xdp()`, `@xdp(frags=True)`. Where a program is attached is said
+when it is attached: see `pybpf.runtime.links`.
+"""
 
 from __future__ import annotations
 
-from pybpf.hooks.base import ContextHook
+from pybpf.hooks.base import ContextHook, Family, Simple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol, overload
+    from typing import Protocol, TypeVar, overload
 
     from pybpf.program import Program
-    from pybpf.stdlib.actions import XDP
+    from pybpf.stdlib.actions import FLOW, LWT, LWT_SEG6LOCAL, LWT_XMIT, NETFILTER, NETKIT, TC, TCX, XDP
+    from pybpf.stdlib.contexts.netfilter import NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext
+    from pybpf.stdlib.contexts.skb import (
+        FlowDissectorContext,
+        LwtContext,
+        LwtXmitContext,
+        SocketFilterContext,
+        TcContext,
+    )
 
-    class _Xdp(Protocol):
-        def __call__(self, function: Callable[[XdpContext], XDP], /) -> Program[[XdpContext], XDP]: ...
+    C = TypeVar("C")
+    R = TypeVar("R")
+
+    class _Bare(Protocol[C, R]):
+        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
+
+    class _Hook(Protocol[C, R]):
+        """A decorator that is called, or not."""
+
+        @overload
+        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
+        @overload
+        def __call__(self) -> _Bare[C, R]: ...
+
+    class _Frags(Protocol[C, R]):
+        @overload
+        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
+        @overload
+        def __call__(self, *, frags: bool = False) -> _Bare[C, R]: ...
+
+    class _Xdp(_Frags[XdpContext, XDP], Protocol):
+        @property
+        def devmap(self) -> _Frags[XdpContext, XDP]:
+            """Frames that a device map sends out of an interface: the program of a `DevMap` entry. Linux 5.8."""
+            ...
+
+        @property
+        def cpumap(self) -> _Frags[XdpContext, XDP]:
+            """Frames that a CPU map moved to another CPU, there: the program of a `CpuMap` entry. Linux 5.9."""
+            ...
+
+    class _Tc(_Hook[TcContext, TC], Protocol):
+        @property
+        def ingress(self) -> _Hook[TcContext, TC]:
+            """Packets that come in. Attached by a TCX link where the kernel has those (6.6)."""
+            ...
+
+        @property
+        def egress(self) -> _Hook[TcContext, TC]:
+            """Packets that go out. Attached by a TCX link where the kernel has those (6.6)."""
+            ...
+
+    class _Tcx(Protocol):
+        @property
+        def ingress(self) -> _Hook[TcContext, TCX]:
+            """Packets that come in by an interface."""
+            ...
+
+        @property
+        def egress(self) -> _Hook[TcContext, TCX]:
+            """Packets that go out by an interface."""
+            ...
+
+    class _Netkit(Protocol):
+        @property
+        def primary(self) -> _Hook[TcContext, NETKIT]:
+            """Packets that the primary device of the pair sends."""
+            ...
+
+        @property
+        def peer(self) -> _Hook[TcContext, NETKIT]:
+            """Packets that the peer device sends."""
+            ...
+
+    class _Lwt(Protocol):
+        @property
+        def in_(self) -> _Hook[LwtContext, LWT]:
+            """Packets that come in for a route. Linux 4.10."""
+            ...
+
+        @property
+        def out(self) -> _Hook[LwtContext, LWT]:
+            """Packets of this machine that go out by a route. Linux 4.10."""
+            ...
+
+        @property
+        def xmit(self) -> _Hook[LwtXmitContext, LWT_XMIT]:
+            """All packets that leave by a route, which may be changed and redirected. Linux 4.10."""
+            ...
+
+        @property
+        def seg6local(self) -> _Hook[LwtContext, LWT_SEG6LOCAL]:
+            """Packets whose segment routing header names a segment of this machine (End.BPF). Linux 4.18."""
+            ...
+
+    xdp: _Xdp
+    tc: _Tc
+    tcx: _Tcx
+    netkit: _Netkit
+    lwt: _Lwt
+    classifier: _Hook[TcContext, TC]
+    action: _Hook[TcContext, TC]
+    socket_filter: _Hook[SocketFilterContext, int | None]
+    flow_dissector: _Hook[FlowDissectorContext, FLOW]
+    netfilter: _Hook[NetfilterContext, NETFILTER]
 
 
-__all__ = ["xdp"]
+__all__ = [
+    "action", "classifier", "flow_dissector", "lwt", "netfilter", "netkit", "socket_filter", "tc", "tcx", "xdp",
+]  # fmt: skip
 
 
-if TYPE_CHECKING:
+def _hook(
+    name: str,
+    section: str,
+    context: str,
+    answer: str,
+    doc: str = "",
+    allowed: tuple[int, int] | None = None,
+    default: int = 0,
+) -> Simple:
+    """The decorator of a section, by the names of its context's class and of its answers (none: a number)."""
 
-    @overload
-    def xdp(function: Callable[[XdpContext], XDP], /) -> Program[[XdpContext], XDP]: ...
-    @overload
-    def xdp(*, frags: bool = False) -> _Xdp: ...
-    def xdp(function: Callable[[XdpContext], XDP] | None = None, /, *, frags: bool = False) -> Any:
-        """Frames as the driver receives them, before the network stack. `frags=True`: frames in several buffers too."""
+    def make(frags: bool = False) -> ContextHook:
+        from pybpf.stdlib import actions
 
-else:
+        module, _, owner = context.rpartition(".")
+        wanted = getattr(__import__(f"pybpf.stdlib.contexts.{module}", fromlist=(owner,)), owner)
+        result = getattr(actions, answer) if answer else int
+        pattern = section.replace("xdp", "xdp.frags", 1) if frags else section
+        return ContextHook(name, pattern, wanted, result, allowed=allowed, default=default)
 
-    def xdp(function=None, /, *, frags=False):
-        """Frames as the driver receives them, before the network stack. `frags=True`: frames in several buffers too."""
-        from pybpf.stdlib.actions import XDP
-        from pybpf.stdlib.contexts.packets import XdpContext
+    return Simple(name, make, ("frags",) if name.startswith("xdp") else (), doc)
 
-        hook = ContextHook("xdp", "xdp.frags" if frags else "xdp", XdpContext, XDP, attach={"frags": frags})
-        return hook if function is None else hook(function)
+
+if not TYPE_CHECKING:
+    _TC, _XDP = ("skb.TcContext", "TC"), ("packets.XdpContext", "XDP")
+    xdp = Family(
+        "xdp",
+        _hook("xdp", "xdp", *_XDP),
+        devmap=_hook("xdp.devmap", "xdp/devmap", *_XDP),
+        cpumap=_hook("xdp.cpumap", "xdp/cpumap", *_XDP),
+        doc="Frames as the driver receives them, before the network stack. `frags=True`: those in several buffers too.",
+    )
+    tc = Family(
+        "tc",
+        _hook("tc", "tc", *_TC),
+        ingress=_hook("tc.ingress", "tc/ingress", *_TC),
+        egress=_hook("tc.egress", "tc/egress", *_TC),
+        doc="Packets at a network interface: a filter of its clsact queueing discipline, which decides by itself.",
+    )
+    classifier = _hook("classifier", "classifier", *_TC, "The same as `@tc`, by its older section name.")
+    action = _hook("action", "action", *_TC, "An action that filters of traffic control name.")
+    tcx = Family(
+        "tcx",
+        ingress=_hook("tcx.ingress", "tcx/ingress", "skb.TcContext", "TCX"),
+        egress=_hook("tcx.egress", "tcx/egress", "skb.TcContext", "TCX"),
+        doc="Packets at a network interface, by a link: several programs, one after the other. Linux 6.6.",
+    )
+    netkit = Family(
+        "netkit",
+        primary=_hook("netkit.primary", "netkit/primary", "skb.TcContext", "NETKIT"),
+        peer=_hook("netkit.peer", "netkit/peer", "skb.TcContext", "NETKIT"),
+        doc="Packets that a netkit device sends. Linux 6.7.",
+    )
+    lwt = Family(
+        "lwt",
+        in_=_hook("lwt.in_", "lwt_in", "skb.LwtContext", "LWT"),
+        out=_hook("lwt.out", "lwt_out", "skb.LwtContext", "LWT"),
+        xmit=_hook("lwt.xmit", "lwt_xmit", "skb.LwtXmitContext", "LWT_XMIT"),
+        seg6local=_hook("lwt.seg6local", "lwt_seg6local", "skb.LwtContext", "LWT_SEG6LOCAL"),
+        doc="Packets that take a route.",
+    )
+    socket_filter = _hook(
+        "socket_filter",
+        "socket",
+        "skb.SocketFilterContext",
+        "",
+        "Packets on their way to a socket. Returns how many bytes the socket gets, 0 for none.",
+        default=-1,
+    )
+    flow_dissector = _hook(
+        "flow_dissector",
+        "flow_dissector",
+        "skb.FlowDissectorContext",
+        "FLOW",
+        "Tells the flow of each packet in a network namespace. Linux 4.20.",
+    )
+    netfilter = _hook(
+        "netfilter",
+        "netfilter",
+        "netfilter.NetfilterContext",
+        "NETFILTER",
+        "Packets at a hook of netfilter. Linux 6.4.",
+        (0, 1),
+        1,
+    )

@@ -5,5 +5,7 @@ A class carries its ContextSpec as `__bpf__`. Plain methods on it are written in
 
     base.py       Context, and Packet: what can be read in place
     packets.py    XDP
+    skb.py        socket buffers: traffic control, routes, socket filters, flow dissectors, and the base for others
+    netfilter.py  netfilter
     tracing.py    registers, raw tracepoints, tracepoints (whose fields come from the tracepoint's own format)
 """

@@ -7,13 +7,15 @@ from pybpf.stdlib.builtins import sizeof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeVar
 
+    from pybpf.compiler.schema.specs import ContextSpec
     from pybpf.stdlib.struct import Struct
 
     H = TypeVar("H", bound=Struct)
 
-__all__ = ["PACKET", "PACKET_END", "Context", "Packet"]
+__all__ = ["PACKET", "PACKET_END", "Context", "Later", "MetaPacket", "Packet"]
 
 # The types of a packet's bounds, for fields of role "packet" and "packet_end".
 PACKET = PtrType(None, Space.PACKET)
@@ -22,6 +24,19 @@ PACKET_END = PtrType(None, Space.PACKET_END)
 
 class Context:
     """Base of all context classes."""
+
+
+class Later:
+    """A class's `__bpf__` that is made when it is first asked for: of a context that has types of the kernel."""
+
+    def __init__(self, make: Callable[[], ContextSpec]) -> None:
+        self._make = make
+        self._made: ContextSpec | None = None
+
+    def __get__(self, instance: object, owner: type) -> ContextSpec:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
 
 class Packet(Context):
@@ -53,3 +68,17 @@ class Packet(Context):
             return False
         self.cursor = start + count
         return True
+
+
+class MetaPacket(Packet):
+    """A packet with metadata in front: what an XDP program leaves there, a TC program finds."""
+
+    if TYPE_CHECKING:
+        data_meta: int
+
+    def meta(self, kind: type[H]) -> H | None:
+        """The metadata, as such a struct; None where there is less. XDP: make room by `adjust_meta(-sizeof(kind))`."""
+        start = self.data_meta
+        if start + sizeof(kind) > self.data:
+            return None
+        return kind.at(start)
