@@ -20,14 +20,30 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import Target as Target
     from pybpf.hooks.btf import fentry as fentry
     from pybpf.hooks.btf import fexit as fexit
+    from pybpf.hooks.btf import fmod_ret as fmod_ret
     from pybpf.hooks.btf import tp_btf as tp_btf
+    from pybpf.hooks.lsm import lsm as lsm
+    from pybpf.hooks.replace import freplace as freplace
+    from pybpf.hooks.packets import action as action
+    from pybpf.hooks.packets import classifier as classifier
+    from pybpf.hooks.packets import flow_dissector as flow_dissector
+    from pybpf.hooks.packets import lwt as lwt
+    from pybpf.hooks.packets import netfilter as netfilter
+    from pybpf.hooks.packets import netkit as netkit
+    from pybpf.hooks.packets import socket_filter as socket_filter
+    from pybpf.hooks.packets import tc as tc
+    from pybpf.hooks.packets import tcx as tcx
     from pybpf.hooks.packets import xdp as xdp
+    from pybpf.hooks.perf import perf_event as perf_event
     from pybpf.hooks.probes import kprobe as kprobe
     from pybpf.hooks.probes import kretprobe as kretprobe
-    from pybpf.hooks.probes import uprobe as uprobe
-    from pybpf.hooks.probes import uretprobe as uretprobe
+    from pybpf.hooks.probes import kretsyscall as kretsyscall
+    from pybpf.hooks.probes import ksyscall as ksyscall
     from pybpf.hooks.tracepoints import raw_tp as raw_tp
     from pybpf.hooks.tracepoints import tracepoint as tracepoint
+    from pybpf.hooks.userprobes import uprobe as uprobe
+    from pybpf.hooks.userprobes import uretprobe as uretprobe
+    from pybpf.hooks.userprobes import usdt as usdt
     from pybpf.loading import load as load
     from pybpf.loading import trace_pipe as trace_pipe
     from pybpf.loading import wait as wait
@@ -39,6 +55,14 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
     from pybpf.simulator import Simulation as Simulation
+    from pybpf.stdlib.actions import FLOW as FLOW
+    from pybpf.stdlib.actions import LWT as LWT
+    from pybpf.stdlib.actions import LWT_SEG6LOCAL as LWT_SEG6LOCAL
+    from pybpf.stdlib.actions import LWT_XMIT as LWT_XMIT
+    from pybpf.stdlib.actions import NETFILTER as NETFILTER
+    from pybpf.stdlib.actions import NETKIT as NETKIT
+    from pybpf.stdlib.actions import TC as TC
+    from pybpf.stdlib.actions import TCX as TCX
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.atomics import compare_exchange as compare_exchange
     from pybpf.stdlib.atomics import exchange as exchange
@@ -52,9 +76,19 @@ if TYPE_CHECKING:
     from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
     from pybpf.stdlib.cdecl import cdef as cdef
+    from pybpf.stdlib.contexts.netfilter import NetfilterContext as NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
+    from pybpf.stdlib.contexts.skb import FlowDissectorContext as FlowDissectorContext
+    from pybpf.stdlib.contexts.skb import FlowKeys as FlowKeys
+    from pybpf.stdlib.contexts.skb import LwtContext as LwtContext
+    from pybpf.stdlib.contexts.skb import LwtXmitContext as LwtXmitContext
+    from pybpf.stdlib.contexts.skb import SkbContext as SkbContext
+    from pybpf.stdlib.contexts.skb import SocketFilterContext as SocketFilterContext
+    from pybpf.stdlib.contexts.skb import TcContext as TcContext
+    from pybpf.stdlib.contexts.tracing import PerfEventContext as PerfEventContext
     from pybpf.stdlib.contexts.tracing import PtRegs as PtRegs
     from pybpf.stdlib.contexts.tracing import RawTracepointContext as RawTracepointContext
+    from pybpf.stdlib.contexts.tracing import SessionContext as SessionContext
     from pybpf.stdlib.contexts.tracing import TracepointContext as TracepointContext
     from pybpf.stdlib.everyday import cpu as cpu
     from pybpf.stdlib.everyday import current_task as current_task
@@ -89,10 +123,18 @@ if TYPE_CHECKING:
     from pybpf.stdlib.kfuncs import kfunc as kfunc
     from pybpf.stdlib.maps import ArrayMap as ArrayMap
     from pybpf.stdlib.maps import HashMap as HashMap
+    from pybpf.stdlib.maps import LpmTrie as LpmTrie
     from pybpf.stdlib.maps import LruHash as LruHash
+    from pybpf.stdlib.maps import LruPerCpuHash as LruPerCpuHash
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
+    from pybpf.stdlib.maps.queues import Queue as Queue
+    from pybpf.stdlib.maps.queues import Stack as Stack
+    from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
+    from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
+    from pybpf.stdlib.maps.stacks import StackTrace as StackTrace
     from pybpf.stdlib.progarray import ProgArray as ProgArray
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
@@ -116,6 +158,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.types import u32 as u32
     from pybpf.stdlib.types import u64 as u64
     from pybpf.stdlib.union import Union as Union
+    from pybpf.stdlib.usdt import UsdtContext as UsdtContext
     from pybpf.stdlib.variables import const as const
     from pybpf.stdlib.variables import var as var
 
@@ -126,20 +169,26 @@ _SURFACE = {
     "compiler.diagnostics.base": "CompileError",
     "compiler.schema.errors": "DeclarationError",
     "compiler.schema.specs": "Target",
-    "hooks.btf": "fentry fexit tp_btf",
-    "hooks.packets": "xdp",
-    "hooks.probes": "kprobe kretprobe uprobe uretprobe",
+    "hooks.btf": "fentry fexit fmod_ret tp_btf",
+    "hooks.lsm": "lsm",
+    "hooks.replace": "freplace",
+    "hooks.packets": "action classifier flow_dissector lwt netfilter netkit socket_filter tc tcx xdp",
+    "hooks.perf": "perf_event",
+    "hooks.probes": "kprobe kretprobe kretsyscall ksyscall",
+    "hooks.userprobes": "uprobe uretprobe usdt",
     "hooks.tracepoints": "raw_tp tracepoint",
     "loading": "load trace_pipe wait",
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
     "simulator": "Simulation",
-    "stdlib.actions": "XDP",
+    "stdlib.actions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER NETKIT TC TCX XDP",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.cdecl": "cdef",
+    "stdlib.contexts.netfilter": "NetfilterContext",
     "stdlib.contexts.packets": "XdpContext",
-    "stdlib.contexts.tracing": "PtRegs RawTracepointContext TracepointContext",
+    "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
+    "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
@@ -147,30 +196,39 @@ _SURFACE = {
     "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.kfuncs": "kfunc",
-    "stdlib.maps": "ArrayMap HashMap LruHash PerCpuArray PerCpuHash RingBuffer",
+    "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
+    "stdlib.maps.queues": "BloomFilter Queue Stack",
+    "stdlib.maps.events": "PerfEventArray UserRingBuffer",
+    "stdlib.maps.stacks": "StackTrace",
     "stdlib.progarray": "ProgArray",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
     "stdlib.sync": "SpinLock Timer lock",
     "stdlib.types": "Array Bits Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.union": "Union",
+    "stdlib.usdt": "UsdtContext",
     "stdlib.variables": "const var",
 }
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "build", "Bytes", "cdef", "check",
-    "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
-    "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or",
-    "fetch_xor", "fexit", "field_signed", "field_size", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
+    "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "build",
+    "Bytes", "cdef", "check", "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu",
+    "current_task", "DeclarationError", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry",
+    "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector",
+    "FlowDissectorContext", "FlowKeys", "fmod_ret", "freplace", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
-    "ksym", "ktime", "L", "load", "LoadError", "lock", "LruHash", "net", "NoBpf", "NotPermitted", "Object",
-    "offsetof", "PerCpuArray", "PerCpuHash", "pid", "Pointer", "printk", "ProgArray", "Program", "PtRegs", "PybpfError",
-    "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "Simulation", "sizeof", "SpinLock",
-    "Struct", "subprog", "Target", "task", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
-    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
-    "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "user_bytes", "user_str", "var", "VerifierError", "wait",
-    "XDP", "xdp", "XdpContext",
+    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "load", "LoadError", "lock", "LpmTrie", "LruHash",
+    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net",
+    "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted", "Object", "offsetof",
+    "PerCpuArray", "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "printk",
+    "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext", "releasing",
+    "RingBuffer", "SessionContext", "Simulation", "sizeof", "SkbContext", "socket_filter", "SocketFilterContext",
+    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "Target", "task", "TC", "tc", "TcContext", "TCX", "tcx", "Text", "tid",
+    "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
+    "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "usdt",
+    "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp",
+    "XdpContext",
 ]  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.specs import MapKind
 
-__all__ = ["FLAGS", "KINDS", "MAX_ENTRIES", "MAX_KEY", "MAX_PERCPU_VALUE", "MAX_PREFIX", "MAX_VALUE", "PAGE",
-           "RECORD_HEADER"]  # fmt: skip
+__all__ = [
+    "FLAGS", "KINDS", "MAX_ENTRIES", "MAX_HASHES", "MAX_KEY", "MAX_PERCPU_VALUE", "MAX_PREFIX", "MAX_VALUE", "PAGE",
+    "RECORD_HEADER",
+]  # fmt: skip
 
 # Flags of BPF_MAP_CREATE by name: the bit, and the first release that has it.
 FLAGS: dict[str, tuple[int, str]] = {
@@ -30,12 +32,12 @@ KINDS: dict[str, MapKind] = {
         MapKind("ARRAY", 2, indexed=True, since="3.19", family="array",
                 flags=f"mmapable inner_map numa_node {_ACCESS}", user="lookup update next batch lock"),
         MapKind("PROG_ARRAY", 3, since="4.2", family="programs"),
-        MapKind("PERF_EVENT_ARRAY", 4, since="4.3"),
+        MapKind("PERF_EVENT_ARRAY", 4, keyed=False, since="4.3", family="perf"),
         MapKind("PERCPU_HASH", 5, percpu=True, since="4.6", family="hash", flags=f"no_prealloc {_ACCESS}",
                 user=f"{_ALL} pop drain"),
         MapKind("PERCPU_ARRAY", 6, indexed=True, percpu=True, since="4.6", family="array", flags=_ACCESS,
                 user="lookup update next batch"),
-        MapKind("STACK_TRACE", 7, since="4.6"),
+        MapKind("STACK_TRACE", 7, keyed=False, since="4.6", family="stacks"),
         MapKind("CGROUP_ARRAY", 8, since="4.8", family="slots", flags=_ACCESS.partition(" rdonly_prog")[0]),
         MapKind("LRU_HASH", 9, since="4.10", family="hash", flags=f"no_common_lru numa_node {_ACCESS}",
                 user=f"{_ALL} pop drain"),
@@ -64,7 +66,7 @@ KINDS: dict[str, MapKind] = {
         MapKind("TASK_STORAGE", 29, since="5.11"),
         MapKind("BLOOM_FILTER", 30, keyed=False, since="5.16", family="bloom", flags=f"numa_node {_ACCESS}",
                 user="push peek"),
-        MapKind("USER_RINGBUF", 31, keyed=False, since="6.1"),
+        MapKind("USER_RINGBUF", 31, keyed=False, since="6.1", family="commands"),
         MapKind("CGRP_STORAGE", 32, since="6.2"),
         MapKind("ARENA", 33, keyed=False, since="6.9"),
     )
@@ -75,5 +77,6 @@ MAX_KEY = 512  # MAX_BPF_STACK: kernel/bpf/hashtab.c, htab_map_alloc_check
 MAX_VALUE = (1 << 22) - 64  # KMALLOC_MAX_SIZE less an element's own words: the same function
 MAX_PERCPU_VALUE = 32 << 10  # PCPU_MIN_UNIT_SIZE: the same function
 MAX_PREFIX = 256  # bytes of an address: LPM_DATA_SIZE_MAX, kernel/bpf/lpm_trie.c
+MAX_HASHES = 15  # the low four bits of map_extra: kernel/bpf/bloom_filter.c
 RECORD_HEADER = 8  # bytes in front of a ring buffer's record: BPF_RINGBUF_HDR_SZ, include/uapi/linux/bpf.h
 PAGE = 4096  # a ring buffer is made of pages: kernel/bpf/ringbuf.c, ringbuf_map_alloc

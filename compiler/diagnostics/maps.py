@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArrayDelete", "DiscardOther", "HashSubscript", "Misaligned", "NegativeKey", "NoEntries", "NoMapMethod",
+    "ArrayDelete", "DiscardOther", "HashSubscript", "MapAccess", "Misaligned", "NegativeKey", "NoEntries",
+    "NoLockInValue", "NoMapMethod", "NoOperator",
     "PopNeedsDefault", "PopOfObject", "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith",
     "SlotConstant", "SlotUnproven", "WithoutName",
 ]  # fmt: skip
@@ -19,7 +20,10 @@ __all__ = [
 # What kinds of maps are called in a sentence (`enum bpf_map_type`).
 _KINDS = {
     "HASH": "hash map", "ARRAY": "array map", "PERCPU_HASH": "per-CPU hash map", "PERCPU_ARRAY": "per-CPU array map",
-    "LRU_HASH": "LRU hash map", "RINGBUF": "ring buffer",
+    "LRU_HASH": "LRU hash map", "LRU_PERCPU_HASH": "LRU per-CPU hash map", "LPM_TRIE": "trie of prefixes",
+    "RINGBUF": "ring buffer", "QUEUE": "queue", "STACK": "stack", "BLOOM_FILTER": "bloom filter",
+    "PROG_ARRAY": "program array", "ARRAY_OF_MAPS": "array of maps", "HASH_OF_MAPS": "hash of maps",
+    "CGROUP_ARRAY": "array of cgroups", "ARENA": "arena",
 }  # fmt: skip
 
 
@@ -459,3 +463,80 @@ class Misaligned(Advised):
         return title, label
 
     why = "the kernel would say: misaligned value access"
+
+
+class NoOperator(Diagnostic):
+    """An operator that a map of this type does not have in a program.
+
+    A queue has no keys. A lookup in a trie finds the longest prefix that matches, which may be another than the one
+    meant, so entries of it are not added to by key.
+
+        pending = Queue[Job](64)
+        jobs[0] = job                 # fails
+        jobs.push(job)                # works
+
+        routes[prefix] += 1           # fails: LpmTrie
+        route = routes.get(prefix)    # works
+    """
+
+    what: str
+    name: str
+    kind: str
+    methods: tuple[str, ...]
+
+    code = "E0418"
+    title = "`{what}` is not for `{name}`, a {kind}"
+    label = "not here"
+
+    def texts(self) -> tuple[str, str]:
+        return f"`{self.what}` is not for `{self.name}`, a {_KINDS.get(self.kind, self.kind)}", self.label
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.methods:
+            yield Help(f"its methods in a program are {listed(self.methods)}")
+        else:
+            yield Help("call a helper that takes maps of this type")
+
+
+class MapAccess(Diagnostic):
+    """A program changes a map that is read-only for programs, or reads one that is write-only.
+
+    `rdonly_prog=True` and `wronly_prog=True` say so in the declaration (BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG).
+
+        limits = ArrayMap[u64](4, rdonly_prog=True)
+        limits[0] = 1        # fails
+        limit = limits[0]    # works
+    """
+
+    name: str
+    flag: str
+
+    code = "E0419"
+    title = "programs may not {verb} `{name}`"
+    label = "declared with {flag}=True"
+
+    def texts(self) -> tuple[str, str]:
+        verb = "change" if self.flag == "rdonly_prog" else "read"
+        return f"programs may not {verb} `{self.name}`", f"it is declared with {self.flag}=True"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"leave {self.flag} out of the declaration, or do it in user space")
+
+
+class NoLockInValue(Advised):
+    """`lock=True` for a map whose values have no SpinLock.
+
+    The lock that is held while the value is copied (BPF_F_LOCK) is one in the value.
+
+        class Total(Struct):          # works for totals.set(key, Total(packets=1), lock=True)
+            lock: SpinLock
+            packets: u64
+    """
+
+    name: str
+    kind: str
+
+    code = "E0420"
+    title = "the values of `{name}` have no SpinLock to hold"
+    label = "lock=True"
+    way_out = "leave out lock=True, or give {kind} a field of type SpinLock"

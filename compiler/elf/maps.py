@@ -76,13 +76,16 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     for name, number in (("max_entries", map_.max_entries), ("map_flags", map_.flags), ("map_extra", map_.extra)):
         if number:
             members.append((name, _number(builder, number)))
+    for name, number in zip(("key_size", "value_size"), map_.held):
+        if number:
+            members.append((name, _number(builder, number)))
     key = map_.key
     if map_.kind.indexed and isinstance(key, EnumType):
         key = key.base  # the kernel wants an integer as an array's index (array_map_check_btf)
     for name, type_ in (("key", key), ("value", map_.value)):
         if type_ is None:
             continue
-        if map_.kind.keyed:
+        if map_.kind.keyed or "peek" in map_.kind.user:
             members.append((name, builder.pointer(type_)))
         else:
             # The map itself has neither key nor value (ringbuf_map_alloc), but its consumers need to know what it

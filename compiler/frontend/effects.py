@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["may_change"]
 
-_MAP_WRITES = (tree.MapSet, tree.MapUpdate, tree.MapDelete, tree.MapPop, tree.MapSetDefault)
+_MAP_WRITES = (tree.MapSet, tree.MapUpdate, tree.MapDelete, tree.MapPop, tree.MapSetDefault,
+               tree.MapPush, tree.MapTake)  # fmt: skip
 
 
 def may_change(value: tree.Expr, target: tree.Expr | MapSpec) -> bool:

@@ -31,7 +31,8 @@ LOCK = "bpf_spin_lock"  # the struct in BTF that the kernel looks for
 _CALLS: dict[type, str] = {
     tree.MapGet: "a map lookup", tree.MapContains: "a map lookup", tree.MapIndex: "a map lookup",
     tree.MapSet: "a map update", tree.MapUpdate: "a map update", tree.MapSetDefault: "a map update",
-    tree.MapDelete: "a map deletion", tree.MapPop: "a map deletion", tree.RingEmit: "a ring buffer's call",
+    tree.MapDelete: "a map deletion", tree.MapPop: "a map deletion", tree.MapPush: "a map update",
+    tree.MapTake: "a map lookup", tree.RingEmit: "a ring buffer's call",
     tree.WithReserve: "a ring buffer's call", tree.WithAcquire: "a helper", tree.HelperCall: "a helper",
     tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call",
     tree.Printk: "printk",

@@ -27,15 +27,31 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "assign", "augment", "check_keyed", "contains", "delete", "entry_type", "has_effect", "key", "key_value", "lookup",
-    "map_value", "read", "slot",
+    "EXIST", "LOCKED", "NOEXIST", "assign", "augment", "check_access", "check_operator_of", "contains", "delete",
+    "entry_type", "has_effect", "key", "key_value", "lookup", "map_value", "read", "slot",
 ]  # fmt: skip
+
+
+# Families of maps (MapKind.family) that an operator is for, those first where it has a diagnostic of its own.
+_OPERATORS = {
+    "[...]": ("hash", "array", "trie"), "in": ("hash", "array", "trie", "bloom"), "[...] =": ("hash", "array", "trie"),
+    "[...] op=": ("hash", "array"), "del": ("hash", "array", "trie"),
+}  # fmt: skip
+_RDONLY_PROG, _WRONLY_PROG = 1 << 7, 1 << 8  # BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG: include/uapi/linux/bpf.h
+NOEXIST, EXIST, LOCKED = 1, 2, 4  # BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK: the same file
 
 
 def entry_type(spec: MapSpec) -> Type:
     """The type of an expression for an entry's value: the number, or a reference into the map."""
     assert spec.value is not None
-    return access.reference(spec.value, Space.PERCPU if spec.kind.percpu else Space.MAP)
+    space = Space.PERCPU if spec.kind.percpu else Space.MAP
+    return access.reference(spec.value, Space.CONST if spec.flags & _RDONLY_PROG else space)
+
+
+def check_access(checker: Checker, spec: MapSpec, span: Span, writes: bool) -> None:
+    """Refuse to change a map that is read-only for programs, and to read one that is write-only."""
+    if spec.flags & (_RDONLY_PROG if writes else _WRONLY_PROG):
+        checker.fail(errors.MapAccess(span, spec.name, "rdonly_prog" if writes else "wronly_prog"))
 
 
 def key(checker: Checker, spec: MapSpec, node: Any) -> tree.Expr:
@@ -61,11 +77,22 @@ def map_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     return stored(checker, value, spec.value, f"the value of `{spec.name}`")
 
 
-def check_keyed(checker: Checker, spec: MapSpec, span: Span, what: str) -> None:
-    if not spec.kind.keyed:
+def check_operator_of(checker: Checker, spec: MapSpec, span: Span, what: str) -> None:
+    """Refuse an operator that this kind of map does not have."""
+    op = "[...] op=" if what.startswith("[...] ") and what != "[...] =" else what
+    family = spec.kind.family
+    if family == "ring":
         assert spec.value is not None
         value = f"{spec.value}(...)" if is_aggregate(spec.value) else "value"
         checker.fail(errors.NoEntries(span, spec.name, spec.kind.name, what, value))
+    if family not in _OPERATORS[op]:
+        from pybpf.compiler.frontend.methods import METHODS
+
+        names = tuple([method.name for method in METHODS if family in method.on])
+        checker.fail(errors.NoOperator(span, what, spec.name, spec.kind.name, names))
+    check_access(checker, spec, span, what not in ("[...]", "in"))
+    if op == "[...] op=":
+        check_access(checker, spec, span, False)
 
 
 def slot(checker: Checker, spec: MapSpec, node: Any, span: Span) -> tree.MapIndex:
@@ -84,15 +111,17 @@ def slot(checker: Checker, spec: MapSpec, node: Any, span: Span) -> tree.MapInde
 
 
 def contains(checker: Checker, spec: MapSpec, item: Value, span: Span) -> tree.Expr:
-    """`k in m`."""
-    check_keyed(checker, spec, span, "in")
+    """`k in m`, of a bloom filter `value in m`."""
+    check_operator_of(checker, spec, span, "in")
+    if not spec.kind.keyed:
+        return tree.MapContains(BOOL, span, spec, map_value(checker, spec, item))
     return tree.MapContains(BOOL, span, spec, key_value(checker, spec, item))
 
 
 def read(checker: Checker, base: Known, node: ast.Subscript, span: Span) -> tree.Expr:
     """`m[k]` as a value."""
     spec: MapSpec = checker.schema(base)
-    check_keyed(checker, spec, span, "[...]")
+    check_operator_of(checker, spec, span, "[...]")
     if not spec.kind.indexed:
         key(checker, spec, node.slice)
         assert spec.value is not None
@@ -103,7 +132,7 @@ def read(checker: Checker, base: Known, node: ast.Subscript, span: Span) -> tree
 
 def assign(checker: Checker, spec: MapSpec, node: ast.Subscript, value: Value, span: Span) -> list[tree.Stmt]:
     """`m[k] = v`. Python evaluates the value before the key."""
-    check_keyed(checker, spec, span, "[...] =")
+    check_operator_of(checker, spec, span, "[...] =")
     made = map_value(checker, spec, value)
     first: list[tree.Stmt] = []
     place = slot(checker, spec, node.slice, checker.span(node)) if spec.kind.indexed else None
@@ -138,7 +167,7 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
     """`m[k] op= n`: the entry starts as zero if there is none."""
     from pybpf.compiler.frontend.assignment import check_operator, is_atomic, update
 
-    check_keyed(checker, spec, span, f"[...] {op}=")
+    check_operator_of(checker, spec, span, f"[...] {op}=")
     assert spec.value is not None
     if spec.kind.indexed:
         return [update(checker, slot(checker, spec, node.slice, checker.span(node)), op, value, span)]
@@ -169,7 +198,7 @@ def augment(checker: Checker, spec: MapSpec, node: ast.Subscript, op: str, value
 
 def delete(checker: Checker, spec: MapSpec, node: ast.Subscript, span: Span) -> tree.Stmt:
     """`del m[k]`."""
-    check_keyed(checker, spec, span, "del")
+    check_operator_of(checker, spec, span, "del")
     if spec.kind.indexed:
         assert spec.value is not None
         zero = f"{spec.value}(...)" if is_aggregate(spec.value) else "0"
@@ -179,4 +208,5 @@ def delete(checker: Checker, spec: MapSpec, node: ast.Subscript, span: Span) -> 
 
 def lookup(checker: Checker, spec: MapSpec, at: tree.Expr, span: Span) -> tree.Expr:
     """`m.get(k)`."""
+    check_access(checker, spec, span, False)
     return tree.MapGet(OptionalType(entry_type(spec)), span, spec, at)

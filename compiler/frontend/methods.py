@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, maps, tree
+from pybpf.compiler.frontend.access import member_of, reference
 from pybpf.compiler.frontend.convert import convert, stored
+from pybpf.compiler.frontend.inline import inline
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import BOOL, OptionalType, PtrType, is_aggregate
+from pybpf.compiler.schema.types import BOOL, OptionalType, PtrType, Space, is_aggregate, opaque_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +44,16 @@ class Call(Record, eq=False):
 
     def value(self, parameter: str) -> Value:
         return self.checker.expr(self.arguments[parameter], self.map.value)
+
+    def switch(self, parameter: str) -> bool:
+        """A True or False that is known when compiling; False where it is not given."""
+        node = self.arguments.get(parameter)
+        if node is None:
+            return False
+        value = self.checker.expr(node)
+        if not isinstance(value, Known) or not isinstance(value.value, bool):
+            self.checker.fail(errors.NotConstant(value.span, self.checker.text(value.span), f"`{parameter}`"))
+        return value.value
 
 
 class Method(Record, eq=False):
@@ -94,6 +106,8 @@ def _pop(call: Call) -> tree.Expr:
     """`m.pop(k, None)`; without a default Python raises KeyError for a missing key, which a program can't."""
     checker = call.checker
     assert call.map.value is not None
+    maps.check_access(checker, call.map, call.span, True)
+    maps.check_access(checker, call.map, call.span, False)
     if "default" not in call.arguments:
         checker.fail(
             errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"])))
@@ -109,9 +123,52 @@ def _pop(call: Call) -> tree.Expr:
 
 
 def _setdefault(call: Call) -> tree.Expr:
+    maps.check_access(call.checker, call.map, call.span, True)
+    maps.check_access(call.checker, call.map, call.span, False)
     at = call.key()
     value = maps.map_value(call.checker, call.map, call.value("default"))
     return tree.MapSetDefault(OptionalType(maps.entry_type(call.map)), call.span, call.map, at, value)
+
+
+def _setter(mode: int) -> Callable[[Call], tree.Expr]:
+    """`m.set(k, v)`, `m.insert(k, v)`, `m.replace(k, v)`: whether it was done."""
+
+    def build(call: Call) -> tree.Expr:
+        checker, spec = call.checker, call.map
+        maps.check_access(checker, spec, call.span, True)
+        flags = mode | (maps.LOCKED if call.switch("lock") else 0)
+        if flags & maps.LOCKED and "bpf_spin_lock" not in opaque_in(spec.value):
+            checker.fail(errors.NoLockInValue(call.span, spec.name, str(spec.value)))
+        at, value = call.key(), maps.map_value(checker, spec, call.value("value"))
+        if maps.has_effect(at) and maps.has_effect(value):  # the lowering evaluates the value first
+            var = checker.temporary(at.type, at)
+            made = tree.MapSet(BOOL, call.span, spec, checker.local(var, at.span), value, flags)
+            return tree.Let(BOOL, call.span, var, at, made)
+        return tree.MapSet(BOOL, call.span, spec, at, value, flags)
+
+    return build
+
+
+def _push(call: Call) -> tree.Expr:
+    maps.check_access(call.checker, call.map, call.span, True)
+    value = maps.map_value(call.checker, call.map, call.value("item"))
+    return tree.MapPush(BOOL, call.span, call.map, value, maps.EXIST if call.switch("drop_oldest") else 0)
+
+
+def _take(keeps: bool) -> Callable[[Call], tree.Expr]:
+    """`q.pop()`, `q.peek()`: the item, or None where there is none."""
+
+    def build(call: Call) -> tree.Expr:
+        maps.check_access(call.checker, call.map, call.span, False)
+        if not keeps:
+            maps.check_access(call.checker, call.map, call.span, True)
+        assert call.map.value is not None
+        kind = OptionalType(reference(call.map.value, Space.STACK))
+        made = tree.MapTake(kind, call.span, call.map, keeps)
+        call.checker.made(made)
+        return made
+
+    return build
 
 
 def _emit(call: Call) -> tree.Expr:
@@ -129,13 +186,39 @@ def _tail_call(call: Call) -> tree.Expr:
     return tail_call(call.checker, call.map, call.arguments["ctx"], call.arguments["index"], call.span)
 
 
+def _perf_emit(call: Call) -> tree.Expr:
+    from pybpf.compiler.frontend.eventmaps import perf_emit
+
+    return perf_emit(call)
+
+
+def _stack_id(call: Call) -> tree.Expr:
+    from pybpf.compiler.frontend.eventmaps import stack_id
+
+    return stack_id(call)
+
+
+def _drain(call: Call) -> tree.Expr:
+    call.checker.fail(errors.DrainOutsideLoop(call.span, call.map.name))
+
+
 METHODS = (
-    Method(("hash", "array"), "get", ("key", "default="), _get),
+    Method(("hash", "array", "trie"), "get", ("key", "default="), _get),
+    Method(("hash", "trie"), "insert", ("key", "value", "lock="), _setter(maps.NOEXIST)),
+    Method(("hash", "trie"), "replace", ("key", "value", "lock="), _setter(maps.EXIST)),
+    Method(("hash", "trie", "array"), "set", ("key", "value", "lock="), _setter(0)),
+    Method(("queue",), "push", ("item", "drop_oldest="), _push),
+    Method(("queue",), "pop", (), _take(False)),
+    Method(("queue",), "peek", (), _take(True)),
+    Method(("bloom",), "add", ("item",), _push),
     Method(("hash",), "pop", ("key", "default="), _pop),
     Method(("hash",), "setdefault", ("key", "default"), _setdefault),
     Method(("ring",), "emit", ("event",), _emit),
     Method(("ring",), "reserve", (), _reserve),
     Method(("programs",), "tail_call", ("ctx", "index"), _tail_call),
+    Method(("perf",), "emit", ("event", "packet="), _perf_emit),
+    Method(("stacks",), "id", ("user=", "skip=", "reuse="), _stack_id),
+    Method(("commands",), "drain", (), _drain),
 )
 
 # What Python's mappings have and a program can't do, and what to write instead.
@@ -148,7 +231,7 @@ _ELSEWHERE = {
     "update": "set one key at a time: {map}[key] = value",
     "increment": "count with {map}[key] += 1",
     "add": "count with {map}[key] += 1",
-    "set": "assign: {map}[key] = value",
+    "append": "send it with {map}.push(item), where it is a queue or a stack",
     "delete": "write: del {map}[key]",
     "lookup": "look it up with {map}.get(key)",
     "submit": "send a record with {map}.emit(...)",
@@ -160,14 +243,24 @@ _ELSEWHERE = {
 }
 
 
-def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -> Method:
-    """The row of a method; refuses what this kind of map doesn't have."""
+def _own(receiver: Known, name: str) -> Any:
+    """A method of the map's class that is written in the language (stdlib/maps/base.py, in_program)."""
+    found = member_of(type(receiver.value), name)
+    return found if getattr(found, "__bpf_language__", False) else None
+
+
+def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -> Method | None:
+    """The row of a method, None for one of the map's class; refuses what this kind of map doesn't have."""
     spec: MapSpec = checker.schema(receiver)
+    if _own(receiver, name) is not None:
+        return None
     kind = spec.kind.family
     for method in METHODS:
         if method.name == name and kind in method.on:
             return method
-    names = [m.name for m in METHODS if kind in m.on]
+    classes = type(receiver.value).__mro__
+    own = [n for cls in classes for n, found in vars(cls).items() if getattr(found, "__bpf_language__", False)]
+    names = [m.name for m in METHODS if kind in m.on] + own
     hint = _ELSEWHERE.get(name, "").format(map=spec.name)
     checker.fail(errors.NoMapMethod(span, name, spec.name, spec.kind.name, tuple(names), closest(name, names), hint))
 
@@ -177,7 +270,14 @@ def map_method(
 ) -> Value:
     """`m.name(...)`."""
     name = node.func.attr  # type: ignore[attr-defined]
+    own = _own(receiver, name)
+    if own is not None:
+        from pybpf.compiler.frontend.tuples import elements
+
+        given = {k.arg: checker.expr(k.value) for k in node.keywords if k.arg is not None}
+        return inline(checker, own, [receiver, *elements(checker, node.args)], given, span)
     method = check_map_method(checker, receiver, name, where)
+    assert method is not None
     names = [p.removesuffix("=") for p in method.parameters]
     arguments: dict[str, Any] = dict(zip(names, node.args))
     keywords = {k.arg: k.value for k in node.keywords}

@@ -269,6 +269,8 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.MapSet: lambda p, n: p.call("map.set", n.map, n.key, n.value, *([f"flags {n.flags}"] if n.flags else [])),
     tree.MapUpdate: lambda p, n: p.call("map.update", n.map, n.key, f"{n.op}=", n.value),
     tree.MapDelete: lambda p, n: p.call("map.delete", n.map, n.key),
+    tree.MapPush: lambda p, n: p.typed(p.call("map.push", n.map, n.value), n),
+    tree.MapTake: lambda p, n: p.typed(p.call("map.peek" if n.keeps else "map.pop", n.map), n),
     tree.MapPop: lambda p, n: p.typed(p.call("map.pop", n.map, n.key), n),
     tree.MapSetDefault: lambda p, n: p.typed(p.call("map.setdefault", n.map, n.key, n.value), n),
     tree.RingEmit: lambda p, n: p.call("ring.emit", n.map, n.value),

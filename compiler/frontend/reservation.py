@@ -91,7 +91,7 @@ def _reserved_map(checker: Checker, node: Any) -> MapSpec | None:
         return None
     value = checker.expr(node.func.value)
     schema = checker.schema(value) if isinstance(value, Known) else None
-    if not isinstance(schema, MapSpec) or schema.kind.keyed:
+    if not isinstance(schema, MapSpec) or schema.kind.family != "ring":
         return None
     if node.args or node.keywords:
         example = f"{schema.name}.reserve()"

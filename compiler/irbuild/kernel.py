@@ -5,17 +5,21 @@ from __future__ import annotations
 from pybpf.compiler.frontend.moves import MOVES_PACKET
 
 __all__ = [
-    "BPF_NOEXIST", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_UPDATE",
+    "BPF_NOEXIST", "DYNPTR_READ", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_PEEK", "MAP_POP",
+    "MAP_PUSH", "MAP_UPDATE",
     "MOVES_PACKET", "PROBE_READ_KERNEL", "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR",
     "RINGBUF_DISCARD", "RINGBUF_OUTPUT", "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "SPIN_LOCK", "SPIN_UNLOCK",
     "THIS_CPU_PTR", "TIMER_CANCEL", "TIMER_INIT", "TIMER_SET_CALLBACK", "TIMER_START", "TAIL_CALL", "TRACE_PRINTK",
-    "TRACE_VPRINTK",
+    "TRACE_VPRINTK", "USER_RINGBUF_DRAIN",
 ]  # fmt: skip
 
 MAP_LOOKUP = ("bpf_map_lookup_elem", 1)
 MAP_UPDATE = ("bpf_map_update_elem", 2)
 MAP_DELETE = ("bpf_map_delete_elem", 3)
 TAIL_CALL = ("bpf_tail_call", 12)
+MAP_PUSH = ("bpf_map_push_elem", 87)
+MAP_POP = ("bpf_map_pop_elem", 88)
+MAP_PEEK = ("bpf_map_peek_elem", 89)
 TRACE_PRINTK = ("bpf_trace_printk", 6)
 PROBE_READ_USER = ("bpf_probe_read_user", 112)
 PROBE_READ_KERNEL = ("bpf_probe_read_kernel", 113)
@@ -35,6 +39,8 @@ FOR_EACH_MAP_ELEM = ("bpf_for_each_map_elem", 164)
 TRACE_VPRINTK = ("bpf_trace_vprintk", 177)
 THIS_CPU_PTR = ("bpf_this_cpu_ptr", 154)
 LOOP = ("bpf_loop", 181)
+DYNPTR_READ = ("bpf_dynptr_read", 201)
+USER_RINGBUF_DRAIN = ("bpf_user_ringbuf_drain", 209)
 
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 

@@ -97,6 +97,8 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.MapUpdate: maps.update,
     tree.MapDelete: maps.delete,
     tree.MapPop: maps.pop,
+    tree.MapPush: later("irbuild.queues", "push"),
+    tree.MapTake: later("irbuild.queues", "take"),
     tree.MapSetDefault: maps.set_default,
     tree.RingEmit: later("irbuild.ringbuf", "emit"),
     tree.Discard: later("irbuild.ringbuf", "discard"),

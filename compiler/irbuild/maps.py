@@ -13,7 +13,7 @@ from pybpf.compiler.irbuild.aggregates import MAKERS, in_memory
 from pybpf.compiler.irbuild.memory import Address, clear, load, slot_at
 from pybpf.compiler.irbuild.places import update_memory
 from pybpf.compiler.irbuild.walk import has_effect
-from pybpf.compiler.schema.types import Space, is_aggregate, size_of
+from pybpf.compiler.schema.types import BOOL, Space, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import MapSpec
 
 __all__ = [
-    "branch_contains", "contains", "delete", "get", "look_up", "pop", "set_default", "set_item", "update",
+    "branch_contains", "contains", "delete", "get", "look_up", "map_address", "pop", "set_default", "set_item",
+    "update",
 ]  # fmt: skip
 
 
@@ -71,20 +72,31 @@ def _found(b: Builder, spec: MapSpec, found: Value) -> Lowered:
 
 
 def contains(b: Builder, node: tree.MapContains) -> Value:
-    found = look_up(b, node.map, node.key)
-    return b.emit(ops.Cmp("ne", found, Const(0), 64, "", b.span))
+    how, found = _search(b, node)
+    return b.emit(ops.Cmp(how, found, Const(0), 64, "", b.span))
 
 
 def branch_contains(b: Builder, node: tree.MapContains, then: Block, other: Block) -> None:
-    b.test("ne", look_up(b, node.map, node.key), Const(0), then, other)
+    how, found = _search(b, node)
+    b.test(how, found, Const(0), then, other)
 
 
-def set_item(b: Builder, node: tree.MapSet) -> None:
+def _search(b: Builder, node: tree.MapContains) -> tuple[str, Value]:
+    """How to compare with 0 what a search gives."""
+    if node.map.kind.keyed:
+        return "ne", look_up(b, node.map, node.key)
+    from pybpf.compiler.irbuild.queues import holds
+
+    return "eq", holds(b, node)
+
+
+def set_item(b: Builder, node: tree.MapSet) -> Lowered:
     assert node.map.value is not None
     # Python evaluates the value first, then the key
     value = in_memory(b, node.value, node.map.value, "value")
     key = key_pointer(b, node.map, node.key)
-    b.call(kernel.MAP_UPDATE, map_address(b, node.map), key, value, Const(node.flags))
+    result = b.call(kernel.MAP_UPDATE, map_address(b, node.map), key, value, Const(node.flags))
+    return b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span)) if node.type is BOOL else None
 
 
 def update(b: Builder, node: tree.MapUpdate) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import ArrayType, Type, is_aggregate
 from pybpf.runtime.codec import codec
 from pybpf.simulator.errors import SimulationError
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree import Program
     from pybpf.compiler.schema.specs import CtxField
 
-__all__ = ["make_context"]
+__all__ = ["given_arguments", "make_context"]
+
+
+def given_arguments(program: Program) -> Program:
+    """The program with arguments that it computes from its context as ones that are read behind it: they are given."""
+    made = program.computed
+    if made is None:
+        return program
+    fields = program.spec.values_from.fields if program.spec.values_from is not None else ()
+    end = max([8, *(field.offset + field.size + 7 & ~7 for field in fields)])
+    function = replace(program.function, params=made.variables, body=program.function.body[len(made.statements) :])
+    return replace(program, function=function, args=tuple([(v, end + 8 * n) for n, v in enumerate(made.variables)]))
 
 
 def make_context(program: Program, given: bytes | None, values: Mapping[str, Any]) -> bytearray:

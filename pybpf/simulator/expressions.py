@@ -406,7 +406,7 @@ def _map_set(t: Translator, node: tree.MapSet) -> ast.expr:
     value = t.temporary()
     keep = t.here(ast.NamedExpr(t.here(ast.Name(value, ast.Store())), _operand(t, node.value)))
     do = t.method(_table(t, node.map), "set", _operand(t, node.key), t.name(value), t.literal(node.flags))
-    return t.tuple([keep, do])
+    return t.here(ast.Subscript(t.tuple([keep, do]), t.literal(1), ast.Load()))
 
 
 def _map_update(t: Translator, node: tree.MapUpdate) -> ast.expr:
@@ -495,6 +495,8 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.MapDelete: _map("delete"),
     tree.MapPop: _map("pop"),
     tree.MapSetDefault: _map_default,
+    tree.MapPush: lambda t, node: t.method(_table(t, node.map), "push", _operand(t, node.value), t.literal(node.flags)),
+    tree.MapTake: lambda t, node: t.method(_table(t, node.map), "take", t.literal(node.keeps)),
     tree.RingEmit: lambda t, node: t.method(_table(t, node.map), "emit", _operand(t, node.value)),
     tree.Discard: lambda t, node: t.method(t.name(f"_record_{t.variable(node.var)}"), "discard"),
 }

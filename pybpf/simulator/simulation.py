@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, PtrType, Space, TextType, size_of
-from pybpf.simulator.context import make_context
+from pybpf.simulator.context import given_arguments, make_context
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
     from pybpf.runtime.maps import PerCpu
     from pybpf.stdlib.maps import Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.summaries.base import Viewed
 
     K = TypeVar("K")
     V = TypeVar("V")
+    W = TypeVar("W")
 
 __all__ = ["Outcome", "Simulation"]
 
@@ -59,6 +61,8 @@ class Outcome(Record, eq=False):
 
     if TYPE_CHECKING:
 
+        @overload
+        def __getitem__(self, declaration: Viewed[W], /) -> W: ...
         @overload
         def __getitem__(self, declaration: RingBuffer[V], /) -> RingView[V]: ...
         @overload
@@ -134,7 +138,7 @@ class Simulation:
         self._initial = globals
         self.reserved: dict[int, Any] = {}  # records that the bare helper reserved, by the identity of their memory
         self._helpers: dict[str, Callable[..., Any]] = {}
-        self._tables: dict[int, Table | Ring | Programs] = {}
+        self._tables: dict[int, Any] = {}  # Table, Ring, Programs, and those of othertables.py
         self._specs: list[MapSpec | GlobalSpec] = []  # keeps alive what is known by identity
         self._globals: dict[int, Ref] = {}
         self._programs: dict[Any, tuple[TypedProgram, Callable[..., Any]]] = {}
@@ -211,7 +215,7 @@ class Simulation:
             from pybpf.compiler.frontend import check, parse
             from pybpf.compiler.schema.specs import Target
 
-            typed = check(parse([program.__bpf__]), self._target or Target()).programs[0]
+            typed = given_arguments(check(parse([program.__bpf__]), self._target or Target()).programs[0])
             found = self._programs[program] = typed, self.translate(typed)
         return found
 
@@ -356,6 +360,8 @@ class Simulation:
     if TYPE_CHECKING:
 
         @overload
+        def __getitem__(self, declaration: Viewed[W], /) -> W: ...
+        @overload
         def __getitem__(self, declaration: RingBuffer[V], /) -> RingView[V]: ...
         @overload
         def __getitem__(self, declaration: PerCpuHash[K, V], /) -> MapView[K, PerCpu[V]]: ...
@@ -370,12 +376,21 @@ class Simulation:
         """A map as a typed mapping, a ring buffer as the list of its events, a global's value."""
         from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
+        view = getattr(declaration, "__bpf_view__", None)
+        if view is not None and not isinstance(declaration, type):
+            return view(self)
         spec = getattr(declaration, "__bpf__", declaration)
         if isinstance(spec, MapSpec):
             table = self.table(spec)
             if isinstance(table, Programs):
                 return ProgramsView(table)
-            return RingView(table) if isinstance(table, Ring) else MapView(table)
+            if isinstance(table, Ring):
+                return RingView(table)
+            if isinstance(table, Table):
+                return MapView(table)
+            from pybpf.simulator.otherviews import view
+
+            return view(table)
         if isinstance(spec, GlobalSpec):
             return self.global_place(spec).value()
         raise TypeError(f"{declaration!r} is no map or global: give the declaration, as in sim[paths]")

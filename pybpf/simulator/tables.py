@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["Programs", "Ring", "Table", "make_table", "to_bytes"]
+__all__ = ["EXIST", "Programs", "Ring", "Table", "make_table", "to_bytes"]
 
 E2BIG, EEXIST, ENOENT, EINVAL, ENOSPC = 7, 17, 2, 22, 28  # include/uapi/asm-generic/errno-base.h
 NOEXIST, EXIST = 1, 2
@@ -64,9 +64,18 @@ class Table:
         self.entries: dict[bytes, list[bytearray]] = {}
         self._cpu = cpu if spec.kind.percpu else lambda: 0
         self._aggregate = is_aggregate(spec.value)
+        self._lru = spec.kind.name.startswith("LRU_")
         if spec.kind.indexed:
             for index in range(spec.max_entries):
                 self.entries[index.to_bytes(4, "little")] = [bytearray(self.size) for _ in range(self.copies)]
+
+    def held(self, key: bytes) -> list[bytearray] | None:
+        """The values of exactly this key."""
+        return self.entries.get(key)
+
+    def seen(self, key: bytes) -> list[bytearray] | None:
+        """The values that a lookup finds."""
+        return self.entries.get(key)
 
     # what bpf(2) does
 
@@ -75,7 +84,7 @@ class Table:
         found = self.entries.get(key)
         if found is None:
             return None
-        if self.spec.kind.name == "LRU_HASH":
+        if self._lru:
             self.entries[key] = self.entries.pop(key)
         return found[self._cpu()]
 
@@ -93,8 +102,8 @@ class Table:
         if self.spec.kind.indexed:
             return -E2BIG
         if len(self.entries) >= self.spec.max_entries:
-            if self.spec.kind.name != "LRU_HASH":
-                return -E2BIG
+            if not self._lru:
+                return -ENOSPC if self.spec.kind.family == "trie" else -E2BIG
             del self.entries[next(iter(self.entries))]
         copies = [bytearray(self.size) for _ in range(self.copies)]
         copies[self._cpu()][:] = value
@@ -124,8 +133,8 @@ class Table:
     def has(self, key: Any) -> bool:
         return self.find(self._key(key)) is not None
 
-    def set(self, key: Any, value: Any, flags: int) -> None:
-        self.put(self._key(key), to_bytes(self.value_type, value), flags)
+    def set(self, key: Any, value: Any, flags: int) -> bool:
+        return self.put(self._key(key), to_bytes(self.value_type, value), flags & (NOEXIST | EXIST)) == 0
 
     def bump(self, key: Any, op: str, value: Any, is_signed: bool) -> None:
         """entry op= value, of an entry that starts as zero."""
@@ -255,12 +264,18 @@ class Programs:
             raise TailCalled(program)
 
 
-def make_table(spec: MapSpec, cpus: int, cpu: Callable[[], int]) -> Table | Ring | Programs:
+def make_table(spec: MapSpec, cpus: int, cpu: Callable[[], int]) -> Any:
     """The in-memory map of a declaration."""
-    if spec.kind.name == "PROG_ARRAY":
+    family = spec.kind.family
+    if family == "programs":
         return Programs(spec)
-    if spec.kind.name == "RINGBUF":
+    if family == "ring":
         return Ring(spec)
-    if spec.kind.keyed and spec.value is not None:
+    if family in ("hash", "array"):
         return Table(spec, cpus, cpu)
-    raise SimulationError(f"maps of type {spec.kind.name} can't be simulated (map {spec.name})")
+    from pybpf.simulator import othertables
+
+    made = othertables.TABLES.get(family)
+    if made is None:
+        raise SimulationError(f"maps of type {spec.kind.name} can't be simulated (map {spec.name})")
+    return made(spec)

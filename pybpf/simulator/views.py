@@ -40,10 +40,34 @@ class MapView(MutableMapping[K, V]):
         return PerCpu([self._value.decode(copy, 0) for copy in copies])
 
     def __getitem__(self, key: K) -> V:
-        found = self._table.entries.get(self._encode_key(key) or b"")
+        found = self._table.seen(self._encode_key(key) or b"")
         if found is None:
             raise KeyError(key)
         return self._decode(found)  # type: ignore[no-any-return]
+
+    def set(self, key: K, value: V, *, lock: bool = False) -> bool:
+        """Set a key; False where the map is full."""
+        try:
+            self[key] = value
+        except OverflowError:
+            if self._encode_key(key) is None or self._table.held(self._encode_key(key) or b"") is not None:
+                raise
+            return False
+        return True
+
+    def insert(self, key: K, value: V, *, lock: bool = False) -> bool:
+        """Set a key that is not there yet; False where it is, or the map is full."""
+        return self._table.held(self._encode_key(key) or b"") is None and self.set(key, value)
+
+    def replace(self, key: K, value: V, *, lock: bool = False) -> bool:
+        """Set a key that is there; False where it is not."""
+        return self._table.held(self._encode_key(key) or b"") is not None and self.set(key, value)
+
+    def drain(self) -> list[tuple[K, V]]:
+        """Take all elements out."""
+        found = list(self.items())
+        self.clear()
+        return found
 
     def _encode_key(self, key: Any) -> bytes | None:
         """None for an index that the array does not have."""
@@ -61,9 +85,9 @@ class MapView(MutableMapping[K, V]):
         if len(values) != table.copies:
             raise ValueError(f"map {table.spec.name!r}: takes one value for each of {table.copies} CPUs")
         encoded = [self._value.encode(item) for item in values]
-        if raw not in table.entries and table.put(raw, bytes(table.size)) < 0:
+        if table.held(raw) is None and table.put(raw, bytes(table.size)) < 0:
             raise OverflowError(f"map {table.spec.name!r} is full: max_entries={table.spec.max_entries}")
-        for copy, data in zip(table.entries[raw], encoded):
+        for copy, data in zip(table.held(raw) or (), encoded):
             copy[:] = data
 
     def __delitem__(self, key: K) -> None:

@@ -13,7 +13,7 @@ from pybpf.stdlib.maps.base import Declaration
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from pybpf.compiler.schema.types import Type
 
@@ -153,9 +153,9 @@ class LpmTrie(Map["K", "V"]):
     """`LpmTrie[Prefix, V](max_entries=n)`: BPF_MAP_TYPE_LPM_TRIE, where a lookup finds the longest prefix that matches.
 
     The key is a Struct that begins with a u32, the prefix's length in bits; what follows, 1 to 256 bytes in network
-    order, is the address. `get` and `in` find the longest stored prefix that the key lies in, so a lookup of one address
-    gives its whole width as the length; `del`, and the update modes, mean exactly the key's prefix. BPF_F_NO_PREALLOC,
-    which the kernel insists on, is set.
+    order, is the address. `get` and `in` find the longest stored prefix that the key lies in, so a lookup of one
+    address gives its whole width as the length; `del`, `insert` and `replace` mean exactly the key's prefix.
+    BPF_F_NO_PREALLOC, which the kernel insists on, is set.
 
         class Prefix(Struct):
             bits: u32
@@ -184,7 +184,7 @@ class LpmTrie(Map["K", "V"]):
         assert isinstance(key, StructType)
         if not 0 < key.size - 4 <= MAX_PREFIX:
             raise DeclarationValueError(
-                f"map {name}: {key.size - 4} bytes follow the length of the prefix, but the kernel takes 1 to {MAX_PREFIX}",
+                f"map {name}: {key.size - 4} bytes follow the prefix's length, but the kernel takes 1 to {MAX_PREFIX}",
                 help="give the address behind the length:",
                 lines=lines,
             )

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 SOURCE = Source("test.py", "", ["def f(): ..."])
 SPAN = Span(SOURCE, 1, 0, 1, 12)
 
-HASH = MapKind("HASH", 1)
-ARRAY = MapKind("ARRAY", 2, indexed=True)
-PERCPU_HASH = MapKind("PERCPU_HASH", 5, percpu=True)
-RINGBUF = MapKind("RINGBUF", 27, keyed=False)
+HASH = MapKind("HASH", 1, family="hash")
+ARRAY = MapKind("ARRAY", 2, indexed=True, family="array")
+PERCPU_HASH = MapKind("PERCPU_HASH", 5, percpu=True, family="hash")
+RINGBUF = MapKind("RINGBUF", 27, keyed=False, family="ring")
 
 RANDOM = HelperSpec("bpf_get_prandom_u32", 7, (), U64)
 

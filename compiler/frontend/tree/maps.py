@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import MapSpec
 
 __all__ = [
-    "Discard", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapSet", "MapSetDefault", "MapUpdate",
-    "RingEmit", "RingReserve",
+    "Discard", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapPush", "MapSet", "MapSetDefault",
+    "MapTake", "MapUpdate", "RingEmit", "RingReserve",
 ]  # fmt: skip
 
 
@@ -30,14 +30,17 @@ class MapIndex(Expr):
 
 
 class MapContains(Expr):
-    """key in map. Type BOOL."""
+    """key in map, of a bloom filter value in map. Type BOOL."""
 
     map: MapSpec
     key: Expr
 
 
 class MapSet(Expr):
-    """map[key] = value, with the update flags of bpf(2) (0 any, 1 noexist, 2 exist). Type NONE."""
+    """map[key] = value, with the update flags of bpf(2) (0 any, 1 noexist, 2 exist, 4 with the value's lock held).
+
+    Type NONE, or BOOL: whether it was set.
+    """
 
     map: MapSpec
     key: Expr
@@ -69,6 +72,24 @@ class MapPop(Expr):
 
     map: MapSpec
     key: Expr
+
+
+class MapPush(Expr):
+    """queue.push(value), bloom.add(value): BOOL, False where there is no room.
+
+    With the flag 2 (BPF_EXIST) the oldest item makes room.
+    """
+
+    map: MapSpec
+    value: Expr
+    flags: int = 0
+
+
+class MapTake(Expr):
+    """queue.pop(), queue.peek(): Optional of the item, for an aggregate an Optional reference to a copy of it."""
+
+    map: MapSpec
+    keeps: bool  # peek
 
 
 class MapSetDefault(Expr):

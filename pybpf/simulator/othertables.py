@@ -1,0 +1,127 @@
+"""Maps in memory that are no plain tables: tries of prefixes, queues, stacks, bloom filters.
+
+A class a family of maps (MapKind.family), in `TABLES`; tables.py says what the methods are given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pybpf.compiler.schema.types import is_aggregate, size_of
+from pybpf.simulator.memory import Ref, scalar_of
+from pybpf.simulator.tables import EXIST, Table, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybpf.compiler.schema.specs import MapSpec
+
+__all__ = ["TABLES", "Filter", "Items", "Trie"]
+
+E2BIG, EINVAL, ENOENT = 7, 22, 2
+
+
+class Trie(Table):
+    """A trie of prefixes: 4 bytes with the length in bits, then the address (kernel/bpf/lpm_trie.c)."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        super().__init__(spec, 1, lambda: 0)
+        self._most = (size_of(self.key_type) - 4) * 8
+
+    def _exact(self, key: bytes) -> bytes | None:
+        """The key without the bits behind its prefix; None where it is longer than an address."""
+        length = int.from_bytes(key[:4], "little")
+        if length > self._most:
+            return None
+        rest = self._most - length
+        return key[:4] + (int.from_bytes(key[4:], "big") >> rest << rest).to_bytes(self._most // 8, "big")
+
+    def held(self, key: bytes) -> list[bytearray] | None:
+        return self.entries.get(self._exact(key) or b"")
+
+    def seen(self, key: bytes) -> list[bytearray] | None:
+        """The value of the longest prefix that the key lies in."""
+        for length in range(min(int.from_bytes(key[:4], "little"), self._most), -1, -1):
+            found = self.held(length.to_bytes(4, "little") + key[4:])
+            if found is not None:
+                return found
+        return None
+
+    def find(self, key: bytes) -> bytearray | None:
+        found = self.seen(key)
+        return None if found is None else found[0]
+
+    def put(self, key: bytes, value: bytes, flags: int = 0) -> int:
+        exact = self._exact(key)
+        if exact is None:
+            return -EINVAL
+        if exact in self.entries and not flags & 1:
+            self.entries[exact][0][:] = value
+            return 0
+        return super().put(exact, value, flags)
+
+    def remove(self, key: bytes) -> int:
+        exact = self._exact(key)
+        return -EINVAL if exact is None else super().remove(exact)
+
+
+class Items:
+    """A queue or a stack. `items` are those that it holds, the next one first."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        assert spec.value is not None
+        self.spec = spec
+        self.value_type = spec.value
+        self.items: list[bytes] = []
+
+    def add(self, item: bytes, flags: int = 0) -> int:
+        """bpf_map_push_elem: 0, or -E2BIG where it is full and the oldest item is to stay."""
+        lifo = self.spec.kind.name == "STACK"
+        if len(self.items) >= self.spec.max_entries:
+            if not flags & EXIST:
+                return -E2BIG
+            del self.items[-1 if lifo else 0]
+        self.items.insert(0 if lifo else len(self.items), item)
+        return 0
+
+    def next(self, keeps: bool) -> bytes | None:
+        """bpf_map_peek_elem, bpf_map_pop_elem."""
+        if not self.items:
+            return None
+        return self.items[0] if keeps else self.items.pop(0)
+
+    # what programs do
+
+    def push(self, item: Any, flags: int) -> bool:
+        return self.add(to_bytes(self.value_type, item), flags) == 0
+
+    def take(self, keeps: bool) -> Any:
+        """The number, or the place of a copy of the aggregate; None where there is nothing."""
+        found = self.next(keeps)
+        if found is None:
+            return None
+        ref = Ref(bytearray(found), 0, self.value_type)
+        return ref if is_aggregate(self.value_type) else scalar_of(self.value_type).load(ref)
+
+
+class Filter:
+    """A bloom filter that is never wrong: it keeps what was added."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        assert spec.value is not None
+        self.spec = spec
+        self.value_type = spec.value
+        self.items: set[bytes] = set()
+
+    def add(self, item: bytes, flags: int = 0) -> int:
+        self.items.add(item)
+        return 0
+
+    def push(self, item: Any, flags: int) -> bool:
+        return self.add(to_bytes(self.value_type, item)) == 0
+
+    def has(self, item: Any) -> bool:
+        return to_bytes(self.value_type, item) in self.items
+
+
+TABLES: dict[str, Callable[[MapSpec], Any]] = {"trie": Trie, "queue": Items, "bloom": Filter}
