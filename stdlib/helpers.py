@@ -123,6 +123,7 @@ def _table() -> str:
 def _parse(row: str) -> HelperSpec:
     name, number, since, flags, programs, result, args, signature, doc = row.split("\t")
     maps, not_maps = kinds_for(name)
+    allowed, targets = _programs(programs)
     return HelperSpec(
         name=name,
         id=int(number),
@@ -131,7 +132,8 @@ def _parse(row: str) -> HelperSpec:
         nullable=result.endswith("?"),
         gpl="g" in flags,
         sleepable="s" in flags,
-        programs=_programs(programs),
+        programs=allowed,
+        targets=targets,
         maps=maps,
         not_maps=not_maps,
         since=since,
@@ -181,10 +183,17 @@ def _type(text: str, space: str) -> Type:
     return PtrType(struct, space)
 
 
-def _programs(group: str) -> frozenset[str]:
-    """The program types of a `#group` line of the table; empty for "all"."""
-    if group == "-":
-        return frozenset()
-    text = _table()
-    start = text.index(f"\n#{group}\t") + 1
-    return frozenset(text[start : text.index("\n", start)].split("\t")[1].split(" "))
+def _programs(group: str) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
+    """The programs of a `#group` line of the table, and where they may be attached; nothing for "all"."""
+    programs: dict[str, str] = {}
+    targets: dict[str, frozenset[str]] = {}
+    if group != "-":
+        text = _table()
+        start = text.index(f"\n#{group}\t") + 1
+        for word in text[start : text.index("\n", start)].split("\t")[1].split(" "):
+            key, _, places = word.partition("=")
+            key, _, since = key.partition("@")
+            programs[key] = since
+            if places:
+                targets[key] = frozenset(places.split(","))
+    return programs, targets

@@ -153,10 +153,11 @@ def bpf_get_current_pid_tgid() -> int:
     u64 bpf_get_current_pid_tgid(void)
 
     Since Linux 4.2.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
-    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
-    struct_ops, syscall, tracepoint, tracing, xdp.
+    Programs: cgroup_device, cgroup_skb since 6.12, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.12, kprobe, lsm, lwt_in since 6.12, lwt_out since 6.12, lwt_seg6local since 6.12,
+    lwt_xmit since 6.12, netfilter, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act since 6.12,
+    sched_cls since 6.12, sk_lookup since 6.12, sk_msg, sk_reuseport since 6.12, sk_skb since 6.12, socket_filter
+    since 6.12, sock_ops since 6.12, struct_ops since 6.12, syscall, tracepoint, tracing, xdp since 6.12.
     """
 
 def bpf_get_current_uid_gid() -> int:
@@ -165,8 +166,12 @@ def bpf_get_current_uid_gid() -> int:
     u64 bpf_get_current_uid_gid(void)
 
     Since Linux 4.2.
-    Programs: cgroup_device, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl, kprobe, lsm, perf_event,
-    raw_tracepoint, raw_tracepoint_writable, sk_msg, syscall, tracepoint, tracing.
+    Programs: cgroup_device, cgroup_skb since 6.18, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.18, kprobe, lsm, lwt_in since 6.18, lwt_out since 6.18, lwt_seg6local since 6.18,
+    lwt_xmit since 6.18, netfilter since 6.18, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act since
+    6.18, sched_cls since 6.18, sk_lookup since 6.18, sk_msg, sk_reuseport since 6.18, sk_skb since 6.18,
+    socket_filter since 6.18, sock_ops since 6.18, struct_ops since 6.18, syscall, tracepoint, tracing, xdp since
+    6.18.
     """
 
 def bpf_get_current_comm(buf: Memory, size_of_buf: int, /) -> int:
@@ -175,8 +180,12 @@ def bpf_get_current_comm(buf: Memory, size_of_buf: int, /) -> int:
     long bpf_get_current_comm(void *buf, u32 size_of_buf)
 
     Since Linux 4.2.
-    Programs: cgroup_sock, cgroup_sock_addr, kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable,
-    syscall, tracepoint, tracing.
+    Programs: cgroup_device, cgroup_skb since 6.18, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.18, kprobe, lsm, lwt_in since 6.18, lwt_out since 6.18, lwt_seg6local since 6.18,
+    lwt_xmit since 6.18, netfilter since 6.18, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act since
+    6.18, sched_cls since 6.18, sk_lookup since 6.18, sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18,
+    socket_filter since 6.18, sock_ops since 6.18, struct_ops since 6.18, syscall, tracepoint, tracing, xdp since
+    6.18.
     """
 
 def bpf_get_cgroup_classid(skb: object, /) -> int:
@@ -185,7 +194,12 @@ def bpf_get_cgroup_classid(skb: object, /) -> int:
     u32 bpf_get_cgroup_classid(struct sk_buff *skb)
 
     Since Linux 4.3.
-    Programs: cgroup_sock, cgroup_sock_addr, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, sched_act, sched_cls, sk_msg.
+    Programs: cgroup_device, cgroup_skb since 6.18, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.18, kprobe since 6.18, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter since 6.18,
+    perf_event since 6.18, raw_tracepoint since 6.18, raw_tracepoint_writable since 6.18, sched_act, sched_cls,
+    sk_lookup since 6.18, sk_msg, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops
+    since 6.18, struct_ops since 6.18, syscall since 6.18, tracepoint since 6.18, tracing since 6.18, xdp since
+    6.18.
     """
 
 def bpf_skb_vlan_push(skb: object, vlan_proto: int, vlan_tci: int, /) -> int:
@@ -231,7 +245,12 @@ def bpf_perf_event_read(map: AnyMap, flags: int, /) -> int:
     u64 bpf_perf_event_read(void *map, u64 flags)
 
     Since Linux 4.3. For GPL-compatible programs only.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_redirect(ifindex: int, flags: int, /) -> int:
@@ -258,9 +277,9 @@ def bpf_perf_event_output(ctx: object, map: AnyMap, flags: int, data: Memory, si
     long bpf_perf_event_output(void *ctx, void *map, u64 flags, void *data, u64 size)
 
     Since Linux 4.4. For GPL-compatible programs only.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl, kprobe,
+    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl, kprobe, lsm,
     lwt_in, lwt_out, lwt_seg6local, lwt_xmit, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act,
-    sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, tracepoint, tracing, xdp.
+    sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_skb_load_bytes(skb: object, offset: int, to: Memory, len: int, /) -> int:
@@ -279,7 +298,7 @@ def bpf_get_stackid(ctx: object, map: AnyMap, flags: int, /) -> int:
     long bpf_get_stackid(void *ctx, void *map, u64 flags)
 
     Since Linux 4.6. For GPL-compatible programs only.
-    Programs: kprobe, perf_event, raw_tracepoint, raw_tracepoint_writable, tracepoint, tracing.
+    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
     """
 
 def bpf_csum_diff(from_: Memory, from_size: int, to: Memory, to_size: int, seed: int, /) -> int:
@@ -375,7 +394,12 @@ def bpf_current_task_under_cgroup(map: AnyMap, index: int, /) -> int:
     long bpf_current_task_under_cgroup(void *map, u32 index)
 
     Since Linux 4.9.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.12, cgroup_skb since 6.18, cgroup_sock since 6.12, cgroup_sockopt since 6.12,
+    cgroup_sock_addr since 6.12, cgroup_sysctl since 6.12, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_skb_change_tail(skb: object, len: int, flags: int, /) -> int:
@@ -393,7 +417,7 @@ def bpf_skb_pull_data(skb: object, len: int, /) -> int:
     long bpf_skb_pull_data(struct sk_buff *skb, u32 len)
 
     Since Linux 4.9.
-    Programs: lwt_in, lwt_out, lwt_seg6local, lwt_xmit, sched_act, sched_cls, sk_skb.
+    Programs: lwt_in, lwt_out, lwt_seg6local since 6.18, lwt_xmit, sched_act, sched_cls, sk_skb.
     """
 
 def bpf_csum_update(skb: object, csum: int, /) -> int:
@@ -462,8 +486,8 @@ def bpf_get_socket_cookie(ctx: object, /) -> int:
     u64 bpf_get_socket_cookie(void *ctx)
 
     Since Linux 4.12.
-    Programs: cgroup_skb, cgroup_sock, cgroup_sock_addr, sched_act, sched_cls, sk_reuseport, sk_skb, socket_filter,
-    sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock, cgroup_sock_addr, lsm, sched_act, sched_cls, sk_reuseport, sk_skb,
+    socket_filter, sock_ops, syscall, tracing.
     """
 
 def bpf_get_socket_uid(skb: object, /) -> int:
@@ -490,7 +514,16 @@ def bpf_setsockopt(bpf_socket: object, level: int, optname: int, optval: Memory,
     long bpf_setsockopt(void *bpf_socket, int level, int optname, void *optval, int optlen)
 
     Since Linux 4.13.
-    Programs: cgroup_sockopt, cgroup_sock_addr, lsm, sock_ops.
+    Programs: cgroup_sockopt/bpf_cgroup_setsockopt, cgroup_sock_addr/bpf_cgroup_inet4_bind,
+    cgroup_sock_addr/bpf_cgroup_inet4_connect, cgroup_sock_addr/bpf_cgroup_inet4_getpeername,
+    cgroup_sock_addr/bpf_cgroup_inet4_getsockname, cgroup_sock_addr/bpf_cgroup_inet6_bind,
+    cgroup_sock_addr/bpf_cgroup_inet6_connect, cgroup_sock_addr/bpf_cgroup_inet6_getpeername,
+    cgroup_sock_addr/bpf_cgroup_inet6_getsockname, cgroup_sock_addr/bpf_cgroup_udp4_recvmsg,
+    cgroup_sock_addr/bpf_cgroup_udp4_sendmsg, cgroup_sock_addr/bpf_cgroup_udp6_recvmsg,
+    cgroup_sock_addr/bpf_cgroup_udp6_sendmsg, cgroup_sock_addr/bpf_cgroup_unix_connect,
+    cgroup_sock_addr/bpf_cgroup_unix_getpeername since 6.18, cgroup_sock_addr/bpf_cgroup_unix_getsockname since
+    6.18, cgroup_sock_addr/bpf_cgroup_unix_recvmsg, cgroup_sock_addr/bpf_cgroup_unix_sendmsg, lsm/bpf_lsm_cgroup,
+    sock_ops, struct_ops.
     """
 
 def bpf_skb_adjust_room(skb: object, len_diff: int, mode: int, flags: int, /) -> int:
@@ -545,7 +578,12 @@ def bpf_perf_event_read_value(map: AnyMap, flags: int, buf: Memory, buf_size: in
     long bpf_perf_event_read_value(void *map, u64 flags, struct bpf_perf_event_value *buf, u32 buf_size)
 
     Since Linux 4.15. For GPL-compatible programs only.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_perf_prog_read_value(ctx: object, buf: Memory, buf_size: int, /) -> int:
@@ -564,7 +602,16 @@ def bpf_getsockopt(bpf_socket: object, level: int, optname: int, optval: Memory,
     long bpf_getsockopt(void *bpf_socket, int level, int optname, void *optval, int optlen)
 
     Since Linux 4.15.
-    Programs: cgroup_sockopt, cgroup_sock_addr, lsm, sock_ops.
+    Programs: cgroup_sockopt/bpf_cgroup_setsockopt, cgroup_sock_addr/bpf_cgroup_inet4_bind,
+    cgroup_sock_addr/bpf_cgroup_inet4_connect, cgroup_sock_addr/bpf_cgroup_inet4_getpeername,
+    cgroup_sock_addr/bpf_cgroup_inet4_getsockname, cgroup_sock_addr/bpf_cgroup_inet6_bind,
+    cgroup_sock_addr/bpf_cgroup_inet6_connect, cgroup_sock_addr/bpf_cgroup_inet6_getpeername,
+    cgroup_sock_addr/bpf_cgroup_inet6_getsockname, cgroup_sock_addr/bpf_cgroup_udp4_recvmsg,
+    cgroup_sock_addr/bpf_cgroup_udp4_sendmsg, cgroup_sock_addr/bpf_cgroup_udp6_recvmsg,
+    cgroup_sock_addr/bpf_cgroup_udp6_sendmsg, cgroup_sock_addr/bpf_cgroup_unix_connect,
+    cgroup_sock_addr/bpf_cgroup_unix_getpeername since 6.18, cgroup_sock_addr/bpf_cgroup_unix_getsockname since
+    6.18, cgroup_sock_addr/bpf_cgroup_unix_recvmsg, cgroup_sock_addr/bpf_cgroup_unix_sendmsg, lsm/bpf_lsm_cgroup,
+    sock_ops, struct_ops.
     """
 
 def bpf_override_return(regs: object, rc: int, /) -> int:
@@ -632,7 +679,7 @@ def bpf_bind(ctx: object, addr: Memory, addr_len: int, /) -> int:
     long bpf_bind(struct bpf_sock_addr *ctx, struct sockaddr *addr, int addr_len)
 
     Since Linux 4.17.
-    Programs: cgroup_sock_addr.
+    Programs: cgroup_sock_addr/bpf_cgroup_inet4_connect, cgroup_sock_addr/bpf_cgroup_inet6_connect.
     """
 
 def bpf_xdp_adjust_tail(xdp_md: object, delta: int, /) -> int:
@@ -661,7 +708,7 @@ def bpf_get_stack(ctx: object, buf: Memory, size: int, flags: int, /) -> int:
     long bpf_get_stack(void *ctx, void *buf, u32 size, u64 flags)
 
     Since Linux 4.18. For GPL-compatible programs only.
-    Programs: kprobe, perf_event, raw_tracepoint, raw_tracepoint_writable, tracepoint, tracing.
+    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
     """
 
 def bpf_skb_load_bytes_relative(skb: object, offset: int, to: Memory, len: int, start_header: int, /) -> int:
@@ -782,10 +829,11 @@ def bpf_get_current_cgroup_id() -> int:
     u64 bpf_get_current_cgroup_id(void)
 
     Since Linux 4.18.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
-    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
-    struct_ops, syscall, tracepoint, tracing, xdp.
+    Programs: cgroup_device, cgroup_skb since 6.12, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.12, kprobe, lsm, lwt_in since 6.12, lwt_out since 6.12, lwt_seg6local since 6.12,
+    lwt_xmit since 6.12, netfilter, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act since 6.12,
+    sched_cls since 6.12, sk_lookup since 6.12, sk_msg, sk_reuseport since 6.12, sk_skb since 6.12, socket_filter
+    since 6.12, sock_ops since 6.12, struct_ops since 6.12, syscall, tracepoint, tracing, xdp since 6.12.
     """
 
 def bpf_get_local_storage(map: AnyMap, flags: int, /) -> Any:
@@ -794,7 +842,8 @@ def bpf_get_local_storage(map: AnyMap, flags: int, /) -> Any:
     void *bpf_get_local_storage(void *map, u64 flags)
 
     Since Linux 4.19.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl, sock_ops.
+    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    lsm/bpf_lsm_cgroup, sock_ops.
     """
 
 def bpf_sk_select_reuseport(reuse: object, map: AnyMap, key: object, flags: int, /) -> int:
@@ -905,8 +954,9 @@ def bpf_spin_lock(lock: object, /) -> None:
 
     Since Linux 5.1.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_spin_unlock(lock: object, /) -> None:
@@ -916,8 +966,9 @@ def bpf_spin_unlock(lock: object, /) -> None:
 
     Since Linux 5.1.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_sk_fullsock(sk: object, /) -> Any | None:
@@ -1021,7 +1072,10 @@ def bpf_strtol(buf: Memory, buf_len: int, flags: int, res: Memory, /) -> int:
     long bpf_strtol(const char *buf, unsigned long buf_len, u64 flags, long *res)
 
     Since Linux 5.2.
-    Programs: cgroup_sysctl.
+    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_strtoul(buf: Memory, buf_len: int, flags: int, res: Memory, /) -> int:
@@ -1031,7 +1085,10 @@ def bpf_strtoul(buf: Memory, buf_len: int, flags: int, res: Memory, /) -> int:
     long bpf_strtoul(const char *buf, unsigned long buf_len, u64 flags, unsigned long *res)
 
     Since Linux 5.2.
-    Programs: cgroup_sysctl.
+    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_sk_storage_get(map: AnyMap, sk: object, value: object, flags: int, /) -> Any | None:
@@ -1041,7 +1098,7 @@ def bpf_sk_storage_get(map: AnyMap, sk: object, value: object, flags: int, /) ->
 
     Since Linux 5.2.
     Programs: cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, lsm, sched_act, sched_cls, sk_msg,
-    sock_ops, struct_ops, tracing.
+    sock_ops, struct_ops, syscall, tracing.
     """
 
 def bpf_sk_storage_delete(map: AnyMap, sk: object, /) -> int:
@@ -1051,7 +1108,7 @@ def bpf_sk_storage_delete(map: AnyMap, sk: object, /) -> int:
 
     Since Linux 5.2.
     Programs: cgroup_skb, cgroup_sockopt, cgroup_sock_addr, lsm, sched_act, sched_cls, sk_msg, sock_ops, struct_ops,
-    tracing.
+    syscall, tracing.
     """
 
 def bpf_send_signal(sig: int, /) -> int:
@@ -1060,7 +1117,12 @@ def bpf_send_signal(sig: int, /) -> int:
     long bpf_send_signal(u32 sig)
 
     Since Linux 5.3.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_tcp_gen_syncookie(sk: object, iph: Memory, iph_len: int, th: Memory, th_len: int, /) -> int:
@@ -1079,7 +1141,7 @@ def bpf_skb_output(ctx: object, map: AnyMap, flags: int, data: Memory, size: int
     long bpf_skb_output(void *ctx, void *map, u64 flags, void *data, u64 size)
 
     Since Linux 5.5. For GPL-compatible programs only.
-    Programs: tracing.
+    Programs: lsm, syscall, tracing.
     """
 
 def bpf_probe_read_user(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
@@ -1145,7 +1207,12 @@ def bpf_send_signal_thread(sig: int, /) -> int:
     long bpf_send_signal_thread(u32 sig)
 
     Since Linux 5.6.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_jiffies64() -> int:
@@ -1176,10 +1243,12 @@ def bpf_get_ns_current_pid_tgid(dev: int, ino: int, nsdata: Memory, size: int, /
     long bpf_get_ns_current_pid_tgid(u64 dev, u64 ino, struct bpf_pidns_info *nsdata, u32 size)
 
     Since Linux 5.7.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
-    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
-    struct_ops, syscall, tracepoint, tracing, xdp.
+    Programs: cgroup_device since 6.12, cgroup_skb since 6.12, cgroup_sock since 6.12, cgroup_sockopt since 6.12,
+    cgroup_sock_addr since 6.12, cgroup_sysctl since 6.12, flow_dissector since 6.12, kprobe, lsm, lwt_in since
+    6.12, lwt_out since 6.12, lwt_seg6local since 6.12, lwt_xmit since 6.12, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act since 6.12, sched_cls since 6.12, sk_lookup since 6.12, sk_msg since 6.12,
+    sk_reuseport since 6.12, sk_skb since 6.12, socket_filter since 6.12, sock_ops since 6.12, struct_ops since
+    6.12, syscall, tracepoint, tracing, xdp since 6.12.
     """
 
 def bpf_xdp_output(ctx: object, map: AnyMap, flags: int, data: Memory, size: int, /) -> int:
@@ -1188,7 +1257,7 @@ def bpf_xdp_output(ctx: object, map: AnyMap, flags: int, data: Memory, size: int
     long bpf_xdp_output(void *ctx, void *map, u64 flags, void *data, u64 size)
 
     Since Linux 5.7. For GPL-compatible programs only.
-    Programs: tracing.
+    Programs: lsm, syscall, tracing.
     """
 
 def bpf_get_netns_cookie(ctx: object, /) -> int:
@@ -1197,8 +1266,8 @@ def bpf_get_netns_cookie(ctx: object, /) -> int:
     u64 bpf_get_netns_cookie(void *ctx)
 
     Since Linux 5.7.
-    Programs: cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, sched_act, sched_cls, sk_msg,
-    socket_filter, sock_ops.
+    Programs: cgroup_skb since 6.18, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, sched_act since 6.18, sched_cls
+    since 6.18, sk_msg, socket_filter since 6.18, sock_ops.
     """
 
 def bpf_get_current_ancestor_cgroup_id(ancestor_level: int, /) -> int:
@@ -1207,10 +1276,11 @@ def bpf_get_current_ancestor_cgroup_id(ancestor_level: int, /) -> int:
     u64 bpf_get_current_ancestor_cgroup_id(int ancestor_level)
 
     Since Linux 5.7.
-    Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
-    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
-    struct_ops, syscall, tracepoint, tracing, xdp.
+    Programs: cgroup_device, cgroup_skb since 6.12, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
+    flow_dissector since 6.12, kprobe, lsm, lwt_in since 6.12, lwt_out since 6.12, lwt_seg6local since 6.12,
+    lwt_xmit since 6.12, netfilter, perf_event, raw_tracepoint, raw_tracepoint_writable, sched_act since 6.12,
+    sched_cls since 6.12, sk_lookup since 6.12, sk_msg, sk_reuseport since 6.12, sk_skb since 6.12, socket_filter
+    since 6.12, sock_ops since 6.12, struct_ops since 6.12, syscall, tracepoint, tracing, xdp since 6.12.
     """
 
 def bpf_sk_assign(ctx: object, sk: object, flags: int, /) -> int:
@@ -1237,7 +1307,7 @@ def bpf_seq_printf(m: object, fmt: str, fmt_size: int, data: Memory, data_len: i
     long bpf_seq_printf(struct seq_file *m, const char *fmt, u32 fmt_size, const void *data, u32 data_len)
 
     Since Linux 5.8. For GPL-compatible programs only.
-    Programs: tracing.
+    Programs: tracing/bpf_trace_iter.
     """
 
 def bpf_seq_write(m: object, data: Memory, len: int, /) -> int:
@@ -1246,7 +1316,7 @@ def bpf_seq_write(m: object, data: Memory, len: int, /) -> int:
     long bpf_seq_write(struct seq_file *m, const void *data, u32 len)
 
     Since Linux 5.8. For GPL-compatible programs only.
-    Programs: tracing.
+    Programs: tracing/bpf_trace_iter.
     """
 
 def bpf_sk_cgroup_id(sk: object, /) -> int:
@@ -1343,7 +1413,8 @@ def bpf_skc_to_tcp6_sock(sk: object, /) -> Any | None:
     struct tcp6_sock *bpf_skc_to_tcp6_sock(void *sk)
 
     Since Linux 5.9.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_skc_to_tcp_sock(sk: object, /) -> Any | None:
@@ -1352,7 +1423,8 @@ def bpf_skc_to_tcp_sock(sk: object, /) -> Any | None:
     struct tcp_sock *bpf_skc_to_tcp_sock(void *sk)
 
     Since Linux 5.9.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_skc_to_tcp_timewait_sock(sk: object, /) -> Any | None:
@@ -1361,7 +1433,8 @@ def bpf_skc_to_tcp_timewait_sock(sk: object, /) -> Any | None:
     struct tcp_timewait_sock *bpf_skc_to_tcp_timewait_sock(void *sk)
 
     Since Linux 5.9.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_skc_to_tcp_request_sock(sk: object, /) -> Any | None:
@@ -1370,7 +1443,8 @@ def bpf_skc_to_tcp_request_sock(sk: object, /) -> Any | None:
     struct tcp_request_sock *bpf_skc_to_tcp_request_sock(void *sk)
 
     Since Linux 5.9.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_skc_to_udp6_sock(sk: object, /) -> Any | None:
@@ -1379,7 +1453,8 @@ def bpf_skc_to_udp6_sock(sk: object, /) -> Any | None:
     struct udp6_sock *bpf_skc_to_udp6_sock(void *sk)
 
     Since Linux 5.9.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_get_task_stack(task: object, buf: Memory, size: int, flags: int, /) -> int:
@@ -1388,7 +1463,12 @@ def bpf_get_task_stack(task: object, buf: Memory, size: int, flags: int, /) -> i
     long bpf_get_task_stack(struct task_struct *task, void *buf, u32 size, u64 flags)
 
     Since Linux 5.9.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_load_hdr_opt(skops: object, searchby_res: Memory, len: int, flags: int, /) -> int:
@@ -1442,7 +1522,8 @@ def bpf_d_path(path: object, buf: Memory, sz: int, /) -> int:
     long bpf_d_path(struct path *path, char *buf, u32 sz)
 
     Since Linux 5.10.
-    Programs: tracing.
+    Programs: lsm, tracing/bpf_modify_return, tracing/bpf_trace_fentry, tracing/bpf_trace_fexit,
+    tracing/bpf_trace_iter.
     """
 
 def bpf_copy_from_user(dst: Memory, size: int, user_ptr: int, /) -> int:
@@ -1451,7 +1532,12 @@ def bpf_copy_from_user(dst: Memory, size: int, user_ptr: int, /) -> int:
     long bpf_copy_from_user(void *dst, u32 size, const void *user_ptr)
 
     Since Linux 5.10. May sleep: for sleepable programs only.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_snprintf_btf(str: Memory, str_size: int, ptr: Memory, btf_ptr_size: int, flags: int, /) -> int:
@@ -1473,7 +1559,7 @@ def bpf_seq_printf_btf(m: object, ptr: Memory, ptr_size: int, flags: int, /) -> 
     long bpf_seq_printf_btf(struct seq_file *m, struct btf_ptr *ptr, u32 ptr_size, u64 flags)
 
     Since Linux 5.10. For GPL-compatible programs only.
-    Programs: tracing.
+    Programs: tracing/bpf_trace_iter.
     """
 
 def bpf_skb_cgroup_classid(skb: object, /) -> int:
@@ -1534,7 +1620,12 @@ def bpf_task_storage_get(map: AnyMap, task: object, value: object, flags: int, /
     void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, u64 flags)
 
     Since Linux 5.11.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_task_storage_delete(map: AnyMap, task: object, /) -> int:
@@ -1543,7 +1634,12 @@ def bpf_task_storage_delete(map: AnyMap, task: object, /) -> int:
     long bpf_task_storage_delete(void *map, struct task_struct *task)
 
     Since Linux 5.11.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_get_current_task_btf() -> Any:
@@ -1574,7 +1670,9 @@ def bpf_ktime_get_coarse_ns() -> int:
     u64 bpf_ktime_get_coarse_ns(void)
 
     Since Linux 5.11.
-    Programs: cgroup_sock, cgroup_sysctl, flow_dissector, sk_lookup, sk_msg, sk_reuseport, sk_skb, sock_ops.
+    Programs: cgroup_skb, cgroup_sock, cgroup_sock_addr, cgroup_sysctl, flow_dissector, lwt_in, lwt_out,
+    lwt_seg6local, lwt_xmit, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, xdp.
     """
 
 def bpf_ima_inode_hash(inode: object, dst: Memory, size: int, /) -> int:
@@ -1592,7 +1690,7 @@ def bpf_sock_from_file(file: object, /) -> Any | None:
     struct socket *bpf_sock_from_file(struct file *file)
 
     Since Linux 5.11.
-    Programs: tracing.
+    Programs: lsm, syscall, tracing.
     """
 
 def bpf_check_mtu(ctx: object, ifindex: int, mtu_len: Memory, len_diff: int, flags: int, /) -> int:
@@ -1665,8 +1763,9 @@ def bpf_timer_init(timer: object, map: AnyMap, flags: int, /) -> int:
 
     Since Linux 5.15. For GPL-compatible programs only.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_timer_set_callback(timer: object, callback_fn: Callable[..., int | None], /) -> int:
@@ -1676,8 +1775,9 @@ def bpf_timer_set_callback(timer: object, callback_fn: Callable[..., int | None]
 
     Since Linux 5.15. For GPL-compatible programs only.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_timer_start(timer: object, nsecs: int, flags: int, /) -> int:
@@ -1687,8 +1787,9 @@ def bpf_timer_start(timer: object, nsecs: int, flags: int, /) -> int:
 
     Since Linux 5.15. For GPL-compatible programs only.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_timer_cancel(timer: object, /) -> int:
@@ -1698,8 +1799,9 @@ def bpf_timer_cancel(timer: object, /) -> int:
 
     Since Linux 5.15. For GPL-compatible programs only.
     Programs: cgroup_device, cgroup_skb, cgroup_sock, cgroup_sockopt, cgroup_sock_addr, cgroup_sysctl,
-    flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, sched_act, sched_cls, sk_lookup,
-    sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops, struct_ops, syscall, tracing, xdp.
+    flow_dissector, kprobe, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit, netfilter, perf_event, raw_tracepoint,
+    raw_tracepoint_writable, sched_act, sched_cls, sk_lookup, sk_msg, sk_reuseport, sk_skb, socket_filter, sock_ops,
+    struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
 def bpf_get_func_ip(ctx: object, /) -> int:
@@ -1717,7 +1819,9 @@ def bpf_get_attach_cookie(ctx: object, /) -> int:
     u64 bpf_get_attach_cookie(void *ctx)
 
     Since Linux 5.15.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, tracepoint, tracing.
+    Programs: kprobe, lsm/bpf_lsm_mac, perf_event, raw_tracepoint since 6.12, raw_tracepoint_writable since 6.12,
+    tracepoint, tracing/bpf_modify_return, tracing/bpf_trace_fentry, tracing/bpf_trace_fexit,
+    tracing/bpf_trace_raw_tp since 6.12.
     """
 
 def bpf_task_pt_regs(task: object, /) -> int:
@@ -1738,7 +1842,12 @@ def bpf_get_branch_snapshot(entries: Memory, size: int, flags: int, /) -> int:
     long bpf_get_branch_snapshot(void *entries, u32 size, u64 flags)
 
     Since Linux 5.16. For GPL-compatible programs only.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_trace_vprintk(fmt: str, fmt_size: int, data: Memory, data_len: int, /) -> int:
@@ -1760,7 +1869,8 @@ def bpf_skc_to_unix_sock(sk: object, /) -> Any | None:
     struct unix_sock *bpf_skc_to_unix_sock(void *sk)
 
     Since Linux 5.16.
-    Programs: flow_dissector, sk_lookup, sk_msg, sk_skb, sock_ops, tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_kallsyms_lookup_name(name: Memory, name_sz: int, flags: int, res: Memory, /) -> int:
@@ -1780,7 +1890,12 @@ def bpf_find_vma(
     long bpf_find_vma(struct task_struct *task, u64 addr, void *callback_fn, void *callback_ctx, u64 flags)
 
     Since Linux 5.17.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_loop(nr_loops: int, callback_fn: Callable[..., int | None], callback_ctx: object, flags: int, /) -> int:
@@ -1813,7 +1928,7 @@ def bpf_get_func_arg(ctx: object, n: int, value: Memory, /) -> int:
     long bpf_get_func_arg(void *ctx, u32 n, u64 *value)
 
     Since Linux 5.17.
-    Programs: tracing.
+    Programs: lsm/bpf_lsm_mac, tracing/bpf_modify_return, tracing/bpf_trace_fentry, tracing/bpf_trace_fexit.
     """
 
 def bpf_get_func_ret(ctx: object, value: Memory, /) -> int:
@@ -1822,7 +1937,7 @@ def bpf_get_func_ret(ctx: object, value: Memory, /) -> int:
     long bpf_get_func_ret(void *ctx, u64 *value)
 
     Since Linux 5.17.
-    Programs: tracing.
+    Programs: lsm/bpf_lsm_mac, tracing/bpf_modify_return, tracing/bpf_trace_fentry, tracing/bpf_trace_fexit.
     """
 
 def bpf_get_func_arg_cnt(ctx: object, /) -> int:
@@ -1832,7 +1947,7 @@ def bpf_get_func_arg_cnt(ctx: object, /) -> int:
     long bpf_get_func_arg_cnt(void *ctx)
 
     Since Linux 5.17.
-    Programs: tracing.
+    Programs: lsm/bpf_lsm_mac, tracing/bpf_modify_return, tracing/bpf_trace_fentry, tracing/bpf_trace_fexit.
     """
 
 def bpf_get_retval() -> int:
@@ -1841,7 +1956,11 @@ def bpf_get_retval() -> int:
     int bpf_get_retval(void)
 
     Since Linux 5.18.
-    Programs: cgroup_device, cgroup_sockopt, cgroup_sysctl.
+    Programs: cgroup_device, cgroup_sock, cgroup_sockopt, cgroup_sock_addr/bpf_cgroup_inet4_bind,
+    cgroup_sock_addr/bpf_cgroup_inet4_connect, cgroup_sock_addr/bpf_cgroup_inet6_bind,
+    cgroup_sock_addr/bpf_cgroup_inet6_connect, cgroup_sock_addr/bpf_cgroup_udp4_sendmsg,
+    cgroup_sock_addr/bpf_cgroup_udp6_sendmsg, cgroup_sock_addr/bpf_cgroup_unix_connect,
+    cgroup_sock_addr/bpf_cgroup_unix_sendmsg, cgroup_sysctl, lsm/bpf_lsm_cgroup.
     """
 
 def bpf_set_retval(retval: int, /) -> int:
@@ -1850,7 +1969,11 @@ def bpf_set_retval(retval: int, /) -> int:
     int bpf_set_retval(int retval)
 
     Since Linux 5.18.
-    Programs: cgroup_device, cgroup_sockopt, cgroup_sysctl.
+    Programs: cgroup_device, cgroup_sock, cgroup_sockopt, cgroup_sock_addr/bpf_cgroup_inet4_bind,
+    cgroup_sock_addr/bpf_cgroup_inet4_connect, cgroup_sock_addr/bpf_cgroup_inet6_bind,
+    cgroup_sock_addr/bpf_cgroup_inet6_connect, cgroup_sock_addr/bpf_cgroup_udp4_sendmsg,
+    cgroup_sock_addr/bpf_cgroup_udp6_sendmsg, cgroup_sock_addr/bpf_cgroup_unix_connect,
+    cgroup_sock_addr/bpf_cgroup_unix_sendmsg, cgroup_sysctl, lsm/bpf_lsm_cgroup.
     """
 
 def bpf_xdp_get_buff_len(xdp_md: object, /) -> int:
@@ -1859,7 +1982,7 @@ def bpf_xdp_get_buff_len(xdp_md: object, /) -> int:
     u64 bpf_xdp_get_buff_len(struct xdp_md *xdp_md)
 
     Since Linux 5.18.
-    Programs: tracing, xdp.
+    Programs: lsm, syscall, tracing, xdp.
     """
 
 def bpf_xdp_load_bytes(xdp_md: object, offset: int, buf: Memory, len: int, /) -> int:
@@ -1886,7 +2009,12 @@ def bpf_copy_from_user_task(dst: Memory, size: int, user_ptr: int, tsk: object, 
     long bpf_copy_from_user_task(void *dst, u32 size, const void *user_ptr, struct task_struct *tsk, u64 flags)
 
     Since Linux 5.18. For GPL-compatible programs only. May sleep: for sleepable programs only.
-    Programs: kprobe, lsm, perf_event, raw_tracepoint, raw_tracepoint_writable, syscall, tracepoint, tracing.
+    Programs: cgroup_device since 6.18, cgroup_skb since 6.18, cgroup_sock since 6.18, cgroup_sockopt since 6.18,
+    cgroup_sock_addr since 6.18, cgroup_sysctl since 6.18, flow_dissector since 6.18, kprobe, lsm, lwt_in since
+    6.18, lwt_out since 6.18, lwt_seg6local since 6.18, lwt_xmit since 6.18, netfilter since 6.18, perf_event,
+    raw_tracepoint, raw_tracepoint_writable, sched_act since 6.18, sched_cls since 6.18, sk_lookup since 6.18,
+    sk_msg since 6.18, sk_reuseport since 6.18, sk_skb since 6.18, socket_filter since 6.18, sock_ops since 6.18,
+    struct_ops since 6.18, syscall, tracepoint, tracing, xdp since 6.18.
     """
 
 def bpf_skb_set_tstamp(skb: object, tstamp: int, tstamp_type: int, /) -> int:
@@ -1937,7 +2065,8 @@ def bpf_skc_to_mptcp_sock(sk: object, /) -> Any | None:
     struct mptcp_sock *bpf_skc_to_mptcp_sock(void *sk)
 
     Since Linux 5.19.
-    Programs: tracing.
+    Programs: cgroup_skb, cgroup_sock_addr, flow_dissector, lsm, lwt_in, lwt_out, lwt_seg6local, lwt_xmit,
+    sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
 def bpf_dynptr_from_mem(data: Memory, size: int, flags: int, ptr: object, /) -> int:
@@ -2031,7 +2160,7 @@ def bpf_tcp_raw_gen_syncookie_ipv4(iph: Memory, th: Memory, th_len: int, /) -> i
     s64 bpf_tcp_raw_gen_syncookie_ipv4(struct iphdr *iph, struct tcphdr *th, u32 th_len)
 
     Since Linux 6.0. For GPL-compatible programs only.
-    Programs: sched_cls, xdp.
+    Programs: sched_act, sched_cls, xdp.
     """
 
 def bpf_tcp_raw_gen_syncookie_ipv6(iph: Memory, th: Memory, th_len: int, /) -> int:
@@ -2041,7 +2170,7 @@ def bpf_tcp_raw_gen_syncookie_ipv6(iph: Memory, th: Memory, th_len: int, /) -> i
     s64 bpf_tcp_raw_gen_syncookie_ipv6(struct ipv6hdr *iph, struct tcphdr *th, u32 th_len)
 
     Since Linux 6.0. For GPL-compatible programs only.
-    Programs: sched_cls, xdp.
+    Programs: sched_act, sched_cls, xdp.
     """
 
 def bpf_tcp_raw_check_syncookie_ipv4(iph: Memory, th: Memory, /) -> int:
@@ -2050,7 +2179,7 @@ def bpf_tcp_raw_check_syncookie_ipv4(iph: Memory, th: Memory, /) -> int:
     long bpf_tcp_raw_check_syncookie_ipv4(struct iphdr *iph, struct tcphdr *th)
 
     Since Linux 6.0. For GPL-compatible programs only.
-    Programs: sched_cls, xdp.
+    Programs: sched_act, sched_cls, xdp.
     """
 
 def bpf_tcp_raw_check_syncookie_ipv6(iph: Memory, th: Memory, /) -> int:
@@ -2059,7 +2188,7 @@ def bpf_tcp_raw_check_syncookie_ipv6(iph: Memory, th: Memory, /) -> int:
     long bpf_tcp_raw_check_syncookie_ipv6(struct ipv6hdr *iph, struct tcphdr *th)
 
     Since Linux 6.0. For GPL-compatible programs only.
-    Programs: sched_cls, xdp.
+    Programs: sched_act, sched_cls, xdp.
     """
 
 def bpf_ktime_get_tai_ns() -> int:

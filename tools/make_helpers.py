@@ -6,13 +6,15 @@
 Sources, and what is taken from each:
     bpf_helper_defs.h (libbpf-dev, BSD-2-Clause)   names, ids, C prototypes, the first sentence of each description
     a Linux source tree (apt: linux-source-6.1)    facts of `struct bpf_func_proto`: argument and result kinds, gpl_only
-    isovalent/ebpf-docs (BSD-2-Clause)             the program types that may call a helper; the release it appeared in
+    tools/helper_programs.tsv (probe_helpers.py)   the programs that may call a helper, as kernels say
+    isovalent/ebpf-docs (BSD-2-Clause)             those of helpers that no kernel here has; the release
     the tables below                               what those leave out, each with its place in the kernel's source
 The running kernel's BTF (`enum bpf_func_id`) is the judge of the ids: tests/stdlib/test_helpers.py compares.
 
-Columns: name, id, since, flags (g: GPL only, s: may sleep), group of program types ("-": all), result ("?": may be
+Columns: name, id, since, flags (g: GPL only, s: may sleep), group of programs ("-": all), result ("?": may be
 NULL), arguments as name:kind:type (kinds as in ArgSpec, "0" added where a size may be zero or a pointer NULL),
-C prototype, description. Kernels since 6.16 let more program types call some helpers than the table says.
+C prototype, description. A group is a line before them: TYPE or TYPE/ATTACH_TYPE, "@6.12" where the
+helper is older than the right to call it; TYPE/ATTACH_TYPE=a,b where it depends on what the program is attached to.
 """
 
 from __future__ import annotations
@@ -203,6 +205,47 @@ def program_types(data: dict[str, Any]) -> dict[str, list[str]]:
     return {name: sorted(kinds) for name, kinds in made.items()}
 
 
+# What depends on the function that a program is attached to, which a probe of one function does not show:
+# bpf_lsm_func_proto() in kernel/bpf/bpf_lsm.c; btf_allowlist_d_path in kernel/trace/bpf_trace.c.
+_SOCKETS = "LSM/BPF_LSM_CGROUP=inet_conn_established,inet_csk_clone,sock_graft,socket_post_create,socket_socketpair"
+_PATHS = (
+    "=dentry_open,filp_close,security_file_open,security_file_permission,security_inode_getattr,security_path_truncate,"
+    "vfs_fallocate,vfs_getattr,vfs_truncate"
+)
+TARGETS = {
+    "bpf_setsockopt": [_SOCKETS], "bpf_getsockopt": [_SOCKETS],
+    "bpf_d_path": ["TRACING/BPF_TRACE_ITER", f"TRACING/BPF_MODIFY_RETURN{_PATHS}", f"TRACING/BPF_TRACE_FENTRY{_PATHS}",
+                   f"TRACING/BPF_TRACE_FEXIT{_PATHS}"],
+}  # fmt: skip
+# What the kernels asked are not built with: CONFIG_BPF_KPROBE_OVERRIDE, CONFIG_BPF_LIRC_MODE2.
+NOT_BUILT = ("bpf_override_return", "bpf_rc_keydown", "bpf_rc_pointer_rel", "bpf_rc_repeat")
+UNASKED = "LIRC_MODE2"  # a type that no kernel here has
+
+
+def programs_of(name: str, documented: list[str], asked: dict[str, list[str]], sleepable: str) -> list[str]:
+    """The words of a helper's group. `sleepable`: the LSM hooks that may sleep, whether the program does or not."""
+    if name in NOT_BUILT:
+        return documented
+    if name == "bpf_d_path":  # looked up for any tracing program, and refused after that
+        return sorted([*TARGETS[name], f"LSM={sleepable}"])
+    targets = TARGETS.get(name, [])
+    kinds = {re.split("[/=]", word)[0] for word in targets}
+    words = [word for word in asked.get(name, []) if word.partition("/")[0] not in kinds]
+    return sorted([*words, *targets, *([UNASKED] if UNASKED in documented else [])])
+
+
+def sleepable_hooks(tree: Path) -> str:
+    """The set sleepable_lsm_hooks of kernel/bpf/bpf_lsm.c, with commas between."""
+    text = (tree / "kernel" / "bpf" / "bpf_lsm.c").read_text().partition("BTF_SET_START(sleepable_lsm_hooks)")[2]
+    return ",".join(sorted(re.findall(r"bpf_lsm_(\w+)\)", text.partition("BTF_SET_END")[0])))
+
+
+def probed() -> dict[str, list[str]]:
+    """tools/helper_programs.tsv: helper -> words."""
+    lines = (ROOT / "tools" / "helper_programs.tsv").read_text().splitlines()
+    return {name: words.split() for name, _, words in (line.partition("\t") for line in lines if line[0] != "#")}
+
+
 PYTHON = {
     "scalar": "int", "address": "int", "ctx": "object", "map": "AnyMap", "key": "object", "value": "object",
     "mem": "Memory", "out": "Memory", "size": "int", "ptr": "object", "func": "Callable[..., int | None]", "fmt": "str",
@@ -257,7 +300,8 @@ def stub(helper: dict[str, Any]) -> str:
     doc = [*wrap('"""' + helper["doc"].replace("\\", "\\\\")), "", *wrap(helper["signature"]), ""]
     doc += wrap(f"Since Linux {helper['since']}." + (" For GPL-compatible programs only." if helper["gpl"] else "")
                 + (" May sleep: for sleepable programs only." if helper["sleeps"] else ""))  # fmt: skip
-    doc += wrap(f"Programs: {'all' if helper['all'] else ', '.join(helper['programs']).lower() or 'none'}.")
+    kinds = [word.lower().replace("@", " since ").partition("=")[0] for word in helper["programs"]]
+    doc += wrap(f"Programs: {'all' if helper['all'] else ', '.join(kinds) or 'none'}.")
     return "\n".join([*lines, *doc, '    """']) + "\n"
 
 
@@ -275,7 +319,10 @@ def main() -> None:
     protos = prototypes(options.linux)
     data = yaml.safe_load(options.programs.read_text())
     programs = program_types(data)
-    every = sorted(program.removeprefix("BPF_PROG_TYPE_") for program in data["programs"])
+    asked, hooks = probed(), sleepable_hooks(options.linux)
+    every = sorted(
+        {*(word for words in asked.values() for word in words if word.isupper() and not set("@/") & set(word)), UNASKED}
+    )
     features = yaml.safe_load(options.since.read_text())
     since = {
         item["name"]: item["version"].removeprefix("v")
@@ -289,7 +336,7 @@ def main() -> None:
         proto = protos.get(PROTO.get(base, f"{base}_proto"))
         if proto is None:
             raise SystemExit(f"no bpf_func_proto found for {name}")
-        kinds = programs.get(name, [])
+        kinds = programs_of(name, programs.get(name, []), asked, hooks)
         if kinds == every:
             group = "-"
         else:

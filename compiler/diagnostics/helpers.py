@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperSleeps", "HelperUnsupported",
+    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperNotThere", "HelperSleeps", "HelperUnsupported",
     "SizeOutOfRange", "TooNew",
 ]  # fmt: skip
 
@@ -94,26 +94,61 @@ class HelperNotAllowed(Diagnostic):
     number: int
     program: str
     allowed: tuple[str, ...]
+    later: str = ""  # the release since when it is allowed, where the program is built for older ones
 
     code = "E0621"
     title = "{program} can't call `{name}`"
     label = "not allowed here"
 
     def texts(self) -> tuple[str, str]:
-        program = _PROGRAMS.get(self.program, f"a program of type {self.program}")
+        kind, _, attached = self.program.partition("/")
+        program = _PROGRAMS.get(kind, f"a program of type {kind.lower()}")
+        if attached:
+            program += " without an attach type" if attached == "0" else f" attached as {attached}"
         return f"{program} can't call `{self.name}`", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
-        same = _SAME.get((self.program, self.name), "")
+        same = _SAME.get((self.program.partition("/")[0], self.name), "")
         if same:
             yield Help(same)
         hooks = ", ".join([_HOOKS[p] for p in self.allowed if p in _HOOKS])
         if hooks:
             yield Help(f"it can be called from programs of {hooks}")
         else:
-            kinds = listed(tuple([n.lower() for n in self.allowed]), 20)
+            kinds = listed(tuple([_lower(name) for name in self.allowed]), 20)
             yield (Note if same else Help)(f"the kernel has it for programs of the types {kinds}")
+        if self.later:
+            yield Help(f"Linux {self.later} lets it: build for newer kernels only, --target {self.later}")
         yield Note(f"the kernel would say: program of this type cannot use helper {self.name}#{self.number}")
+
+
+def _lower(key: str) -> str:
+    """A type of programs as the user reads it: `tracing (BPF_TRACE_ITER)`."""
+    kind, _, attached = key.partition("/")
+    return f"{kind.lower()} ({attached})" if attached else kind.lower()
+
+
+class HelperNotThere(Diagnostic):
+    """A helper that the kernel lets this type of program call at certain places only.
+
+    It takes locks, or sleeps, in ways that are known to be safe at those places.
+
+        @fentry("vfs_read")
+        def probe(file: file) -> None:
+            helpers.bpf_d_path(file.f_path, buffer, 64)      # fails: "vfs_fallocate" works
+    """
+
+    name: str
+    section: str
+    places: tuple[str, ...]
+
+    code = "E0628"
+    title = "`{name}` can't be called at {section}"
+    label = "not allowed here"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help(f"attach the program to one of {listed(self.places, 20)}")
+        yield Note("the kernel would say: helper call is not allowed in probe")
 
 
 class HelperNeedsGpl(Advised):

@@ -245,11 +245,14 @@ class Checker:
 
     def check_release(self, what: str, since: str, span: Span) -> None:
         """Refuse what came to Linux with release `since` ("5.8", "": always there) if the program is for older ones."""
-        if since:
-            major, _, minor = since.partition(".")
+        if not self.has_release(since):
             target = self.session.target.kernel
-            if (int(major), int(minor)) > target:
-                self.fail(errors.TooNew(span, what, since, f"{target[0]}.{target[1]}"))
+            self.fail(errors.TooNew(span, what, since, f"{target[0]}.{target[1]}"))
+
+    def has_release(self, since: str) -> bool:
+        """Whether the kernels that the program is for have what came with release `since`."""
+        major, _, minor = since.partition(".")
+        return not since or (int(major), int(minor)) <= self.session.target.kernel
 
     @property
     def repeats(self) -> bool:

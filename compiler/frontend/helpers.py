@@ -14,7 +14,7 @@ from pybpf.compiler.frontend.known import ContextRef
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.moves import MOVES_PACKET, forget_packet, restart
 from pybpf.compiler.frontend.operators import to_type
-from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec
+from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec, permits
 from pybpf.compiler.schema.types import (
     U64,
     BytesType,
@@ -56,9 +56,18 @@ def check_licence(checker: Checker, name: str, span: Span) -> None:
 def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
     """Whether this program may call the helper: its type, its licence, the kernels it is for, whether it may sleep."""
     program = checker.session.program
-    if spec.programs and program.prog_type not in spec.programs:
-        allowed = tuple(sorted(spec.programs))
-        checker.fail(errors.HelperNotAllowed(span, spec.name, spec.id, program.prog_type, allowed))
+    if spec.programs and program.prog_type != "EXT":  # which may what the program may that it replaces a part of
+        key = permits(spec.programs, program)
+        if key is None or not checker.has_release(spec.programs[key]):
+            kind = program.prog_type
+            if any([other.startswith(f"{kind}/") for other in spec.programs]):
+                kind = f"{kind}/{program.attach_type}"
+            allowed = sorted([other for other, since in spec.programs.items() if checker.has_release(since)])
+            later = "" if key is None else spec.programs[key]
+            checker.fail(errors.HelperNotAllowed(span, spec.name, spec.id, kind, tuple(allowed), later))
+        places = spec.targets.get(key)
+        if places is not None and program.section.partition("/")[2] not in places:
+            checker.fail(errors.HelperNotThere(span, spec.name, program.section, tuple(sorted(places))))
     if spec.gpl:
         check_licence(checker, spec.name, span)
     checker.check_release(f"`{spec.name}`", spec.since, span)

@@ -18,7 +18,7 @@ from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.core import type_after
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.specs import KfuncSpec
+from pybpf.compiler.schema.specs import KfuncSpec, permits
 from pybpf.compiler.schema.types import (
     U64,
     EnumType,
@@ -116,10 +116,10 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
     here = found is not None and found.assigned  # behind `if exists(...)`
     since = spec.since
     if spec.programs:
-        own = spec.programs.get(program.prog_type)
+        own = permits(spec.programs, program)
         if own is None:
             checker.fail(errors.KfuncNotAllowed(span, spec.name, program.prog_type, tuple(sorted(spec.programs))))
-        since = max(since, own, key=lambda text: [*map(int, text.split("."))] if text else [])
+        since = max(since, spec.programs[own], key=lambda text: [*map(int, text.split("."))] if text else [])
     check_licence(checker, spec.name, span)
     if not here:
         checker.check_release(f"`{spec.name}`", since or "5.13", span)  # the first that had any
@@ -147,6 +147,8 @@ def _is_hidden(name: str, kind: Type) -> bool:
 def _result(checker: Checker, spec: KfuncSpec, span: Span) -> Type:
     kind = spec.result
     if isinstance(kind, PtrType):
+        if "address" in spec.flags:
+            return U64
         if not isinstance(kind.pointee, KernelType):
             checker.fail(errors.KfuncUnsupported(span, spec.name, "", "what it returns is memory without a type"))
         space = Space.TRUSTED if "acquire" in spec.flags else Space.UNTRUSTED

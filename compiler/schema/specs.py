@@ -40,6 +40,8 @@ class MapSpec(Record, eq=False):
     """A declared map. `name` is its symbol; `max_entries` is bytes for ring buffers.
 
     `programs` is what the slots of a program array hold from the start, by index: objects that carry a ProgramSpec.
+    `held` are the bytes of key and value in the kernel, where programs have neither (`value` then is what an event is);
+    `pages` the room of each CPU's ring of perf events. `helpers` are those behind methods, by the method's name.
     """
 
     name: str
@@ -53,6 +55,9 @@ class MapSpec(Record, eq=False):
     programs: dict[int, Any] = factory(dict)
     numa_node: int | None = None
     needs: tuple[tuple[str, str], ...] = ()  # what was asked for, with the release since when the kernel has it
+    held: tuple[int, int] = (0, 0)
+    pages: int = 0
+    helpers: dict[str, Any] = factory(dict)
 
     def slots(self) -> dict[int, ProgramSpec]:
         """The programs of a program array, in the order of their slots."""
@@ -103,8 +108,9 @@ class ArgSpec(Record):
 class HelperSpec(Record, eq=False):
     """A kernel helper: `id` is its number in `enum bpf_func_id`; `result` is NONE for void.
 
-    `nullable`: the returned pointer may be NULL. `programs`: names of program types that may call it
-    (empty: all). `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
+    `nullable`: the returned pointer may be NULL. `programs`: the programs that may call it (empty: all), with the
+    release since when ("" as long as there is the helper): a program type, "XDP", or one with an attach type,
+    "TRACING/BPF_TRACE_ITER". `targets`: of such a key, the only places where a program may be attached. `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
     take. `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
     reference of its own; `releases`: it gives back its first argument.
     """
@@ -116,7 +122,8 @@ class HelperSpec(Record, eq=False):
     nullable: bool = False
     gpl: bool = False
     sleepable: bool = False
-    programs: frozenset[str] = frozenset()
+    programs: dict[str, str] = factory(dict)
+    targets: dict[str, frozenset[str]] = factory(dict)
     maps: frozenset[str] = frozenset()
     not_maps: frozenset[str] = frozenset()
     since: str = ""
@@ -132,8 +139,8 @@ class KfuncSpec(Record, eq=False):
     `params` and `result` are C's, as types of the language have them (KernelMember says how): the object's BTF shows
     them, and the loader compares. What the ends of parameters' names say (`__sz`, `__str`, `__ign`, ...) holds.
     `flags` are its KF_ flags, in lower case without KF_; "leaves": it ends a region that another function begins, whose
-    `release` it is. `programs` are the types that may call it, with the release
-    since when ("" as long as there is the function); empty: all. `since` is its first release, "" where nobody says.
+    `release` it is; "address": its result is an address for asm() to use. `programs` are
+    those that may call it, as of HelperSpec; empty: all. `since` is its first release, "" where nobody says.
     """
 
     name: str
@@ -233,6 +240,7 @@ class ProgramSpec(Record, eq=False):
     prog_type: str  # "XDP", as in BPF_PROG_TYPE_XDP
     context: ContextSpec | None
     context_struct: str  # name of the C struct that the kernel passes
+    attach_type: str = "0"  # "BPF_TRACE_ITER", as the section name says; "0" for none
     arg_offsets: tuple[int, ...] = ()
     returns: Type = NONE
     default_return: int = 0
@@ -246,6 +254,8 @@ class ProgramSpec(Record, eq=False):
     values_from: ContextSpec | None = None
     user: bool = False  # addresses among the arguments are the process's
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
+    registers: bool = False  # the parameters come in registers, as those of any function; offsets then just count them
+    doubt: tuple[str, str] = ("", "")  # what is odd about its hook, to be warned of, and a hint
 
 
 class SubprogSpec(Record, eq=False):
@@ -274,6 +284,12 @@ class Target(Record):
     kernel: tuple[int, int] = (6, 1)
     optimise: bool = True
     license: str = "GPL"
+
+
+def permits(programs: dict[str, str], program: ProgramSpec) -> str | None:
+    """Which of the programs that may call a function a program is, as the key; None where it may not."""
+    key = f"{program.prog_type}/{program.attach_type}"
+    return key if key in programs else program.prog_type if program.prog_type in programs else None
 
 
 def struct_of(type: Type) -> StructType | None:

@@ -45,7 +45,9 @@ def _helper(spec: HelperSpec) -> str:
     if spec.sleepable:
         lines.append("It may sleep: for programs that may.")
     lines.append(f"Since Linux {spec.since}." if spec.since else "")
-    lines.append(fill(f"Programs: {', '.join([p.lower() for p in sorted(spec.programs)]) or 'all'}.", 100))
+    lines.append(fill(f"Programs: {', '.join(_programs(spec.programs)) or 'all'}.", 100))
+    for key, places in sorted(spec.targets.items()):
+        lines.append(fill(f"As {key.lower().rpartition('/')[2]}, only at {', '.join(sorted(places))}.", 100))
     return "\n".join([line for line in lines if line is not None]).strip()
 
 
@@ -75,6 +77,15 @@ def _kfunc(spec: KfuncSpec) -> str:
         lines.append("Its objects must be trusted: arguments of the program, or acquired.")
     if spec.since:
         lines.append(f"Since Linux {spec.since}.")
-    programs = [p.lower() + (f" (since {since})" if since else "") for p, since in sorted(spec.programs.items())]
-    lines.append(fill(f"Programs: {', '.join(programs) or 'all'}.", 100))
+    lines.append(fill(f"Programs: {', '.join(_programs(spec.programs)) or 'all'}.", 100))
     return "\n".join(lines)
+
+
+def _programs(allowed: dict[str, str]) -> list[str]:
+    """Who may call it: `xdp`, `tracing (BPF_TRACE_ITER)`, `sched_cls (since 6.12)`."""
+    made = []
+    for key, since in sorted(allowed.items()):
+        kind, _, attached = key.partition("/")
+        more = ", ".join([word for word in (attached, f"since {since}" if since else "") if word])
+        made.append(kind.lower() + (f" ({more})" if more else ""))
+    return made

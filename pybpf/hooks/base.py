@@ -58,6 +58,7 @@ class Hook:
             prog_type=self.row[0],
             context=context,
             context_struct=struct,
+            attach_type=self.row[1],
             arg_offsets=offsets,
             returns=self.returns(function),
             sleepable="SLEEPABLE" in self.row[2],

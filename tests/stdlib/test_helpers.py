@@ -84,7 +84,7 @@ def test_rows_by_example() -> None:
     ]  # fmt: skip
     assert "TRACEPOINT" in row.programs
     lookup = spec("bpf_map_lookup_elem")
-    assert (lookup.nullable, lookup.result, lookup.programs) == (True, PtrType(None, Space.MAP), frozenset())
+    assert (lookup.nullable, lookup.result, lookup.programs) == (True, PtrType(None, Space.MAP), {})
     assert spec("bpf_ringbuf_reserve").result == PtrType(None, Space.RINGBUF)
     assert spec("bpf_ringbuf_submit").result == NONE
     assert spec("bpf_get_current_pid_tgid").result == U64
@@ -184,7 +184,7 @@ def test_flags_and_arguments_are_the_verifiers() -> None:
         wanted = re.search(r"R1 type=scalar expected=(.*)", log)
         if wanted:
             assert re.search(EXPECTED[row.args[0].kind], wanted[1]), (name, wanted[1])
-        elif row.args and "might sleep" not in log:
+        elif row.args and "might sleep" not in log and name != "bpf_get_cgroup_classid":  # of a task, it takes none
             assert row.args[0].kind in ("scalar", "address") or row.args[0].zero, name
         # Of a single argument nothing is to be seen: R1 is the context at the start, and may be passed on.
         if len(row.args) > 1 and name != "bpf_trace_printk" and not wanted and "might sleep" not in log:
