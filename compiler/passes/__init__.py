@@ -21,25 +21,32 @@ PASSES = (
     ("simplify", "constants, identities, cheaper operations"),
     ("copies", "phis that name one value"),
     ("threading", "tests whose outcome the way there tells"),
+    ("bypass", "ways on which a result can't matter any more"),
+    ("checks", "bounds checks that the next one implies"),
     ("cfg", "unreachable, empty and straight-line blocks"),
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
     ("dce", "what nothing needs"),
 )  # fmt: skip
-ORDER = ("simplify", "slots", "simplify", "copies", "cfg", "threading", "copies", "cfg", "gvn", "loads", "dce")
+ORDER = (
+    "simplify", "slots", "simplify", "copies", "cfg", "threading", "bypass", "copies", "cfg", "gvn", "checks", "cfg",
+    "loads", "dce",
+)  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 
 
 def pass_named(name: str) -> Callable[[Function], bool]:
     """The pass's `run`. Unknown names are a KeyError."""
-    from pybpf.compiler.passes import cfg, copies, dce, gvn, loads, simplify, slots, threading
+    from pybpf.compiler.passes import bypass, cfg, checks, copies, dce, gvn, loads, simplify, slots, threading
 
     return {
+        "bypass": bypass.run,
         "simplify": simplify.run,
         "copies": copies.run,
         "threading": threading.run,
         "cfg": cfg.run,
+        "checks": checks.run,
         "slots": slots.run,
         "gvn": gvn.run,
         "loads": loads.run,

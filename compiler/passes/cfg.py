@@ -17,14 +17,15 @@ only return the same constant are made one.
 
 from __future__ import annotations
 
+from pybpf.compiler.ir.function import Block
 from pybpf.compiler.ir.ops import Branch, Const, Jump, MayGoto, Return, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.ir.function import Block, Function
+    from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Phi, Value
 
-__all__ = ["run"]
+__all__ = ["fresh_label", "prune", "redirect_to_new", "retarget", "run"]
 
 
 def run(function: Function) -> bool:
@@ -45,15 +46,51 @@ def _prune(function: Function) -> bool:
             if any(dead):
                 block.ops[-1] = Jump(last.other if dead[0] else last.then, last.span)
                 changed = True
+    return prune(function) or changed
+
+
+def prune(function: Function) -> bool:
+    """Drop the blocks that the entry does not reach."""
     reached = set(function.reverse_postorder())
     if len(reached) == len(function.blocks):
-        return changed
+        return False
     for block in function.blocks:
         if block in reached:
             for phi in block.phis():
                 phi.incoming = [(b, v) for b, v in phi.incoming if b in reached]
     function.blocks = [block for block in function.blocks if block in reached]
     return True
+
+
+def redirect_to_new(function: Function, source: Block, old: Block, target: Block, values: tuple[Value, ...]) -> None:
+    """Lead `source`, instead of to `old`, to a new block that jumps to `target`, with these values for its phis."""
+    labels = {block.label for block in function.blocks}
+    way = Block(fresh_label(target.label, labels), [Jump(target, source.ops[-1].span)])
+    function.blocks.insert(function.blocks.index(source) + 1, way)
+    retarget(source, old, way)
+    for phi in old.phis():
+        phi.incoming = [(b, v) for b, v in phi.incoming if b is not source]
+    for phi, value in zip(target.phis(), values):
+        phi.incoming.append((way, value))
+
+
+def fresh_label(label: str, taken: set[str]) -> str:
+    """A label for one more way to, or through, a block."""
+    n = 0
+    while f"{label}.t{n}" in taken:
+        n += 1
+    taken.add(f"{label}.t{n}")
+    return f"{label}.t{n}"
+
+
+def retarget(source: Block, old: Block, new: Block) -> None:
+    """Let the end of `source` name `new` where it named `old`."""
+    last = source.ops[-1]
+    if type(last) is Jump:
+        last.target = new
+    elif type(last) is Branch or type(last) is MayGoto:
+        last.then = new if last.then is old else last.then
+        last.other = new if last.other is old else last.other
 
 
 def _share_returns(function: Function) -> bool:
@@ -130,11 +167,7 @@ def _redirect(source: Block, block: Block, target: Block, before: dict[Block, li
     if type(last) in (Branch, MayGoto) and target in last.targets():
         source.ops[-1] = Jump(target, last.span)
         return
-    if type(last) is Branch or type(last) is MayGoto:
-        last.then = target if last.then is block else last.then
-        last.other = target if last.other is block else last.other
-    elif type(last) is Jump:
-        last.target = target
+    retarget(source, block, target)
     before[target].append(source)
     for phi in target.phis():
         phi.incoming.append((source, _value(phi, block)))

@@ -26,7 +26,8 @@ from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.function import Block
-from pybpf.compiler.ir.ops import Branch, Const, Jump, MayGoto, Phi
+from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
+from pybpf.compiler.passes.cfg import fresh_label, prune, retarget
 from pybpf.compiler.passes.ssa import Reaching
 from pybpf.compiler.schema.record import replace
 
@@ -133,9 +134,9 @@ def _thread(function: Function, ways: list[tuple[Block, Block, Block]]) -> dict[
             _rename(copy, here)
             ops.append(copy)
             here[op] = copy
-        way = Block(_label(block.label, labels), [*ops, Jump(target, block.ops[-1].span)])
+        way = Block(fresh_label(block.label, labels), [*ops, Jump(target, block.ops[-1].span)])
         made.setdefault(block, []).append(way)
-        _retarget(source, block, way)
+        retarget(source, block, way)
         for phi in target.phis():
             value = _incoming(phi, block)
             phi.incoming.append((way, here.get(value, value)))
@@ -149,33 +150,11 @@ def _rename(op: Op, new: dict[Value, Value]) -> None:
     op.map_args(lambda value: new.get(value, value))
 
 
-def _label(label: str, taken: set[str]) -> str:
-    n = 0
-    while f"{label}.t{n}" in taken:
-        n += 1
-    taken.add(f"{label}.t{n}")
-    return f"{label}.t{n}"
-
-
-def _retarget(source: Block, old: Block, new: Block) -> None:
-    last = source.ops[-1]
-    if type(last) is Jump:
-        last.target = new
-    elif type(last) is Branch or type(last) is MayGoto:
-        last.then = new if last.then is old else last.then
-        last.other = new if last.other is old else last.other
-
-
 def _repair(function: Function, variables: dict[Value, dict[Block, Value]]) -> None:
     """Let each use of a value with several definitions see the one that reaches it."""
     tree = dominators(function)
     frontiers = tree.frontiers()
-    cut = [block for block in function.blocks if block not in tree.first]
-    if cut:
-        function.blocks = [block for block in function.blocks if block in tree.first]
-        for block in function.blocks:
-            for phi in block.phis():
-                phi.incoming = [(b, v) for b, v in phi.incoming if b in tree.first]
+    prune(function)
     for block in tree.order:
         tree.predecessors[block] = [p for p in tree.predecessors[block] if p in tree.first]
     reaching: dict[Value, Reaching] = {}

@@ -37,6 +37,8 @@ def runner(*names: str) -> Callable[[str], str]:
 test_simplify = golden("passes/simplify.test", runner("simplify"))
 test_copies = golden("passes/copies.test", runner("copies"))
 test_threading = golden("passes/threading.test", runner("threading"))
+test_bypass = golden("passes/bypass.test", runner("bypass"))
+test_checks = golden("passes/checks.test", runner("checks"))
 test_cfg = golden("passes/cfg.test", runner("cfg"))
 test_slots = golden("passes/slots.test", runner("slots"))
 test_gvn = golden("passes/gvn.test", runner("gvn"))
