@@ -95,14 +95,15 @@ def _function(function: Function, code: MachineCode) -> ObjectFunction:
 
 def _result(function: Function) -> Type:
     """The kernel wants a number from a global function; ours leaves 0 where it returns nothing."""
-    if function.program is not None or function.result is None:
+    replaces = function.program is not None and function.program.registers
+    if (function.program is not None and not replaces) or function.result is None:
         return I32
     return I32 if isinstance(function.result, NoneType) and not function.static else function.result
 
 
 def _params(function: Function) -> tuple[Param, ...]:
     """A program takes its context, typed as the struct that the kernel passes; a subprogram what it declares."""
-    if function.program is not None:
+    if function.program is not None and not function.program.registers:
         return (Param(function.params[0].name or "ctx", function.program.context_struct),)
     return tuple([_param(function, param.name, type) for param, type in zip(function.params, function.param_types)])
 

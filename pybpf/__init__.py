@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pybpf.hooks.btf import fexit as fexit
     from pybpf.hooks.btf import fmod_ret as fmod_ret
     from pybpf.hooks.btf import tp_btf as tp_btf
+    from pybpf.hooks.cgroups import cgroup as cgroup
     from pybpf.hooks.lsm import lsm as lsm
-    from pybpf.hooks.replace import freplace as freplace
     from pybpf.hooks.packets import action as action
     from pybpf.hooks.packets import classifier as classifier
     from pybpf.hooks.packets import flow_dissector as flow_dissector
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from pybpf.hooks.probes import kretprobe as kretprobe
     from pybpf.hooks.probes import kretsyscall as kretsyscall
     from pybpf.hooks.probes import ksyscall as ksyscall
+    from pybpf.hooks.replace import freplace as freplace
+    from pybpf.hooks.sockets import sk_lookup as sk_lookup
+    from pybpf.hooks.sockets import sk_msg as sk_msg
+    from pybpf.hooks.sockets import sk_reuseport as sk_reuseport
+    from pybpf.hooks.sockets import sk_skb as sk_skb
+    from pybpf.hooks.sockets import sockops as sockops
     from pybpf.hooks.tracepoints import raw_tp as raw_tp
     from pybpf.hooks.tracepoints import tracepoint as tracepoint
     from pybpf.hooks.userprobes import uprobe as uprobe
@@ -213,22 +219,26 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 
 __all__ = [
     "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "build",
-    "Bytes", "cdef", "check", "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu",
-    "current_task", "DeclarationError", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry",
-    "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector",
-    "FlowDissectorContext", "FlowKeys", "fmod_ret", "freplace", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
+    "Bytes", "cdef", "cgroup", "CgroupBind", "CgroupEgress", "CgroupSkbContext", "check", "classifier", "comm",
+    "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
+    "DeviceContext", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and",
+    "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext",
+    "FlowKeys", "fmod_ret", "freplace", "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
-    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "load", "LoadError", "lock", "LpmTrie", "LruHash",
-    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net",
-    "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted", "Object", "offsetof",
-    "PerCpuArray", "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "printk",
-    "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext", "releasing",
-    "RingBuffer", "SessionContext", "Simulation", "sizeof", "SkbContext", "socket_filter", "SocketFilterContext",
-    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "Target", "task", "TC", "tc", "TcContext", "TCX", "tcx", "Text", "tid",
-    "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
-    "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "usdt",
-    "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp",
-    "XdpContext",
+    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash",
+    "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter",
+    "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted", "Object", "offsetof", "PerCpuArray", "PerCpuHash",
+    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context",
+    "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext",
+    "releasing", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext",
+    "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext",
+    "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SockAddr4Context", "SockAddr6Context", "SockAddrContext",
+    "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "sockops", "SockOpsContext",
+    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TC", "tc", "TcContext",
+    "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
+    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union",
+    "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError",
+    "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from pybpf.building import Object
@@ -12,17 +13,23 @@ if TYPE_CHECKING:
     from pybpf.program import Program
     from pybpf.runtime.object import LoadedObject
     from pybpf.runtime.printk import Printk
+    from pybpf.runtime.program import LoadedProgram
     from pybpf.runtime.verifier import Origin
 
 __all__ = ["load", "trace_pipe", "wait"]
 
 
 def load(
-    *programs: Program[..., Any] | Object, target: Target | None = None, log_level: int = 0, **consts: Any
+    *programs: Program[..., Any] | Object,
+    target: Target | None = None,
+    log_level: int = 0,
+    target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
+    **consts: Any,
 ) -> LoadedObject:
     """Compile programs for this machine's kernel (or take one compiled Object) and load them; use it as a `with` block.
 
     `consts` set `const()`s and `var()`s, by name. `log_level` 1 or 2 keeps the verifier's log of programs that load.
+    `target_program` is the loaded program that @freplace, or a tracer of programs, is for; or a dict of them, by name.
     Raises CompileError for a program that is refused here; VerifierError, with the Python line, for one that the kernel
     refuses; NotPermitted or NoBpf, which say what would help.
     """
@@ -37,7 +44,9 @@ def load(
     def origin(program: str, slot: int) -> Origin | None:
         return _origin(made, program, slot)
 
-    return load_object(made, globals=consts, log_level=log_level, origin=origin)
+    return load_object(
+        made, globals=consts, log_level=log_level, origin=origin, target_program=target_program
+    )
 
 
 def _this_kernel() -> Target:

@@ -252,8 +252,12 @@ class AnswerNotAllowed(Diagnostic):
 
     def texts(self) -> tuple[str, str]:
         title, _ = super().texts()
+        if self.low == self.high:
+            title = f"the answer of a program at @{self.hook} must be {self.low}"
         return title, "no such answer" if self.constant else "this may be another number"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if not self.constant:
+        if self.low == self.high:
+            yield Help("nobody looks at it: annotate the program `-> None`")
+        elif not self.constant:
             yield Help("keep it within them:", (f"return max({self.low}, min({self.text}, {self.high}))",))

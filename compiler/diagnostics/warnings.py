@@ -10,7 +10,7 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Edit, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AlwaysDecided", "MayDivideByZero", "NoEffect", "Unreachable", "UserAddress"]
+__all__ = ["AlwaysDecided", "DoubtfulHook", "MayDivideByZero", "NoEffect", "Unreachable", "UserAddress"]
 
 
 class MayDivideByZero(Advised):
@@ -121,3 +121,27 @@ class UserAddress(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("read the process's memory:", (self.fixed,), Edit(self.span, self.fixed))
         yield Note("arguments of system calls are what the process handed over")
+
+
+class DoubtfulHook(Diagnostic):
+    """A hook that the running kernel does not have.
+
+    The program may be meant for another kernel, or for a module that is not loaded now. Else its name is misspelt, and
+    loading it would fail.
+
+        @fentry("tcp_conect")       # warns
+        @fentry("tcp_connect")      # does not
+    """
+
+    what: str
+    hint: str
+
+    code = "W0906"
+    severity = "warning"
+    title = "{what}"
+    label = "not found"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.hint:
+            yield Help(self.hint)
+        yield Note("another kernel may have it, or a module that is not loaded now")

@@ -170,7 +170,7 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     checker.set_parameters(parameters, None)
     session.active.append((parsed.spec.function, None))
     instance = checker.check()
-    diagnostics = list(instance.diagnostics)
+    diagnostics = [*_doubts(parsed), *instance.diagnostics]
     function = instance.function
     if function is None:
         return None, diagnostics
@@ -183,7 +183,19 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
         wrong += locks.check(function)
     if wrong:
         return None, diagnostics + wrong
-    return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets))), diagnostics
+    if any(d.severity == "error" for d in diagnostics):
+        return None, diagnostics
+    return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets)), made), diagnostics
+
+
+def _doubts(parsed: ParsedProgram) -> list[Any]:
+    """What is odd about the hook, shown where it is named."""
+    what, hint = parsed.spec.doubt
+    if not what:
+        return []
+    decorators = parsed.node.decorator_list
+    place = parsed.module.span(decorators[0] if decorators else parsed.node)
+    return [errors.DoubtfulHook(place, what, hint)]
 
 
 def _initial_state(session: Session, checker: Checker, function: tree.Function) -> list[tree.Stmt]:

@@ -40,6 +40,10 @@ def build(typed: Typed, target: Target) -> Module:
 
 
 def _program(program: Program, shared: Shared) -> Function:
+    if program.spec.registers:
+        from pybpf.compiler.irbuild.subprograms import replacement
+
+        return replacement(program, shared, TABLES)
     spec, source = program.spec, program.function
     arguments = {var for var, _ in program.args}
     named = next((var.name for var in source.params if var not in arguments), "ctx")

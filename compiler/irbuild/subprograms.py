@@ -16,14 +16,23 @@ from pybpf.compiler.irbuild.aggregates import MAKERS, in_memory, pointee
 from pybpf.compiler.irbuild.arithmetic import extend, int_type
 from pybpf.compiler.irbuild.builder import Builder, kind_of
 from pybpf.compiler.irbuild.entry import finish
-from pybpf.compiler.schema.types import BoolType, NoneType, OptionalType, PtrType, Space, Type
+from pybpf.compiler.schema.types import (
+    I32,
+    BoolType,
+    EnumType,
+    NoneType,
+    OptionalType,
+    PtrType,
+    Space,
+    Type,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Lowered, Shared, Tables
 
-__all__ = ["built", "subprog_addr", "subprog_call"]
+__all__ = ["built", "replacement", "subprog_addr", "subprog_call"]
 
 _CONTEXT = PtrType(None, Space.CTX)
 
@@ -96,6 +105,38 @@ def _build(subprogram: tree.Subprogram, shared: Shared, tables: Tables) -> Funct
     finish(b)
     if b.packet_moves:
         shared.moving.add(subprogram)
+    return function
+
+
+def replacement(program: tree.Program, shared: Shared, tables: Tables) -> Function:
+    """A program that takes the place of a function: what that is called with are its parameters."""
+    spec, source = program.spec, program.function
+    params: list[Param] = []
+    kinds: list[Type] = []
+    if spec.context is not None:
+        params.append(Param(0, "ptr", spec.function.__code__.co_varnames[0]))
+        kinds.append(_CONTEXT)
+    for var, _ in program.args:
+        params.append(Param(len(params), kind_of(var.type), var.name))
+        kinds.append(var.type)
+    function = Function(
+        spec.name,
+        spec.section,
+        params,
+        program=spec,
+        result=I32 if isinstance(spec.returns, EnumType) else spec.returns,
+        param_types=tuple(kinds),
+        span=source.span,
+        context_struct=spec.context_struct,
+    )
+    b = Builder(function, spec, tables, shared, params[0] if spec.context is not None else Const(0))
+    b.source = source
+    for (var, _), param in zip(program.args, params[len(params) - len(program.args) :]):
+        b.write(b.cells(var), _known_width(b, param, var.type))
+    b.statements(source.body)
+    if b.reachable:
+        b.leave(Const(spec.default_return))
+    finish(b)
     return function
 
 

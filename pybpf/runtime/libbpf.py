@@ -51,6 +51,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "bpf_program__type": (c_int, [c_void_p]),
     "bpf_program__set_type": (c_int, [c_void_p, c_int]),
     "bpf_program__set_expected_attach_type": (c_int, [c_void_p, c_int]),
+    "bpf_program__set_attach_target": (c_int, [c_void_p, c_int, c_char_p]),
     "bpf_program__autoload": (ctypes.c_bool, [c_void_p]),
     "bpf_program__set_autoload": (c_int, [c_void_p, ctypes.c_bool]),
     "bpf_program__set_log_buf": (c_int, [c_void_p, c_void_p, c_size_t]),

@@ -68,10 +68,11 @@ def load_failure(
     code: int,
     said: Sequence[str],
     logs: Mapping[str, str],
-    types: Mapping[str, int],
+    types: Mapping[str, tuple[int, str]],
     origin: Callable[[str, int], Origin | None] | None,
 ) -> PybpfError:
-    """The exception for a load that failed with errno `code`. `said` is libbpf's output; `types` are type numbers."""
+    """The exception for a load that failed with errno `code`. `said` is libbpf's output; `types` are
+    type number and section of each program."""
     from pybpf.runtime import verifier
 
     program = next((match[1] for line in said if (match := _FAILED_PROGRAM.search(line))), "")
@@ -87,14 +88,16 @@ def load_failure(
         return VerifierError(program, log, report, verifier.render(program, report, at))
     text = "\n".join(said)
     if program:
-        kind = program_type(types.get(program, 0))
+        number, section = types.get(program, (0, ""))
+        kind = program_type(number)
         what = f"loading program {program!r} (type {kind})"
+        head, _, target = section.lstrip("?").partition("/")
         if code == 1:
-            return not_permitted(
-                what,
-                f"this kernel refuses programs of type {kind} altogether, without a verifier log: it is locked down "
-                "(lockdown=, or a security policy); the memory limit (ulimit -l) has nothing to do with it",
-            )
+            return not_permitted(what, _forbidden(kind, head.removesuffix(".s")))
+        if code == 3 and head.removesuffix(".s") in _BY_BTF:
+            return LoadError(f"{what}: this kernel has no {head} target {target!r}{_quote(said)}", _near(head, target))
+        if code == 22 and head.startswith("fsession"):
+            return LoadError(f"{what}: {errno_name(code)}", "sessions of fentry and fexit (fsession) need Linux 7.0")
         help = f"this kernel may not know programs of type {kind}, or its attach target" if code in (22, 3, 2) else ""
         return LoadError(f"{what}: {errno_name(code)}{_quote(said)}", help, text)
     if code == 38:
@@ -107,6 +110,38 @@ def load_failure(
     if failed_map and code in (12, 7, 22):  # ENOMEM, E2BIG, EINVAL
         help = "check max_entries and the sizes of key and value; this kernel may also not have that kind of map"
     return LoadError(f"{what}: {errno_name(code)}{_quote(said)}", help, text)
+
+
+# What programs are hung onto by the number of a type of the kernel's BTF.
+_BY_BTF = {"fentry": "", "fexit": "", "fmod_ret": "", "fsession": "", "tp_btf": "btf_trace_", "lsm": "bpf_lsm_",
+           "lsm_cgroup": "bpf_lsm_", "iter": "bpf_iter_"}  # fmt: skip
+# Those that change how functions of the kernel, or of other programs, run.
+_INTRUSIVE = ("fentry", "fexit", "fmod_ret", "fsession", "freplace", "lsm", "lsm_cgroup")
+
+
+def _forbidden(kind: str, head: str) -> str:
+    """What to say where the kernel refuses a program with EPERM, and no log, in spite of all capabilities."""
+    if head in _INTRUSIVE:
+        return (
+            f"this kernel refuses {head} programs, without a verifier log: those that run inside the kernel's functions "
+            "and security hooks, or in other programs (fentry, fexit, fmod_ret, freplace, lsm). Others of type "
+            f"{kind} may well load. The memory limit (ulimit -l) has nothing to do with it"
+        )
+    return (
+        f"this kernel refuses this program of type {kind}, without a verifier log, though the process has the "
+        "capabilities: a security policy, or lockdown=; the memory limit (ulimit -l) has nothing to do with it"
+    )
+
+
+def _near(head: str, target: str) -> str:
+    from pybpf.stdlib.kernel.functions import like
+
+    prefix = _BY_BTF[head.removesuffix(".s")]
+    near, known = like(prefix + target) if prefix != "btf_trace_" else ("", True)
+    near = near.removeprefix(prefix)
+    if near:
+        return f"did you mean {near!r}?"
+    return "" if known else "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), by which it is found"
 
 
 def _quote(said: Sequence[str]) -> str:

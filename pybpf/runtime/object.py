@@ -68,17 +68,19 @@ def load_object(
     globals: Mapping[str, Any] | None = None,
     log_level: int = 0,
     origin: Callable[[str, int], Origin | None] | None = None,
+    target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
 ) -> LoadedObject:
     """Load a compiled object into the kernel.
 
     `globals` sets variables, constants too, before the load. `log_level` keeps the verifier's log of programs
     that load as well (`obj.programs[name].log`): 1 its summary, 2 every step. `origin` tells, for rejections,
-    (program, instruction) -> Python line and variables.
+    (program, instruction) -> Python line and variables. `target_program` is the loaded program that @freplace and
+    tracers of programs are for; or one for each, by name.
 
     Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
     """
     made = LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
-                        globals or {}, log_level, origin)  # fmt: skip
+                        globals or {}, log_level, origin, target_program=target_program)  # fmt: skip
     made._called = frozenset(getattr(compiled, "called", ()))
     return made
 
@@ -115,7 +117,10 @@ class LoadedObject:
         log_level: int,
         origin: Callable[[str, int], Origin | None] | None,
         only: Collection[str] | None = None,
+        target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
     ) -> None:
+        self._targets = target_program
+        self._specs = dict(programs)
         self._symbols = variables.symbols(elf)
         self._codecs = variables.codecs(self._symbols, globals)
         self.globals = variables.Globals({}, {}, {}, self._check)
@@ -165,6 +170,7 @@ class LoadedObject:
         for size in _LOG_SIZES:
             self._handle = self._open()
             self._select()
+            self._aim()
             variables.initialise(values, self._symbols, self._codecs, self._section_memory)
             with LogBuffers(list(self._each("program")), size, log_level) as buffers:
                 with messages() as said:
@@ -175,7 +181,11 @@ class LoadedObject:
                 return logs
             handle, self._handle = self._handle, None
             types = {
-                self._string(lib.bpf_program__name(p)): lib.bpf_program__type(p) for p in self._each("program", handle)
+                self._string(lib.bpf_program__name(p)): (
+                    lib.bpf_program__type(p),
+                    self._string(lib.bpf_program__section_name(p)),
+                )
+                for p in self._each("program", handle)
             }
             lib.bpf_object__close(handle)
             if result != -28 or size == _LOG_SIZES[-1]:  # ENOSPC: the log was cut
@@ -198,6 +208,28 @@ class LoadedObject:
                 raise LoadError(f"the object has no program {name!r}", variables.close_match(name, names))
         for name, program in names.items():
             lib.bpf_program__set_autoload(program, name in self._only)
+
+    def _aim(self) -> None:
+        """Tell the kernel which loaded program each is for that replaces or traces a function of one."""
+        lib = library()
+        for program in self._each("program"):
+            name = self._string(lib.bpf_program__name(program))
+            spec = self._specs.get(name)
+            function = spec.attach.get("of_program") if spec is not None else None
+            if function is None:
+                continue
+            target = self._targets.get(name) if isinstance(self._targets, Mapping) else self._targets
+            if target is None:
+                raise LoadError(
+                    f"program {name!r} is for {function}() of another program: of which?",
+                    'name a loaded one: load(..., target_program=obj.programs["main"])',
+                )
+            with messages() as said:
+                result = lib.bpf_program__set_attach_target(program, target.fd, function.encode())
+            if result < 0:
+                text = "".join(f"\n  libbpf: {line}" for line in said[:4])
+                help = f"does {target.name!r} have a global function of that name?"
+                raise LoadError(f"program {name!r}: no function {function}() to be for{text}", help)
 
     def _each(self, what: str, handle: int | None = None) -> Iterator[int]:
         """libbpf's programs or maps, in its order."""

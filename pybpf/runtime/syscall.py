@@ -11,8 +11,8 @@ import os
 import struct
 
 __all__ = [
-    "bpf", "bpf_result", "fence", "link_create", "obj_info", "open_perf_event", "perf_attach", "perf_enable",
-    "raw_tracepoint_open", "setns_network", "tracefs_mount",
+    "bpf", "bpf_result", "btf_data", "fence", "link_create", "link_kprobes", "link_uprobes", "obj_info",
+    "open_perf_event", "perf_attach", "perf_enable", "raw_tracepoint_open", "setns_network", "tracefs_mount",
 ]  # fmt: skip
 
 # bpf, perf_event_open, membarrier
@@ -81,6 +81,15 @@ def obj_info(fd: int, size: int) -> bytes:
     info = ctypes.create_string_buffer(size)
     bpf(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, size, ctypes.addressof(info)))
     return info.raw
+
+
+def btf_data(fd: int) -> bytes:
+    """The bytes of a loaded BTF object (struct bpf_btf_info)."""
+    (size,) = struct.unpack_from("<I", obj_info(fd, 32), 8)
+    data = ctypes.create_string_buffer(size)
+    info = ctypes.create_string_buffer(struct.pack("<QIIQIIII", ctypes.addressof(data), size, 0, 0, 0, 0, 0, 0), 40)
+    bpf(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, 32, ctypes.addressof(info)))
+    return data.raw
 
 
 def open_perf_event(

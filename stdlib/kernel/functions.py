@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.btf.kernel import Prototype
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["Kfunc", "function", "kfunc", "kfuncs", "raw_tracepoint"]
+__all__ = ["Kfunc", "function", "kfunc", "kfuncs", "like", "raw_tracepoint"]
 
 _TABLE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "kfuncs.tsv")
 
@@ -52,6 +52,13 @@ def function(name: str) -> Prototype | None:
     from pybpf.stdlib.kernel.names import function as found
 
     return found(name)
+
+
+def like(name: str) -> tuple[str, bool]:
+    """The function whose name is most like `name`, "" for none; whether there is a kernel's BTF to look in at all."""
+    from pybpf.stdlib.kernel.names import functions_like
+
+    return functions_like(name)
 
 
 def raw_tracepoint(name: str) -> Prototype | None:

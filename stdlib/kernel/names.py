@@ -211,6 +211,23 @@ def _first_of(look: Callable[[KernelTypes], Prototype | None], name: str) -> Pro
     return None
 
 
+def functions_like(name: str) -> tuple[str, bool]:
+    """The function whose name is most like `name`, "" for none; False where only the bundle can be asked."""
+    from difflib import get_close_matches
+
+    from pybpf.compiler.btf import types as t
+
+    current = _current()
+    if not current.path and current.running() is None:
+        return "", False
+    near: dict[str, None] = {}
+    for types in current.sources():
+        for _, other in types.btf.names(t.Func):
+            if abs(len(other) - len(name)) < 5 and (other[:2] == name[:2] or other[-4:] == name[-4:]):
+                near[other] = None
+    return next(iter(get_close_matches(name, near, 1, 0.75)), ""), True
+
+
 def candidates(name: str) -> list[str]:
     """Names that look like one that there is not, best first; at most three."""
     from difflib import get_close_matches
