@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.specs import MapKind
 from pybpf.stdlib.mapkinds import KINDS
+from pybpf.stdlib.sections import SECTIONS
 
-__all__ = ["READABLE", "UNKNOWN_TO_OLD_LIBRARIES", "map_kind", "program_type"]
+__all__ = ["READABLE", "map_kind", "program_type", "unknown_to_libraries"]
 
 # maps whose elements user space can list, read and write as plain values
 READABLE = frozenset([kind.name for kind in KINDS.values() if "lookup" in kind.user])
@@ -19,8 +20,22 @@ _PROGRAMS = [
     "NETFILTER",
 ]  # fmt: skip
 
-# Section -> program type and attach type, where libbpf 1.1 knows none and we attach without it: TCX.
-UNKNOWN_TO_OLD_LIBRARIES = {"tcx/ingress": (3, 46), "tcx/egress": (3, 47)}
+# Attach types that libbpf 1.1 has no sections for (enum bpf_attach_type); "0": of sections that newer ones lack too.
+_ATTACH_TYPES = {
+    "0": 0, "BPF_NETFILTER": 45, "BPF_TCX_INGRESS": 46, "BPF_TCX_EGRESS": 47, "BPF_TRACE_UPROBE_MULTI": 48,
+    "BPF_CGROUP_UNIX_CONNECT": 49, "BPF_CGROUP_UNIX_SENDMSG": 50, "BPF_CGROUP_UNIX_RECVMSG": 51,
+    "BPF_CGROUP_UNIX_GETPEERNAME": 52, "BPF_CGROUP_UNIX_GETSOCKNAME": 53, "BPF_NETKIT_PRIMARY": 54,
+    "BPF_NETKIT_PEER": 55, "BPF_TRACE_KPROBE_SESSION": 56, "BPF_TRACE_UPROBE_SESSION": 57,
+}  # fmt: skip
+_SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
+
+
+def unknown_to_libraries(section: str) -> tuple[int, int, int] | None:
+    """Program type, attach type and load flags of a section that the libbpf in use does not know; None if nor do we."""
+    row = SECTIONS.get(section) or SECTIONS.get(f"{section.partition('/')[0]}+")
+    if row is None or row[1] not in _ATTACH_TYPES:
+        return None
+    return _PROGRAMS.index(row[0]), _ATTACH_TYPES[row[1]], _SLEEPABLE if "SLEEPABLE" in row[2] else 0
 
 
 def map_kind(number: int) -> MapKind:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LOCKED", "batches", "delete", "keys", "lookup", "online_cpus", "pop", "possible_cpus", "update"]
 
 _NO_BATCH = (errno.EINVAL, errno.EOPNOTSUPP, 524)  # 524: ENOTSUPP
+_LOOKUP, _UPDATE, _LOOKUP_AND_DELETE, _LOOKUP_AND_DELETE_BATCH, _DELETE_BATCH = 1, 2, 21, 25, 27  # enum bpf_cmd
 ANY, NOEXIST, EXIST, LOCKED = 0, 1, 2, 4  # BPF_ANY, ..., BPF_F_LOCK: include/uapi/linux/bpf.h
 
 
@@ -56,17 +57,89 @@ def delete(fd: int, key: bytes) -> bool:
     return True
 
 
-def pop(fd: int, key: bytes, size: int) -> bytes | None:
+def pop(fd: int, key: bytes, size: int, flags: int = 0) -> bytes | None:
     """Remove an element and give its value: in one step (hash maps, 5.14), else by a lookup and a delete."""
     value = ctypes.create_string_buffer(size)
-    result = library().bpf_map_lookup_and_delete_elem(fd, key, value)
-    if result == -errno.ENOENT:
-        return None
-    if -result in _NO_BATCH:
-        found = lookup(fd, key, size)
+    held = ctypes.create_string_buffer(key, len(key)) if key else None
+    attr = struct.pack("<IIQQQ", fd, 0, _address(held), ctypes.addressof(value), flags)
+    try:
+        syscall.bpf(_LOOKUP_AND_DELETE, attr)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        if not key or error.errno not in _NO_BATCH:
+            raise
+        found = lookup(fd, key, size, flags)
         return found if found is not None and delete(fd, key) else None
-    _check(result)
     return value.raw
+
+
+def peek(fd: int, value: bytes | int) -> bytes | None:
+    """Look at a map without keys: its next item of `value` bytes, or whether a bloom filter may hold `value`."""
+    buffer = ctypes.create_string_buffer(value) if isinstance(value, int) else None
+    data = buffer or ctypes.create_string_buffer(value, len(value))  # type: ignore[arg-type]
+    try:
+        syscall.bpf(_LOOKUP, struct.pack("<IIQQQ", fd, 0, 0, ctypes.addressof(data), 0))
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+    return data.raw
+
+
+def push(fd: int, value: bytes, flags: int = ANY) -> None:
+    """Add to a map without keys. E2BIG where it is full, unless `flags` is EXIST: then the oldest item makes room."""
+    data = ctypes.create_string_buffer(value, len(value))
+    syscall.bpf(_UPDATE, struct.pack("<IIQQQ", fd, 0, 0, ctypes.addressof(data), flags))
+
+
+def _address(buffer: ctypes.Array[ctypes.c_char] | None) -> int:
+    return ctypes.addressof(buffer) if buffer is not None else 0
+
+
+def update_batch(fd: int, pairs: list[tuple[bytes, bytes]], flags: int = 0) -> int:
+    """Set many elements (BPF_MAP_UPDATE_BATCH, 5.6): how many are set, 0 where the map can't do it."""
+    if not pairs:
+        return 0
+    keys, values = [ctypes.create_string_buffer(b"".join(part), sum(map(len, part))) for part in zip(*pairs)]
+    try:
+        return _batch(syscall.MAP_UPDATE_BATCH, fd, ctypes.addressof(keys), ctypes.addressof(values), len(pairs), flags)
+    except OSError as error:
+        if error.errno in _NO_BATCH:
+            return 0
+        raise
+
+
+def delete_batch(fd: int, keys: list[bytes]) -> int:
+    """Remove many keys (BPF_MAP_DELETE_BATCH, 5.6), or one by one where the map can't: how many were there.
+
+    The kernel stops at a key that is not there, and is asked again for those behind it.
+    """
+    if not keys:
+        return 0
+    size, at, removed = len(keys[0]), 0, 0
+    data = ctypes.create_string_buffer(b"".join(keys), size * len(keys))
+    while at < len(keys):
+        left = len(keys) - at
+        try:
+            done = _batch(_DELETE_BATCH, fd, ctypes.addressof(data) + at * size, 0, left, 0)
+        except OSError as error:
+            if error.errno in _NO_BATCH:
+                return removed + sum([delete(fd, key) for key in keys[at:]])
+            if error.errno != errno.ENOENT:
+                raise
+            done = struct.unpack_from("<I", error.attr, 32)[0]  # type: ignore[attr-defined]
+            at += 1
+        removed += done
+        at += done
+    return removed
+
+
+def _batch(command: int, fd: int, keys: int, values: int, count: int, flags: int) -> int:
+    """A batch over given keys, by their address: how many the kernel did. The attr stands on an error, too."""
+    _, attr = syscall.bpf_result(command, struct.pack("<QQQQIIQQ", 0, 0, keys, values, count, fd, flags, 0))
+    done: int = struct.unpack_from("<I", attr, 32)[0]
+    return done
 
 
 def keys(fd: int, key_size: int, max_entries: int) -> Iterator[bytes]:
@@ -91,14 +164,16 @@ def keys(fd: int, key_size: int, max_entries: int) -> Iterator[bytes]:
 
 
 def batches(
-    fd: int, key_size: int, value_size: int, max_entries: int, flags: int = 0
+    fd: int, key_size: int, value_size: int, max_entries: int, flags: int = 0, *, taking: bool = False
 ) -> Iterator[tuple[int, bytes, bytes]] | None:
     """All elements by BPF_MAP_LOOKUP_BATCH (5.6): (count, keys, values) a batch; None where the map can't do it.
+    With `taking` they are removed as well (BPF_MAP_LOOKUP_AND_DELETE_BATCH).
 
     Hash maps are walked bucket by bucket, so deleting and inserting meanwhile neither repeats nor loses other keys.
     """
     room = max(1, min(max_entries, (1 << 20) // (key_size + value_size) or 1, 4096))
-    walk = _walk(fd, key_size, value_size, room, max_entries, flags)
+    command = _LOOKUP_AND_DELETE_BATCH if taking else syscall.MAP_LOOKUP_BATCH
+    walk = _walk(command, fd, key_size, value_size, room, max_entries, flags)
     try:
         first = next(walk, None)
     except OSError as error:
@@ -117,7 +192,7 @@ def _chain(
 
 
 def _walk(
-    fd: int, key_size: int, value_size: int, room: int, limit: int, flags: int
+    command: int, fd: int, key_size: int, value_size: int, room: int, limit: int, flags: int
 ) -> Iterator[tuple[int, bytes, bytes]]:
     cursor_size = max(8, key_size)
     token = b""
@@ -136,7 +211,7 @@ def _walk(
         )  # fmt: skip
         done = False
         try:
-            _, attr = syscall.bpf_result(syscall.MAP_LOOKUP_BATCH, attr)
+            _, attr = syscall.bpf_result(command, attr)
         except OSError as error:
             if error.errno == errno.ENOSPC and room < limit:  # one bucket holds more than there is room for
                 room = min(limit, room * 4)

@@ -18,16 +18,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
-from pybpf.compiler.schema.types import BytesType, size_of
 from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
-from pybpf.runtime.kinds import READABLE, UNKNOWN_TO_OLD_LIBRARIES, map_kind
+from pybpf.runtime.kinds import unknown_to_libraries
 from pybpf.runtime.libbpf import OpenOpts, library, messages
+from pybpf.runtime.loadedmaps import loaded_map
 from pybpf.runtime.loading import LogBuffers, load_failure
-from pybpf.runtime.maps import LoadedMap, UntypedMap
 from pybpf.runtime.program import LoadedProgram
-from pybpf.runtime.programs import LoadedPrograms
-from pybpf.runtime.ringbuf import LoadedRingBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -35,14 +32,23 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pybpf.runtime.links import Link
-    from pybpf.runtime.maps import PerCpu
+    from pybpf.runtime.maps import LoadedBloomFilter, LoadedMap, LoadedQueue, PerCpu
+    from pybpf.runtime.perfbuf import LoadedPerfEvents
+    from pybpf.runtime.ringbuf import LoadedRingBuffer
+    from pybpf.runtime.stacks import LoadedStacks
+    from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.runtime.verifier import Origin
-    from pybpf.stdlib.maps import Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps import LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.events import PerfEventArray, UserRingBuffer
+    from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
+    from pybpf.stdlib.maps.stacks import StackTrace
+    from pybpf.stdlib.summaries.base import Viewed
 
 __all__ = ["CompiledObject", "LoadedObject", "load_object", "open_elf"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+W = TypeVar("W")
 
 _LOG_SIZES = (16 << 20, 256 << 20)  # bytes of address space; only what the kernel writes takes memory
 
@@ -196,10 +202,13 @@ class LoadedObject:
         """Leave out the programs that were not asked for, and give a type to those that an old libbpf has none for."""
         lib = library()
         for program in self._each("program"):
-            known = UNKNOWN_TO_OLD_LIBRARIES.get(self._string(lib.bpf_program__section_name(program)).lstrip("?"))
-            if known is not None and not lib.bpf_program__type(program):
-                lib.bpf_program__set_type(program, known[0])
-                lib.bpf_program__set_expected_attach_type(program, known[1])
+            if not lib.bpf_program__type(program):
+                section = self._string(lib.bpf_program__section_name(program)).lstrip("?")
+                known = unknown_to_libraries(section)
+                if known is not None:
+                    lib.bpf_program__set_type(program, known[0])
+                    lib.bpf_program__set_expected_attach_type(program, known[1])
+                    lib.bpf_program__set_flags(program, known[2])
         if self._only is None:
             return
         names = {self._string(lib.bpf_program__name(program)): program for program in self._each("program")}
@@ -280,32 +289,9 @@ class LoadedObject:
 
     def _loaded_map(self, map: int, name: str, fd: int) -> Any:
         lib = library()
-        key_size, value_size = lib.bpf_map__key_size(map), lib.bpf_map__value_size(map)
+        sizes = lib.bpf_map__key_size(map), lib.bpf_map__value_size(map)
         entries = lib.bpf_map__max_entries(map)
-        spec = self._map_specs.get(name)
-        if spec is None:
-            kind = map_kind(lib.bpf_map__type(map))
-            key = BytesType(key_size) if key_size else None
-            if kind.indexed:
-                from pybpf.compiler.schema.types import U32
-
-                key = U32  # type: ignore[assignment]
-            spec = MapSpec(name, kind, key, BytesType(value_size) if value_size else None, entries)
-        elif (
-            spec.key is not None
-            and spec.value is not None
-            and ((size_of(spec.key), size_of(spec.value)) != (key_size, value_size))
-        ):
-            raise LoadError(
-                f"map {name!r} is declared as {spec.key} -> {spec.value}, which differs from the object's sizes"
-            )
-        if spec.kind.name == "RINGBUF":
-            return LoadedRingBuffer(fd, spec, entries, self._check)
-        if spec.kind.name == "PROG_ARRAY":
-            return LoadedPrograms(fd, spec, entries, self._check, self._program_of)
-        if spec.kind.name in READABLE:
-            return LoadedMap(fd, spec, entries, self._check)
-        return UntypedMap(fd, spec, self._check)
+        return loaded_map(self, fd, name, lib.bpf_map__type(map), sizes, entries, self._map_specs.get(name))
 
     def _program_of(self, declaration: Any) -> LoadedProgram:
         """The loaded program of a declaration."""
@@ -327,11 +313,25 @@ class LoadedObject:
     if TYPE_CHECKING:
 
         @overload
+        def __getitem__(self, what: Viewed[W]) -> W: ...
+        @overload
         def __getitem__(self, what: RingBuffer[V]) -> LoadedRingBuffer[V]: ...
+        @overload
+        def __getitem__(self, what: PerfEventArray[V]) -> LoadedPerfEvents[V]: ...
+        @overload
+        def __getitem__(self, what: UserRingBuffer[V]) -> LoadedUserRingBuffer[V]: ...
+        @overload
+        def __getitem__(self, what: StackTrace) -> LoadedStacks: ...
         @overload
         def __getitem__(self, what: PerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
         @overload
+        def __getitem__(self, what: LruPerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
+        @overload
         def __getitem__(self, what: PerCpuArray[V]) -> LoadedMap[int, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, what: Queue[V] | Stack[V]) -> LoadedQueue[V]: ...
+        @overload
+        def __getitem__(self, what: BloomFilter[V]) -> LoadedBloomFilter[V]: ...
         @overload
         def __getitem__(self, what: Map[K, V]) -> LoadedMap[K, V]: ...
         @overload
@@ -340,6 +340,9 @@ class LoadedObject:
     def __getitem__(self, what: Any) -> Any:
         """The map, or the global's value, of a declaration or a name."""
         self._check()
+        view = getattr(what, "__bpf_view__", None)
+        if view is not None and not isinstance(what, type):
+            return view(self)
         if isinstance(what, str):
             if what in self.maps:
                 return self.maps[what]
@@ -392,7 +395,7 @@ class LoadedObject:
                 left = not program.attachable or name in self._called
                 if (name in targets and target is None) or (name not in targets and left):
                     continue
-                options = target if isinstance(target, Mapping) else {} if target is None else {"target": target}
+                options = target if isinstance(target, dict) else {} if target is None else {"target": target}
                 taken = links.options(program.section)
                 made.append(program.attach(**{k: v for k, v in shared.items() if k in taken}, **options))
         except BaseException:
@@ -465,7 +468,7 @@ class LoadedObject:
                 return
             self._closed.set()
             for map in self.maps.values():
-                if isinstance(map, LoadedRingBuffer):
+                if hasattr(map, "close"):  # what is mapped, or has descriptors of its own
                     map.close()
             self.globals.close()
             for link in reversed(self.links):

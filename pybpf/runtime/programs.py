@@ -14,7 +14,8 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pybpf.runtime import mapops
-from pybpf.runtime.errors import ObjectClosed, PybpfError, errno_name
+from pybpf.runtime.errors import PybpfError
+from pybpf.runtime.maps.handle import MapHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadedPrograms"]
 
 
-class LoadedPrograms(MutableMapping[int, Any]):
+class LoadedPrograms(MapHandle, MutableMapping[int, Any]):
     """Slots by number; those that are empty are not there. Values that are read are ids of programs."""
 
     def __init__(
@@ -33,18 +34,8 @@ class LoadedPrograms(MutableMapping[int, Any]):
         find: Callable[[Any], LoadedProgram],
     ) -> None:  # fmt: skip
         """`fd` stays the object's; `find` gives the loaded program of a declaration."""
-        self.name = spec.name
-        self.spec = spec
-        self.max_entries = max_entries
-        self._fd = fd
-        self._check = check
+        super().__init__(fd, spec, max_entries, check)
         self._find = find
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor; it belongs to the object."""
-        self._check()
-        return self._fd
 
     def __setitem__(self, index: int, program: Any) -> None:
         """Put a program into a slot. Raises IndexError for a slot that there is not, PybpfError for one of another
@@ -62,13 +53,13 @@ class LoadedPrograms(MutableMapping[int, Any]):
                     f"map {self.name!r} takes no program of type {loaded.type}",
                     "all programs of an array have one type and one context; what the first one is decides",
                 ) from None
-            raise self._failed(error) from None
+            raise self._failed("using", error) from None
 
     def __getitem__(self, index: int) -> int:
         try:
             found = mapops.lookup(self.fd, self._key(index), 4)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._failed("using", error) from None
         if found is None:
             raise KeyError(index)
         return int.from_bytes(found, "little")
@@ -77,7 +68,7 @@ class LoadedPrograms(MutableMapping[int, Any]):
         try:
             gone = mapops.delete(self.fd, self._key(index))
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._failed("using", error) from None
         if not gone:
             raise KeyError(index)
 
@@ -96,10 +87,8 @@ class LoadedPrograms(MutableMapping[int, Any]):
             raise IndexError(f"map {self.name!r} has no slot {int(index)}: it has {self.max_entries}, from 0 on")
         return int(index).to_bytes(4, "little")
 
-    def _failed(self, error: OSError) -> Exception:
-        if error.errno == errno.EBADF:
-            return ObjectClosed(f"map {self.name!r}")
-        return PybpfError(f"map {self.name!r}: {errno_name(error.errno or 0)}")
-
     def __repr__(self) -> str:
         return f"<programs {self.name!r}: {self.max_entries} slots>"
+
+    __hash__ = MapHandle.__hash__
+    __eq__ = MapHandle.__eq__

@@ -11,100 +11,56 @@ Keys and values are copies: changing a struct that was read changes nothing in t
 from __future__ import annotations
 
 import errno
+import mmap
 from collections.abc import ItemsView, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybpf.compiler.schema.types import opaque_in
 from pybpf.runtime import mapops
-from pybpf.runtime.codec import Codec, codec
-from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError, errno_name, not_permitted
+from pybpf.runtime.codec import codec
+from pybpf.runtime.maps.handle import MapHandle
+from pybpf.runtime.maps.percpu import PerCpuCodec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["LoadedMap", "PerCpu", "UntypedMap"]
+__all__ = ["LoadedMap"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _UNSET: Any = object()
-_BATCHED = {"HASH", "ARRAY", "PERCPU_HASH", "PERCPU_ARRAY", "LRU_HASH", "LRU_PERCPU_HASH"}
+_MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
 
 
-class PerCpu(list[V]):
-    """One value per CPU, in the order of the CPUs. `sum()`, `max()` and `min()` over them, where they are numbers."""
-
-    def sum(self) -> V:
-        """The total over all CPUs; of structs and arrays, that of each number in them."""
-        return _total(self)  # type: ignore[no-any-return]
-
-    def max(self: PerCpu[int]) -> int:
-        """The largest of them."""
-        return max(self)
-
-    def min(self: PerCpu[int]) -> int:
-        """The smallest of them."""
-        return min(self)
-
-
-def _total(values: list[Any]) -> Any:
-    first = values[0]
-    if isinstance(first, list):
-        return type(first)([_total(list(items)) for items in zip(*values)])
-    fields = getattr(type(first), "__bpf_fields__", None)
-    if fields is None:
-        return sum(values)
-    return type(first)(**{name: _total([getattr(value, name) for value in values]) for name in fields})
-
-
-class _PerCpuCodec:
-    """A per-CPU value: each CPU's in a slot rounded up to 8 bytes (kernel/bpf/syscall.c, bpf_map_value_size)."""
-
-    def __init__(self, one: Codec, cpus: int) -> None:
-        self.one = one
-        self.cpus = cpus
-        self.stride = (one.size + 7) // 8 * 8
-        self.size = self.stride * cpus
-
-    def decode(self, buffer: Any, at: int) -> PerCpu[Any]:
-        one, stride = self.one.decode, self.stride
-        return PerCpu([one(buffer, at + cpu * stride) for cpu in range(self.cpus)])
-
-    def decode_many(self, buffer: Any, count: int, stride: int) -> list[PerCpu[Any]]:
-        return [self.decode(buffer, at) for at in range(0, count * stride, stride)]
-
-    def encode(self, value: Any) -> bytes:
-        if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__"):
-            raise TypeError(f"{self.one.what}: takes a list of {self.cpus} values, one per CPU, not {value!r}")
-        if len(value) != self.cpus:
-            raise ValueError(f"{self.one.what}: takes one value for each of {self.cpus} CPUs, {len(value)} given")
-        return b"".join([self.one.encode(item).ljust(self.stride, b"\0") for item in value])
-
-
-class LoadedMap(MutableMapping[K, V]):
+class LoadedMap(MapHandle, MutableMapping[K, V]):
     """A map in the kernel. It lives as long as its object is open; after that every use raises `ObjectClosed`."""
 
     def __init__(self, fd: int, spec: MapSpec, max_entries: int, check: Callable[[], None]) -> None:
         """`fd` stays the object's; `check` raises when that is closed."""
+        super().__init__(fd, spec, max_entries, check)
         assert spec.key is not None and spec.value is not None
-        self.name = spec.name
-        self.spec = spec
-        self.max_entries = max_entries
-        self._fd = fd
-        self._check = check
         self._indexed = spec.kind.indexed
+        self._can = frozenset(spec.kind.user.split())
         self._flags = mapops.LOCKED if "bpf_spin_lock" in opaque_in(spec.value) else 0
         self._key = codec(spec.key, f"key of map {spec.name!r}")
         value = codec(spec.value, f"value of map {spec.name!r}")
-        self._value: Any = _PerCpuCodec(value, mapops.possible_cpus()) if spec.kind.percpu else value
+        self._value: Any = PerCpuCodec(value, mapops.possible_cpus()) if spec.kind.percpu else value
+        self._memory: mmap.mmap | None = None
+        if self._indexed and spec.flags & _MMAPABLE and not self._flags:
+            self._memory = _mapped(fd, max_entries * self._stride)
 
     @property
-    def fd(self) -> int:
-        """The map's file descriptor; it belongs to the object."""
-        self._check()
-        return self._fd
+    def _stride(self) -> int:
+        """Bytes from one slot of an array to the next (array_map_alloc in kernel/bpf/arraymap.c)."""
+        return (self._value.size + 7) // 8 * 8  # type: ignore[no-any-return]
+
+    def _release(self) -> None:
+        memory, self._memory = self._memory, None
+        if memory is not None:
+            memory.close()
 
     @property
     def cpus(self) -> int:
@@ -134,6 +90,8 @@ class LoadedMap(MutableMapping[K, V]):
         """The value at a key (a list of one per CPU in per-CPU maps), or the default."""
         raw = self._encode_key(key)
         self._check()
+        if self._memory is not None:
+            return default if raw is None else self._value.decode(self._memory, key * self._stride)
         try:
             found = mapops.lookup(self._fd, raw, self._value.size, self._flags) if raw is not None else None
         except OSError as error:
@@ -149,15 +107,99 @@ class LoadedMap(MutableMapping[K, V]):
             raise self._failed("reading", error) from error
 
     def __setitem__(self, key: K, value: V) -> None:
+        self._set(key, value, mapops.ANY)
+
+    def insert(self, key: K, value: V) -> bool:
+        """Set a key that is not there yet (BPF_NOEXIST); False where it is. MapFull where there is no room."""
+        return self._set(key, value, mapops.NOEXIST)
+
+    def replace(self, key: K, value: V) -> bool:
+        """Set a key that is there (BPF_EXIST); False where it is not."""
+        return self._set(key, value, mapops.EXIST)
+
+    def _set(self, key: K, value: V, mode: int) -> bool:
         raw = self._encode_key(key)
         if raw is None:
             raise self._missing(key)
         encoded = self._value.encode(value)
         self._check()
         try:
-            mapops.update(self._fd, raw, encoded, self._flags)
+            mapops.update(self._fd, raw, encoded, self._flags | mode)
         except OSError as error:
+            if mode and error.errno in (errno.EEXIST, errno.ENOENT):
+                return False
             raise self._failed("writing", error) from error
+        return True
+
+    if TYPE_CHECKING:
+
+        def update(self, other: Any = (), /, **more: V) -> None: ...
+
+    else:
+
+        def update(self, other=(), /, **more):
+            """Set many keys, in one system call where the kernel can (BPF_MAP_UPDATE_BATCH, Linux 5.6)."""
+            pairs = list(other.items() if hasattr(other, "keys") else other) + list(more.items())
+            encoded = []
+            for key, value in pairs:
+                raw = self._encode_key(key)
+                if raw is None:
+                    raise self._missing(key)
+                encoded.append((raw, self._value.encode(value)))
+            self._check()
+            try:
+                done = mapops.update_batch(self._fd, encoded, self._flags) if "batch" in self._can else 0
+                for raw, value in encoded[done:]:
+                    mapops.update(self._fd, raw, value, self._flags)
+            except OSError as error:
+                raise self._failed("writing", error) from error
+
+    def discard(self, keys: Iterable[K]) -> int:
+        """Remove those of many keys that are there; how many were. In few system calls where the kernel can."""
+        self._refuse_deletion()
+        encoded = [self._key.encode(key) for key in keys]
+        self._check()
+        try:
+            if "batch" in self._can:
+                return mapops.delete_batch(self._fd, encoded)
+            return sum([mapops.delete(self._fd, raw) for raw in encoded])
+        except OSError as error:
+            raise self._failed("deleting", error) from error
+
+    def drain(self) -> list[tuple[K, V]]:
+        """Take out all elements. Of a hash map each is given with its last value, in few system calls
+        (BPF_MAP_LOOKUP_AND_DELETE_BATCH, Linux 5.6); in a trie of prefixes each is read, then removed.
+        """
+        self._refuse_deletion()
+        taken: list[tuple[K, V]] = []
+        try:
+            for count, keys, values in self._taken():
+                taken += zip(
+                    self._key.decode_many(keys, count, self._key.size),
+                    self._value.decode_many(values, count, self._value.size),
+                )
+        except OSError as error:
+            raise self._failed("draining", error) from error
+        return taken
+
+    def _taken(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """(count, keys, values) of elements as they are removed."""
+        self._check()
+        key_size, value_size = self._key.size, self._value.size
+        if "drain" in self._can:
+            batches = mapops.batches(self._fd, key_size, value_size, self.max_entries, self._flags, taking=True)
+            if batches is not None:
+                yield from batches
+                return
+        for key in list(mapops.keys(self._fd, key_size, self.max_entries)):
+            self._check()
+            if "pop" in self._can:
+                value = mapops.pop(self._fd, key, value_size, self._flags)
+            else:
+                value = mapops.lookup(self._fd, key, value_size, self._flags)
+                value = value if mapops.delete(self._fd, key) else None
+            if value is not None:
+                yield 1, key, value
 
     def __delitem__(self, key: K) -> None:
         self._refuse_deletion()
@@ -172,10 +214,12 @@ class LoadedMap(MutableMapping[K, V]):
     def pop(self, key: Any, default: Any = _UNSET) -> Any:
         """Remove a key and give its value, in one step where the kernel can."""
         self._refuse_deletion()
+        if "pop" not in self._can:
+            raise TypeError(f"map {self.name!r}: a {self.spec.kind.name} map can't look up and delete in one step")
         raw = self._key.encode(key)
         self._check()
         try:
-            found = mapops.pop(self._fd, raw, self._value.size)
+            found = mapops.pop(self._fd, raw, self._value.size, self._flags)
         except OSError as error:
             raise self._failed("deleting", error) from error
         if found is not None:
@@ -201,10 +245,10 @@ class LoadedMap(MutableMapping[K, V]):
                 self._check()
                 mapops.update(self._fd, index.to_bytes(4, "little"), zero, self._flags)
             return
+        size = self._key.size
         for count, keys, _ in self._batches():
-            for at in range(0, count * self._key.size, self._key.size):
-                self._check()
-                mapops.delete(self._fd, keys[at : at + self._key.size])
+            self._check()
+            mapops.delete_batch(self._fd, [keys[at : at + size] for at in range(0, count * size, size)])
 
     def _refuse_deletion(self) -> None:
         if self._indexed:
@@ -217,7 +261,7 @@ class LoadedMap(MutableMapping[K, V]):
         self._check()
         key_size, value_size = self._key.size, self._value.size
         try:
-            if self.spec.kind.name in _BATCHED:
+            if "batch" in self._can:
                 found = mapops.batches(self._fd, key_size, value_size, self.max_entries, self._flags)
                 if found is not None:
                     for batch in found:
@@ -234,6 +278,11 @@ class LoadedMap(MutableMapping[K, V]):
             raise self._failed("listing", error) from error
 
     def _pairs(self) -> Iterator[tuple[K, V]]:
+        if self._memory is not None:
+            self._check()
+            values = self._value.decode_many(self._memory, self.max_entries, self._stride)
+            yield from zip(range(self.max_entries), values)  # type: ignore[misc]
+            return
         for count, keys, values in self._batches():
             yield from zip(
                 self._key.decode_many(keys, count, self._key.size),
@@ -263,32 +312,17 @@ class LoadedMap(MutableMapping[K, V]):
     def values(self) -> ValuesView[V]:
         return _Values(self)
 
-    def __repr__(self) -> str:
-        return f"<map {self.name!r}: {self.spec.kind.name}, {self.spec.key} -> {self.spec.value}>"
+    __hash__ = MapHandle.__hash__
+    __eq__ = MapHandle.__eq__
+    __repr__ = MapHandle.__repr__
 
-    def __hash__(self) -> int:
-        return id(self)
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    # ---------------------------------------------------------------------- errors
-
-    def _failed(self, doing: str, error: OSError) -> Exception:
-        if isinstance(error, PybpfError):
-            return error
-        if error.errno == errno.EBADF:
-            return ObjectClosed(f"map {self.name!r}")
-        if error.errno == errno.E2BIG:
-            return MapFull(
-                f"map {self.name!r} is full: it holds {self.max_entries} entries",
-                "declare it with a larger max_entries, or as an LRU map, which drops the oldest",
-            )
-        if error.errno == errno.EPERM:
-            return not_permitted(
-                f"{doing} map {self.name!r}", "the map is read-only from user space (frozen, or made with BPF_F_RDONLY)"
-            )
-        return PybpfError(f"{doing} map {self.name!r}: {errno_name(error.errno or 0)}")
+def _mapped(fd: int, size: int) -> mmap.mmap | None:
+    """An array's values for reading without system calls; None where the kernel does not let us."""
+    try:
+        return mmap.mmap(fd, size, mmap.MAP_SHARED, mmap.PROT_READ)
+    except (OSError, ValueError):
+        return None
 
 
 class _Items(ItemsView[K, V]):
@@ -310,22 +344,3 @@ class _Values(ValuesView[V]):
     def __iter__(self) -> Iterator[V]:
         for _, value in self._source._pairs():
             yield value
-
-
-class UntypedMap:
-    """A map of a kind without plain elements (arrays of programs, sockets, queues, ...): its name, spec and fd."""
-
-    def __init__(self, fd: int, spec: MapSpec, check: Callable[[], None]) -> None:
-        self.name = spec.name
-        self.spec = spec
-        self._fd = fd
-        self._check = check
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor; it belongs to the object."""
-        self._check()
-        return self._fd
-
-    def __repr__(self) -> str:
-        return f"<map {self.name!r}: {self.spec.kind.name}>"
