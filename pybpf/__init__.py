@@ -82,6 +82,20 @@ if TYPE_CHECKING:
     from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
     from pybpf.stdlib.cdecl import cdef as cdef
+    from pybpf.stdlib.contexts.cgroups import CgroupSkbContext as CgroupSkbContext
+    from pybpf.stdlib.contexts.cgroups import DeviceContext as DeviceContext
+    from pybpf.stdlib.contexts.cgroups import GetsockoptContext as GetsockoptContext
+    from pybpf.stdlib.contexts.cgroups import PostBind4Context as PostBind4Context
+    from pybpf.stdlib.contexts.cgroups import PostBind6Context as PostBind6Context
+    from pybpf.stdlib.contexts.cgroups import SendMsg4Context as SendMsg4Context
+    from pybpf.stdlib.contexts.cgroups import SendMsg6Context as SendMsg6Context
+    from pybpf.stdlib.contexts.cgroups import SetsockoptContext as SetsockoptContext
+    from pybpf.stdlib.contexts.cgroups import SockAddr4Context as SockAddr4Context
+    from pybpf.stdlib.contexts.cgroups import SockAddr6Context as SockAddr6Context
+    from pybpf.stdlib.contexts.cgroups import SockAddrContext as SockAddrContext
+    from pybpf.stdlib.contexts.cgroups import SockAddrUnixContext as SockAddrUnixContext
+    from pybpf.stdlib.contexts.cgroups import SockContext as SockContext
+    from pybpf.stdlib.contexts.cgroups import SysctlContext as SysctlContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext as NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
     from pybpf.stdlib.contexts.skb import FlowDissectorContext as FlowDissectorContext
@@ -91,6 +105,11 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts.skb import SkbContext as SkbContext
     from pybpf.stdlib.contexts.skb import SocketFilterContext as SocketFilterContext
     from pybpf.stdlib.contexts.skb import TcContext as TcContext
+    from pybpf.stdlib.contexts.sockets import SkLookupContext as SkLookupContext
+    from pybpf.stdlib.contexts.sockets import SkMsgContext as SkMsgContext
+    from pybpf.stdlib.contexts.sockets import SkReuseportContext as SkReuseportContext
+    from pybpf.stdlib.contexts.sockets import SkSkbContext as SkSkbContext
+    from pybpf.stdlib.contexts.sockets import SockOpsContext as SockOpsContext
     from pybpf.stdlib.contexts.tracing import PerfEventContext as PerfEventContext
     from pybpf.stdlib.contexts.tracing import PtRegs as PtRegs
     from pybpf.stdlib.contexts.tracing import RawTracepointContext as RawTracepointContext
@@ -135,13 +154,19 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
+    from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
     from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
     from pybpf.stdlib.maps.queues import Queue as Queue
     from pybpf.stdlib.maps.queues import Stack as Stack
-    from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
-    from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
     from pybpf.stdlib.maps.stacks import StackTrace as StackTrace
     from pybpf.stdlib.progarray import ProgArray as ProgArray
+    from pybpf.stdlib.sockactions import SK as SK
+    from pybpf.stdlib.sockactions import CgroupBind as CgroupBind
+    from pybpf.stdlib.sockactions import CgroupEgress as CgroupEgress
+    from pybpf.stdlib.sockops import SockOp as SockOp
+    from pybpf.stdlib.sockops import SockOpsFlag as SockOpsFlag
+    from pybpf.stdlib.sockops import TcpState as TcpState
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
     from pybpf.stdlib.sync import SpinLock as SpinLock
@@ -155,14 +180,14 @@ if TYPE_CHECKING:
     from pybpf.stdlib.types import be16 as be16
     from pybpf.stdlib.types import be32 as be32
     from pybpf.stdlib.types import be64 as be64
-    from pybpf.stdlib.types import i8 as i8
     from pybpf.stdlib.types import i16 as i16
     from pybpf.stdlib.types import i32 as i32
     from pybpf.stdlib.types import i64 as i64
-    from pybpf.stdlib.types import u8 as u8
+    from pybpf.stdlib.types import i8 as i8
     from pybpf.stdlib.types import u16 as u16
     from pybpf.stdlib.types import u32 as u32
     from pybpf.stdlib.types import u64 as u64
+    from pybpf.stdlib.types import u8 as u8
     from pybpf.stdlib.union import Union as Union
     from pybpf.stdlib.usdt import UsdtContext as UsdtContext
     from pybpf.stdlib.variables import const as const
@@ -176,8 +201,10 @@ _SURFACE = {
     "compiler.schema.errors": "DeclarationError",
     "compiler.schema.specs": "Target",
     "hooks.btf": "fentry fexit fmod_ret tp_btf",
+    "hooks.cgroups": "cgroup",
     "hooks.lsm": "lsm",
     "hooks.replace": "freplace",
+    "hooks.sockets": "sk_lookup sk_msg sk_reuseport sk_skb sockops",
     "hooks.packets": "action classifier flow_dissector lwt netfilter netkit socket_filter tc tcx xdp",
     "hooks.perf": "perf_event",
     "hooks.probes": "kprobe kretprobe kretsyscall ksyscall",
@@ -191,9 +218,13 @@ _SURFACE = {
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.cdecl": "cdef",
+    "stdlib.contexts.cgroups": "CgroupSkbContext DeviceContext GetsockoptContext PostBind4Context PostBind6Context "
+    "SendMsg4Context SendMsg6Context SetsockoptContext SockAddr4Context SockAddr6Context SockAddrContext "
+    "SockAddrUnixContext SockContext SysctlContext",
     "stdlib.contexts.netfilter": "NetfilterContext",
     "stdlib.contexts.packets": "XdpContext",
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
+    "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
     "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
     "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
@@ -207,6 +238,8 @@ _SURFACE = {
     "stdlib.maps.events": "PerfEventArray UserRingBuffer",
     "stdlib.maps.stacks": "StackTrace",
     "stdlib.progarray": "ProgArray",
+    "stdlib.sockactions": "SK CgroupBind CgroupEgress",
+    "stdlib.sockops": "SockOp SockOpsFlag TcpState",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
     "stdlib.sync": "SpinLock Timer lock",
@@ -233,12 +266,12 @@ __all__ = [
     "releasing", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext",
     "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext",
     "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SockAddr4Context", "SockAddr6Context", "SockAddrContext",
-    "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "sockops", "SockOpsContext",
-    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TC", "tc", "TcContext",
-    "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
-    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union",
-    "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError",
-    "wait", "XDP", "xdp", "XdpContext",
+    "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockOp", "sockops", "SockOpsContext",
+    "SockOpsFlag", "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TC",
+    "tc", "TcContext", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
+    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
+    "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str",
+    "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 

@@ -46,7 +46,9 @@ def _store(sel: Selector, store: ops.Store) -> None:
     while type(value) is ops.Extend and value.bits >= store.bits:
         value = value.value
     imm = _immediate(value, store.bits)
-    if imm is not None:
+    # Kernels before 6.4 take no BPF_ST to the context (do_check, kernel/bpf/verifier.c).
+    of_context = sel.function.program is not None and store.addr is sel.function.params[0]
+    if imm is not None and not of_context:
         sel.emit(STORE_K, op.ST | op.MEM | size, -1, (base,), off, imm, slot)
     else:
         sel.emit(STORE_X, op.STX | op.MEM | size, -1, (base, sel.vreg(value)), off, 0, slot)

@@ -12,6 +12,7 @@ later raises `ObjectClosed`.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import warnings
 from collections.abc import Mapping
@@ -75,18 +76,20 @@ def load_object(
     log_level: int = 0,
     origin: Callable[[str, int], Origin | None] | None = None,
     target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
+    pin_path: str = "",
 ) -> LoadedObject:
     """Load a compiled object into the kernel.
 
     `globals` sets variables, constants too, before the load. `log_level` keeps the verifier's log of programs
     that load as well (`obj.programs[name].log`): 1 its summary, 2 every step. `origin` tells, for rejections,
     (program, instruction) -> Python line and variables. `target_program` is the loaded program that @freplace and
-    tracers of programs are for; or one for each, by name.
+    tracers of programs are for; or one for each, by name. `pin_path` is the directory, in a bpf file system, where maps
+    declared with `pin=True` are found or put; /sys/fs/bpf, if it is not given.
 
     Raises `VerifierError`, `NotPermitted`, `NoBpf` or `LoadError`; nothing stays open then.
     """
     made = LoadedObject(compiled.elf, compiled.name, compiled.programs, compiled.maps, compiled.globals,
-                        globals or {}, log_level, origin, target_program=target_program)  # fmt: skip
+                        globals or {}, log_level, origin, target_program=target_program, pin_path=pin_path)  # fmt: skip
     made._called = frozenset(getattr(compiled, "called", ()))
     return made
 
@@ -124,7 +127,9 @@ class LoadedObject:
         origin: Callable[[str, int], Origin | None] | None,
         only: Collection[str] | None = None,
         target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
+        pin_path: str = "",
     ) -> None:
+        self._pin_path = os.path.abspath(pin_path).encode() if pin_path else None
         self._targets = target_program
         self._specs = dict(programs)
         self._symbols = variables.symbols(elf)
@@ -156,7 +161,8 @@ class LoadedObject:
 
     def _open(self) -> int:
         lib = library()
-        options = OpenOpts(sz=ctypes.sizeof(OpenOpts), object_name=self.name.encode())
+        options = OpenOpts(sz=ctypes.sizeof(OpenOpts), object_name=self.name.encode(),
+                           pin_root_path=self._pin_path)  # fmt: skip
         with messages() as said:
             handle = lib.bpf_object__open_mem(self.elf, len(self.elf), options)
         if not handle:
@@ -177,6 +183,7 @@ class LoadedObject:
             self._handle = self._open()
             self._select()
             self._aim()
+            self._look_for_pins()
             variables.initialise(values, self._symbols, self._codecs, self._section_memory)
             with LogBuffers(list(self._each("program")), size, log_level) as buffers:
                 with messages() as said:
@@ -217,6 +224,20 @@ class LoadedObject:
                 raise LoadError(f"the object has no program {name!r}", variables.close_match(name, names))
         for name, program in names.items():
             lib.bpf_program__set_autoload(program, name in self._only)
+
+    def _look_for_pins(self) -> None:
+        """Before the library takes over maps that are pinned already: say what differs, as it does not."""
+        lib = library()
+        pinned = [
+            (self._string(lib.bpf_map__name(map)), self._string(path),
+             (lib.bpf_map__type(map), lib.bpf_map__key_size(map), lib.bpf_map__value_size(map),
+              lib.bpf_map__max_entries(map), lib.bpf_map__map_flags(map)))
+            for map in self._each("map") if (path := lib.bpf_map__pin_path(map))
+        ]  # fmt: skip
+        if pinned:
+            from pybpf.runtime.maps.pinning import check_pins
+
+            check_pins(pinned)
 
     def _aim(self) -> None:
         """Tell the kernel which loaded program each is for that replaces or traces a function of one."""

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["SockTuple4", "SockTuple6", "socket_struct"]
+__all__ = ["SockTuple4", "SockTuple6", "Socket", "SocketCommon", "TcpSocket", "socket_struct"]
 
 
 class SockTuple4(Struct):
@@ -33,6 +33,67 @@ class SockTuple6(Struct):
     daddr: Array[u8, L[16]]
     sport: be16
     dport: be16
+
+
+class SocketCommon:
+    """A socket that may be no full one: a request, or one in TIME_WAIT. Numbers are in host byte order.
+
+    `state` is one of TcpState, `family` one of AF_*, `bound_dev_if` the number of an interface or 0.
+    """
+
+    if TYPE_CHECKING:
+        bound_dev_if: int
+        family: int
+        src_ip4: int
+        src_ip6: Array[int, L[4]]
+        src_port: int
+        dst_port: int
+        dst_ip4: int
+        dst_ip6: Array[int, L[4]]
+        state: int
+        rx_queue_mapping: int
+
+
+class Socket(SocketCommon):
+    """A full socket: `struct bpf_sock`."""
+
+    if TYPE_CHECKING:
+        type: int
+        protocol: int
+        mark: int
+        priority: int
+
+
+class TcpSocket:
+    """What is known of a TCP connection, `struct bpf_tcp_sock`, as `helpers.bpf_tcp_sock(sk)` gives it."""
+
+    if TYPE_CHECKING:
+        snd_cwnd: int
+        srtt_us: int
+        rtt_min: int
+        snd_ssthresh: int
+        rcv_nxt: int
+        snd_nxt: int
+        snd_una: int
+        mss_cache: int
+        ecn_flags: int
+        rate_delivered: int
+        rate_interval_us: int
+        packets_out: int
+        retrans_out: int
+        total_retrans: int
+        segs_in: int
+        data_segs_in: int
+        segs_out: int
+        data_segs_out: int
+        lost_out: int
+        sacked_out: int
+        bytes_received: int
+        bytes_acked: int
+        dsack_dups: int
+        delivered: int
+        delivered_ce: int
+        icsk_retransmits: int
 
 
 _BE16, _BE32 = IntType(16, big=True), IntType(32, big=True)
@@ -61,7 +122,7 @@ def socket_struct(name: str) -> StructType | None:
         if name in ("bpf_sock", "bpf_sock_common"):
             kept = [n for n in _SOCK if name == "bpf_sock" or n not in _ONLY_FULL]
             fields = tuple([Field(n, _SOCK[n][1], _SOCK[n][0]) for n in kept])
-            _made[name] = StructType(name, fields, 80, 4)
+            _made[name] = StructType(name, fields, 80, 4, owner=Socket if name == "bpf_sock" else SocketCommon)
         elif name == "bpf_tcp_sock":
             _made[name] = _tcp()
         else:
@@ -76,4 +137,10 @@ def _tcp() -> StructType:
         at += -at % size_of(kind)
         fields.append(Field(name, kind, at))
         at += size_of(kind)
-    return StructType("bpf_tcp_sock", tuple(fields), at + -at % 8, 8)
+    return StructType("bpf_tcp_sock", tuple(fields), at + -at % 8, 8, owner=TcpSocket)
+
+
+if not TYPE_CHECKING:
+    SocketCommon.__bpf__ = socket_struct("bpf_sock_common")
+    Socket.__bpf__ = socket_struct("bpf_sock")
+    TcpSocket.__bpf__ = socket_struct("bpf_tcp_sock")
