@@ -90,9 +90,14 @@ def _lacking(kind: str, module: str, name: str) -> Suggestion:
 def _call(text: str) -> Suggestion | None:
     """For a call of one of our functions that its parameters don't fit: the example that its docstring has."""
     name, _, problem = text.partition("() ")
-    if name not in getattr(sys.modules.get("pybpf"), "__all__", ()):
+    known = vars(sys.modules["pybpf"]) if "pybpf" in sys.modules else {}
+    doc = getattr(known.get(name), "__doc__", "") or ""
+    if name.endswith(".__call__"):  # of an object of ours, whose class is private
+        owner = name.removesuffix(".__call__")
+        name = next((each for each, value in known.items() if type(value).__qualname__ == owner), "")
+        doc = type(known[name]).__call__.__doc__ or "" if name else ""
+    if name not in known.get("__all__", ()):
         return None
-    doc = getattr(sys.modules["pybpf"], name).__doc__ or ""
     examples = [part for part in doc.split("`")[1::2] if f"{name}(" in part]
     missing = problem.partition("missing ")[2].partition(": ")[2].replace("'", "`")
     title = (

@@ -15,7 +15,7 @@ from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema import core
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import U64, PtrType, Space, Type
+from pybpf.compiler.schema.types import U64, PtrType, Space, Type, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,7 +175,15 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     if function is None:
         return None, diagnostics
     function.result = parsed.spec.returns
+    made = None
+    if parsed.spec.arg_values:
+        from pybpf.compiler.frontend.computed import compute
+
+        made, wrong = compute(checker, parsed.spec, function)
+        diagnostics += wrong
     function.body[:0] = _initial_state(session, checker, function)
+    if made is not None:
+        function.body[:0] = made.statements
     wrong = cost.check(session, function) or longloops.check(session, function)
     if session.locks:
         from pybpf.compiler.frontend import locks
@@ -231,13 +239,13 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
         first = plain.pop(0)
         span = module.span(first)
         made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
-    assert len(plain) <= len(spec.arg_offsets), "the hook counts the parameters"
+    assert len(plain) <= len(spec.arg_offsets or spec.arg_values), "the hook counts the parameters"
     for number, parameter in enumerate(plain):
         span = module.span(parameter)
         known = spec.arg_types[number] if number < len(spec.arg_types) else None
         kind = _argument_type(checker, parameter, known)
         if isinstance(kind, PtrType):
-            if spec.section.startswith(("uprobe", "uretprobe", "usdt")):
+            if spec.user:
                 kind = PtrType(kind.pointee, Space.USER)
             if spec.btf:
                 assigned = assigned_names(node.body)
@@ -262,19 +270,19 @@ def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type
     """
     if parameter.annotation is None:
         spec = checker.session.program
-        if not spec.btf or known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
+        if known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
             return U64
         return kinds.host(known)
     found = annotation_of(checker, parameter.annotation)
     if found is int:
-        return U64
+        return kinds.host(known) if known is not None and kinds.is_int(known) else U64
     if isinstance(found, Type) and known is not None:
         _check_argument(checker, parameter, found, known)
     if isinstance(found, Type) and kinds.may_be_null(found):
         return found
     if not isinstance(found, Type) or not kinds.is_int(found):
         spelled = kinds.spell(found) if isinstance(found, Type) else checker.text(checker.span(parameter.annotation))
-        reader = "user" if checker.session.program.section.startswith(("uprobe", "uretprobe")) else "kernel"
+        reader = "user" if checker.session.program.user else "kernel"
         read = f"content: Bytes[L[16]] = {reader}_bytes({parameter.arg})"
         if found is str or spelled.startswith("Text["):
             read = f"content: Text[L[64]] = {reader}_str({parameter.arg})"
@@ -283,8 +291,14 @@ def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type
 
 
 def _check_argument(checker: Checker, parameter: Any, said: Type, known: Type) -> None:
-    """Refuse a struct in place of another, or of a number."""
+    """Refuse a struct in place of another, or of a number; and a number that is wider than C's, whose upper bits are
+    whatever the register held.
+    """
     if not isinstance(said, PtrType):
+        if kinds.is_int(said) and kinds.is_int(known) and size_of(said) > size_of(known):
+            span, spelled = checker.span(parameter.annotation), kinds.spell(known)
+            where = checker.session.program.section
+            checker.fail(errors.ArgumentOther(span, parameter.arg, kinds.spell(said), spelled, where))
         return
     one, other = kinds.aggregate(said), kinds.aggregate(known)
     if other is None and isinstance(known, PtrType):  # void *

@@ -93,6 +93,7 @@ class ArgSpec(Record):
         key value pointer to the preceding map's key / value
         mem       pointer to readable memory whose size is the next `size` argument
         out       pointer to memory that the helper fills; size likewise
+        slot      pointer to memory that the helper fills with a value of the preceding map
         size      byte count of the memory argument before it (`zero` says whether 0 is allowed)
         ptr       pointer to a kernel or BTF object of struct `type`
         func      a callback

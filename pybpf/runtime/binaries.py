@@ -13,7 +13,7 @@ from pybpf.runtime.errors import AttachError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["find_binary", "symbol_offset"]
+__all__ = ["find_binary", "matching_offsets", "symbol_offset"]
 
 
 def find_binary(name: str, pid: int = -1) -> str:
@@ -77,43 +77,111 @@ def _linker_cache() -> Iterator[tuple[str, str]]:
 
 
 class _Function(Record):
-    """A function in a symbol table. `hidden`: an old version, which new programs are not linked with."""
+    """A function in a symbol table. `hidden`: an old version, which new programs are not linked with; `version` is the
+    index of its version, 0 where it has none.
+    """
 
     name: str
     address: int
     resolver: bool
     hidden: bool
+    version: int = 0
 
 
 def symbol_offset(path: str, symbol: str) -> int:
     """The offset in the file of a function's first byte, which is what uprobes are placed by.
 
-    Looks in .symtab and .dynsym, and takes the default one of several versions. AttachError names close matches.
+    Looks in .symtab and .dynsym, and takes the default one of several versions, or the one that is named, as in
+    "memcpy@GLIBC_2.2.5". AttachError names close matches.
     """
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
+    symbol, _, version = symbol.partition("@")
+    version = version.removeprefix("@")
     try:
         with open(path, "rb") as file:
             elf: Any = ELFFile(file)
             found = list(_functions(elf, symbol))
             if not found:
                 raise AttachError(f"{path} has no function {symbol!r}", _close(elf, symbol))
+            if version:
+                found = _of_version(path, elf, found, version)
             function = min(found, key=lambda function: function.hidden)
             if function.resolver:
                 raise AttachError(
                     f"{symbol!r} in {path} is picked when the program starts (IFUNC): the symbol is what picks it",
                     "probe the implementation that is picked, by its own name",
                 )
-            for segment in elf.iter_segments():
-                into = function.address - segment["p_vaddr"]
-                if segment["p_type"] == "PT_LOAD" and 0 <= into < segment["p_filesz"]:
-                    return int(into + segment["p_offset"])
+            at = _in_file(elf, function.address)
+            if at is not None:
+                return at
     except ELFError:
         raise AttachError(f"{path} is not an ELF file") from None
     except OSError as error:
         raise AttachError(f"reading {path}: {error.strerror}") from None
     raise AttachError(f"{symbol!r} is in no loaded segment of {path}")
+
+
+def _in_file(elf: Any, address: int) -> int | None:
+    for segment in elf.iter_segments():
+        into = address - segment["p_vaddr"]
+        if segment["p_type"] == "PT_LOAD" and 0 <= into < segment["p_filesz"]:
+            return int(into + segment["p_offset"])
+    return None
+
+
+def matching_offsets(path: str, patterns: list[str]) -> dict[str, int]:
+    """The offsets in the file of all functions that match, by name. A pattern has `*` and `?`, or is a name.
+
+    Functions that are picked when the program starts (IFUNC) are left out of what a pattern matches; of several names
+    at one place there is the first. AttachError where nothing matches one of the patterns.
+    """
+    import fnmatch
+
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    places: dict[int, str] = {}
+    for name in patterns:
+        if "*" not in name and "?" not in name:
+            places.setdefault(symbol_offset(path, name), name)
+    wild = [name for name in patterns if "*" in name or "?" in name]
+    if wild:
+        fits = {pattern: re.compile(fnmatch.translate(pattern)).match for pattern in wild}
+        matched: set[str] = set()
+        try:
+            with open(path, "rb") as file:
+                elf: Any = ELFFile(file)
+                for function in sorted(_functions(elf, None), key=lambda function: (function.hidden, function.name)):
+                    hits = [pattern for pattern, fit in fits.items() if fit(function.name)]
+                    at = _in_file(elf, function.address) if hits and not function.resolver else None
+                    if at is not None:
+                        matched.update(hits)
+                        places.setdefault(at, function.name)
+        except ELFError:
+            raise AttachError(f"{path} is not an ELF file") from None
+        except OSError as error:
+            raise AttachError(f"reading {path}: {error.strerror}") from None
+        for pattern in wild:
+            if pattern not in matched:
+                raise AttachError(f"{path} has no function that matches {pattern!r}")
+    return {name: at for at, name in sorted(places.items(), key=lambda item: item[1])}
+
+
+def _of_version(path: str, elf: Any, found: list[_Function], version: str) -> list[_Function]:
+    """Those of a version of the library's interface, by .gnu.version_d."""
+    table = elf.get_section_by_name(".gnu.version_d")
+    names = {}
+    if table is not None:
+        for definition, auxiliary in table.iter_versions():
+            names[definition["vd_ndx"]] = next(auxiliary).name
+    kept = [function for function in found if names.get(function.version) == version]
+    if not kept:
+        has = sorted({names[function.version] for function in found if function.version in names})
+        help = f"there is {', '.join(has)}" if has else "it has no versions"
+        raise AttachError(f"{path} has no {found[0].name!r} of version {version}", help)
+    return kept
 
 
 _FUNCTION, _RESOLVER = 2, 10  # STT_FUNC, STT_GNU_IFUNC
@@ -137,9 +205,9 @@ def _functions(elf: Any, symbol: str | None) -> Iterator[_Function]:
                 continue
             info, section, value = [fields[place] for place in ((1, 3, 4) if elf.elfclass == 64 else (3, 5, 1))]
             if section and value and info & 15 in (_FUNCTION, _RESOLVER):
-                hidden = bool(bits) and struct.unpack_from(order + "H", bits, 2 * index)[0] >> 15 == 1
+                known = struct.unpack_from(order + "H", bits, 2 * index)[0] if bits else 0
                 text = strings[at : strings.index(b"\0", at)].decode(errors="replace")
-                yield _Function(text, value, info & 15 == _RESOLVER, hidden)
+                yield _Function(text, value, info & 15 == _RESOLVER, known >> 15 == 1, known & 0x7FFF)
 
 
 def _places(strings: bytes, symbol: str) -> set[int]:

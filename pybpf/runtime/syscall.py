@@ -38,8 +38,16 @@ LINK_CREATE = 28
 
 BPF_PERF_EVENT = 41  # enum bpf_attach_type
 BPF_XDP = 37
+BPF_TRACE_KPROBE_MULTI = 42
+BPF_FLOW_DISSECTOR = 17
+BPF_NETFILTER = 45
 BPF_TCX_INGRESS = 46
 BPF_TCX_EGRESS = 47
+BPF_NETKIT_PRIMARY = 54
+BPF_NETKIT_PEER = 55
+BPF_TRACE_UPROBE_MULTI = 48
+BPF_TRACE_KPROBE_SESSION = 56
+BPF_TRACE_UPROBE_SESSION = 57
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -70,10 +78,55 @@ def link_create(prog_fd: int, target: int, attach_type: int, flags: int = 0, res
     return bpf(LINK_CREATE, struct.pack("<IIII", prog_fd, target, attach_type, flags) + rest.ljust(48, b"\0"))
 
 
-def raw_tracepoint_open(prog_fd: int, name: str) -> int:
-    """BPF_RAW_TRACEPOINT_OPEN; the link's fd. For BTF programs (tp_btf, fentry, LSM) `name` is empty."""
+def raw_tracepoint_open(prog_fd: int, name: str, cookie: int = 0) -> int:
+    """BPF_RAW_TRACEPOINT_OPEN; the link's fd. For BTF programs (tp_btf, fentry, LSM) `name` is empty.
+
+    A cookie is refused with E2BIG by kernels before 6.10, which have none.
+    """
     buffer = ctypes.create_string_buffer(name.encode())
-    return bpf(RAW_TRACEPOINT_OPEN, struct.pack("<QII", ctypes.addressof(buffer) if name else 0, prog_fd, 0))
+    attr = struct.pack("<QII", ctypes.addressof(buffer) if name else 0, prog_fd, 0)
+    return bpf(RAW_TRACEPOINT_OPEN, attr + (struct.pack("<Q", cookie) if cookie else b""))
+
+
+def addresses(buffer: ctypes.Array[ctypes.c_char] | ctypes.Array[ctypes.c_uint64] | None) -> int:
+    """The address of an array for the kernel to read; 0 for none. The array has to be kept until the call returns."""
+    return ctypes.addressof(buffer) if buffer is not None else 0
+
+
+def numbers(values: list[int] | None) -> ctypes.Array[ctypes.c_uint64] | None:
+    """An array of u64; None for None."""
+    return (ctypes.c_uint64 * len(values))(*values) if values is not None else None
+
+
+def link_kprobes(
+    prog_fd: int, attach_type: int, *, names: list[str] | None, at: list[int] | None, cookies: list[int] | None,
+    returning: bool,
+) -> int:  # fmt: skip
+    """A link to many kernel functions, by name or by address; the link's fd. BPF_TRACE_KPROBE_MULTI or _SESSION."""
+    texts = [ctypes.create_string_buffer(name.encode()) for name in names] if names is not None else None
+    symbols = numbers([ctypes.addressof(text) for text in texts]) if texts is not None else None
+    places, tags = numbers(at), numbers(cookies)
+    count = len(names if names is not None else at or ())
+    rest = struct.pack("<IIQQQ", int(returning), count, addresses(symbols), addresses(places), addresses(tags))
+    return link_create(prog_fd, 0, attach_type, 0, rest)
+
+
+def link_uprobes(
+    prog_fd: int, attach_type: int, path: str, offsets: list[int], *, counters: list[int] | None,
+    cookies: list[int] | None, pid: int, returning: bool,
+) -> int:  # fmt: skip
+    """A link to many places of a file; the link's fd. BPF_TRACE_UPROBE_MULTI or _SESSION.
+
+    `counters` are the places in the file of 16-bit counters that are above 0 while somebody probes there; `pid` 0: all
+    processes.
+    """
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    places, semaphores, tags = numbers(offsets), numbers(counters), numbers(cookies)
+    rest = struct.pack(
+        "<QQQQIII", ctypes.addressof(name), addresses(places), addresses(semaphores), addresses(tags), len(offsets),
+        int(returning), pid,
+    )  # fmt: skip
+    return link_create(prog_fd, 0, attach_type, 0, rest)
 
 
 def obj_info(fd: int, size: int) -> bytes:
@@ -115,18 +168,18 @@ def open_perf_event(
     return _checked(fd)
 
 
-def perf_attach(perf_fd: int, prog_fd: int) -> int:
+def perf_attach(perf_fd: int, prog_fd: int, cookie: int = 0) -> int:
     """Put a program on a perf event and start it: the fd that keeps it attached.
 
-    A BPF link from 5.15 on (the perf event's own fd is then closed), else the event itself.
+    A BPF link from 5.15 on (the perf event's own fd is then closed), else the event itself, which has no cookie.
     """
     import fcntl
 
     try:
         try:
-            keeper = link_create(prog_fd, perf_fd, BPF_PERF_EVENT)
+            keeper = link_create(prog_fd, perf_fd, BPF_PERF_EVENT, 0, struct.pack("<Q", cookie))
         except OSError as error:
-            if error.errno != 22:  # EINVAL: no perf links in this kernel
+            if error.errno != 22 or cookie:  # EINVAL: no perf links in this kernel
                 raise
             fcntl.ioctl(perf_fd, 0x40042408, prog_fd)  # PERF_EVENT_IOC_SET_BPF
             keeper = perf_fd

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import GlobalSpec, KfuncSpec, MapSpec, ProgramSpec
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["Callback", "Function", "Program", "Subprogram", "Typed"]
+__all__ = ["Callback", "Computed", "Function", "Program", "Subprogram", "Typed"]
 
 
 class Callback(Record, eq=False):
@@ -59,8 +59,16 @@ class Subprogram(Record, eq=False):
     state: tuple[Var, ...] = ()
 
 
+class Computed(Record, eq=False):
+    """Arguments that are computed from the context, and the assignments that do it: of those that are used."""
+
+    variables: tuple[Var, ...]
+    statements: list[Stmt]
+
+
 class Program(Record, eq=False):
     """A decorated function. `args` are the variables that are read from the context at entry, by their offsets.
+    `computed` are those that the body's first assignments compute.
 
     A variable that is kept on the context (StateSpec) is one Var of all programs, named `ctx.NAME`: the body of one
     that uses it assigns it first; inlined functions and subprograms read and assign the same Var.
@@ -69,6 +77,7 @@ class Program(Record, eq=False):
     spec: ProgramSpec
     function: Function
     args: tuple[tuple[Var, int], ...] = ()
+    computed: Computed | None = None
 
 
 class Typed(Record, eq=False):

@@ -27,11 +27,7 @@ def attach_by_libbpf(program: LoadedProgram, section: str, options: dict[str, An
         if code in (errno.EPERM, errno.EACCES):
             raise not_permitted(f"attaching {program.name!r} to {section}")
         help = ""
-        if code == errno.ENOENT and section.startswith(("kprobe", "kretprobe", "ksyscall", "kretsyscall")):
-            from pybpf.runtime.kallsyms import why_not_probed
-
-            help = why_not_probed(section.partition("/")[2].partition("+")[0])
-        elif code == errno.EOPNOTSUPP:
+        if code == errno.EOPNOTSUPP:
             help = (
                 f"programs of section {section!r} can't be attached by section alone, or this kernel has no such hook"
             )

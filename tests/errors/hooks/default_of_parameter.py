@@ -2,7 +2,7 @@ from pybpf import PtRegs, TracepointContext, kprobe, pid, tracepoint, u32, u64
 
 
 @kprobe("vfs_read")
-def read(ctx: PtRegs, file: u64, limit: u32 = 4096) -> None:
+def read(ctx: PtRegs, file: u64, count: u64 = 4096) -> None:
     pass
 
 

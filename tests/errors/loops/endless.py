@@ -1,7 +1,7 @@
-from pybpf import PtRegs, kprobe, u64
+from pybpf import PtRegs, u64, uprobe
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def spin(ctx: PtRegs, n: u64) -> None:
     while True:
         n += 1
@@ -9,7 +9,7 @@ def spin(ctx: PtRegs, n: u64) -> None:
             continue
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def from_beyond(ctx: PtRegs, n: u64) -> None:
     total = 0
     for i in range(n, 0, -1):

@@ -1,4 +1,4 @@
-from pybpf import Bytes, HashMap, L, PtRegs, Struct, kprobe, u64
+from pybpf import L, Bytes, HashMap, PtRegs, Struct, u64, uprobe
 
 
 class Name(Struct):
@@ -8,7 +8,7 @@ class Name(Struct):
 names = HashMap[Name, u64](max_entries=64)
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def pairs(ctx: PtRegs, n: u64) -> None:
     for name in names:
         for other in names:

@@ -1,9 +1,9 @@
-from pybpf import PtRegs, Target, kprobe, u64
+from pybpf import PtRegs, Target, u64, uprobe
 
 TARGET = Target(kernel=(5, 15))
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def collatz(ctx: PtRegs, n: u64) -> None:
     steps = 0
     while n != 1:
@@ -11,7 +11,7 @@ def collatz(ctx: PtRegs, n: u64) -> None:
         steps += 1
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def spin(ctx: PtRegs, n: u64) -> None:
     while True:
         n += 1
@@ -19,7 +19,7 @@ def spin(ctx: PtRegs, n: u64) -> None:
             break
 
 
-@kprobe("do_unlinkat")
+@uprobe("libc", "labs")
 def length(ctx: PtRegs, n: u64) -> None:
     i = 0
     while i < n:
