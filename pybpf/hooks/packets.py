@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pybpf.program import Program
     from pybpf.stdlib.actions import FLOW, LWT, LWT_SEG6LOCAL, LWT_XMIT, NETFILTER, NETKIT, TC, TCX, XDP
+    from pybpf.stdlib.contexts.lirc import LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext
     from pybpf.stdlib.contexts.skb import (
@@ -120,10 +121,12 @@ if TYPE_CHECKING:
     socket_filter: _Hook[SocketFilterContext, int | None]
     flow_dissector: _Hook[FlowDissectorContext, FLOW]
     netfilter: _Hook[NetfilterContext, NETFILTER]
+    lirc_mode2: _Hook[LircContext, int | None]
 
 
 __all__ = [
-    "action", "classifier", "flow_dissector", "lwt", "netfilter", "netkit", "socket_filter", "tc", "tcx", "xdp",
+    "action", "classifier", "flow_dissector", "lirc_mode2", "lwt", "netfilter", "netkit", "socket_filter", "tc",
+    "tcx", "xdp",
 ]  # fmt: skip
 
 
@@ -211,4 +214,7 @@ if not TYPE_CHECKING:
         "Packets at a hook of netfilter. Linux 6.4.",
         (0, 1),
         1,
+    )
+    lirc_mode2 = _hook(
+        "lirc_mode2", "lirc_mode2", "lirc.LircContext", "", "Samples of an infrared receiver. Linux 4.18."
     )

@@ -34,7 +34,7 @@ __all__ = ["Done", "Machine", "missing"]
 PACKAGES = {"6.1": "linux-image-cloud-amd64", "6.12": "linux-image-6.12-cloud-amd64"}
 CACHE = Path.home() / ".cache" / "vmrun"
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
-MODULES = ("virtio_pci", "virtiofs", "veth", "sch_ingress", "cls_bpf", "act_bpf", "dummy")
+MODULES = ("virtio_pci", "virtiofs", "veth", "sch_ingress", "cls_bpf", "cls_matchall", "act_bpf", "dummy")
 
 # Runs as process 1 of the initial file system, then hands over to SECOND on the machine's own.
 FIRST = r"""#!/bin/busybox sh

@@ -1,22 +1,27 @@
-"""Attaching to network interfaces, also those of other network namespaces."""
+"""Attaching to network interfaces, also those of other network namespaces, and to namespaces: by BPF links.
+
+What is attached here goes away with the process, however that ends.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Any
+import struct
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pybpf.runtime import syscall
 from pybpf.runtime.errors import AttachError
-from pybpf.runtime.links.base import descriptor_link, refused
+from pybpf.runtime.links.base import Link, descriptor_link, refused
+from pybpf.runtime.links.namespaces import in_network, interface_index, open_network, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pybpf.runtime.links.base import Link
     from pybpf.runtime.program import LoadedProgram
 
-__all__ = ["attach_tcx", "attach_to_interface", "attach_xdp", "in_network"]
+__all__ = [
+    "attach_flow_dissector", "attach_netfilter", "attach_netkit", "attach_tcx", "attach_to_interface", "attach_xdp",
+    "given_to_map",
+]  # fmt: skip
 
 _XDP_MODES = {
     None: 0,
@@ -41,71 +46,149 @@ def attach_xdp(program: LoadedProgram, section: str, options: dict[str, Any]) ->
     return attach_to_interface(program, syscall.BPF_XDP, _XDP_MODES[mode], options, helps)
 
 
+def given_to_map(program: LoadedProgram, section: str, options: dict[str, Any]) -> NoReturn:
+    kind = "DevMap" if section.endswith("devmap") else "CpuMap"
+    raise AttachError(
+        f"attaching {program.name!r} ({section}): such a program is attached to nothing",
+        f"put it into an entry of a {kind}: obj[map][key] = ..., with program={program.name}",
+    )
+
+
+# --- several programs at one place, in an order: include/uapi/linux/bpf.h
+_BEFORE, _AFTER, _ID, _LINK = 1 << 3, 1 << 4, 1 << 5, 1 << 13  # BPF_F_*
+
+
 def attach_tcx(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
     direction = syscall.BPF_TCX_EGRESS if section.endswith("egress") else syscall.BPF_TCX_INGRESS
-    helps = {errno.EINVAL: "TCX needs Linux 6.6"}
-    return attach_to_interface(program, direction, 0, options, helps)
+    return _attach_ordered(program, direction, options, "TCX needs Linux 6.6")
+
+
+def attach_netkit(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
+    """Both kinds are attached to the primary device of the pair."""
+    kind = syscall.BPF_NETKIT_PEER if section.endswith("peer") else syscall.BPF_NETKIT_PRIMARY
+    return _attach_ordered(program, kind, options, "netkit needs Linux 6.7, and the pair's primary device")
+
+
+def _attach_ordered(program: LoadedProgram, attach_type: int, options: dict[str, Any], lacking: str) -> Link:
+    """In front of or behind another program: tcx and netkit of `union bpf_attr`'s link_create."""
+    before, after = options.get("before"), options.get("after")
+    if before is not None and after is not None:
+        raise AttachError(f"attaching {program.name!r}: before and after", "give one of them")
+    flags, relative = 0, 0
+    if before is not None or after is not None:
+        flags = _BEFORE if before is not None else _AFTER
+        more, relative = _relative(program, before if before is not None else after)
+        flags |= more
+    helps = {
+        errno.EINVAL: lacking,
+        errno.ESTALE: "other programs were attached or detached since that revision",
+        errno.ENOENT: "the program or link to be before or after is not attached there",
+        errno.EOPNOTSUPP: lacking,
+        errno.ERANGE: "too many programs are attached there already",
+    }
+    rest = struct.pack("<IIQ", relative, 0, options.get("expected_revision") or 0)
+    return attach_to_interface(program, attach_type, flags, options, helps, rest)
+
+
+def _relative(program: LoadedProgram, other: Any) -> tuple[int, int]:
+    """Flags and number of what the program is attached before or after: a link, a loaded program, a program's id;
+    "all" for the first or the last place."""
+    from pybpf.runtime.program import LoadedProgram as Loaded
+
+    if other == "all":
+        return 0, 0
+    if isinstance(other, Link):
+        return _LINK, other.fd
+    if isinstance(other, Loaded):
+        return 0, other.fd
+    if isinstance(other, int) and not isinstance(other, bool):
+        return _ID, other
+    raise AttachError(
+        f"attaching {program.name!r} before or after {other!r}",
+        'name a link, a loaded program or a program\'s id, or "all" for the first or the last place',
+    )
 
 
 def attach_to_interface(
-    program: LoadedProgram, attach_type: int, flags: int, options: dict[str, Any], helps: dict[int, str]
+    program: LoadedProgram,
+    attach_type: int,
+    flags: int,
+    options: dict[str, Any],
+    helps: dict[int, str],
+    rest: bytes = b"",
 ) -> Link:
+    """BPF_LINK_CREATE on an interface; `rest` is what follows the flags in `union bpf_attr`."""
     target, netns = options.get("target"), options.get("netns")
-    if target is None or target == "":
-        raise AttachError(
-            f"attaching {program.name!r}: to which interface?",
-            f'name it: obj.attach({program.name}="eth0"), or None to leave it out',
-        )
-    where = f"interface {target}" + (f" of network namespace {netns}" if netns else "")
+    check_interface(program, target)
+    where = spelled(f"interface {target}", netns)
 
     def create() -> int:
-        return syscall.link_create(program.fd, interface_index(target, where), attach_type, flags)
+        return syscall.link_create(program.fd, interface_index(target, netns), attach_type, flags, rest)
 
     try:
-        fd = in_network(str(netns), create) if netns else create()
+        fd = in_network(netns, create)
     except OSError as error:
         refused(program, where, error, helps.get(error.errno or 0, ""))
     return descriptor_link(program, program.section.lstrip("?"), str(target), fd)
 
 
-def interface_index(target: Any, where: str) -> int:
-    import socket
-
-    if isinstance(target, int):
-        return target
-    try:
-        return socket.if_nametoindex(str(target))
-    except OSError:
-        names = ", ".join(name for _, name in socket.if_nameindex())
-        raise AttachError(f"there is no {where}", f"there are: {names}") from None
-
-
-def in_network(netns: str, work: Callable[[], int]) -> int:
-    """Run `work` in another network namespace: in a thread of its own, which enters it and ends."""
-    import threading
-
-    path = netns if "/" in netns else f"/run/netns/{netns}"
-    try:
-        space = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
+def check_interface(program: LoadedProgram, target: Any) -> None:
+    if target is None or target == "":
         raise AttachError(
-            f"network namespace {netns!r}: {error.strerror}", "`ip netns list` shows those with a name"
-        ) from None
-    outcome: list[Any] = []
+            f"attaching {program.name!r}: to which interface?",
+            f'name it: obj.attach({program.name}="eth0"), or None to leave it out',
+        )
 
-    def run() -> None:
-        try:
-            syscall.setns_network(space)
-            outcome.append(work())
-        except BaseException as error:
-            outcome.append(error)
 
+def attach_flow_dissector(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
+    """To a network namespace: the target, or that of the calling thread. Linux 5.8."""
+    netns = options.get("target") or options.get("netns")
+    where = f"network namespace {netns}" if netns else "this network namespace"
+    space = open_network(netns)
+    helps = {
+        errno.EEXIST: "the namespace has a flow dissector already, or the first one has, which comes before all others",
+        errno.EBUSY: "the namespace has a flow dissector already",
+    }
     try:
-        thread = threading.Thread(target=run, name="pybpf-netns")
-        thread.start()
-        thread.join()
+        fd = syscall.link_create(program.fd, space, syscall.BPF_FLOW_DISSECTOR)
+    except OSError as error:
+        refused(program, where, error, helps.get(error.errno or 0, ""))
     finally:
         os.close(space)
-    if isinstance(outcome[0], BaseException):
-        raise outcome[0]
-    return int(outcome[0])
+    return descriptor_link(program, "flow_dissector", str(netns or "this network namespace"), fd)
+
+
+# include/uapi/linux/netfilter.h: NFPROTO_*, NF_INET_*
+_FAMILIES = {"ipv4": 2, "ipv6": 10}
+_HOOKS = {"prerouting": 0, "local_in": 1, "forward": 2, "local_out": 3, "postrouting": 4}
+
+
+def attach_netfilter(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
+    """To a hook of netfilter, in a network namespace: `netfilter` of `union bpf_attr`'s link_create. Linux 6.4."""
+    hook = options.get("hook", options.get("target"))
+    family, priority = options.get("family", "ipv4"), options.get("priority", -1)
+    netns = options.get("netns")
+    for what, given, known in (("hook", hook, _HOOKS), ("family", family, _FAMILIES)):
+        if given not in known:
+            raise AttachError(
+                f"attaching {program.name!r}: which {what} of netfilter?"
+                + ("" if given is None else f" Not {given!r}"),
+                f"one of {', '.join(known)}",
+            )
+    if isinstance(priority, bool) or not isinstance(priority, int) or not -(1 << 31) < priority < (1 << 31) - 1:
+        raise AttachError(
+            f"attaching {program.name!r}: no priority {priority!r}", "a number: programs with lower ones run first"
+        )
+    flags = 1 if options.get("defrag") else 0  # BPF_F_NETFILTER_IP_DEFRAG
+    rest = struct.pack("<IIiI", _FAMILIES[family], _HOOKS[hook], priority, flags)
+    where = spelled(f"netfilter's {family} {hook}", netns)
+    helps = {
+        errno.EINVAL: "netfilter programs need Linux 6.4, and defrag=True a priority above -400 and Linux 6.6",
+        errno.EBUSY: "another one has that priority: give another",
+        errno.EAFNOSUPPORT: f"this kernel has no {family} defragmentation",
+    }
+    try:
+        fd = in_network(netns, lambda: syscall.link_create(program.fd, 0, syscall.BPF_NETFILTER, 0, rest))
+    except OSError as error:
+        refused(program, where, error, helps.get(error.errno or 0, ""))
+    return descriptor_link(program, "netfilter", f"{family} {hook}", fd)
