@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pybpf.hooks.packets import action as action
     from pybpf.hooks.packets import classifier as classifier
     from pybpf.hooks.packets import flow_dissector as flow_dissector
+    from pybpf.hooks.packets import lirc_mode2 as lirc_mode2
     from pybpf.hooks.packets import lwt as lwt
     from pybpf.hooks.packets import netfilter as netfilter
     from pybpf.hooks.packets import netkit as netkit
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import NotPermitted as NotPermitted
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
+    from pybpf.runtime.maps.opened import open_map as open_map
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import FLOW as FLOW
     from pybpf.stdlib.actions import LWT as LWT
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts.cgroups import SockAddrUnixContext as SockAddrUnixContext
     from pybpf.stdlib.contexts.cgroups import SockContext as SockContext
     from pybpf.stdlib.contexts.cgroups import SysctlContext as SysctlContext
+    from pybpf.stdlib.contexts.lirc import LircContext as LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext as NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
     from pybpf.stdlib.contexts.skb import FlowDissectorContext as FlowDissectorContext
@@ -205,7 +208,7 @@ _SURFACE = {
     "hooks.lsm": "lsm",
     "hooks.replace": "freplace",
     "hooks.sockets": "sk_lookup sk_msg sk_reuseport sk_skb sockops",
-    "hooks.packets": "action classifier flow_dissector lwt netfilter netkit socket_filter tc tcx xdp",
+    "hooks.packets": "action classifier flow_dissector lirc_mode2 lwt netfilter netkit socket_filter tc tcx xdp",
     "hooks.perf": "perf_event",
     "hooks.probes": "kprobe kretprobe kretsyscall ksyscall",
     "hooks.userprobes": "uprobe uretprobe usdt",
@@ -213,6 +216,7 @@ _SURFACE = {
     "loading": "load trace_pipe wait",
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
+    "runtime.maps.opened": "open_map",
     "simulator": "Simulation",
     "stdlib.actions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER NETKIT TC TCX XDP",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
@@ -221,6 +225,7 @@ _SURFACE = {
     "stdlib.contexts.cgroups": "CgroupSkbContext DeviceContext GetsockoptContext PostBind4Context PostBind6Context "
     "SendMsg4Context SendMsg6Context SetsockoptContext SockAddr4Context SockAddr6Context SockAddrContext "
     "SockAddrUnixContext SockContext SysctlContext",
+    "stdlib.contexts.lirc": "LircContext",
     "stdlib.contexts.netfilter": "NetfilterContext",
     "stdlib.contexts.packets": "XdpContext",
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
@@ -258,20 +263,21 @@ __all__ = [
     "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext",
     "FlowKeys", "fmod_ret", "freplace", "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
-    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash",
-    "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter",
-    "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted", "Object", "offsetof", "PerCpuArray", "PerCpuHash",
-    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context",
-    "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext",
-    "releasing", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext",
-    "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext",
-    "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SockAddr4Context", "SockAddr6Context", "SockAddrContext",
-    "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockOp", "sockops", "SockOpsContext",
-    "SockOpsFlag", "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TC",
-    "tc", "TcContext", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
-    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
-    "u64", "u8", "uid", "Union", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str",
-    "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load", "LoadError", "lock",
+    "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
+    "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted",
+    "Object", "offsetof", "open_map", "PerCpuArray", "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext",
+    "pid", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError",
+    "Queue", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "SendMsg4Context",
+    "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg",
+    "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext",
+    "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
+    "SocketFilterContext", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
+    "Struct", "subprog", "SysctlContext", "Target", "task", "TC", "tc", "TcContext", "TcpState", "TCX", "tcx", "Text",
+    "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists",
+    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
+    "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait",
+    "XDP", "xdp", "XdpContext",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.asm import *
     from pybpf.compiler.diagnostics.calls import *
     from pybpf.compiler.diagnostics.elements import *
+    from pybpf.compiler.diagnostics.events import *
     from pybpf.compiler.diagnostics.flow import *
     from pybpf.compiler.diagnostics.helpers import *
     from pybpf.compiler.diagnostics.hooks import *
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "agreement", "asm", "calls", "elements", "flow", "helpers", "hooks", "kernel", "kfuncs", "loops", "maps", "names",
-    "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "sync", "syntax", "texts",
-    "types", "values", "warnings",
+    "agreement", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "kernel", "kfuncs", "loops", "maps",
+    "names", "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "sync", "syntax",
+    "texts", "types", "values", "warnings",
 )  # fmt: skip
 
 

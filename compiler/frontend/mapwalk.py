@@ -1,7 +1,9 @@
-"""Loops over a map: `for k in m`, `m.keys()`, `m.values()`, `for k, v in m.items()`. In: the loop. Out: ForMap.
+"""Loops over a map: `for k in m`, `m.keys()`, `m.values()`, `for k, v in m.items()`, and over what user space has sent:
+`for command in m.drain()`. In: the loop. Out: ForMap.
 
 The kernel calls the body once for each element (bpf_for_each_map_elem, Linux 5.13). A key is a copy; a value is what
-`m.get()` would give: a copy of a number, a live reference to anything else.
+`m.get()` would give: a copy of a number, a live reference to anything else. What was sent is a copy
+(bpf_user_ringbuf_drain, Linux 6.1).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, flow, loops, maps, tree
 from pybpf.compiler.frontend.flow import Fact
+from pybpf.compiler.frontend.helpers import check_allowed
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.frontend.settle import carried, settle
@@ -26,7 +29,7 @@ else:
 
 __all__ = ["for_map", "walked"]
 
-_WALKS = ("items", "keys", "values")
+_WALKS = ("items", "keys", "values", "drain")
 _KINDS = ("HASH", "PERCPU_HASH", "LRU_HASH", "LRU_PERCPU_HASH", "ARRAY", "PERCPU_ARRAY")  # those that have an iterator
 _SINCE = "5.13"
 
@@ -42,7 +45,7 @@ def walked(checker: Checker, node: Any) -> tuple[MapSpec, str] | None:
         return None
     value = checker.expr(base)
     spec = checker.schema(value) if isinstance(value, Known) else None
-    if not isinstance(spec, MapSpec):
+    if not isinstance(spec, MapSpec) or (what == "drain") != (spec.kind.family == "commands"):
         return None
     if isinstance(node, ast.Call) and (node.args or node.keywords):
         name = f"{spec.name}.{what}()"
@@ -52,18 +55,23 @@ def walked(checker: Checker, node: Any) -> tuple[MapSpec, str] | None:
 
 def for_map(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[tree.Stmt]:
     span, where = checker.span(node), checker.span(node.iter)
-    if spec.kind.name not in _KINDS:
+    if what == "drain":
+        for helper in spec.helpers.values():
+            check_allowed(checker, helper, where)
+    elif spec.kind.name not in _KINDS:
         checker.fail(errors.MapIteration(where, spec.name, spec.kind.name))
     checker.check_release("a loop over a map", _SINCE, where)
     names = _targets(checker, node, spec, what)
-    assert spec.key is not None and checker.state is not None
+    assert spec.value is not None and checker.state is not None
     key = value = None
     given: list[tuple[str, tree.Var, Any]] = []
-    if what != "values":
+    if what not in ("values", "drain"):
+        assert spec.key is not None
         key = tree.Var("%key", access.reference(spec.key, Space.STACK), where)
         given.append((names[0], key, checker.span(node.target)))
     if what != "keys":
-        value = tree.Var("%value", maps.entry_type(spec), where)
+        kind = access.reference(spec.value, Space.STACK) if what == "drain" else maps.entry_type(spec)
+        value = tree.Var("%value", kind, where)
         given.append((names[-1], value, checker.span(node.target)))
     entry = checker.state
     body: list[tree.Stmt] = []
@@ -72,7 +80,8 @@ def for_map(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[t
         nonlocal body
         first: list[tree.Stmt] = []
         assert checker.state is not None
-        checker.state["%key"] = Fact(origins=frozenset([where]))
+        copied = "%value" if what == "drain" else "%key"
+        checker.state[copied] = Fact(origins=frozenset([where]))
         for name, var, place in given:
             first += checker.assign(name, tree.Local(var.type, place, var), place)
         body = first + checker.block(node.body)
@@ -92,7 +101,7 @@ def _targets(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[
     wanted = 2 if what == "items" else 1
     names = [part.id for part in parts if isinstance(part, ast.Name) and part.id in checker.slots]
     if len(names) != wanted or len(parts) != wanted or (wanted == 1 and parts[0] is not target):
-        example = {"items": "key, value", "keys": "key", "values": "value"}[what]
+        example = {"items": "key, value", "keys": "key", "values": "value", "drain": "command"}[what]
         iterated = checker.text(checker.span(node.iter))
         checker.fail(errors.MapLoopTarget(checker.span(target), spec.name, what, f"for {example} in {iterated}:"))
     return names

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import SubprogSpec
 
-__all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "make_subprogram"]
+__all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "context_use", "make_subprogram"]
 
 MOST_ARGUMENTS = 5  # registers R1 to R5
 _LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.PACKET)  # what a function's end leaves as it is
@@ -136,7 +136,13 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
             instance.diagnostics.append(errors.SubprogramState(header, spec.name, read[0].name.partition(".")[2]))
             return instance
         state = ()
-    hidden = not spec.global_ and not any(p.known is not None for p in runtime) and _checks_packet(function)
+    out_of_reach = None if any(p.known is not None for p in runtime) else context_use(function)
+    if spec.global_ and out_of_reach is not None:
+        text = inner.text(out_of_reach.span)
+        instance.diagnostics.append(errors.ContextOutOfReach(out_of_reach.span, text, "a global subprogram"))
+        return instance
+    wants_context = out_of_reach is not None or _checks_packet(function)
+    hidden = not spec.global_ and not any(p.known is not None for p in runtime) and wants_context
     if len(runtime) + len(state) + hidden > MOST_ARGUMENTS:
         held = tuple([_written(p) for p in runtime])
         shared = state[0].name[4:] if state else "context"
@@ -152,6 +158,23 @@ def _check(inner: Checker, spec: SubprogSpec, parameters: list[Parameter]) -> In
         params = (*params, None)
     instance.subprogram = tree.Subprogram(spec.name, function, params, session.program, not spec.global_, state)
     return instance
+
+
+def context_use(function: tree.Function) -> tree.Context | None:
+    """Where a function, or what is inlined in it, uses the program's context as such."""
+    seen: set[tree.Function] = set()
+    todo: list[Any] = [function]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, tree.Function):
+            if node not in seen:
+                seen.add(node)
+                todo += node.body
+        elif isinstance(node, tree.Context):
+            return node
+        elif isinstance(node, tree.Node):
+            todo += children(node)
+    return None
 
 
 def _checks_packet(function: tree.Function) -> bool:

@@ -14,6 +14,7 @@ from pybpf.compiler.frontend.helpers import check_licence
 from pybpf.compiler.frontend.inline import definition, result_of
 from pybpf.compiler.frontend.known import Known, Refused
 from pybpf.compiler.frontend.scope import Parameter
+from pybpf.compiler.frontend.subprograms import context_use
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import BOOL, U64, NoneType, PtrType, Space
 
@@ -94,6 +95,12 @@ def _callback(checker: Checker, function: Any, spec: MapSpec, span: Span) -> tre
         raise Refused
     if not isinstance(instance.result, NoneType):
         checker.fail(errors.TimerCallback(span, function.__name__, "returns something", spec.name))
+    out_of_reach = context_use(instance.function)
+    if out_of_reach is not None:
+        text = inner.text(out_of_reach.span)
+        found_there = errors.ContextOutOfReach(out_of_reach.span, text, "a timer's callback")
+        checker.diagnostics += relocate([found_there], function, span)
+        raise Refused
     checker.diagnostics += cost.check(session, instance.function) or longloops.check(session, instance.function)
     made.function = instance.function
     made.key, made.value = instance.function.params

@@ -8,6 +8,7 @@ from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.loops import finish_loop
 from pybpf.compiler.irbuild.memory import Address, copy, load, slot_at
 from pybpf.compiler.irbuild.outline import GO_ON, outlined
+from pybpf.compiler.irbuild.tails import clear_tails
 from pybpf.compiler.schema.types import U64, PtrType, Space, Type, is_aggregate, opaque_in, size_of
 
 TYPE_CHECKING = False
@@ -26,13 +27,20 @@ _ADDRESS = PtrType(U64, Space.MAP)
 
 def for_map(b: Builder, node: tree.ForMap) -> None:
     spec = node.map
-    assert spec.key is not None and spec.value is not None
+    assert spec.value is not None
     after = b.new_block("endfor")
     other = b.new_block("else") if node.orelse else after
     params = [(name, "ptr", _ADDRESS) for name in ("map", "key", "value")]
+    if spec.kind.family == "commands":
+        params = [("command", "ptr", _ADDRESS)]
 
     def build(body: Body) -> None:
         inner = body.inner
+        if spec.kind.family == "commands":
+            assert node.value is not None and spec.value is not None
+            inner.write(inner.cells(node.value), _sent(body, spec.value))
+            inner.statements(node.body)
+            return
         if node.key is not None:
             inner.write(inner.cells(node.key), given_key(inner, body.params[1], spec.key))  # type: ignore[arg-type]
         if node.value is not None:
@@ -42,10 +50,27 @@ def for_map(b: Builder, node: tree.ForMap) -> None:
 
     def call(function: Value, frame: Value) -> None:
         table = b.emit(ops.MapAddr(spec.name, span=b.span))
+        if spec.kind.family == "commands":
+            b.call(kernel.USER_RINGBUF_DRAIN, table, function, frame, Const(0))
+            return
         b.call(kernel.FOR_EACH_MAP_ELEM, table, function, frame, Const(0))
 
     outlined(b, node, params, build, call, lambda: b.jump(other), other, after)
     finish_loop(b, node.orelse, other, after)
+
+
+def _sent(body: Body, kind: Type) -> Value:
+    """A copy of what user space has sent, from the dynptr that the kernel gave. What is too short is passed over."""
+    b = body.inner
+    made = slot_at(b, str(kind), size_of(kind))
+    failed = b.call(kernel.DYNPTR_READ, made.base, Const(size_of(kind)), body.params[0], Const(0), Const(0))
+    whole, short = b.new_block("sent"), b.new_block("short")
+    b.test("eq", failed, Const(0), whole, short)
+    b.start(short)
+    body.end(GO_ON)
+    b.start(whole)
+    clear_tails(b, made, kind)
+    return made.base if is_aggregate(kind) else load(b, made, kind)
 
 
 def given_key(b: Builder, key: Value, kind: Type) -> Value:

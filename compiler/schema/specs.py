@@ -256,6 +256,7 @@ class ProgramSpec(Record, eq=False):
     user: bool = False  # addresses among the arguments are the process's
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
     registers: bool = False  # the parameters come in registers, as those of any function; offsets then just count them
+    since: str = ""  # the first release that has the hook, "" for what all have
     doubt: tuple[str, str] = ("", "")  # what is odd about its hook, to be warned of, and a hint
 
 

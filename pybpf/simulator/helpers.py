@@ -149,6 +149,12 @@ def _strcmp(sim: Simulation, one: Any, two: Any) -> int:
     return (a > b) - (a < b)
 
 
+def _perf_output(sim: Simulation, context: Any, ring: Any, flags: int, data: Any, size: int) -> int:
+    from pybpf.simulator.buffers import perf_output
+
+    return perf_output(sim, ring, flags, data, size)
+
+
 HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_rcu_read_lock": lambda sim: 0,
     "bpf_rcu_read_unlock": lambda sim: 0,
@@ -182,6 +188,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_get_smp_processor_id": lambda sim: sim.cpu,
     "bpf_get_numa_node_id": lambda sim: 0,
     "bpf_get_prandom_u32": lambda sim: sim.random.getrandbits(32),
+    "bpf_perf_event_output": _perf_output,
     "bpf_ringbuf_output": _output,
     "bpf_ringbuf_reserve": _reserve,
     "bpf_ringbuf_submit": _finish(True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.types import is_aggregate, size_of
+from pybpf.simulator.buffers import Commands, PerfRing, Stacks
 from pybpf.simulator.memory import Ref, scalar_of
 from pybpf.simulator.tables import EXIST, Table, to_bytes
 
@@ -124,4 +125,6 @@ class Filter:
         return to_bytes(self.value_type, item) in self.items
 
 
-TABLES: dict[str, Callable[[MapSpec], Any]] = {"trie": Trie, "queue": Items, "bloom": Filter}
+TABLES: dict[str, Callable[[MapSpec], Any]] = {
+    "trie": Trie, "queue": Items, "bloom": Filter, "perf": PerfRing, "commands": Commands, "stacks": Stacks,
+}  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pybpf.runtime.codec import codec
+from pybpf.simulator.buffers import Commands, CommandsView, PerfRing, PerfView, Stacks
+from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.othertables import Filter, Items
 
 if TYPE_CHECKING:
@@ -83,7 +85,10 @@ class FilterView(Generic[V]):
 
 def view(table: Any) -> Any:
     """What a simulation shows of a table."""
+    if type(table) is Stacks:
+        raise SimulationError(f"there are no stacks in a simulation: map {table.spec.name} is for the kernel")
     return _VIEWS[type(table)](table)
 
 
-_VIEWS: dict[type, Any] = {Items: ItemsView, Filter: FilterView}
+_VIEWS: dict[type, Any] = {Items: ItemsView, Filter: FilterView, Commands: CommandsView,
+                           PerfRing: PerfView}  # fmt: skip

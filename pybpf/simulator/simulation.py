@@ -384,7 +384,7 @@ class Simulation:
             table = self.table(spec)
             if isinstance(table, Programs):
                 return ProgramsView(table)
-            if isinstance(table, Ring):
+            if type(table) is Ring:
                 return RingView(table)
             if isinstance(table, Table):
                 return MapView(table)
