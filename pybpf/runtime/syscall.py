@@ -146,15 +146,19 @@ def btf_data(fd: int) -> bytes:
 
 
 def open_perf_event(
-    kind: int, config: int, *, config1: int = 0, config2: int = 0, pid: int = -1, cpu: int = 0, sample_type: int = 0
-) -> int:
+    kind: int, config: int, *, config1: int = 0, config2: int = 0, pid: int = -1, cpu: int = 0, sample_type: int = 0,
+    period: int = 1, flags: int = 0, breakpoint: int = 0,
+) -> int:  # fmt: skip
     """perf_event_open(2) with a 128-byte struct perf_event_attr (PERF_ATTR_SIZE_VER7), close-on-exec.
 
-    A sample period of 1, as for every event that only carries a BPF program, or is what one writes.
+    `period`: a sample after so many events; 1 for every event that only carries a BPF program, or is what one writes.
+    `flags` are the bit fields of the attr: 2 inherit, 1024 freq (`period` is per second). `breakpoint` is its type
+    (linux/hw_breakpoint.h).
     """
     attr = bytearray(128)
-    struct.pack_into("<IIQQQ", attr, 0, kind, 128, config, 1, sample_type)
-    struct.pack_into("<I", attr, 48, 1)  # wakeup_events
+    struct.pack_into("<IIQQQ", attr, 0, kind, 128, config, period, sample_type)
+    struct.pack_into("<Q", attr, 40, flags)
+    struct.pack_into("<II", attr, 48, 1, breakpoint)  # wakeup_events
     struct.pack_into("<QQ", attr, 56, config1, config2)
     buffer = (ctypes.c_char * 128).from_buffer(attr)
     fd = _syscall(

@@ -112,10 +112,10 @@ def unlinked() -> None:
 
 
 @kprobe("security_path_unlink")
-def path(at: u64, which: dentry) -> None:
+def path(dentry: dentry) -> None:
     if current_task().tgid == mine:
-        names[3] = kernel_str(which.d_name.name)
-        seen[31] = which.d_parent.d_inode.i_sb.s_dev
+        names[3] = kernel_str(dentry.d_name.name)
+        seen[31] = dentry.d_parent.d_inode.i_sb.s_dev
 
 
 @fentry("do_filp_open")

@@ -1,7 +1,6 @@
 """Checks of capabilities: who asked for which, and whether it was granted. After capable of libbpf-tools."""
 
 from pybpf import HashMap, L, RingBuffer, Struct, Text, comm, const, i32, kprobe, kretprobe, pid, tid, u32, uid
-from pybpf.kernel import cred, user_namespace
 
 CAP_OPT_NOAUDIT = 2
 
@@ -27,7 +26,7 @@ checks = RingBuffer[Check](64 * 1024)
 
 
 @kprobe("cap_capable")
-def enter(c: cred, ns: user_namespace, cap: i32, opts: u32) -> None:
+def enter(cap: i32, opts: u32) -> None:
     if not verbose and opts & CAP_OPT_NOAUDIT:
         return
     asked[tid()] = cap

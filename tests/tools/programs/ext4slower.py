@@ -72,10 +72,10 @@ def read_leave(ret: i64) -> None:
 
 
 @kprobe("ext4_sync_file")
-def sync_enter(f: file, begin: i64, end: i64) -> None:
-    enter(u64(f), begin, end)
+def sync_enter(file: file, start: i64, end: i64) -> None:
+    enter(u64(file), start, end)
 
 
 @kretprobe("ext4_sync_file")
-def sync_leave(ret: i64) -> None:
+def sync_leave(ret: i32) -> None:
     leave(ord("S"), ret)

@@ -16,12 +16,12 @@ lives = RingBuffer[Life](64 * 1024)
 
 
 @kprobe("vfs_create")
-def on_create(idmap: u64, entry: dentry) -> None:
-    created[u64(entry)] = ktime()
+def on_create(dentry: dentry) -> None:
+    created[u64(dentry)] = ktime()
 
 
 @kprobe("vfs_unlink")
-def on_unlink(idmap: u64, directory: u64, entry: dentry) -> None:
-    began = created.pop(u64(entry), None)
+def on_unlink(dentry: dentry) -> None:
+    began = created.pop(u64(dentry), None)
     if began is not None:
-        lives.emit(Life(age=ktime() - began, pid=pid(), comm=comm(), file=kernel_str(entry.d_name.name)))
+        lives.emit(Life(age=ktime() - began, pid=pid(), comm=comm(), file=kernel_str(dentry.d_name.name)))

@@ -50,10 +50,10 @@ def account(f: file, count: u64, write: bool) -> None:
 
 
 @kprobe("vfs_read")
-def on_read(f: file, buffer: u64, count: u64) -> None:
-    account(f, count, False)
+def on_read(file: file, count: u64) -> None:
+    account(file, count, False)
 
 
 @kprobe("vfs_write")
-def on_write(f: file, buffer: u64, count: u64) -> None:
-    account(f, count, True)
+def on_write(file: file, count: u64) -> None:
+    account(file, count, True)
