@@ -17,7 +17,7 @@ from pybpf.compiler.frontend.moves import forget_packet
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, closest, find_locals, too_deep
 from pybpf.compiler.schema.record import Record, replace
 from pybpf.compiler.schema.specs import ContextSpec
-from pybpf.compiler.schema.types import NONE, NoneType, TupleType, Type
+from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, TupleType, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -357,6 +357,8 @@ def result_of(inner: Checker, function: Any, node: Any) -> Type | None:
         except Exception:
             return None
     found = annotation_of(inner, node.returns, evaluated)
+    if isinstance(found, OptionalType) and isinstance(found.inner, TupleType):
+        return None  # a tuple is never None: what the function returns tells
     return kinds.host(found) if isinstance(found, Type) else None
 
 

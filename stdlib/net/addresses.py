@@ -1,34 +1,75 @@
-"""Addresses as their fields hold them, from how people write them: numbers and bytes, in user space and in programs.
+"""Addresses as their fields hold them, from how people write them and back.
 
 In a program they are constants: `__bpf_constant__` says that a call with constant arguments is computed when compiling.
 """
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import overload
+
+    @overload
+    def ipv4(address: str) -> int: ...
+    @overload
+    def ipv4(address: int) -> str: ...
+    @overload
+    def ipv6(address: str) -> bytes: ...
+    @overload
+    def ipv6(address: bytes | Sequence[int]) -> str: ...
+    @overload
+    def mac(address: str) -> bytes: ...
+    @overload
+    def mac(address: bytes | Sequence[int]) -> str: ...
+
+
 __all__ = ["ipv4", "ipv6", "mac"]
 
 
-def ipv4(text: str) -> int:
-    """`ipv4("10.0.0.1")` is 0x0a000001, the host-order number that a be32 field reads as. Raises ValueError."""
-    parts = text.split(".")
+def ipv4(address: str | int) -> int | str:  # type: ignore[misc]
+    """`ipv4("10.0.0.1")` is 0x0a000001, the host-order number that a be32 field reads as; `ipv4(0x0a000001)` the text.
+
+    Raises ValueError.
+    """
+    if isinstance(address, int):
+        if not 0 <= address < 1 << 32:
+            raise ValueError(f"{address} is not an IPv4 address, which has 32 bits")
+        return ".".join([str(byte) for byte in int(address).to_bytes(4, "big")])
+    parts = address.split(".")
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() and int(part) < 256 for part in parts):
-        raise ValueError(f"{text!r} is not an IPv4 address")
+        raise ValueError(f"{address!r} is not an IPv4 address")
     return int.from_bytes(bytes(map(int, parts)), "big")
 
 
-def ipv6(text: str) -> bytes:
-    """`ipv6("fe80::1")`: the 16 bytes, as in ipv6hdr.saddr. Raises ValueError."""
+def ipv6(address: str | bytes | Sequence[int]) -> bytes | str:  # type: ignore[misc]
+    """`ipv6("fe80::1")`: the 16 bytes, as in ipv6hdr.saddr; `ipv6(ip.saddr)` the text.
+
+    An IPv4 address among them (`Flow.saddr`) is written as one: ::ffff:10.0.0.1. Raises ValueError.
+    """
     from ipaddress import IPv6Address
 
-    return IPv6Address(text).packed
+    if isinstance(address, str):
+        return IPv6Address(address).packed
+    packed = _bytes(address, 16, "an IPv6 address")
+    inner = IPv6Address(packed).ipv4_mapped
+    return str(IPv6Address(packed)) if inner is None else f"::ffff:{inner}"
 
 
-def mac(text: str) -> bytes:
-    """`mac("02:00:00:00:00:01")`: the 6 bytes of a hardware address. Raises ValueError."""
-    parts = text.replace("-", ":").split(":")
+def mac(address: str | bytes | Sequence[int]) -> bytes | str:  # type: ignore[misc]
+    """`mac("02:00:00:00:00:01")`: the 6 bytes of a hardware address; `mac(data)` the text. Raises ValueError."""
+    if not isinstance(address, str):
+        return ":".join([f"{byte:02x}" for byte in _bytes(address, 6, "a hardware address")])
+    parts = address.replace("-", ":").split(":")
     if len(parts) != 6 or not all(len(part) == 2 for part in parts):
-        raise ValueError(f"{text!r} is not a hardware address")
+        raise ValueError(f"{address!r} is not a hardware address")
     return bytes([int(part, 16) for part in parts])
+
+
+def _bytes(given: bytes | Sequence[int], size: int, what: str) -> bytes:
+    if len(given) != size:
+        raise ValueError(f"{given!r} is not {what}, which has {size} bytes")
+    return bytes(given)
 
 
 for _function in (ipv4, ipv6, mac):

@@ -11,8 +11,8 @@ from pybpf.stdlib.types import Array, Bits, Bytes, L, be16, be32, u8, u16, u32
 from pybpf.stdlib.union import Union
 
 __all__ = [
-    "arphdr", "ethhdr", "icmp_echo", "icmp_frag", "icmp_un", "icmphdr", "iphdr", "ipv6hdr", "tcphdr", "udphdr",
-    "vlan_hdr",
+    "arp_ipv4", "arphdr", "ethhdr", "icmp_echo", "icmp_frag", "icmp_un", "icmphdr", "iphdr", "ipv6hdr", "sctphdr",
+    "tcphdr", "udphdr", "vlan_hdr",
 ]  # fmt: skip
 
 
@@ -47,6 +47,15 @@ class arphdr(Struct):
     ar_hln: u8
     ar_pln: u8
     ar_op: be16
+
+
+class arp_ipv4(arphdr, packed=True):
+    """A whole ARP message where `ar_hln` is 6 and `ar_pln` 4: IPv4 on Ethernet, RFC 826."""
+
+    ar_sha: Array[u8, L[6]]
+    ar_sip: be32
+    ar_tha: Array[u8, L[6]]
+    ar_tip: be32
 
 
 class iphdr(Struct):
@@ -124,6 +133,15 @@ class udphdr(Struct):
     dest: be16
     len: be16
     check: be16
+
+
+class sctphdr(Struct):
+    """SCTP: include/linux/sctp.h. The checksum is a CRC32c, in little-endian order."""
+
+    source: be16
+    dest: be16
+    vtag: be32
+    checksum: u32
 
 
 class icmp_echo(Struct):
