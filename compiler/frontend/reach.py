@@ -110,6 +110,8 @@ class Reach:
         elif isinstance(node, MapSpec):
             self._maps.setdefault(node)
             self._own.setdefault(node)
+            if node.lost is not None:
+                self._globals.setdefault(node.lost)
         elif isinstance(node, GlobalSpec):
             self._globals.setdefault(node)
         elif isinstance(node, KfuncSpec):

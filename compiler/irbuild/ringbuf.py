@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.irbuild.builder import Builder
-    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
 __all__ = ["discard", "emit", "release", "with_reserve"]
 
@@ -30,6 +30,12 @@ def _reserve(b: Builder, spec: MapSpec) -> Value:
     assert spec.value is not None
     ring = b.emit(ops.MapAddr(spec.name, span=b.span))
     return b.call(kernel.RINGBUF_RESERVE, ring, Const(size_of(spec.value)), Const(0), kind="ptr")
+
+
+def _count(b: Builder, lost: GlobalSpec | None) -> None:
+    """One more event that found no room, where they are counted."""
+    if lost is not None:
+        b.emit(ops.Atomic("add", b.emit(ops.GlobalAddr(lost.name, span=b.span)), 0, 64, Const(1), span=b.span))
 
 
 def emit(b: Builder, node: tree.RingEmit) -> Value:
@@ -44,10 +50,24 @@ def emit(b: Builder, node: tree.RingEmit) -> Value:
         ring = b.emit(ops.MapAddr(spec.name, span=b.span))
         size = Const(size_of(spec.value))
         result = b.call(kernel.RINGBUF_OUTPUT, ring, event, size, Const(0))
-        return b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span))
+        sent = b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span))
+        if spec.lost is not None:
+            full, done = b.new_block("full"), b.new_block("emitted")
+            b.test("ne", sent, Const(0), done, full)
+            b.start(full)
+            _count(b, spec.lost)
+            b.jump(done)
+            b.start(done)
+        return sent
     record = _reserve(b, spec)
     start, room, done = b.block, b.new_block("reserved"), b.new_block("emitted")
-    b.test("ne", record, Const(0), room, done)
+    full = done if spec.lost is None else b.new_block("full")
+    b.test("ne", record, Const(0), room, full)
+    if spec.lost is not None:
+        b.start(full)
+        _count(b, spec.lost)
+        start = b.block
+        b.jump(done)
     b.start(room)
     record = b.guard(record)
     b.reserved.append(Reservation(record))
@@ -72,6 +92,7 @@ def with_reserve(b: Builder, node: tree.WithReserve) -> None:
     room, full, done = b.new_block("reserved"), b.new_block("full"), b.new_block("with")
     b.test("ne", record, Const(0), room, full)
     b.start(full)
+    _count(b, spec.lost)
     b.write(is_open, Const(0))
     b.write(cells, Const(0))
     b.jump(done)

@@ -57,6 +57,7 @@ class MapSpec(Record, eq=False):
     needs: tuple[tuple[str, str], ...] = ()  # what was asked for, with the release since when the kernel has it
     held: tuple[int, int] = (0, 0)
     pages: int = 0
+    lost: GlobalSpec | None = None  # the u64 that counts events without room
     helpers: dict[str, Any] = factory(dict)
 
     def slots(self) -> dict[int, ProgramSpec]:

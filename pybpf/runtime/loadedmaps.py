@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import U32, BytesType, size_of
+from pybpf.compiler.schema.types import U32, U64, BytesType, size_of
 from pybpf.runtime.errors import LoadError
 from pybpf.runtime.kinds import READABLE, map_kind
 from pybpf.runtime.maps import LoadedMap, UntypedMap
@@ -53,7 +53,10 @@ def _without_declaration(name: str, number: int, sizes: tuple[int, int], entries
 def _ring_buffer(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     from pybpf.runtime.ringbuf import LoadedRingBuffer
 
-    return LoadedRingBuffer(fd, spec, entries, owner._check)
+    lost = spec.lost
+    return LoadedRingBuffer(
+        fd, spec, entries, owner._check, None if lost is None else lambda: int(owner.globals[lost.name])
+    )
 
 
 def _programs(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
@@ -93,7 +96,22 @@ def _filter(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     return LoadedBloomFilter(fd, spec, entries, owner._check) if spec.value is not None else None
 
 
+def _sockets(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    """Without a declaration the values may be of 4 bytes, which can't be read back."""
+    from pybpf.runtime.maps.sockets import LoadedSockets
+
+    return LoadedSockets(fd, spec, entries, owner._check) if spec.value == U64 else None
+
+
+def _devices(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    from pybpf.runtime.maps import devices
+
+    kinds = {"CPUMAP": devices.LoadedCpus, "XSKMAP": devices.LoadedXsks}
+    return kinds.get(spec.kind.name, devices.LoadedDevices)(fd, spec, entries, owner._check, owner._program_of)
+
+
 _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
+    **dict.fromkeys(("DEVMAP", "DEVMAP_HASH", "CPUMAP", "XSKMAP"), _devices),
     "QUEUE": _queue,
     "STACK": _queue,
     "BLOOM_FILTER": _filter,
@@ -102,4 +120,7 @@ _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
     "PERF_EVENT_ARRAY": _perf_events,
     "USER_RINGBUF": _commands,
     "STACK_TRACE": _stacks,
+    "SOCKMAP": _sockets,
+    "SOCKHASH": _sockets,
+    "REUSEPORT_SOCKARRAY": _sockets,
 }

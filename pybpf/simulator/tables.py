@@ -189,6 +189,7 @@ class Ring:
         self.value_type: Type = spec.value
         self.size = size_of(spec.value)
         self.events: list[bytes] = []
+        self.lost = 0  # what emit and reserve found no room for
         self._reserved = 0
 
     def _has_room(self, size: int) -> bool:
@@ -196,7 +197,9 @@ class Ring:
         return used + _record_size(size) <= self.spec.max_entries
 
     def emit(self, value: Any) -> bool:
-        return self.output(to_bytes(self.value_type, value)) == 0
+        done = self.output(to_bytes(self.value_type, value)) == 0
+        self.lost += not done
+        return done
 
     def output(self, data: bytes) -> int:
         """bpf_ringbuf_output: 0, or -EAGAIN where it is full."""
@@ -207,8 +210,9 @@ class Ring:
 
     def reserve(self, size: int = 0) -> Record:
         """A record to fill in, of the events' size unless told; its `ref` is None where the ring buffer is full."""
-        size = size or self.size
+        whole, size = not size, size or self.size
         room = self._has_room(size)
+        self.lost += whole and not room
         if room:
             self._reserved += _record_size(size)
         kind = self.value_type if size == self.size else None

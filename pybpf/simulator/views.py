@@ -123,6 +123,11 @@ class RingView(Sequence[V]):
     def __len__(self) -> int:
         return len(self._ring.events)
 
+    @property
+    def lost(self) -> int:
+        """Events that `emit` and `reserve` found no room for."""
+        return self._ring.lost
+
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, (list, RingView)) else NotImplemented
 

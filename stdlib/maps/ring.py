@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationValueError
-from pybpf.compiler.schema.types import size_of
+from pybpf.compiler.schema.specs import GlobalSpec
+from pybpf.compiler.schema.types import U64, size_of
 from pybpf.stdlib.mapkinds import KINDS, PAGE, RECORD_HEADER
 from pybpf.stdlib.maps.base import Declaration
 from pybpf.stdlib.opaque import check_opaque
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Generic, TypeVar
 
+    from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
 
     V = TypeVar("V")
@@ -30,14 +32,21 @@ __all__ = ["RingBuffer"]
 
 
 class RingBuffer(_Events["V"], Declaration):
-    """`RingBuffer[Event](bytes)`: BPF_MAP_TYPE_RINGBUF; `obj[...]` has the events in the order of submission."""
+    """`RingBuffer[Event](bytes)`: BPF_MAP_TYPE_RINGBUF; `obj[...]` has the events in the order of submission.
+
+    With `count_lost=True` the program counts what `emit` and `reserve` find no room for, in a variable of its own:
+    `obj[opens].lost`.
+    """
 
     kind = KINDS["RINGBUF"]
     _parameters = ("value",)
     _example = "RingBuffer[Event](256 * 1024)"
 
-    def __init__(self, max_entries: int, *, name: str = "", flags: int = 0, pin: bool = False) -> None:
+    def __init__(
+        self, max_entries: int, *, name: str = "", flags: int = 0, pin: bool = False, count_lost: bool = False
+    ) -> None:
         super().__init__(max_entries, name=name, flags=flags, pin=pin)
+        self.count_lost = count_lost
         size = self.max_entries
         if size < PAGE or size & (size - 1):
             below, above = 1 << (size.bit_length() - 1), 1 << size.bit_length()
@@ -57,6 +66,12 @@ class RingBuffer(_Events["V"], Declaration):
                 help=f"make it larger: at least {1 << (record - 1).bit_length()}, and more to hold several",
             )
         return None, event
+
+    def spec(self, fallback: str = "") -> MapSpec:
+        made = super().spec(fallback)
+        if self.count_lost and made.lost is None:
+            made.lost = GlobalSpec(f"{made.name}_lost", U64, bytes(8), False)
+        return made
 
     if not TYPE_CHECKING:  # a type checker is to refuse it: events are read from obj[...]
 

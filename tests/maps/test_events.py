@@ -361,6 +361,40 @@ def test_older_kernels_are_told() -> None:
     assert struct.unpack_from("<H", build(emitting).elf, 18)[0] == 247  # EM_BPF
 
 
+counted = RingBuffer[Sample](4096, count_lost=True)
+
+
+@tracepoint("syscalls:sys_enter_getppid")
+def counting(ctx: TracepointContext) -> None:
+    if pid() != me:
+        return
+    counted.emit(Sample(pid=1, number=2))
+    same = counts.get(0, 0)
+    with counted.reserve() as sample:
+        if sample is not None:
+            sample.number = same
+            sample.discard()
+    event = Sample(pid=3, number=4)
+    counted.emit(event)
+
+
+def test_lost_events_are_counted() -> None:
+    room = 4096 // 24
+    with load(counting, me=os.getpid()) as obj, obj.attach():
+        fire(30)
+        assert obj[counted].lost == 0 and len(obj[counted].read()) == 60 and obj[counted].discarded == 30
+        fire(100)
+        assert obj[counted].lost == 300 - room
+        assert len(obj[counted].read()) + obj[counted].discarded - 30 == room
+        prove("map", "RINGBUF", "in program")
+        prove("map", "RINGBUF", "read")
+    with Simulation(pid=7) as sim:
+        sim[me] = 7
+        for _ in range(100):
+            sim.run(counting)
+        assert sim[counted].lost > 0 and len(sim[counted]) + sim[counted].lost <= 300
+
+
 def test_ring_buffers_without_a_counter_say_how() -> None:
     @tracepoint("syscalls:sys_enter_getppid")
     def once(ctx: TracepointContext) -> None:
