@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pybpf.hooks.btf import fmod_ret as fmod_ret
     from pybpf.hooks.btf import tp_btf as tp_btf
     from pybpf.hooks.cgroups import cgroup as cgroup
+    from pybpf.hooks.iterators import bpf_iter as bpf_iter
     from pybpf.hooks.lsm import lsm as lsm
     from pybpf.hooks.packets import action as action
     from pybpf.hooks.packets import classifier as classifier
@@ -98,6 +99,25 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts.cgroups import SockAddrUnixContext as SockAddrUnixContext
     from pybpf.stdlib.contexts.cgroups import SockContext as SockContext
     from pybpf.stdlib.contexts.cgroups import SysctlContext as SysctlContext
+    from pybpf.stdlib.contexts.iterators import BpfLinkIter as BpfLinkIter
+    from pybpf.stdlib.contexts.iterators import BpfMapElemIter as BpfMapElemIter
+    from pybpf.stdlib.contexts.iterators import BpfMapIter as BpfMapIter
+    from pybpf.stdlib.contexts.iterators import BpfProgIter as BpfProgIter
+    from pybpf.stdlib.contexts.iterators import CgroupIter as CgroupIter
+    from pybpf.stdlib.contexts.iterators import DmabufIter as DmabufIter
+    from pybpf.stdlib.contexts.iterators import Ipv6RouteIter as Ipv6RouteIter
+    from pybpf.stdlib.contexts.iterators import IterContext as IterContext
+    from pybpf.stdlib.contexts.iterators import KmemCacheIter as KmemCacheIter
+    from pybpf.stdlib.contexts.iterators import KsymIter as KsymIter
+    from pybpf.stdlib.contexts.iterators import NetlinkIter as NetlinkIter
+    from pybpf.stdlib.contexts.iterators import SkStorageIter as SkStorageIter
+    from pybpf.stdlib.contexts.iterators import SockmapIter as SockmapIter
+    from pybpf.stdlib.contexts.iterators import TaskFileIter as TaskFileIter
+    from pybpf.stdlib.contexts.iterators import TaskIter as TaskIter
+    from pybpf.stdlib.contexts.iterators import TaskVmaIter as TaskVmaIter
+    from pybpf.stdlib.contexts.iterators import TcpIter as TcpIter
+    from pybpf.stdlib.contexts.iterators import UdpIter as UdpIter
+    from pybpf.stdlib.contexts.iterators import UnixIter as UnixIter
     from pybpf.stdlib.contexts.lirc import LircContext as LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext as NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
@@ -162,6 +182,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
     from pybpf.stdlib.maps.queues import Queue as Queue
     from pybpf.stdlib.maps.queues import Stack as Stack
+    from pybpf.stdlib.maps.sockets import ReusePortSockArray as ReusePortSockArray
+    from pybpf.stdlib.maps.sockets import SockHash as SockHash
+    from pybpf.stdlib.maps.sockets import SockMap as SockMap
     from pybpf.stdlib.maps.stacks import StackTrace as StackTrace
     from pybpf.stdlib.progarray import ProgArray as ProgArray
     from pybpf.stdlib.sockactions import SK as SK
@@ -205,6 +228,7 @@ _SURFACE = {
     "compiler.schema.specs": "Target",
     "hooks.btf": "fentry fexit fmod_ret tp_btf",
     "hooks.cgroups": "cgroup",
+    "hooks.iterators": "bpf_iter",
     "hooks.lsm": "lsm",
     "hooks.replace": "freplace",
     "hooks.sockets": "sk_lookup sk_msg sk_reuseport sk_skb sockops",
@@ -227,6 +251,8 @@ _SURFACE = {
     "SockAddrUnixContext SockContext SysctlContext",
     "stdlib.contexts.lirc": "LircContext",
     "stdlib.contexts.netfilter": "NetfilterContext",
+    "stdlib.contexts.iterators": "BpfLinkIter BpfMapElemIter BpfMapIter BpfProgIter CgroupIter DmabufIter Ipv6RouteIter IterContext KmemCacheIter "
+    "KsymIter NetlinkIter SkStorageIter SockmapIter TaskFileIter TaskIter TaskVmaIter TcpIter UdpIter UnixIter",
     "stdlib.contexts.packets": "XdpContext",
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
     "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
@@ -240,6 +266,7 @@ _SURFACE = {
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.maps.queues": "BloomFilter Queue Stack",
+    "stdlib.maps.sockets": "ReusePortSockArray SockHash SockMap",
     "stdlib.maps.events": "PerfEventArray UserRingBuffer",
     "stdlib.maps.stacks": "StackTrace",
     "stdlib.progarray": "ProgArray",
@@ -256,26 +283,29 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "build",
-    "Bytes", "cdef", "cgroup", "CgroupBind", "CgroupEgress", "CgroupSkbContext", "check", "classifier", "comm",
-    "compare_exchange", "CompileError", "const", "container_of", "cpu", "current_task", "DeclarationError",
-    "DeviceContext", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and",
-    "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext",
-    "FlowKeys", "fmod_ret", "freplace", "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8",
-    "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "kprobe", "kretprobe",
-    "kretsyscall", "ksym", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load", "LoadError", "lock",
-    "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
-    "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NoBpf", "NotPermitted",
-    "Object", "offsetof", "open_map", "PerCpuArray", "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext",
-    "pid", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError",
-    "Queue", "random", "raw_tp", "RawTracepointContext", "releasing", "RingBuffer", "SendMsg4Context",
-    "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg",
-    "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext",
+    "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "bpf_iter",
+    "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup", "CgroupBind",
+    "CgroupEgress", "CgroupIter", "CgroupSkbContext", "check", "classifier", "comm", "compare_exchange", "CompileError",
+    "const", "container_of", "cpu", "current_task", "DeclarationError", "DeviceContext", "DmabufIter", "Embedded",
+    "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor",
+    "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret",
+    "freplace", "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter",
+    "IterContext", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
+    "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2",
+    "LircContext", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt",
+    "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext",
+    "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_map", "PerCpuArray",
+    "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context",
+    "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp",
+    "RawTracepointContext", "releasing", "ReusePortSockArray", "RingBuffer", "SendMsg4Context", "SendMsg6Context",
+    "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport",
+    "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorageIter",
     "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
-    "SocketFilterContext", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
-    "Struct", "subprog", "SysctlContext", "Target", "task", "TC", "tc", "TcContext", "TcpState", "TCX", "tcx", "Text",
-    "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists",
-    "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "uid", "Union", "uprobe",
+    "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
+    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TaskFileIter",
+    "TaskIter", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
+    "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
+    "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe",
     "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait",
     "XDP", "xdp", "XdpContext",
 ]  # fmt: skip

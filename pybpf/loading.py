@@ -24,12 +24,14 @@ def load(
     target: Target | None = None,
     log_level: int = 0,
     target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,
+    pin_path: str = "",
     **consts: Any,
 ) -> LoadedObject:
     """Compile programs for this machine's kernel (or take one compiled Object) and load them; use it as a `with` block.
 
     `consts` set `const()`s and `var()`s, by name. `log_level` 1 or 2 keeps the verifier's log of programs that load.
     `target_program` is the loaded program that @freplace, or a tracer of programs, is for; or a dict of them, by name.
+    `pin_path` is the directory of a bpf file system for maps declared with `pin=True`, in place of /sys/fs/bpf.
     Raises CompileError for a program that is refused here; VerifierError, with the Python line, for one that the kernel
     refuses; NotPermitted or NoBpf, which say what would help.
     """
@@ -45,7 +47,7 @@ def load(
         return _origin(made, program, slot)
 
     return load_object(
-        made, globals=consts, log_level=log_level, origin=origin, target_program=target_program
+        made, globals=consts, log_level=log_level, origin=origin, target_program=target_program, pin_path=pin_path
     )
 
 

@@ -76,6 +76,8 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     for name, number in (("max_entries", map_.max_entries), ("map_flags", map_.flags), ("map_extra", map_.extra)):
         if number:
             members.append((name, _number(builder, number)))
+    if map_.numa_node is not None:
+        members.append(("numa_node", _number(builder, map_.numa_node)))
     for name, number in zip(("key_size", "value_size"), map_.held):
         if number:
             members.append((name, _number(builder, number)))

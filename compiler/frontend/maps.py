@@ -8,7 +8,7 @@ place, with an index that is shown to be in bounds.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import access, tree
+from pybpf.compiler.frontend import access, kinds, tree
 from pybpf.compiler.frontend.convert import number, stored
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.measure import range_of
@@ -63,7 +63,7 @@ def key(checker: Checker, spec: MapSpec, node: Any) -> tree.Expr:
 def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     assert spec.key is not None
     made = stored(checker, value, spec.key, f"the key of `{spec.name}`")
-    if not is_aggregate(spec.key):
+    if not is_aggregate(spec.key) and not kinds.is_signed(spec.key):
         given = made.value if isinstance(made, tree.Convert) else made
         _lo, hi = range_of(checker, given)
         if hi < 0:

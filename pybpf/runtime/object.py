@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from pybpf.program import Program
     from pybpf.runtime.links import Link
     from pybpf.runtime.maps import LoadedBloomFilter, LoadedMap, LoadedQueue, PerCpu
     from pybpf.runtime.perfbuf import LoadedPerfEvents
@@ -356,10 +357,12 @@ class LoadedObject:
         @overload
         def __getitem__(self, what: Map[K, V]) -> LoadedMap[K, V]: ...
         @overload
+        def __getitem__(self, what: Program[..., Any]) -> LoadedProgram: ...
+        @overload
         def __getitem__(self, what: Any) -> Any: ...
 
     def __getitem__(self, what: Any) -> Any:
-        """The map, or the global's value, of a declaration or a name."""
+        """The map, the program, or the global's value, of a declaration or a name."""
         self._check()
         view = getattr(what, "__bpf_view__", None)
         if view is not None and not isinstance(what, type):
@@ -373,6 +376,8 @@ class LoadedObject:
             hint = variables.close_match(what, names) or f"it has {', '.join(names) or 'none'}"
             raise KeyError(f"object {self.name!r} has no map or global {what!r}; {hint}")
         spec = getattr(what, "__bpf__", what)
+        if isinstance(spec, ProgramSpec):
+            return self._program_of(what)
         for name, known in self._map_specs.items():
             if known is spec:
                 return self.maps[name]

@@ -165,10 +165,8 @@ class LpmTrie(Map["K", "V"]):
     kind = KINDS["LPM_TRIE"]
     _example = "LpmTrie[Prefix, u32](max_entries=1024)"
 
-    if not TYPE_CHECKING:
-
-        def __init__(self, max_entries, **options):
-            super().__init__(max_entries, **{**options, "no_prealloc": True})
+    def _flags(self, words: list[str]) -> int:
+        return super()._flags(["no_prealloc", *[word for word in words if word != "no_prealloc"]])
 
     def _resolve(self, name: str) -> tuple[Type | None, Type | None]:
         key, value = super()._resolve(name)

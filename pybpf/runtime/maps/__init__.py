@@ -3,7 +3,7 @@
 handle.py   what all have: fd, pin, unpin, freeze, info       percpu.py   one value per CPU
 keyed.py    hash maps, arrays, tries: typed mutable mappings  queues.py   queues, stacks, bloom filters
 opened.py   maps that somebody else made, by path or id       frombtf.py  their types, from their BTF
-pinning.py  the bpf file system
+pinning.py  the bpf file system                               sockets.py  maps of sockets
 """
 
 from __future__ import annotations
