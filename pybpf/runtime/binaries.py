@@ -135,17 +135,15 @@ def matching_offsets(path: str, patterns: list[str]) -> dict[str, int]:
     """The offsets in the file of all functions that match, by name. A pattern has `*` and `?`, or is a name.
 
     Functions that are picked when the program starts (IFUNC) are left out of what a pattern matches; of several names
-    at one place there is the first. AttachError where nothing matches one of the patterns.
+    at one place it gives the first. AttachError where nothing matches one of the patterns.
     """
     import fnmatch
 
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    places: dict[int, str] = {}
-    for name in patterns:
-        if "*" not in name and "?" not in name:
-            places.setdefault(symbol_offset(path, name), name)
+    given = {name: symbol_offset(path, name) for name in patterns if "*" not in name and "?" not in name}
+    places = {at: name for name, at in given.items()}
     wild = [name for name in patterns if "*" in name or "?" in name]
     if wild:
         fits = {pattern: re.compile(fnmatch.translate(pattern)).match for pattern in wild}
@@ -166,7 +164,8 @@ def matching_offsets(path: str, patterns: list[str]) -> dict[str, int]:
         for pattern in wild:
             if pattern not in matched:
                 raise AttachError(f"{path} has no function that matches {pattern!r}")
-    return {name: at for at, name in sorted(places.items(), key=lambda item: item[1])}
+    given.update({name: at for at, name in places.items()})
+    return dict(sorted(given.items()))
 
 
 def _of_version(path: str, elf: Any, found: list[_Function], version: str) -> list[_Function]:

@@ -151,6 +151,11 @@ def matching(patterns: list[str]) -> list[tuple[str, int]]:
                 fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
             except FileNotFoundError:
                 continue
+            except PermissionError:
+                raise AttachError(
+                    "the kernel does not let the list of functions that can be probed be read (EPERM)",
+                    "run as root; where the kernel is locked down, name the functions in a list",
+                ) from None
             with open(fd, encoding="ascii", errors="replace") as lines:
                 for line in lines:  # "ffffffff81000000 name [module]", or without the address
                     words = line.split()
@@ -168,6 +173,9 @@ def matching(patterns: list[str]) -> list[tuple[str, int]]:
 
 def _missing(names: list[str]) -> str:
     """Which of these functions can't be probed."""
-    known = {name for name, _ in matching(names)}
+    try:
+        known = {name for name, _ in matching(names)}
+    except AttachError:
+        known = set()
     absent = [name for name in names if name not in known]
     return why_not_probed(absent[0]) if absent else ""

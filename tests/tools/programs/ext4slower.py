@@ -8,6 +8,7 @@ from pybpf import (
     Text,
     comm,
     const,
+    i32,
     i64,
     kernel_str,
     kprobe,
