@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pybpf.runtime.codec import Codec, codec
 from pybpf.runtime.errors import ObjectClosed
+from pybpf.runtime.maps.handle import MapHandle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,7 +36,7 @@ V = TypeVar("V")
 _BATCH = 1024  # events decoded at once while iterating: keeps the first one's delay short
 
 
-class EventSource(Generic[V]):
+class EventSource(MapHandle, Generic[V]):
     """Events come as values of the declared type, or as bytes where none is known.
 
     One consumer per buffer: several threads may read it, but each event goes to one of them.
@@ -45,10 +46,7 @@ class EventSource(Generic[V]):
 
     def __init__(self, fd: int, spec: MapSpec, check: Callable[[], None]) -> None:
         """`fd` stays the object's; `check` raises when that is closed."""
-        self.name = spec.name
-        self.spec = spec
-        self._fd = fd
-        self._check = check
+        super().__init__(fd, spec, spec.max_entries, check)
         self._codec: Codec | None = codec(spec.value, f"event of {spec.name!r}") if spec.value is not None else None
         # Taken to consume and to close, never while waiting. Reentrant: a signal handler may close the object.
         self._lock = threading.RLock()
@@ -56,12 +54,6 @@ class EventSource(Generic[V]):
         self._closed = False
         self._waiting = 0
         self._wake = -1
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor. It is the object's."""
-        self._check()
-        return self._fd
 
     # ---------------------------------------------------------------------- what a kind of buffer does
 
@@ -252,3 +244,5 @@ class EventSource(Generic[V]):
             self._release()
             if not self._waiting:
                 self._end()
+        if self._close is not None:
+            self._close()

@@ -8,13 +8,12 @@ del obj[stacks][number], obj[stacks].clear()
 
 from __future__ import annotations
 
-import errno
 import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pybpf.runtime import mapops
-from pybpf.runtime.errors import ObjectClosed, PybpfError, errno_name
+from pybpf.runtime.maps.handle import MapHandle
 from pybpf.runtime.symbols import Stack, UserSymbols, kernel_symbols
 
 if TYPE_CHECKING:
@@ -25,23 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["LoadedStacks"]
 
 
-class LoadedStacks(Mapping[int, "list[int]"]):
+class LoadedStacks(MapHandle, Mapping[int, "list[int]"]):
     """Addresses by the number of a stack."""
 
     def __init__(self, fd: int, spec: MapSpec, max_entries: int, check: Callable[[], None]) -> None:
         """`fd` stays the object's; `check` raises when that is closed."""
-        self.name = spec.name
-        self.spec = spec
-        self.max_entries = max_entries
-        self._fd = fd
-        self._check = check
+        super().__init__(fd, spec, max_entries, check)
         self._size = spec.held[1] or 8 * 127
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor; it belongs to the object."""
-        self._check()
-        return self._fd
 
     def __getitem__(self, number: int) -> list[int]:
         raw = self._key(number)
@@ -49,7 +38,7 @@ class LoadedStacks(Mapping[int, "list[int]"]):
         try:
             found = mapops.lookup(self._fd, raw, self._size)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._failed("reading", error) from None
         if found is None:
             raise KeyError(number)
         return [address for (address,) in struct.iter_unpack("<Q", found) if address]
@@ -73,7 +62,7 @@ class LoadedStacks(Mapping[int, "list[int]"]):
         try:
             gone = mapops.delete(self._fd, raw)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._failed("deleting", error) from None
         if not gone:
             raise KeyError(number)
 
@@ -96,11 +85,6 @@ class LoadedStacks(Mapping[int, "list[int]"]):
         if not 0 <= number < 1 << 32:
             raise KeyError(number)
         return int(number).to_bytes(4, "little")
-
-    def _failed(self, error: OSError) -> Exception:
-        if error.errno == errno.EBADF:
-            return ObjectClosed(f"map {self.name!r}")
-        return PybpfError(f"map {self.name!r}: {errno_name(error.errno or 0)}")
 
     def __repr__(self) -> str:
         return f"<stack traces {self.name!r}>"

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pybpf.runtime.codec import codec
 from pybpf.runtime.errors import LoadError, MapFull, ObjectClosed, errno_name
+from pybpf.runtime.maps.handle import MapHandle
 from pybpf.runtime.syscall import fence
 
 if TYPE_CHECKING:
@@ -39,16 +40,13 @@ V = TypeVar("V")
 _HEADER = struct.Struct("<II")
 
 
-class LoadedUserRingBuffer(Generic[V]):
+class LoadedUserRingBuffer(MapHandle, Generic[V]):
     """A user ring buffer. Several threads may send; one process should, since each has a lock of its own only."""
 
     def __init__(self, fd: int, spec: MapSpec, size: int, check: Callable[[], None]) -> None:
         """`size` is the kernel's, in bytes; `fd` stays the object's."""
-        self.name = spec.name
-        self.spec = spec
+        super().__init__(fd, spec, size, check)
         self.size = size
-        self._fd = fd
-        self._check = check
         assert spec.value is not None
         self._codec = codec(spec.value, f"command of {spec.name!r}")
         self._lock = threading.RLock()
@@ -57,12 +55,6 @@ class LoadedUserRingBuffer(Generic[V]):
         self._waiting = 0
         self._maps: list[mmap.mmap] = []
         self._views: list[memoryview] = []
-
-    @property
-    def fd(self) -> int:
-        """The map's file descriptor: writable, in the sense of poll, when there is room. It is the object's."""
-        self._check()
-        return self._fd
 
     @property
     def waiting(self) -> int:
@@ -158,6 +150,8 @@ class LoadedUserRingBuffer(Generic[V]):
             if self._waiting:
                 os.eventfd_write(self._wake, 1)
             self._end()
+        if self._close is not None:
+            self._close()
 
     def _end(self) -> None:
         if self._closed and not self._waiting and self._wake >= 0:
