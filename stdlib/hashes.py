@@ -85,7 +85,7 @@ def jhash2(words: Sequence[int], initval: u32 = 0) -> u32:
 
 
 def _word(data: bytes, at: int) -> u32:
-    return u32(data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24)
+    return u32(int.from_bytes(data[at : at + 4], "little"))
 
 
 def jhash(data: bytes, initval: u32 = 0) -> u32:

@@ -169,6 +169,9 @@ if TYPE_CHECKING:
         def __init_subclass__(cls, *, packed: bool = ...) -> None: ...
         def __eq__(self, other: object, /) -> bool: ...
         def __hash__(self) -> int: ...
+        def __bytes__(self) -> bytes:
+            """The bytes as they lie in memory, padding (which is zero) and all."""
+            ...
 
         @classmethod
         def at(cls, address: int, /) -> Self:
@@ -200,6 +203,11 @@ else:
         def __repr__(self):
             inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self).__bpf_fields__])
             return f"{type(self).__name__}({inner})"
+
+        def __bytes__(self):
+            from pybpf.stdlib.encoding import to_bytes
+
+            return to_bytes(type(self).__bpf__, self)
 
         def __copy__(self):
             made = object.__new__(type(self))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import materialize, maybe_none, number, stored, stored_field, widened
-from pybpf.compiler.frontend.known import Known, Refused
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused, TupleValue
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import (
+    U8,
     ArrayType,
     BytesType,
     Field,
@@ -203,6 +204,22 @@ def copied(checker: Checker, node: ast.Call, deep: bool, span: Span) -> Value:
     made = tree.Copy(PtrType(kind, Space.STACK), span, expr)
     checker.made(made)
     return made
+
+
+def raw_bytes(checker: Checker, value: Value, span: Span) -> tree.Expr | None:
+    """The bytes of a struct, an array of bytes, or bytes, as an object of its own; None for any other value."""
+    if isinstance(value, (ContextRef, TupleValue)):
+        return None
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    kind = kinds.aggregate(expr.type)
+    of_bytes = isinstance(kind, ArrayType) and kinds.same(kind.element, U8)
+    if not isinstance(kind, (StructType, BytesType)) and not of_bytes:
+        return None
+    made = tree.Copy(PtrType(kind, Space.STACK), span, expr)
+    checker.made(made)
+    return tree.Cast(PtrType(BytesType(size_of(kind)), Space.STACK), span, made)
 
 
 def from_bytes(checker: Checker, node: ast.Call, span: Span) -> Value:

@@ -22,7 +22,7 @@ from pybpf.compiler.frontend.numbers import (
     smallest,
     whole,
 )
-from pybpf.compiler.frontend.printk import printk
+from pybpf.compiler.frontend.printk import printk, seq_printf
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import (
@@ -79,13 +79,21 @@ def _sum(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Val
 
 
 def _bytes(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
-    """`bytes(8)`, `bytes([1, 2])` of constants; what is known only at run time has no place to go."""
+    """`bytes(8)`, `bytes([1, 2])` of constants, `bytes(event)`: the bytes of a struct, padding and all. What else is
+    known only at run time has no place to go.
+    """
     given: list[Value] = []
     for part in node.args:
         if isinstance(part, (ast.List, ast.Tuple)):
             given.append(_constants(checker, [checker.expr(element) for element in part.elts], span))
         else:
             given.append(checker.expr(part))
+    if len(given) == 1 and not node.keywords and not isinstance(given[0], Known):
+        from pybpf.compiler.frontend.construct import raw_bytes
+
+        raw = raw_bytes(checker, given[0], span)
+        if raw is not None:
+            return raw
     known = [v.value for v in given if isinstance(v, Known) and isinstance(v.value, (int, bytes, str, tuple, list))]
     if len(known) != len(given) or node.keywords or any(isinstance(v, int) and v > _MOST_BYTES for v in known):
         checker.fail(errors.NoBuiltin(span, "bytes", "use Bytes[L[n]], or Array[u8, L[n]]"))
@@ -285,7 +293,7 @@ COMPILER_FUNCTIONS: dict[str, Rule] = {
     "field_signed": _ask,
     "field_size": _ask,
     "offsetof": _offsetof,
-    "printk": printk, "releasing": _releasing,
+    "printk": printk, "seq_printf": seq_printf, "releasing": _releasing,
     "sizeof": _sizeof,
     "type_exists": _ask,
     "type_id_local": _ask,
