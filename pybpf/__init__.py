@@ -179,6 +179,12 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
     from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
     from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
+    from pybpf.stdlib.maps.devices import CpuEntry as CpuEntry
+    from pybpf.stdlib.maps.devices import CpuMap as CpuMap
+    from pybpf.stdlib.maps.devices import DevEntry as DevEntry
+    from pybpf.stdlib.maps.devices import DevMap as DevMap
+    from pybpf.stdlib.maps.devices import DevMapHash as DevMapHash
+    from pybpf.stdlib.maps.devices import XskMap as XskMap
     from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
     from pybpf.stdlib.maps.queues import Queue as Queue
     from pybpf.stdlib.maps.queues import Stack as Stack
@@ -265,6 +271,7 @@ _SURFACE = {
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
+    "stdlib.maps.devices": "CpuEntry CpuMap DevEntry DevMap DevMapHash XskMap",
     "stdlib.maps.queues": "BloomFilter Queue Stack",
     "stdlib.maps.sockets": "ReusePortSockArray SockHash SockMap",
     "stdlib.maps.events": "PerfEventArray UserRingBuffer",
@@ -285,29 +292,30 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 __all__ = [
     "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "bpf_iter",
     "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup", "CgroupBind",
-    "CgroupEgress", "CgroupIter", "CgroupSkbContext", "check", "classifier", "comm", "compare_exchange", "CompileError",
-    "const", "container_of", "cpu", "current_task", "DeclarationError", "DeviceContext", "DmabufIter", "Embedded",
-    "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor",
-    "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret",
-    "freplace", "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter",
-    "IterContext", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
-    "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2",
-    "LircContext", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt",
-    "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext",
-    "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_map", "PerCpuArray",
-    "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context",
-    "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp",
-    "RawTracepointContext", "releasing", "ReusePortSockArray", "RingBuffer", "SendMsg4Context", "SendMsg6Context",
-    "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport",
-    "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorageIter",
-    "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
+    "CgroupEgress", "CgroupIter", "CgroupSkbContext", "check", "classifier", "comm", "compare_exchange",
+    "CompileError", "const", "container_of", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError",
+    "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value",
+    "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed",
+    "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "freplace",
+    "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter", "IterContext",
+    "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe",
+    "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load",
+    "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",
+    "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
+    "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_map", "PerCpuArray", "PerCpuHash",
+    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context",
+    "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext",
+    "releasing", "ReusePortSockArray", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext",
+    "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext",
+    "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorageIter", "SockAddr4Context",
+    "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
     "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
     "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TaskFileIter",
     "TaskIter", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
     "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
     "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe",
     "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait",
-    "XDP", "xdp", "XdpContext",
+    "XDP", "xdp", "XdpContext", "XskMap",
 ]  # fmt: skip
 
 

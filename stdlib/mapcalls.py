@@ -39,8 +39,7 @@ _OF_MAP: dict[str, str] = {
     "STACK": "", "BLOOM_FILTER": "", "SK_STORAGE": "", "INODE_STORAGE": "", "TASK_STORAGE": "", "CGRP_STORAGE": "",
     "DEVMAP": "bpf_map_lookup_elem", "DEVMAP_HASH": "bpf_map_lookup_elem", "XSKMAP": "bpf_map_lookup_elem",
     "ARRAY_OF_MAPS": "bpf_map_lookup_elem", "HASH_OF_MAPS": "bpf_map_lookup_elem",
-    "SOCKMAP": "bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem",
-    "SOCKHASH": "bpf_map_lookup_elem bpf_map_update_elem bpf_map_delete_elem",
+    "SOCKMAP": "", "SOCKHASH": "",  # lookups give references, and who may delete depends: methods of the maps do it
 }  # fmt: skip
 
 

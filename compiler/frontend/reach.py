@@ -96,6 +96,8 @@ class Reach:
     def add(self, program: tree.Program) -> list[MapSpec]:
         """Look at a program; gives the maps that it names outside of subprograms seen before."""
         self._own = {}
+        for declared in program.spec.maps:
+            self._visit(declared.__bpf__)
         self._visit(program.function)
         return list(self._own)
 

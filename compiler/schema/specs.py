@@ -29,6 +29,7 @@ class MapKind(Record, eq=False):
     indexed: bool = False  # the key is an array index: u32, every slot exists, nothing is deleted
     percpu: bool = False  # each CPU sees its own value: a plain add is enough
     since: str = "3.19"
+    sleepable: str = ""  # the first release in which programs that may sleep can use it; "" none
     # which operators and methods programs have for it: "hash", "array", "trie", "queue", "bloom", "ring", "programs",
     # "maps"; "" where its class has all of them
     family: str = ""
@@ -112,7 +113,8 @@ class HelperSpec(Record, eq=False):
 
     `nullable`: the returned pointer may be NULL. `programs`: the programs that may call it (empty: all), with the
     release since when ("" as long as there is the helper): a program type, "XDP", or one with an attach type,
-    "TRACING/BPF_TRACE_ITER". `targets`: of such a key, the only places where a program may be attached. `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
+    "TRACING/BPF_TRACE_ITER". `targets`: of such a key, the only places where a program may be attached. `first`: by
+    program type, the first argument where it is another than in `args`. `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
     take. `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
     reference of its own; `releases`: it gives back its first argument.
     """
@@ -126,6 +128,7 @@ class HelperSpec(Record, eq=False):
     sleepable: bool = False
     programs: dict[str, str] = factory(dict)
     targets: dict[str, frozenset[str]] = factory(dict)
+    first: dict[str, ArgSpec] = factory(dict)
     maps: frozenset[str] = frozenset()
     not_maps: frozenset[str] = frozenset()
     since: str = ""
@@ -259,6 +262,7 @@ class ProgramSpec(Record, eq=False):
     registers: bool = False  # the parameters come in registers, as those of any function; offsets then just count them
     since: str = ""  # the first release that has the hook, "" for what all have
     doubt: tuple[str, str] = ("", "")  # what is odd about its hook, to be warned of, and a hint
+    maps: tuple[Any, ...] = ()  # declarations of maps that belong to the object, whether the function names them or not
 
 
 class SubprogSpec(Record, eq=False):

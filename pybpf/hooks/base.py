@@ -144,10 +144,10 @@ class ContextHook(Hook):
     `wanted` is the context's class; a function may name a subclass of it. `result` is the enumeration of its answers,
     or `bool`, `int` or None; `also` has others that a function may be annotated with instead; `allowed` the least and
     the greatest number that the kernel takes, where `result` does not say so; `default` what a program without an
-    answer gives.
+    answer gives; `since` the first release that has the hook; `maps` those that it is attached to.
     """
 
-    __slots__ = ("allowed", "also", "default", "result", "wanted")
+    __slots__ = ("allowed", "also", "default", "maps", "result", "since", "wanted")
 
     def __init__(
         self,
@@ -161,11 +161,15 @@ class ContextHook(Hook):
         allowed: tuple[int, int] | None = None,
         default: int = 0,
         also: tuple[Any, ...] = (),
+        since: str = "",
+        maps: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(name, pattern, target, attach or {})
         self.wanted = wanted
         self.result = result
         self.also = also
+        self.since = since
+        self.maps = maps
         self.allowed = (0, 1) if result is bool and allowed is None else allowed
         self.default = default
 
@@ -194,7 +198,13 @@ class ContextHook(Hook):
         )
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
-        return replace(super().spec(function), allowed=self.allowed, default_return=self.default)
+        return replace(
+            super().spec(function),
+            allowed=self.allowed,
+            default_return=self.default,
+            since=self.since,
+            maps=self.maps,
+        )
 
 
 class NoSuchHook(DeclarationTypeError, AttributeError):

@@ -18,17 +18,23 @@ from pybpf.stdlib.helpers import (
     bpf_msg_pop_data,
     bpf_msg_pull_data,
     bpf_msg_push_data,
+    bpf_msg_redirect_hash,
+    bpf_msg_redirect_map,
     bpf_reserve_hdr_opt,
     bpf_sk_assign,
+    bpf_sk_redirect_hash,
+    bpf_sk_redirect_map,
     bpf_skb_pull_data,
     bpf_sock_ops_cb_flags_set,
     bpf_store_hdr_opt,
 )
+from pybpf.stdlib.sockactions import SK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
+    from pybpf.stdlib.maps.sockets import SockHash, SockMap
     from pybpf.stdlib.net.sockets import Socket, SocketCommon
     from pybpf.stdlib.struct import Struct
     from pybpf.stdlib.types import Array, L
@@ -141,6 +147,14 @@ class SkMsgContext(Packet):
         """Run the program again when so many bytes have come together, and not before."""
         return bpf_msg_cork_bytes(self, count)
 
+    def redirect_map(self, socks: SockMap, key: int, flags: int = 0) -> SK:
+        """Send the data on to a socket of a SockMap: `socks.redirect(msg, key)`."""
+        return SK.PASS if bpf_msg_redirect_map(self, socks, key, flags) else SK.DROP
+
+    def redirect_hash(self, socks: SockHash[Any], key: Any, flags: int = 0) -> SK:
+        """Send the data on to a socket of a SockHash: `socks.redirect(msg, key)`."""
+        return SK.PASS if bpf_msg_redirect_hash(self, socks, key, flags) else SK.DROP
+
     def pull_data(self, start: int, end: int) -> bool:
         """Make the bytes from `start` to `end` readable in place; they begin at `data`. What was parsed is gone."""
         return bpf_msg_pull_data(self, start, end, 0) == 0
@@ -168,6 +182,14 @@ class SkSkbContext(SkbContext, Packet):
         local_ip6: Array[int, L[4]]
         remote_port: int
         local_port: int
+
+    def redirect_map(self, socks: SockMap, key: int, flags: int = 0) -> SK:
+        """Send the data on to a socket of a SockMap: `socks.redirect(skb, key)`."""
+        return SK.PASS if bpf_sk_redirect_map(self, socks, key, flags) else SK.DROP
+
+    def redirect_hash(self, socks: SockHash[Any], key: Any, flags: int = 0) -> SK:
+        """Send the data on to a socket of a SockHash: `socks.redirect(skb, key)`."""
+        return SK.PASS if bpf_sk_redirect_hash(self, socks, key, flags) else SK.DROP
 
     def pull_data(self, count: int = 0) -> bool:
         """Make the first `count` bytes (0: all that lie in one piece) readable and writable in place."""
