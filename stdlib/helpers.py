@@ -49,6 +49,17 @@ _RELEASED_BY = {
 _RESULTS = {"bpf_skc_lookup_tcp": "bpf_sock_common"}
 _RELEASES = ("bpf_sk_release", "bpf_ringbuf_submit", "bpf_ringbuf_discard")
 
+# Bytes of the headers that helpers read or write whole.
+_SIZES = {"iphdr": 20, "ipv6hdr": 40, "tcphdr": 20}
+
+# Where the first argument is not the context: other prototypes of the same helper, such as bpf_sk_setsockopt_proto.
+_FIRST = {
+    "bpf_get_socket_cookie": ("LSM SK_REUSEPORT SYSCALL TRACING", "sk:ptr:sock_common"),
+    "bpf_getsockopt": ("CGROUP_SOCKOPT LSM STRUCT_OPS TRACING", "sk:ptr:sock_common"),
+    "bpf_setsockopt": ("CGROUP_SOCKOPT LSM STRUCT_OPS TRACING", "sk:ptr:sock_common"),
+    "bpf_xdp_get_buff_len": ("LSM SYSCALL TRACING", "xdp_md:ptr:xdp_buff"),
+}  # fmt: skip
+
 _text = ""
 _structs: dict[str, StructType] = {}
 _specs: dict[str, HelperSpec | None] = {}
@@ -134,6 +145,7 @@ def _parse(row: str) -> HelperSpec:
         sleepable="s" in flags,
         programs=allowed,
         targets=targets,
+        first=dict.fromkeys(_FIRST[name][0].split(), _arg(_FIRST[name][1])) if name in _FIRST else {},
         maps=maps,
         not_maps=not_maps,
         since=since,
@@ -179,7 +191,7 @@ def _type(text: str, space: str) -> Type:
 
         struct = _structs[text] = socket_struct(text)
     if struct is None:
-        struct = _structs[text] = StructType(text, (), 0, 1)
+        struct = _structs[text] = StructType(text, (), _SIZES.get(text, 0), 1)
     return PtrType(struct, space)
 
 

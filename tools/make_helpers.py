@@ -148,6 +148,24 @@ KINDS = {
 }  # fmt: skip
 
 
+# Objects that C has as `void *`: what the prototype's arg1_btf_id and its like say.
+OBJECTS = {
+    ("bpf_skb_output", "ctx"): "sk_buff", ("bpf_xdp_output", "ctx"): "xdp_buff", ("bpf_tcp_send_ack", "tp"): "tcp_sock",
+    ("bpf_inode_storage_get", "inode"): "inode", ("bpf_inode_storage_delete", "inode"): "inode",
+    ("bpf_sk_release", "sock"): "sock_common",
+}  # fmt: skip
+
+# What is read and written, or may be NULL and so is not marked as written.
+WRITTEN = (
+    ("bpf_d_path", "buf"), ("bpf_fib_lookup", "params"), ("bpf_load_hdr_opt", "searchby_res"), ("bpf_snprintf", "str"),
+)  # fmt: skip
+
+
+def _socket(kind: str) -> str:
+    """A socket of any kind; "bpf_sock_common" where it must be one that a context or a lookup gave."""
+    return "" if "SOCK_COMMON" not in kind else "sock_common" if "BTF_ID" in kind else "bpf_sock_common"
+
+
 def arguments(declared: dict[str, Any], proto: dict[str, str]) -> str:
     made = []
     for index, (kind, name) in enumerate(declared["params"], 1):
@@ -161,11 +179,13 @@ def arguments(declared: dict[str, Any], proto: dict[str, str]) -> str:
             made.append(f"{name}:{'address' if pointer else 'scalar'}:{'u64' if pointer else c_type(kind)}")
             continue
         role = KINDS.get(words[0], "ptr")
-        if role == "mem" and ("MEM_UNINIT" in words or "MEM_WRITE" in words):
+        if role == "mem" and ("MEM_UNINIT" in words or "MEM_WRITE" in words or (declared["name"], name) in WRITTEN):
             role = "out"
+        if role == "value" and "MEM_UNINIT" in words:
+            role = "slot"
         if role == "mem" and name == "fmt":
             role = "fmt"
-        type = c_type(kind)
+        type = OBJECTS.get((declared["name"], name)) or _socket(words[0]) or c_type(kind)
         if words[0].startswith("ARG_PTR_TO_ALLOC_MEM") or words[0].startswith("ARG_PTR_TO_RINGBUF_MEM"):
             type = "ringbuf"
         null = "0" if words[0].endswith("_OR_NULL") or "PTR_MAYBE_NULL" in words else ""
@@ -214,6 +234,8 @@ _PATHS = (
 )
 TARGETS = {
     "bpf_setsockopt": [_SOCKETS], "bpf_getsockopt": [_SOCKETS],
+    # check_get_func_ip() in kernel/bpf/verifier.c
+    "bpf_get_func_ip": ["KPROBE", "TRACING/BPF_MODIFY_RETURN", "TRACING/BPF_TRACE_FENTRY", "TRACING/BPF_TRACE_FEXIT"],
     "bpf_d_path": ["TRACING/BPF_TRACE_ITER", f"TRACING/BPF_MODIFY_RETURN{_PATHS}", f"TRACING/BPF_TRACE_FENTRY{_PATHS}",
                    f"TRACING/BPF_TRACE_FEXIT{_PATHS}"],
 }  # fmt: skip
@@ -226,8 +248,8 @@ def programs_of(name: str, documented: list[str], asked: dict[str, list[str]], s
     """The words of a helper's group. `sleepable`: the LSM hooks that may sleep, whether the program does or not."""
     if name in NOT_BUILT:
         return documented
-    if name == "bpf_d_path":  # looked up for any tracing program, and refused after that
-        return sorted([*TARGETS[name], f"LSM={sleepable}"])
+    if name in ("bpf_d_path", "bpf_get_func_ip"):  # looked up for any tracing program, and refused after that
+        return sorted([*TARGETS[name], *([f"LSM={sleepable}"] if name == "bpf_d_path" else [])])
     targets = TARGETS.get(name, [])
     kinds = {re.split("[/=]", word)[0] for word in targets}
     words = [word for word in asked.get(name, []) if word.partition("/")[0] not in kinds]
@@ -248,7 +270,7 @@ def probed() -> dict[str, list[str]]:
 
 PYTHON = {
     "scalar": "int", "address": "int", "ctx": "object", "map": "AnyMap", "key": "object", "value": "object",
-    "mem": "Memory", "out": "Memory", "size": "int", "ptr": "object", "func": "Callable[..., int | None]", "fmt": "str",
+    "mem": "Memory", "out": "Memory", "slot": "Memory", "size": "int", "ptr": "object", "func": "Callable[..., int | None]", "fmt": "str",
 }  # fmt: skip
 
 STUB = '''"""Kernel helpers under their kernel names, with their signatures.
@@ -287,8 +309,9 @@ def stub(helper: dict[str, Any]) -> str:
     for item in helper["arguments"].split():
         name, kind, _ = item.split(":")
         name += "_" if name in ("from", "type") else ""
+        kind, null = kind.rstrip("0"), " | None" if kind.endswith("0") and not kind.startswith("size") else ""
         optional = " = ..." if helper["name"] == "bpf_trace_printk" and name.startswith("arg") else ""
-        params.append(f"{name}: {PYTHON[kind.rstrip('0')]}{optional}")
+        params.append(f"{name}: {PYTHON[kind]}{null}{optional}")
     kind = helper["result_kind"]
     if kind == "void":
         result = "None"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperNotThere", "HelperSleeps", "HelperUnsupported",
-    "SizeOutOfRange", "TooNew",
+    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperNotThere", "HelperSleeps",
+    "HelperUnsupported", "MapOfSleeper", "SizeOutOfRange", "TooNew",
 ]  # fmt: skip
 
 
@@ -202,21 +202,61 @@ class HelperSleeps(Diagnostic):
 
 _PLAINLY = {
     "bpf_loop": "write a for loop over range()",
-    "bpf_for_each_map_elem": "walk through the map in user space: for key, value in obj[m].items()",
+    "bpf_for_each_map_elem": "write a for loop: for key, value in m.items()",
     "bpf_trace_printk": 'write printk(f"...")',
     "bpf_trace_vprintk": 'write printk(f"...")',
-    "bpf_snprintf": "send the numbers to user space, and format them there",
-    "bpf_seq_printf": "send the numbers to user space, and format them there",
+    "bpf_snprintf": "write it as a literal, or a string constant of the module",
+    "bpf_seq_printf": "write it as a literal, or a string constant of the module",
     "bpf_strncmp": 'compare texts with ==, as in comm() == "sshd"',
-    "bpf_user_ringbuf_drain": "pass data from user space in a map",
-    "bpf_timer_set_callback": "let user space do what is to be done later",
+    "bpf_user_ringbuf_drain": "write a for loop: for command in m.drain()",
+    "bpf_timer_set_callback": "write value.timer.start(table, delay, callback)",
+    "bpf_timer_init": "write value.timer.start(table, delay, callback)",
+    "bpf_timer_start": "write value.timer.start(table, delay, callback)",
+    "bpf_timer_cancel": "write value.timer.cancel()",
+    "bpf_dynptr_from_mem": "read and write the memory itself",
+    "bpf_ringbuf_reserve_dynptr": "write rb.emit(event), or with rb.reserve() as event",
+    "bpf_ringbuf_submit_dynptr": "write rb.emit(event), or with rb.reserve() as event",
+    "bpf_ringbuf_discard_dynptr": "write rb.emit(event), or with rb.reserve() as event",
+    "bpf_dynptr_read": "read the memory itself",
+    "bpf_dynptr_write": "write the memory itself",
+    "bpf_dynptr_data": "read and write the memory itself",
+    "bpf_kptr_xchg": "keep a number that tells the object, such as its pid, and look it up again",
+    "bpf_per_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and read it",
+    "bpf_this_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and read it",
     "bpf_find_vma": "find it in user space, from /proc/PID/maps",
 }
 _ARGUMENTS = {"func": "a callback function", "fmt": "a constant string", "key": "a map's key", "value": "a map's value"}
 
 
+class MapOfSleeper(Diagnostic):
+    """A map of a type that programs which may sleep can't use.
+
+    The kernel frees what such maps hold without waiting for programs that sleep.
+
+        @uprobe("libc", "malloc", sleepable=True)
+        def probe(size: u64) -> None:
+            samples.emit(size)            # fails where `samples` is a PerfEventArray, works where it is a RingBuffer
+    """
+
+    name: str
+    kind: str
+    program: str
+    since: str
+
+    code = "E0629"
+    title = "`{program}` may sleep, and can't use `{name}`, a map of type {kind}"
+    label = "not in a program that may sleep"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.since:
+            yield Help(f"Linux {self.since} lets it: build for newer kernels only, --target {self.since}")
+        else:
+            yield Help("use a hash, an array, a ring buffer, or storage of tasks, sockets, inodes or cgroups")
+        yield Note("the kernel would say: Sleepable programs can only use array, hash, ringbuf and local storage maps")
+
+
 class HelperUnsupported(Diagnostic):
-    """A helper with an argument of a kind that a program can't give: a callback, or a constant string.
+    """A helper with an argument of a kind that a program can't give: a callback, a dynptr, a string made at run time.
 
     What such helpers are for is written in the language itself.
 

@@ -20,6 +20,7 @@ from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
+from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import I64, NONE, U64, OptionalType, PtrType, TupleType
 
 TYPE_CHECKING = False
@@ -233,9 +234,15 @@ class Checker:
         if not isinstance(known, Known) or isinstance(known.value, int):
             return None
         try:
-            return getattr(known.value, "__bpf__", None)
+            found = getattr(known.value, "__bpf__", None)
         except DeclarationError as error:
             self.misdeclared(error, known.span)
+        if isinstance(found, MapSpec) and self.session.program.sleepable:
+            since = found.kind.sleepable
+            if not since or not self.has_release(since):
+                name, kind = self.session.program.name, found.kind.name
+                self.fail(errors.MapOfSleeper(known.span, self.text(known.span), kind, name, since))
+        return found
 
     def misdeclared(self, error: DeclarationError, use: Span) -> NoReturn:
         """Refuse the use of a faulty declaration."""

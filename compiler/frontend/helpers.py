@@ -10,10 +10,14 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import check_writable, reference
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, stored, type_of
-from pybpf.compiler.frontend.known import ContextRef
+from pybpf.compiler.frontend.innermaps import as_map
+from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.moves import MOVES_PACKET, forget_packet, restart
 from pybpf.compiler.frontend.operators import to_type
+from pybpf.compiler.schema.core import type_after
+from pybpf.compiler.schema.kernel import KernelType
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec, permits
 from pybpf.compiler.schema.types import (
     U64,
@@ -85,7 +89,8 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
         place = checker.text(checker.span(node.args[0])) if node.args else ""
         checker.fail(errors.LockByHand(span, spec.name, place.rpartition(".")[0] or "value"))
     names = [a.name for a in spec.args]
-    if node.keywords or len(node.args) != len(names):
+    variadic = 3 if "..." in spec.signature else 0  # what bpf_trace_printk() prints
+    if node.keywords or not len(names) - variadic <= len(node.args) <= len(names):
         written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
         count = len(node.args)
         checker.fail(errors.HelperArguments(span, spec.name, written, tuple(names), count, by_keyword, spec.signature))
@@ -94,8 +99,11 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
 
         return by_helper(checker, node.args, span)
     arguments: list[Any] = []
+    first = spec.first.get(checker.session.program.prog_type)
     for i, (argument, given) in enumerate(zip(spec.args, node.args)):
+        argument = argument if i or first is None else first
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
+    arguments += [tree.Const(U64, span, 0)] * (len(spec.args) - len(arguments))
     result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
     made = tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
     if spec.releases or spec.release is not None:
@@ -108,19 +116,31 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     return restart(checker, made)
 
 
+# What a program of the language has no value for, by the struct, or by the helper where C has no type.
+_UNSUPPORTED = {
+    "bpf_dynptr": "a dynptr", "bpf_timer": "a timer", "bpf_kptr_xchg": "a pointer that a map keeps",
+    "bpf_per_cpu_ptr": "the address of a per-CPU variable", "bpf_this_cpu_ptr": "the address of a per-CPU variable",
+}  # fmt: skip
+
+
 def _argument(
     checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int
 ) -> Any:
     """One argument, by the kind that the helper's row gives."""
+    kind = _UNSUPPORTED.get(spec.name) or _UNSUPPORTED.get(getattr(getattr(argument.type, "pointee", None), "name", ""))
+    if argument.kind == "ptr" and kind:
+        checker.fail(errors.HelperUnsupported(checker.span(node), spec.name, argument.name, kind))
     value = checker.expr(node, argument.type)
     what = f"`{argument.name}` of {spec.name}()"
+    if argument.zero and argument.kind != "size" and isinstance(value, Known) and value.value is None:
+        return tree.Const(U64, value.span, 0)
     match argument.kind:
         case "ctx":
             if not isinstance(value, ContextRef):
                 checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "the context", what))
             return materialize(checker, value)
         case "map":
-            schema = checker.schema(value)
+            schema = checker.schema(as_map(checker, value))
             if not isinstance(schema, MapSpec):
                 checker.fail(errors.WrongType(value.span, kinds.spell(type_of(value)), "a map", what))
             if (spec.maps and schema.kind.name not in spec.maps) or schema.kind.name in spec.not_maps:
@@ -133,16 +153,33 @@ def _argument(
             if kind is None:
                 checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
             return stored(checker, value, kind, what)
+        case "mem" if isinstance(value, Known) and isinstance(value.value, (str, bytes)):
+            return _constant(value)
+        case "fmt":
+            if not isinstance(value, Known) or not isinstance(value.value, str):
+                checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
+            return _constant(value)
         case "mem" | "out":
             return _memory(checker, value, argument, what)
+        case "slot":
+            memory, table = _memory(checker, value, argument, what), before[-1]
+            given = kinds.aggregate(memory.type)
+            assert given is not None and isinstance(table, MapSpec) and table.value is not None
+            if size_of(given) < size_of(table.value):
+                checker.fail(errors.WrongType(memory.span, str(given), str(table.value), what))
+            return memory
         case "size":
-            return _size(checker, value, argument, before[position - 1] if position else None, what)
+            role = spec.args[position - 1].kind if position else ""
+            return _size(checker, value, argument, before[position - 1] if position else None, what, role)
         case "ptr":
             expr = materialize(checker, value)
             if isinstance(expr.type, OptionalType):
                 maybe_none(checker, expr)
             if not isinstance(expr.type, PtrType):
                 checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
+            if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
+                expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
+                assert isinstance(expr.type, PtrType)
             if expr.type.space in (Space.KERNEL, Space.USER):
                 given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
                 known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
@@ -157,6 +194,21 @@ def _argument(
     checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
 
 
+def _constant(value: Known) -> tree.RodataText:
+    """Constant bytes, and a NUL after them, which a string's size counts."""
+    text = value.value.encode() if isinstance(value.value, str) else value.value
+    return tree.RodataText(PtrType(None, Space.GLOBAL), value.span, text)
+
+
+def lies_inside(place: tree.KernelPlace) -> bool:
+    """Whether it is a part of a trusted object, as much trusted as that is: no pointer is read to get there."""
+    base = place.base.type
+    if not isinstance(base, PtrType) or base.space != Space.TRUSTED or place.first or base.pointee is None:
+        return False
+    steps = [step for step in place.path if not isinstance(step, tree.Expr)]
+    return len(steps) == len(place.path) and isinstance(type_after(base.pointee, steps), KernelType)
+
+
 def address_of(value: Value) -> tree.Expr:
     """A pointer of the kernel, or a reference into its memory, as the number that a probe read takes."""
     assert isinstance(value, tree.Expr)
@@ -169,7 +221,8 @@ def is_kernel(kind: Type) -> bool:
 
 
 # What passes for a struct of that name too.
-_ALIKE = {"bpf_sock": ("bpf_sock_common", "bpf_tcp_sock", "sock", "sock_common", "tcp_sock")}
+_SOCKETS = ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock")
+_ALIKE = {"bpf_sock": _SOCKETS, "bpf_sock_common": _SOCKETS, "sock_common": _SOCKETS}
 
 
 def _check_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, expr: tree.Expr, what: str) -> None:
@@ -177,10 +230,12 @@ def _check_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, expr: t
     assert isinstance(expr.type, PtrType)
     wanted = argument.type.pointee if isinstance(argument.type, PtrType) else None
     name = wanted.name if isinstance(wanted, StructType) else ""
-    if name == "bpf_dynptr" or spec.name == "bpf_kptr_xchg":
-        kind = "a dynptr" if name else "a pointer that a map keeps"
-        checker.fail(errors.HelperUnsupported(expr.span, spec.name, argument.name, kind))
     given = getattr(expr.type.pointee, "name", "")
+    inner = expr.type.pointee
+    if name == "sock_common":
+        while isinstance(inner, KernelType) and given != name and inner.members:
+            inner = inner.members[0].type  # an object is one of its first member's type too
+            given = getattr(inner, "name", "")
     if name and given != name and given not in _ALIKE.get(name, ()):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"a {name}", what))
 
@@ -207,12 +262,15 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
     return expr
 
 
-def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: str) -> tree.Expr:
+def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: str, role: str) -> tree.Expr:
     """The byte count of the memory before it: not more than there is."""
     size = number(checker, value)
     pointee = kinds.aggregate(memory.type) if isinstance(memory, tree.Expr) else None
     most = size_of(pointee) if pointee is not None else 0
     least = 0 if argument.zero else 1
+    if isinstance(memory, tree.RodataText):
+        most = len(memory.value) + 1
+        least = most if role == "fmt" else least
     lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
     if lo < least or hi > most:
         text, of = checker.text(value.span), checker.text(memory.span) if pointee is not None else "None"

@@ -11,11 +11,10 @@ from pybpf.compiler.frontend import kinds, references, tree
 from pybpf.compiler.frontend.access import check_writable
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
 from pybpf.compiler.frontend.flow import exists_key
-from pybpf.compiler.frontend.helpers import check_licence
+from pybpf.compiler.frontend.helpers import check_licence, lies_inside
 from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
-from pybpf.compiler.schema.core import type_after
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import KfuncSpec, permits
@@ -204,21 +203,12 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     given = expr.type.pointee
     if not (isinstance(given, KernelType) and _holds(given, wanted)):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
-    if isinstance(expr, tree.KernelPlace) and _lies_inside(expr):
+    if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
         return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)
     trusted = spec.flags & {"trusted_args", "rcu", "release"}
     if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
         checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))
     return expr
-
-
-def _lies_inside(place: tree.KernelPlace) -> bool:
-    """Whether it is a part of a trusted object, as much trusted as that is: no pointer is read to get there."""
-    base = place.base.type
-    if not isinstance(base, PtrType) or base.space != Space.TRUSTED or place.first or base.pointee is None:
-        return False
-    steps = [step for step in place.path if not isinstance(step, tree.Expr)]
-    return len(steps) == len(place.path) and isinstance(type_after(base.pointee, steps), KernelType)
 
 
 def _holds(given: KernelType, wanted: KernelType) -> bool:

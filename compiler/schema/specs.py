@@ -55,11 +55,20 @@ class MapSpec(Record, eq=False):
     extra: int = 0
     programs: dict[int, Any] = factory(dict)
     numa_node: int | None = None
+    inner: MapSpec | None = None  # what each map of a map of maps is like
+    inners: dict[int, Any] = factory(dict)  # those that it has from the start, by key: objects that carry a MapSpec
+    at: Any = None  # an inner map, where it is used in a program: the expression that gives its address
     needs: tuple[tuple[str, str], ...] = ()  # what was asked for, with the release since when the kernel has it
     held: tuple[int, int] = (0, 0)
     pages: int = 0
     lost: GlobalSpec | None = None  # the u64 that counts events without room
     helpers: dict[str, Any] = factory(dict)
+
+    def filled(self) -> dict[int, str]:
+        """The symbols of what is in it from the start, programs or maps, in the order of their slots."""
+        if self.inners:
+            return {index: self.inners[index].__bpf__.name for index in sorted(self.inners)}
+        return {index: spec.name for index, spec in self.slots().items()}
 
     def slots(self) -> dict[int, ProgramSpec]:
         """The programs of a program array, in the order of their slots."""

@@ -9,7 +9,7 @@ are names that the function's signature has (`ret` is the result):
     @fexit("vfs_read")
     def done(count: u64, ret: i64) -> None: ...
 
-Pointers among them are the kernel's own: their members are loaded, without a probe read. `@fentry(program)`, with a
+Before them may stand `ctx: RawTracepointContext`, which some helpers take. Pointers among them are the kernel's own: their members are loaded, without a probe read. `@fentry(program)`, with a
 function that is a BPF program itself, sees calls of that; what is its context there is the kernel's own struct.
 """
 
@@ -89,7 +89,8 @@ class BtfHook(Hook):
         self.program = program
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
-        return None, "bpf_raw_tracepoint_args", tuple([8 * place for place, _ in self._places(function)])
+        own = _context(function)
+        return own, "bpf_raw_tracepoint_args", tuple([8 * place for place, _ in self._places(function)])
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         places = self._places(function)
@@ -132,7 +133,7 @@ class BtfHook(Hook):
     def _places(self, function: Callable[..., Any]) -> list[tuple[int, Type]]:
         """For each parameter the place of its argument, in words of 8 bytes, and the argument's type."""
         code = function.__code__
-        given = code.co_varnames[: code.co_argcount]
+        given = code.co_varnames[0 if _context(function) is None else 1 : code.co_argcount]
         found = self._found()
         if found is None:
             if self.results and given:
@@ -177,6 +178,15 @@ class BtfHook(Hook):
             return "", ""
         hint = f'did you mean @{self.name}("{near}")?' if near else ""
         return f"the running kernel has no function {self.target}()", hint
+
+
+def _context(function: Callable[..., Any]) -> ContextSpec | None:
+    """The context, for helpers that take one: `ctx: RawTracepointContext` before the arguments."""
+    from pybpf.stdlib.contexts.tracing import RawTracepointContext
+
+    code = function.__code__
+    said = annotation_of(function, code.co_varnames[0]) if code.co_argcount else None
+    return said.__bpf__ if isinstance(said, type) and issubclass(said, RawTracepointContext) else None  # type: ignore[attr-defined]
 
 
 class _TracepointHook(BtfHook):

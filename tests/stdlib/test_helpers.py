@@ -62,11 +62,11 @@ def test_every_row_is_whole() -> None:
         seen = release
         for index, arg in enumerate(row.args):
             assert arg.kind in {
-                "scalar", "address", "ctx", "map", "key", "value", "mem", "out", "size", "ptr", "func", "fmt",
+                "scalar", "address", "ctx", "map", "key", "value", "mem", "out", "slot", "size", "ptr", "func", "fmt",
             }  # fmt: skip
             if arg.kind == "size":
                 assert row.args[index - 1].kind in ("mem", "out", "fmt"), name
-            if arg.kind in ("key", "value"):
+            if arg.kind in ("key", "value", "slot"):
                 assert any(other.kind == "map" for other in row.args[:index]), name
             if arg.kind == "out" and (index + 1 == len(row.args) or row.args[index + 1].kind != "size"):
                 assert isinstance(arg.type, PtrType) and arg.type.pointee is not None, name
