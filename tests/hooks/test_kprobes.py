@@ -186,12 +186,14 @@ def test_system_calls() -> None:
         with attach(obj, opened={"cookie": 7}):
             prove("hook", "ksyscall+", "attached")
             prove("hook", "kretsyscall+", "attached")
-            fd = os.open("/etc/hostname", os.O_RDONLY | os.O_CLOEXEC, 0o640)
+            path = f"/tmp/probed-{os.getpid()}"
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            os.unlink(path)
             os.pread(fd, 17, 5)
             os.close(fd)
             seen = obj[values]
-            assert obj[names][2].text == "/etc/hostname"
-            assert seen[5] == os.O_RDONLY | os.O_CLOEXEC and seen[6] == 0o640
+            assert obj[names][2].text == path
+            assert seen[5] == os.O_RDWR | os.O_CREAT | os.O_CLOEXEC and seen[6] == 0o640
             assert (seen[7], seen[8]) == (fd, 7)
             assert (seen[9], seen[10]) == (5, 17)
             prove("hook", "ksyscall+", "fired")
@@ -214,6 +216,9 @@ def test_pattern_and_list() -> None:
             prove("hook", "kretprobe.multi+", "fired")
         program = obj.programs["many"]
         assert not obj.links
+        with program.attach():  # by addresses
+            unlink()
+        assert sum(obj[functions].values()) == 5 and obj[values][11] == 0
         with pytest.raises(AttachError, match="no kernel function matches no_such_"):
             program.attach("no_such_*")
         with pytest.raises(AttachError, match="do_unlinkatt") as caught:

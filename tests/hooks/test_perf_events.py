@@ -54,7 +54,7 @@ def touch(pages: int) -> int:
 def test_clock_of_a_process_and_its_threads() -> None:
     with load(sample) as obj:
         prove("hook", "perf_event", "loaded")
-        with obj.attach(sample={"event": "cpu-clock", "period": 1_000_000, "pid": os.getpid(), "cookie": 77}):
+        with obj.attach(sample={"event": "cpu-clock", "period": 1_000_000, "pid": os.getpid()}):
             prove("hook", "perf_event", "attached")
             thread = threading.Thread(target=spin, args=(0.1,))
             thread.start()
@@ -62,11 +62,22 @@ def test_clock_of_a_process_and_its_threads() -> None:
             thread.join()
             assert len(obj[samples]) == 2  # the thread was started after attaching
             assert sum(obj[samples].values()) > 20
-            assert obj[last][1] == 1_000_000 and obj[last][2] and obj[last][3] == 77
+            assert obj[last][1] == 1_000_000 and obj[last][2] and obj[last][3] == 0
             prove("hook", "perf_event", "fired")
         before = sum(obj[samples].values())
         spin(0.02)
         assert sum(obj[samples].values()) == before
+
+
+def test_cookie() -> None:
+    """Threads that are started later have no part in it."""
+    with load(sample) as obj:
+        with obj.attach(sample={"event": "cpu-clock", "period": 1_000_000, "pid": os.getpid(), "cookie": 77}):
+            thread = threading.Thread(target=spin, args=(0.05,))
+            thread.start()
+            spin(0.05)
+            thread.join()
+            assert obj[last][3] == 77 and list(obj[samples]) == [os.getpid()]
 
 
 def test_frequency_on_every_cpu() -> None:

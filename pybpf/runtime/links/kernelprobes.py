@@ -105,6 +105,8 @@ def attach_kprobes(program: LoadedProgram, section: str, options: dict[str, Any]
         if all(address for _, address in found):
             at = [address for _, address in found]
     cookies = cookies_of(program, options, names)
+    if cookies is not None:
+        at = None  # those addresses are behind the `endbr64` that functions begin with, where no cookie is looked for
     attach_type = syscall.BPF_TRACE_KPROBE_SESSION if "session" in kind else syscall.BPF_TRACE_KPROBE_MULTI
     shown = wanted if isinstance(wanted, str) else ", ".join(names)
     try:

@@ -7,7 +7,8 @@ Options:
     pid        only in this process, its threads and what they start; else everywhere: an event on each CPU
     cpu        only on this CPU
     address, length, access    of a "breakpoint": where, how many bytes (1, 2, 4, 8), and "r", "w", "rw" or "x"
-    cookie     a number that `ctx.cookie()` gives (Linux 5.15)
+    cookie     a number that `ctx.cookie()` gives (Linux 5.15). Of a process, only the threads that there are then take
+               part: what is started later inherits the event without its cookie
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def attach_perf_event(program: LoadedProgram, section: str, options: dict[str, A
         for thread, cpu in _places(program, pid, options.get("cpu")):
             event = syscall.open_perf_event(
                 kind, config, config1=address, config2=length, pid=thread, cpu=cpu, period=period,
-                flags=flags | (_INHERIT if thread != -1 else 0), breakpoint=access,
+                flags=flags | (_INHERIT if thread != -1 and not cookie else 0), breakpoint=access,
             )  # fmt: skip
             fds.append(syscall.perf_attach(event, program.fd, cookie))
     except BaseException as error:
