@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pybpf.hooks.sockets import sk_reuseport as sk_reuseport
     from pybpf.hooks.sockets import sk_skb as sk_skb
     from pybpf.hooks.sockets import sockops as sockops
+    from pybpf.hooks.syscalls import syscall as syscall
     from pybpf.hooks.tracepoints import raw_tp as raw_tp
     from pybpf.hooks.tracepoints import tracepoint as tracepoint
     from pybpf.hooks.userprobes import uprobe as uprobe
@@ -242,6 +243,7 @@ _SURFACE = {
     "hooks.perf": "perf_event",
     "hooks.probes": "kprobe kretprobe kretsyscall ksyscall",
     "hooks.userprobes": "uprobe uretprobe usdt",
+    "hooks.syscalls": "syscall",
     "hooks.tracepoints": "raw_tp tracepoint",
     "loading": "load trace_pipe wait",
     "program": "Program",
@@ -302,7 +304,8 @@ __all__ = [
     "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load",
     "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",
     "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
-    "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_map", "PerCpuArray", "PerCpuHash",
+    "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_link", "open_map", "open_program",
+    "PerCpuArray", "PerCpuHash",
     "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context",
     "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext",
     "releasing", "ReusePortSockArray", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext",
@@ -310,7 +313,8 @@ __all__ = [
     "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorageIter", "SockAddr4Context",
     "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
     "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
-    "SpinLock", "Stack", "StackTrace", "Struct", "subprog", "SysctlContext", "Target", "task", "TaskFileIter",
+    "SpinLock", "Stack", "StackTrace", "stats",
+    "Struct", "subprog", "syscall", "SysctlContext", "Target", "task", "TaskFileIter",
     "TaskIter", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
     "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
     "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe",

@@ -9,16 +9,19 @@ from __future__ import annotations
 __all__ = ["BOOLEAN", "DISABLED", "SLEEPABLE"]
 
 # Refused from 6.12 on: their answers are more than an error number.
-DISABLED = frozenset("""
+DISABLED = frozenset(
+    """
     vm_enough_memory inode_need_killpriv inode_getsecurity inode_listsecurity inode_copy_up_xattr getselfattr
     getprocattr setprocattr key_getsecurity audit_rule_match ismaclabel xfrm_decode_session file_alloc_security
-""".split())
+""".split()
+)  # noqa: SIM905
 
 # Answer 0 or 1.
-BOOLEAN = frozenset("xfrm_state_pol_flow_match audit_rule_known inode_xattr_skipcap".split())
+BOOLEAN = frozenset("xfrm_state_pol_flow_match audit_rule_known inode_xattr_skipcap".split())  # noqa: SIM905
 
 # Called where the kernel may sleep.
-SLEEPABLE = frozenset("""
+SLEEPABLE = frozenset(
+    """
     bpf bpf_map bpf_map_alloc_security bpf_map_create bpf_map_free bpf_map_free_security bpf_prog bpf_prog_load
     bpf_prog_free bpf_token_create bpf_token_free bpf_token_cmd bpf_token_capable bprm_check_security
     bprm_committed_creds bprm_committing_creds bprm_creds_for_exec bprm_creds_from_file capget capset cred_prepare
@@ -32,4 +35,5 @@ SLEEPABLE = frozenset("""
     socket_getpeername socket_getpeersec_dgram socket_getsockname socket_getsockopt socket_listen socket_post_create
     socket_recvmsg socket_sendmsg socket_shutdown socket_socketpair syslog task_alloc current_getsecid_subj
     task_getsecid_obj task_prctl task_setscheduler task_to_inode userns_create
-""".split())
+""".split()
+)  # noqa: SIM905

@@ -17,6 +17,7 @@ from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
 from pybpf.compiler.frontend.inline import inline
+from pybpf.compiler.frontend.innermaps import as_map, is_inner
 from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, describe
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
@@ -87,6 +88,8 @@ def a_value(kind: Type) -> str:
 def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, want: Type | None) -> Value:
     """`receiver.name(...)`."""
     receiver = checker.expr(func.value)
+    if isinstance(receiver, tree.Expr) and is_inner(receiver.type):
+        receiver = as_map(checker, receiver)
     name = func.attr
     where = checker.span(func)
     if isinstance(receiver, Known):
@@ -171,6 +174,8 @@ def _own_method(
         names = sorted(set(names))
         checker.fail(errors.NoMethod(where, name, what, tuple(names), closest(name, names), not in_library(owner)))
     schema = getattr(member, "__bpf__", None)
+    if isinstance(schema, BuiltinSpec):
+        return COMPILER_FUNCTIONS[schema.name](checker, node, span, None)
     if isinstance(schema, SubprogSpec):
         from pybpf.compiler.frontend.subprograms import call_subprogram
 

@@ -170,9 +170,9 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     checker.set_parameters(parameters, None)
     session.active.append((parsed.spec.function, None))
     instance = checker.check()
-    diagnostics = [*_doubts(parsed), *instance.diagnostics]
+    diagnostics = [*_doubts(parsed, session), *instance.diagnostics]
     function = instance.function
-    if function is None:
+    if function is None or any(diagnostic.severity == "error" for diagnostic in diagnostics):
         return None, diagnostics
     function.result = parsed.spec.returns
     made = None
@@ -196,13 +196,18 @@ def _program(session: Session, parsed: ParsedProgram) -> tuple[tree.Program | No
     return tree.Program(parsed.spec, function, tuple(zip(function.params, offsets)), made), diagnostics
 
 
-def _doubts(parsed: ParsedProgram) -> list[Any]:
-    """What is odd about the hook, shown where it is named."""
-    what, hint = parsed.spec.doubt
-    if not what:
+def _doubts(parsed: ParsedProgram, session: Session) -> list[Any]:
+    """What is odd about the hook, shown where it is named: too new for the target, or not known."""
+    spec, kernel = parsed.spec, session.target.kernel
+    what, hint = spec.doubt
+    old = bool(spec.since) and tuple([int(part) for part in spec.since.split(".")]) > kernel
+    if not what and not old:
         return []
     decorators = parsed.node.decorator_list
     place = parsed.module.span(decorators[0] if decorators else parsed.node)
+    if old:
+        text = place.source.line(place.line)[place.col : place.end_col]
+        return [errors.TooNew(place, f"`@{text}`", spec.since, f"{kernel[0]}.{kernel[1]}")]
     return [errors.DoubtfulHook(place, what, hint)]
 
 

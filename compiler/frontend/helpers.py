@@ -247,6 +247,8 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
         maybe_none(checker, expr)
     if kinds.aggregate(expr.type) is None:
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
+    if isinstance(expr.type, PtrType) and expr.type.space == Space.CTX:
+        checker.fail(errors.WrongType(expr.span, "part of the context", "an object of the program's own: a copy", what))
     if argument.kind == "out":
         check_writable(checker, expr, expr.span)
     fixed = argument.type.pointee if isinstance(argument.type, PtrType) else None

@@ -206,7 +206,8 @@ def _helper(p: _Printer, n: tree.HelperCall) -> str:
 
 
 def _printk(p: _Printer, n: tree.Printk) -> str:
-    return p.call("printk", ascii(n.format.decode("ascii", "replace")), *n.args)
+    name = "printk" if n.file is None else "seq_printf"
+    return p.call(name, ascii(n.format.decode("ascii", "replace")), *n.args)
 
 
 def _function(p: _Printer, n: tree.FuncCall) -> str:

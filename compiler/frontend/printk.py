@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["printk"]
+__all__ = ["printk", "seq_printf"]
 
 _NUMBERS = "a number takes a width and d, x or X: {n:5}, {n:<5}, {n:08}, {n:x}, {n:#x}, {n:08x}"
 _MOST_ARGUMENTS = 12  # MAX_BPRINTF_VARARGS
@@ -40,6 +40,27 @@ def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
 
         checker.fail(errors.PrintkArgument(span, of_call(checker, node)))
     check_licence(checker, "bpf_trace_printk", span)
+    made = _formatted(checker, node, span)
+    if len(made.args) > _PLAIN_ARGUMENTS:
+        checker.check_release(f"printk() of more than {_PLAIN_ARGUMENTS} values", _VPRINTK, span)
+    return made
+
+
+def seq_printf(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    """`ctx.seq_printf(f"...")` of an iterator."""
+    if len(node.args) != 1 or node.keywords:
+        call = checker.text(checker.span(node.func))
+        checker.fail(errors.CallArguments(span, "seq_printf()", "takes one f-string", f'{call}(f"...\\n")'))
+    check_licence(checker, "bpf_seq_printf", span)
+    context = checker.session.program.context
+    file = context.field("seq") if context is not None else None
+    assert file is not None, "it is a method of contexts that have such a file"
+    made = _formatted(checker, node, span)
+    return tree.Printk(NONE, span, made.format, made.args, tree.CtxLoad(file.type, span, file))
+
+
+def _formatted(checker: Checker, node: ast.Call, span: Span) -> tree.Printk:
+    """The format and the arguments of the call's only argument."""
     pieces = _pieces(checker, node.args[0])
     text = ""
     arguments: list[tree.Expr] = []
@@ -56,8 +77,6 @@ def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
         checker.fail(errors.PrintkCharacter(checker.span(node.args[0]), bad))
     if len(arguments) > _MOST_ARGUMENTS:
         checker.fail(errors.PrintkTooMany(span, len(arguments), _MOST_ARGUMENTS))
-    if len(arguments) > _PLAIN_ARGUMENTS:
-        checker.check_release(f"printk() of more than {_PLAIN_ARGUMENTS} values", _VPRINTK, span)
     return tree.Printk(NONE, span, text.encode(), tuple(arguments))
 
 

@@ -8,6 +8,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
 from pybpf.compiler.irbuild.builder import Inlined, kind_of
+from pybpf.compiler.irbuild.maps import map_address
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
@@ -52,7 +53,7 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
 
 def _argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | None) -> Value:
     if isinstance(arg, MapSpec):
-        return b.emit(ops.MapAddr(arg.name, span=b.span))
+        return map_address(b, arg)
     if role in ("key", "value") and table is not None and is_scalar(arg.type) and not isinstance(arg.type, PtrType):
         kind = table.key if role == "key" else table.value
         assert kind is not None
@@ -169,6 +170,16 @@ def printk(b: Builder, node: tree.Printk) -> None:
     arguments = [_printed(b, arg) for arg in node.args]
     at = b.emit(ops.GlobalAddr(text.name, span=b.span))
     size = Const(size_of(text.type))
+    if node.file is not None:
+        file = b.value(node.file)
+        data: Value = Const(0)
+        if arguments:
+            held = slot_at(b, "printed", 8 * len(arguments), temporary=True)
+            data = held.base
+            for i, value in enumerate(arguments):
+                b.store(held.base, held.offset + 8 * i, 64, value)
+        b.call(kernel.SEQ_PRINTF, file, at, size, data, Const(8 * len(arguments)))
+        return
     if len(arguments) <= 3:
         b.call(kernel.TRACE_PRINTK, at, size, *arguments)
         return

@@ -40,7 +40,7 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
-    from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.irbuild.builder import Builder, Lowered
     from pybpf.compiler.schema.specs import CtxField
 
 __all__ = [
@@ -268,7 +268,7 @@ def ptr_offset(b: Builder, node: tree.PtrOffset) -> Value:
     return b.emit(ops.PtrAdd(base, b.guard(offset, "int"), "", b.span))
 
 
-def ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
+def ctx_load(b: Builder, node: tree.CtxLoad) -> Lowered:
     """A field of the context. Pointers are loaded once: what the verifier learns about one says nothing of another."""
     field = node.field
     if field.role == "array":
@@ -277,9 +277,32 @@ def ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
         place = b.emit(ops.Load(b.context, field.offset, 32, False, "int", True, "", b.span))
         offset = b.emit(ops.Binary("and", place, Const(0xFFFF), 64, "", b.span))
         return b.emit(ops.PtrAdd(b.context, offset, field.name, b.span))
+    if field.role == "seq":  # the first member of struct bpf_iter_meta, which the context begins with
+        meta = _context_pointer(b, field)
+        return b.emit(ops.Load(b.guard(meta), 0, 64, False, "ptr", False, field.name, b.span))
+    if field.role == "element":
+        return _element_of_map(b, field)
     if field.role or _is_object(field.type):
         return _context_pointer(b, field)
     return _plain_ctx_load(b, node)
+
+
+def _element_of_map(b: Builder, field: CtxField) -> Lowered:
+    """The key or value that an iterator is given the address of, or NULL: a reference, or for a number a copy."""
+    assert isinstance(field.type, OptionalType)
+    found = _context_pointer(b, field)
+    if isinstance(field.type.inner, PtrType):
+        return found
+    there, done = b.new_block("there"), b.new_block("read")
+    before = b.block
+    b.test("ne", found, Const(0), there, done)
+    b.start(there)
+    value = load(b, Address(b.guard(found), 0, Space.CONST), field.type.inner)
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    present = b.phi([(before, Const(0)), (end, Const(1))])
+    return present, b.phi([(before, Const(0)), (end, value)])
 
 
 def _is_object(kind: Type) -> bool:

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import struct
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pybpf.compiler.schema.record import Record
-from pybpf.runtime import links, syscall
+from pybpf.runtime import links
+from pybpf.runtime.errors import PybpfError
 from pybpf.runtime.kinds import program_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pybpf.compiler.schema.specs import ProgramSpec
     from pybpf.runtime.links import Link
+    from pybpf.runtime.links.iterators import IteratorLink
     from pybpf.runtime.object import LoadedObject
+    from pybpf.runtime.proginfo import ProgramInfo
     from pybpf.runtime.testing import TestResult
 
-__all__ = ["LoadedProgram", "ProgramInfo"]
+__all__ = ["LoadedProgram"]
 
-
-class ProgramInfo(Record):
-    """What the kernel says of a program (struct bpf_prog_info). Sizes in bytes.
-
-    `runs` and `run_ns` count only while BPF statistics are on (sysctl kernel.bpf_stats_enabled).
-    """
-
-    id: int
-    name: str
-    tag: str
-    jited_size: int
-    translated_size: int
-    runs: int
-    run_ns: int
-    verified_insns: int
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 class LoadedProgram:
@@ -95,14 +86,76 @@ class LoadedProgram:
 
         return run(self, packet, context, repeat, room)
 
+    def run(self, context: S | None = None, /) -> tuple[int, S]:
+        """Call a @syscall program with a Struct; its answer, and the Struct as the program left it.
+
+        Raises `RunError`, `NotPermitted`; TypeError for a Struct of another class than the program takes.
+        """
+        from pybpf.runtime.codec import codec
+        from pybpf.runtime.testing import run
+
+        owner = self.spec.context.owner if self.spec is not None and self.spec.context is not None else None
+        if type(context) is not owner and not (context is None and owner is None):
+            takes = owner.__name__ if owner is not None else "nothing"
+            raise TypeError(f"{self.name!r} takes {takes}, not {context!r}")
+        if owner is None:
+            return run(self, None, None, 1, 0).retval, context  # type: ignore[return-value]
+        coder = codec(owner.__bpf__, owner.__name__)
+        done = run(self, None, coder.encode(context), 1, 0)
+        return done.retval, coder.decode(done.context, 0)
+
+    def read(self, **options: Any) -> str:
+        """What an iterator's program writes, going over all objects, or those that the options name: `map=`, `pid=`,
+        `tid=`, `cgroup=`, `order=` (see `pybpf.runtime.links`). Raises `AttachError`, `RunError`.
+        """
+        with self._iterator(options) as link:
+            return link.read().decode(errors="replace")
+
+    def lines(self, **options: Any) -> Iterator[str]:
+        """As `read`, line by line."""
+        with self._iterator(options) as link:
+            yield from link.lines()
+
+    def records(self, kind: type[T], **options: Any) -> Iterator[T]:
+        """As `read`, where the program writes Structs of one kind, by `ctx.seq_write(...)`."""
+        from pybpf.runtime.links.iterators import records
+
+        with self._iterator(options) as link:
+            yield from records(link, kind)
+
+    def _iterator(self, options: dict[str, Any]) -> IteratorLink:
+        from pybpf.runtime.errors import AttachError
+        from pybpf.runtime.links.iterators import IteratorLink
+
+        if not self.section.startswith("iter"):
+            raise AttachError(f"{self.name!r} is no iterator: nothing is read from a program of {self.section!r}")
+        link = self.attach(**options)
+        assert isinstance(link, IteratorLink)
+        return link
+
     def info(self) -> ProgramInfo:
         """What the kernel says of the program now."""
-        raw = syscall.obj_info(self.fd, 232)
-        _, id, tag, jited, translated = struct.unpack_from("<II8sII", raw)
-        name = raw[64:80].partition(b"\0")[0].decode(errors="replace")
-        run_ns, runs = struct.unpack_from("<QQ", raw, 192)
-        (verified,) = struct.unpack_from("<I", raw, 216)
-        return ProgramInfo(id, name, tag.hex(), jited, translated, runs, run_ns, verified)
+        from pybpf.runtime.proginfo import program_info
+
+        return program_info(self.fd)
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Give it a name in a bpf file system, under which it outlives this process: `open_program(path)` finds it.
+
+        That keeps it loaded, not attached: pin its link for that. Directories are made.
+        """
+        from pybpf.runtime.maps.pinning import pin
+
+        pin(self.fd, os.fspath(path), f"program {self.name!r}")
+
+    def unpin(self, path: str | os.PathLike[str]) -> None:
+        """Take away a name that `pin` gave it; KeyError where there is none, PybpfError for that of another program."""
+        from pybpf.runtime.links.opened import open_program
+
+        with open_program(path) as there:
+            if there.info().id != self.info().id:
+                raise PybpfError(f"{os.fspath(path)} is the name of another program than {self.name!r}")
+        os.unlink(path)
 
     def __repr__(self) -> str:
         return f"<program {self.name!r}: {self.type}, section {self.section!r}>"

@@ -40,6 +40,11 @@ def given_arguments(program: Program) -> Program:
 def make_context(program: Program, given: bytes | None, values: Mapping[str, Any]) -> bytearray:
     """Raises TypeError for a name that is none, and what the codec raises for a value that does not fit."""
     spec = program.spec
+    if spec.context is not None and any(field.role == "seq" for field in spec.context.fields):
+        raise SimulationError(
+            f"{spec.name}: a simulation has no objects of the kernel to iterate over",
+            f'load it, and read it: load({spec.name}).programs["{spec.name}"].read()',
+        )
     fields = {field.name: field for field in spec.context.fields} if spec.context is not None else {}
     arguments = {var.name: at for var, at in program.args}
     end = max([8, *(field.offset + field.size for field in fields.values()), *(at + 8 for _, at in program.args)])

@@ -33,7 +33,7 @@ from pybpf import (
     var,
     xdp,
 )
-from pybpf.kernel import file, task_struct, xdp_buff
+from pybpf.kernel import file, task_struct, xdp_buff  # noqa: TC001 - read at run time
 from tests.proofs import prove
 
 if TYPE_CHECKING:
@@ -213,10 +213,9 @@ def test_freplace(running: Any) -> None:
             assert obj[calls] == 1
             prove("hook", "freplace+", "fired")
         assert running.test(bytes(64)).retval == XDP.PASS
-        with load(firewall) as second:
-            with obj.attach(always=(second.programs["firewall"], "verdict")):
-                assert second.programs["firewall"].test(bytes(64)).retval == XDP.DROP
-                assert running.test(bytes(64)).retval == XDP.PASS
+        with load(firewall) as second, obj.attach(always=(second.programs["firewall"], "verdict")):
+            assert second.programs["firewall"].test(bytes(64)).retval == XDP.DROP
+            assert running.test(bytes(64)).retval == XDP.PASS
 
 
 def test_freplace_of_a_whole_program(running: Any) -> None:

@@ -118,7 +118,7 @@ def test_a_hook_without_an_answer() -> None:
 
 
 def test_cgroup() -> None:
-    root = next((Path(p) for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if Path(p, "cgroup.procs").exists()))
+    root = next(Path(p) for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if Path(p, "cgroup.procs").exists())
     group = root / f"pybpf-lsm-{os.getpid()}"
     with loaded(only_loopback) as obj:
         prove("hook", "lsm_cgroup+", "loaded")

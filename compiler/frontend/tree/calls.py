@@ -106,10 +106,11 @@ class Asm(Expr):
 
 class Printk(Expr):
     """bpf_trace_printk of a printf format (bytes, no NUL) and its arguments: ints of 64 bits (%d %u %x with ll), or
-    references to text (%s). Type NONE."""
+    references to text (%s). Type NONE. With a seq_file in `file` it is bpf_seq_printf, which writes there."""
 
     format: bytes
     args: tuple[Expr, ...]
+    file: Expr | None = None
 
 
 class Atomic(Expr):

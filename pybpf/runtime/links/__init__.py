@@ -79,6 +79,7 @@ _FILTER = ("target", "netns", "direction", "priority", "handle", "replace")
 _ROUTE = ("target", "netns", "dev", "via", "table", "priority", "headroom")
 _BTF = ("btf", "attach_btf", ("target", "cookie"))
 _CGROUP = ("cgroups", "attach_cgroup", ("target", "before", "after"))
+_ITER = ("iterators", "attach_iterator", ("map", "pid", "tid", "cgroup", "order"))
 _BY_LIBBPF = ("loader", "attach_by_libbpf", ())
 _ATTACHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "tracepoint": _TRACEPOINT, "tp": _TRACEPOINT,
@@ -94,6 +95,7 @@ _ATTACHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "xdp": _XDP, "xdp.frags": _XDP,
     "tp_btf": _BTF, "tp_btf.s": _BTF, "fentry": _BTF, "fentry.s": _BTF, "fexit": _BTF, "fexit.s": _BTF,
     "fmod_ret": _BTF, "fmod_ret.s": _BTF, "lsm": _BTF, "lsm.s": _BTF,
+    "iter": _ITER, "iter.s": _ITER,
     "freplace": ("btf", "attach_replacement", ("target",)),
     "lsm_cgroup": ("btf", "attach_lsm_cgroup", ("target",)),
     "cgroup": _CGROUP, "cgroup_skb": _CGROUP, "sockops": _CGROUP,
@@ -113,7 +115,7 @@ _ATTACHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # Programs that are only run, or given to something by its file descriptor: attaching all programs leaves them out.
-_NOT_ATTACHED = ("syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap", "xdp.frags/cpumap")
+_NOT_ATTACHED = ("iter", "iter.s", "syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap", "xdp.frags/cpumap")
 
 
 def _row(section: str) -> tuple[str, str, tuple[str, ...]]:

@@ -50,8 +50,8 @@ def attach_btf(program: LoadedProgram, section: str, options: dict[str, Any]) ->
 
 
 def attach_replacement(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
-    """In the place of the function that it was loaded for; or, as target (loaded program, "function"), of another of the
-    same signature (Linux 5.10)."""
+    """In the place of the function that it was loaded for; or, as target (loaded program, "function"), of another
+    of the same signature (Linux 5.10)."""
     head, _, name = section.partition("/")
     target = options.get("target")
     try:
