@@ -63,7 +63,10 @@ if TYPE_CHECKING:
     from pybpf.runtime.errors import NotPermitted as NotPermitted
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
+    from pybpf.runtime.links.opened import open_link as open_link
+    from pybpf.runtime.links.opened import open_program as open_program
     from pybpf.runtime.maps.opened import open_map as open_map
+    from pybpf.runtime.proginfo import stats as stats
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import FLOW as FLOW
     from pybpf.stdlib.actions import LWT as LWT
@@ -186,6 +189,8 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps.devices import DevMap as DevMap
     from pybpf.stdlib.maps.devices import DevMapHash as DevMapHash
     from pybpf.stdlib.maps.devices import XskMap as XskMap
+    from pybpf.stdlib.maps.nested import ArrayOfMaps as ArrayOfMaps
+    from pybpf.stdlib.maps.nested import HashOfMaps as HashOfMaps
     from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
     from pybpf.stdlib.maps.queues import Queue as Queue
     from pybpf.stdlib.maps.queues import Stack as Stack
@@ -249,6 +254,8 @@ _SURFACE = {
     "program": "Program",
     "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
     "runtime.maps.opened": "open_map",
+    "runtime.links.opened": "open_link open_program",
+    "runtime.proginfo": "stats",
     "simulator": "Simulation",
     "stdlib.actions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER NETKIT TC TCX XDP",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
@@ -274,6 +281,7 @@ _SURFACE = {
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.maps.devices": "CpuEntry CpuMap DevEntry DevMap DevMapHash XskMap",
+    "stdlib.maps.nested": "ArrayOfMaps HashOfMaps",
     "stdlib.maps.queues": "BloomFilter Queue Stack",
     "stdlib.maps.sockets": "ReusePortSockArray SockHash SockMap",
     "stdlib.maps.events": "PerfEventArray UserRingBuffer",
@@ -292,14 +300,14 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "action", "Array", "ArrayMap", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "bpf_iter",
+    "action", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "bpf_iter",
     "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup", "CgroupBind",
     "CgroupEgress", "CgroupIter", "CgroupSkbContext", "check", "classifier", "comm", "compare_exchange",
     "CompileError", "const", "container_of", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError",
     "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value",
     "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed",
     "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "freplace",
-    "GetsockoptContext", "gid", "HashMap", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter", "IterContext",
+    "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter", "IterContext",
     "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe",
     "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load",
     "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",

@@ -35,13 +35,17 @@ if TYPE_CHECKING:
     from pybpf.program import Program
     from pybpf.runtime.links import Link
     from pybpf.runtime.maps import LoadedBloomFilter, LoadedMap, LoadedQueue, PerCpu
+    from pybpf.runtime.maps.devices import LoadedCpus, LoadedDevices, LoadedXsks
     from pybpf.runtime.perfbuf import LoadedPerfEvents
     from pybpf.runtime.ringbuf import LoadedRingBuffer
     from pybpf.runtime.stacks import LoadedStacks
     from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.runtime.verifier import Origin
-    from pybpf.stdlib.maps import LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.runtime.maps.nested import LoadedMaps
+    from pybpf.stdlib.maps import ArrayMap, HashMap, LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.devices import CpuMap, DevMap, DevMapHash, XskMap
     from pybpf.stdlib.maps.events import PerfEventArray, UserRingBuffer
+    from pybpf.stdlib.maps.nested import ArrayOfMaps, HashOfMaps
     from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
     from pybpf.stdlib.maps.stacks import StackTrace
     from pybpf.stdlib.summaries.base import Viewed
@@ -50,6 +54,7 @@ __all__ = ["CompiledObject", "LoadedObject", "load_object", "open_elf"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+J = TypeVar("J")
 W = TypeVar("W")
 
 _LOG_SIZES = (16 << 20, 256 << 20)  # bytes of address space; only what the kernel writes takes memory
@@ -347,6 +352,18 @@ class LoadedObject:
         @overload
         def __getitem__(self, what: PerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
         @overload
+        def __getitem__(self, what: ArrayOfMaps[HashMap[K, V]]) -> LoadedMaps[int, LoadedMap[K, V]]: ...
+        @overload
+        def __getitem__(self, what: ArrayOfMaps[ArrayMap[V]]) -> LoadedMaps[int, LoadedMap[int, V]]: ...
+        @overload
+        def __getitem__(self, what: ArrayOfMaps[Any]) -> LoadedMaps[int, Any]: ...
+        @overload
+        def __getitem__(self, what: HashOfMaps[K, HashMap[J, V]]) -> LoadedMaps[K, LoadedMap[J, V]]: ...
+        @overload
+        def __getitem__(self, what: HashOfMaps[K, ArrayMap[V]]) -> LoadedMaps[K, LoadedMap[int, V]]: ...
+        @overload
+        def __getitem__(self, what: HashOfMaps[K, Any]) -> LoadedMaps[K, Any]: ...
+        @overload
         def __getitem__(self, what: LruPerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
         @overload
         def __getitem__(self, what: PerCpuArray[V]) -> LoadedMap[int, PerCpu[V]]: ...
@@ -356,6 +373,12 @@ class LoadedObject:
         def __getitem__(self, what: BloomFilter[V]) -> LoadedBloomFilter[V]: ...
         @overload
         def __getitem__(self, what: Map[K, V]) -> LoadedMap[K, V]: ...
+        @overload
+        def __getitem__(self, what: DevMap | DevMapHash) -> LoadedDevices: ...
+        @overload
+        def __getitem__(self, what: CpuMap) -> LoadedCpus: ...
+        @overload
+        def __getitem__(self, what: XskMap) -> LoadedXsks: ...
         @overload
         def __getitem__(self, what: Program[..., Any]) -> LoadedProgram: ...
         @overload
@@ -485,7 +508,7 @@ class LoadedObject:
             self.close()
         else:
             for link in reversed(scope):
-                link.detach()
+                link._leave()
 
     def close(self) -> None:
         """Detach and close everything. May be called twice, and from another thread."""
@@ -498,7 +521,7 @@ class LoadedObject:
                     map.close()
             self.globals.close()
             for link in reversed(self.links):
-                link.detach()
+                link._leave()
             handle, self._handle = self._handle, None
             if handle is not None:
                 library().bpf_object__close(handle)
