@@ -90,6 +90,12 @@ def _queue(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     return LoadedQueue(fd, spec, entries, owner._check) if spec.value is not None else None
 
 
+def _maps(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    from pybpf.runtime.maps.nested import LoadedMaps
+
+    return LoadedMaps(fd, spec, entries, owner._check, owner) if spec.inner is not None else None
+
+
 def _filter(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     from pybpf.runtime.maps.queues import LoadedBloomFilter
 
@@ -112,6 +118,8 @@ def _devices(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
 
 _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
     **dict.fromkeys(("DEVMAP", "DEVMAP_HASH", "CPUMAP", "XSKMAP"), _devices),
+    "ARRAY_OF_MAPS": _maps,
+    "HASH_OF_MAPS": _maps,
     "QUEUE": _queue,
     "STACK": _queue,
     "BLOOM_FILTER": _filter,

@@ -47,6 +47,8 @@ class Declaration:
         def __class_getitem__(cls, given):
             """The same class with its types; itself for names of type variables, as in `class A(Map["K", "V"])`."""
             types = given if isinstance(given, tuple) else (given,)
+            if not cls._parameters:
+                raise DeclarationTypeError(f"{cls.__name__} takes no types", help="write:", lines=(cls._example,))
             if isinstance(types[-1], str):
                 return cls
             if cls._types:
@@ -59,7 +61,7 @@ class Declaration:
             return type(cls.__name__, (cls,), {"_types": types, "__module__": cls.__module__, "__doc__": cls.__doc__})
 
         def __new__(cls, *given, **options):
-            if not cls._types:
+            if cls._parameters and not cls._types:
                 raise DeclarationTypeError(f"{cls.__name__} needs its types", help="write:", lines=(cls._example,))
             check_call(cls.__init__, cls.__name__, given, options, cls._example)
             return object.__new__(cls)
@@ -161,7 +163,8 @@ class Declaration:
 
     def __repr__(self) -> str:
         types = ", ".join([getattr(item, "__name__", repr(item)) for item in self._types])
-        return f"<{type(self).__name__}[{types}] {self._name or spelled(self, self._home) or 'without a name'}>"
+        types = f"[{types}]" if types else ""
+        return f"<{type(self).__name__}{types} {self._name or spelled(self, self._home) or 'without a name'}>"
 
     def _live(self) -> Any:
         """The map behind the declaration while a simulation runs; a RuntimeError otherwise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from pybpf import (
     action,
     classifier,
     const,
+    helpers,
     load,
     netkit,
     tc,
@@ -266,6 +268,33 @@ def test_an_action(network: Network) -> None:
     assert "clsact" not in qdiscs(network)
 
 
+# --- the socket that a packet belongs to
+
+
+@tc
+def whose(skb: TcContext) -> TC:
+    sk = skb.sk
+    if sk is None or skb.protocol != 0x0800:
+        return TC.UNSPEC
+    seen[6] = sk.src_port
+    full = helpers.bpf_sk_fullsock(sk)
+    if full is not None:
+        seen[7] = full.mark
+        skb.priority = 5
+        skb.tc_classid = 0x10001
+    return TC.UNSPEC
+
+
+def test_the_socket_of_a_packet(network: Network) -> None:
+    network.ip("addr", "add", "10.77.0.1/24", "dev", "left")
+    network.ip("neigh", "add", "10.77.0.2", "lladdr", "02:00:00:00:00:02", "dev", "left")
+    sender = network.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.SOL_SOCKET, 36, 0x55)  # SO_MARK
+    with load(whose) as obj, obj.programs["whose"].attach("left", direction="egress", netns=network.name):
+        sender.sendto(b"hello", ("10.77.0.2", 9))
+        assert (obj[seen][6], obj[seen][7]) == (sender.getsockname()[1], 0x55)
+
+
 # --- TCX
 
 order = ArrayMap[u64](1)
@@ -390,7 +419,6 @@ def test_netkit(network: Network) -> None:
 
 def make_netkit() -> None:
     """A netkit pair nk0 and nk1 that carry Ethernet frames: include/uapi/linux/if_link.h."""
-    import socket
     import struct
 
     def attribute(kind: int, data: bytes) -> bytes:

@@ -32,6 +32,8 @@ Where a program goes is read from its section name (libbpf's table), and can be 
                                 `perfevents.py`
     tp_btf, fentry, fexit,      cookie
       fmod_ret, lsm
+    iter/TARGET, iter.s         map (bpf_map_elem, bpf_sk_storage_map, sockmap), pid, tid (task, task_file, task_vma),
+                                cgroup and order (cgroup): what to go over; all of it without them
     freplace/FUNCTION           target (loaded program, "function"): another function than it was loaded for
     lsm_cgroup/HOOK             target cgroup: its directory, or a file descriptor
     cgroup/..., cgroup_skb/...,  target cgroup: its directory, or a file descriptor; before, after: another link;
@@ -73,7 +75,7 @@ _PERF = (
     ("target", "event", "period", "frequency", "pid", "cpu", "address", "length", "access", "cookie"),
 )  # fmt: skip
 _XDP = ("network", "attach_xdp", ("target", "mode", "netns"))
-_IN_MAPS = ("network", "given_to_map", ())
+_IN_MAPS = ("network", "given_to_map", ("target", "mode", "netns"))
 _ORDERED = ("target", "netns", "before", "after", "expected_revision")
 _FILTER = ("target", "netns", "direction", "priority", "handle", "replace")
 _ROUTE = ("target", "netns", "dev", "via", "table", "priority", "headroom")

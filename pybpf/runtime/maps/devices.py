@@ -1,8 +1,8 @@
 """Maps of interfaces, CPUs and AF_XDP sockets of a loaded object, in user space.
 
-    obj[ports][3] = DevEntry("eth1", program=rewrite)     obj[cpus][1] = CpuEntry(192)     obj[socks][0] = sock
-    obj[ports][3]                                         DevEntry(4, 1234): interface number, program id
-    del obj[ports][3]
+obj[ports][3] = DevEntry("eth1", program=rewrite)     obj[cpus][1] = CpuEntry(192)     obj[socks][0] = sock
+obj[ports][3]                                         DevEntry(4, 1234): interface number, program id
+del obj[ports][3]
 """
 
 from __future__ import annotations
