@@ -59,9 +59,10 @@ class NoKernelMember(Diagnostic):
 
 
 class ArgumentOther(Diagnostic):
-    """A parameter is annotated with another struct than the kernel passes there.
+    """A parameter is annotated with another struct than the kernel passes there, or as a wider number.
 
-    The kernel's BTF says what the arguments of a tracepoint or function are.
+    The kernel's BTF says what the arguments of a tracepoint or function are. What a register holds beyond the width of
+    a number that is passed in it is not part of the number.
 
     Fails:
 

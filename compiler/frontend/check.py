@@ -273,8 +273,9 @@ def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type
     """The type that an argument of the hook is read as: what it is in C where that is known, else u64, unless it is
     annotated.
     """
+    if isinstance(known, PtrType) and known.space == Space.PERCPU:  # memory that the hook lets be written
+        return known
     if parameter.annotation is None:
-        spec = checker.session.program
         if known is None or not (kinds.is_int(known) or kinds.may_be_null(known)):
             return U64
         return kinds.host(known)

@@ -63,6 +63,14 @@ if TYPE_CHECKING:
 
 __all__ = ["RegistersHook", "kprobe", "kretprobe", "kretsyscall", "ksyscall"]
 
+# The first release with such programs, by what the section begins with.
+_SINCE = {
+    "kprobe.multi": "5.18", "kretprobe.multi": "5.18", "kprobe.session": "6.10",
+    "uprobe.s": "6.0", "uretprobe.s": "6.0", "usdt.s": "6.0",
+    "uprobe.multi": "6.6", "uretprobe.multi": "6.6", "uprobe.multi.s": "6.6", "uretprobe.multi.s": "6.6",
+    "uprobe.session": "6.13", "uprobe.session.s": "6.13",
+}  # fmt: skip
+
 
 class RegistersHook(ArgumentsHook):
     """A hook whose arguments are in registers. `known` says what they are called and which types they have; None where
@@ -123,6 +131,13 @@ class RegistersHook(ArgumentsHook):
         site = site_in(function, name)
         if name in ("ctx", "context", "regs") and annotation_of(function, name) is None:
             raise self.wrong_context(function, None, self.wanted.__name__)
+        if self.attach.get("offset"):
+            raise DeclarationTypeError(
+                f"@{self.name}: inside of {self.what} its parameters may lie anywhere: which is `{name}`?",
+                help="take registers from the context, as in ctx.di:",
+                lines=(f"def {function.__name__}(ctx: {self.wanted.__name__}) -> None:",),
+                site=site,
+            )
         if known is None:
             raise DeclarationTypeError(
                 f"@{self.name}: nothing describes the parameters of {self.what}: which is `{name}`?",
@@ -142,6 +157,7 @@ class RegistersHook(ArgumentsHook):
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         made = super().spec(function)
         made.user = self.user
+        made.since = _SINCE.get(made.section.partition("/")[0], "")
         if self.session:
             made.allowed = (0, 1)
         has_context = made.context is not None
@@ -167,7 +183,8 @@ class _KernelFunction(RegistersHook):
 
     def __init__(self, name: str, target: str, function: str, attach: dict[str, Any], named: bool) -> None:
         returning = name.startswith("kretprobe")
-        super().__init__(name, f"{name}+", target, attach, f"{function}()" if function else "them", returning=returning)
+        what = f"{function}()" if function else "many functions"
+        super().__init__(name, f"{name}+", target, attach, what, returning=returning)
         self.function = function
         self.known = self._parameters if named else self._none
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pybpf.program import Program
     from pybpf.stdlib.contexts.tracing import RawTracepointContext, TracepointContext
     from pybpf.stdlib.kernel.classes import KernelStruct
+    from pybpf.stdlib.struct import Struct
 
     P = ParamSpec("P")
     R = TypeVar("R", bound="int | None", covariant=True)
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
         def __call__(self, function: Callable[Concatenate[A, P], R], /) -> Program[Concatenate[A, P], R]: ...
         @overload
         def __call__(self, function: Callable[[], R], /) -> Program[[], R]: ...
+
+    S = TypeVar("S", bound=Struct)
+
+    class _Writable(Protocol):
+        def __call__(self, function: Callable[Concatenate[S, P], R], /) -> Program[Concatenate[S, P], R]: ...
 
 
 __all__ = ["raw_tp", "tracepoint"]
@@ -91,6 +97,31 @@ class _RawTracepointHook(ArgumentsHook):
         return made
 
 
+class _WritableHook(ArgumentsHook):
+    """A raw tracepoint whose first argument is memory that programs may change, as a Struct of their own."""
+
+    __slots__ = ()
+
+    def spec(self, function: Callable[..., Any]) -> ProgramSpec:
+        from pybpf.compiler.schema.types import PtrType, Space, StructType
+        from pybpf.stdlib.types import type_of
+
+        made = super().spec(function)
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount]
+        kind = type_of(annotation_of(function, names[0])) if names else None
+        if not isinstance(kind, StructType):
+            name = names[0] if names else "value"
+            raise DeclarationTypeError(
+                f"@raw_tp.writable: the first parameter of {function.__name__}() is what it may change, as a Struct",
+                help="declare what lies there:",
+                lines=("class Error(Struct):", "    value: i32", "", f"def {function.__name__}({name}: Error) -> None:"),
+                site=site_in(function, name if names else "return"),
+            )
+        made.arg_types = (PtrType(kind, Space.PERCPU),)
+        return made
+
+
 def _is_kernel_struct(annotation: Any) -> bool:
     return type(getattr(annotation, "__bpf__", None)).__name__ == "KernelType"
 
@@ -111,8 +142,11 @@ def _with_category(event: str) -> str:
     return f'@tracepoint("{full}")' if full else _TRACEPOINT
 
 
-def tracepoint(name: str) -> _Tracepoint:
-    """A kernel tracepoint, `@tracepoint("syscalls:sys_enter_openat")`; a slash does as well as the colon."""
+def tracepoint(name: str, *, sleepable: bool = False) -> _Tracepoint:
+    """A kernel tracepoint, `@tracepoint("syscalls:sys_enter_openat")`; a slash does as well as the colon.
+
+    `sleepable`: one that runs where the kernel may sleep, as those of system calls do; on kernels newer than 6.18.
+    """
     needs_target("tracepoint", name, "the name of a tracepoint", _TRACEPOINT)
     category, _, event = name.replace("/", ":").partition(":")
     if not category or not event or ":" in event:
@@ -121,19 +155,47 @@ def tracepoint(name: str) -> _Tracepoint:
             help="name its category too:",
             lines=(_with_category(name),),
         )
-    hook = _TracepointHook("tracepoint", "tracepoint+", f"{category}/{event}", {"category": category, "event": event})
-    return hook
+    pattern = "tracepoint.s+" if sleepable else "tracepoint+"
+    return _TracepointHook("tracepoint", pattern, f"{category}/{event}", {"category": category, "event": event})
 
 
-def raw_tp(name: str) -> _RawTracepoint:
-    """A raw tracepoint, `@raw_tp("sys_enter")`: the arguments of the kernel's trace_NAME(), without a record."""
-    from pybpf.stdlib.contexts.tracing import RawTracepointContext
+class _RawTracepoints:
+    """`@raw_tp(...)`, and `@raw_tp.writable(...)`."""
 
-    needs_target("raw_tp", name, "the name of a tracepoint", '@raw_tp("sched_switch")')
+    __slots__ = ()
+
+    def __call__(self, name: str, *, sleepable: bool = False) -> _RawTracepoint:
+        """A raw tracepoint, `@raw_tp("sys_enter")`: the arguments of the kernel's trace_NAME(), without a record.
+
+        `sleepable`: one that runs where the kernel may sleep; on kernels newer than 6.18.
+        """
+        from pybpf.stdlib.contexts.tracing import RawTracepointContext
+
+        pattern = "raw_tp.s+" if sleepable else "raw_tp+"
+        event = _raw_name("raw_tp", name)
+        return _RawTracepointHook("raw_tp", pattern, event, {"event": event}, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
+
+    def writable(self, name: str) -> _Writable:
+        """One of the few whose first argument programs may change, as nbd_send_request. Linux 5.2.
+
+        That parameter is a Struct of yours: what lies there, no longer than what the kernel lets be written.
+        """
+        from pybpf.stdlib.contexts.tracing import RawTracepointContext
+
+        event = _raw_name("raw_tp.writable", name)
+        attach = {"event": event}
+        return _WritableHook("raw_tp.writable", "raw_tp.w+", event, attach, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
+
+
+raw_tp = _RawTracepoints()
+
+
+def _raw_name(hook: str, name: str) -> str:
+    needs_target(hook, name, "the name of a tracepoint", f'@{hook}("sched_switch")')
     if not name.isidentifier():
         raise DeclarationValueError(
-            f"@raw_tp: {name!r} is not the name of a raw tracepoint",
+            f"@{hook}: {name!r} is not the name of a raw tracepoint",
             help="leave out the category:" if ":" in name or "/" in name else "write:",
-            lines=(f'@raw_tp("{_bare(name)}")',),
+            lines=(f'@{hook}("{_bare(name)}")',),
         )
-    return _RawTracepointHook("raw_tp", "raw_tp+", name, {"event": name}, RawTracepointContext, _RAW_ARGUMENTS)  # type: ignore[return-value]
+    return name

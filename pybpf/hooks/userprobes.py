@@ -76,7 +76,7 @@ class _Uprobe(_UserProbes):
         """The entry of a user-space function, `@uprobe("libc", "malloc")`: a library's name, or a path.
 
         `symbol` may name a version, as in "memcpy@GLIBC_2.2.5". A `sleepable` program may read memory that is not
-        there yet, `bpf_copy_from_user` (Linux 5.20).
+        there yet, `bpf_copy_from_user` (Linux 6.0).
         """
         return _one("uprobe", binary, symbol, offset, sleepable)  # type: ignore[return-value]
 

@@ -1,0 +1,6 @@
+from pybpf import PtRegs, kprobe
+
+
+@kprobe("vfs_*")
+def probe(ctx: PtRegs) -> None:
+    pass

@@ -1,0 +1,6 @@
+from pybpf import PtRegs, uprobe
+
+
+@uprobe.multi("libc", [])
+def probe(ctx: PtRegs) -> None:
+    pass

@@ -1,0 +1,6 @@
+from pybpf import u64, usdt
+
+
+@usdt("libc", "setjmp", "")
+def probe(buffer: u64) -> None:
+    pass

@@ -1,0 +1,138 @@
+"""Raw tracepoints: their arguments, cookies, memory that programs may change; and sleepable ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from pybpf import (
+    XDP,
+    AttachError,
+    HashMap,
+    LoadError,
+    RawTracepointContext,
+    Struct,
+    TracepointContext,
+    VerifierError,
+    XdpContext,
+    const,
+    helpers,
+    i32,
+    i64,
+    load,
+    pid,
+    raw_tp,
+    tracepoint,
+    u32,
+    u64,
+    xdp,
+)
+from pybpf.runtime import RunError
+from tests.proofs import prove
+
+pytestmark = [pytest.mark.kernel, pytest.mark.guest]
+
+mine = const(u32, 0)
+values = HashMap[u32, i64](max_entries=16)
+GETPPID = 110
+
+
+class Answer(Struct):
+    error: i32
+
+
+@raw_tp("sys_enter")
+def entered(ctx: RawTracepointContext, regs: u64, number: i64) -> None:
+    if pid() == mine and number == GETPPID:
+        values[0] = number
+        values[1] = i64(ctx.cookie())
+
+
+@tracepoint("syscalls:sys_enter_getppid")
+def called(ctx: TracepointContext) -> None:
+    if pid() == mine:
+        values[2] += 1
+        values[3] = i64(helpers.bpf_get_attach_cookie(ctx))
+
+
+@raw_tp.writable("bpf_test_finish")
+def finished(answer: Answer) -> None:
+    """The kernel's own trial run of a program: what it reports can be changed."""
+    if pid() == mine:
+        values[4] = answer.error
+        answer.error = -42
+
+
+@tracepoint("syscalls:sys_enter_getppid", sleepable=True)
+def sleepy(ctx: TracepointContext) -> None:
+    if pid() == mine:
+        values[5] += 1
+
+
+@raw_tp("sys_enter", sleepable=True)
+def raw_sleepy(regs: u64, number: i64) -> None:
+    if pid() == mine and number == GETPPID:
+        values[6] += 1
+
+
+@xdp
+def tried(pkt: XdpContext) -> XDP:
+    return XDP.PASS
+
+
+def test_cookies() -> None:
+    with load(entered, called, mine=os.getpid()) as obj:
+        prove("hook", "raw_tp+", "loaded")
+        prove("hook", "tracepoint+", "loaded")
+        with obj.attach(called={"cookie": 31}):
+            prove("hook", "raw_tp+", "attached")
+            prove("hook", "tracepoint+", "attached")
+            os.getppid()
+            assert (obj[values][0], obj[values][1]) == (GETPPID, 0)
+            assert (obj[values][2], obj[values][3]) == (1, 31)
+            prove("hook", "raw_tp+", "fired")
+            prove("hook", "tracepoint+", "fired")
+        try:
+            link = obj.programs["entered"].attach(cookie=17)
+        except AttachError as error:
+            assert error.help == "raw tracepoints have cookies since Linux 6.10"
+        else:
+            with link:
+                os.getppid()
+            assert obj[values][1] == 17
+
+
+def test_writable() -> None:
+    with load(finished, mine=os.getpid()) as obj, load(tried) as other:
+        prove("hook", "raw_tp.w+", "loaded")
+        program: Any = other.programs["tried"]
+        assert program.test(bytes(64)).retval == XDP.PASS
+        with obj.attach():
+            prove("hook", "raw_tp.w+", "attached")
+            with pytest.raises(RunError, match="ENOMSG"):  # 42
+                program.test(bytes(64))
+            assert obj[values][4] == 0
+            prove("hook", "raw_tp.w+", "fired")
+        assert program.test(bytes(64)).retval == XDP.PASS
+        with pytest.raises(AttachError, match="raw tracepoint sys_enter: EINVAL .*\nhelp: .*lets be written"):
+            obj.programs["finished"].attach("sys_enter")
+
+
+@pytest.mark.parametrize(("program", "row", "value"), [(sleepy, "tracepoint.s+", 5), (raw_sleepy, "raw_tp.s+", 6)])
+def test_sleepable(program: Any, row: str, value: int) -> None:
+    try:
+        obj = load(program, mine=os.getpid())
+    except (LoadError, VerifierError) as error:
+        assert "sleepable" in str(error), error
+        pytest.skip("this kernel lets no tracepoints sleep")
+    with obj:
+        prove("hook", row, "loaded")
+        with obj.attach():
+            prove("hook", row, "attached")
+            os.getppid()
+            assert obj[values][value] == 1
+            prove("hook", row, "fired")
