@@ -125,6 +125,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts.lirc import LircContext as LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext as NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext as XdpContext
+    from pybpf.stdlib.contexts.packets import XdpDevmapContext as XdpDevmapContext
     from pybpf.stdlib.contexts.skb import FlowDissectorContext as FlowDissectorContext
     from pybpf.stdlib.contexts.skb import FlowKeys as FlowKeys
     from pybpf.stdlib.contexts.skb import LwtContext as LwtContext
@@ -181,14 +182,14 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
-    from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
-    from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
     from pybpf.stdlib.maps.devices import CpuEntry as CpuEntry
     from pybpf.stdlib.maps.devices import CpuMap as CpuMap
     from pybpf.stdlib.maps.devices import DevEntry as DevEntry
     from pybpf.stdlib.maps.devices import DevMap as DevMap
     from pybpf.stdlib.maps.devices import DevMapHash as DevMapHash
     from pybpf.stdlib.maps.devices import XskMap as XskMap
+    from pybpf.stdlib.maps.events import PerfEventArray as PerfEventArray
+    from pybpf.stdlib.maps.events import UserRingBuffer as UserRingBuffer
     from pybpf.stdlib.maps.nested import ArrayOfMaps as ArrayOfMaps
     from pybpf.stdlib.maps.nested import HashOfMaps as HashOfMaps
     from pybpf.stdlib.maps.queues import BloomFilter as BloomFilter
@@ -198,6 +199,12 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps.sockets import SockHash as SockHash
     from pybpf.stdlib.maps.sockets import SockMap as SockMap
     from pybpf.stdlib.maps.stacks import StackTrace as StackTrace
+    from pybpf.stdlib.maps.storages import CgroupStorage as CgroupStorage
+    from pybpf.stdlib.maps.storages import CgrpStorage as CgrpStorage
+    from pybpf.stdlib.maps.storages import InodeStorage as InodeStorage
+    from pybpf.stdlib.maps.storages import PerCpuCgroupStorage as PerCpuCgroupStorage
+    from pybpf.stdlib.maps.storages import SkStorage as SkStorage
+    from pybpf.stdlib.maps.storages import TaskStorage as TaskStorage
     from pybpf.stdlib.progarray import ProgArray as ProgArray
     from pybpf.stdlib.sockactions import SK as SK
     from pybpf.stdlib.sockactions import CgroupBind as CgroupBind
@@ -268,7 +275,7 @@ _SURFACE = {
     "stdlib.contexts.netfilter": "NetfilterContext",
     "stdlib.contexts.iterators": "BpfLinkIter BpfMapElemIter BpfMapIter BpfProgIter CgroupIter DmabufIter Ipv6RouteIter IterContext KmemCacheIter "
     "KsymIter NetlinkIter SkStorageIter SockmapIter TaskFileIter TaskIter TaskVmaIter TcpIter UdpIter UnixIter",
-    "stdlib.contexts.packets": "XdpContext",
+    "stdlib.contexts.packets": "XdpContext XdpDevmapContext",
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
     "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
     "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
@@ -286,6 +293,7 @@ _SURFACE = {
     "stdlib.maps.sockets": "ReusePortSockArray SockHash SockMap",
     "stdlib.maps.events": "PerfEventArray UserRingBuffer",
     "stdlib.maps.stacks": "StackTrace",
+    "stdlib.maps.storages": "CgroupStorage CgrpStorage InodeStorage PerCpuCgroupStorage SkStorage TaskStorage",
     "stdlib.progarray": "ProgArray",
     "stdlib.sockactions": "SK CgroupBind CgroupEgress",
     "stdlib.sockops": "SockOp SockOpsFlag TcpState",
@@ -300,34 +308,33 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "action", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter", "bpf_iter",
-    "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup", "CgroupBind",
-    "CgroupEgress", "CgroupIter", "CgroupSkbContext", "check", "classifier", "comm", "compare_exchange",
-    "CompileError", "const", "container_of", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError",
-    "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value",
-    "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed",
-    "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "freplace",
-    "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "i16", "i32", "i64", "i8", "Ipv6RouteIter", "IterContext",
-    "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe",
-    "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "L", "lirc_mode2", "LircContext", "load",
-    "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",
-    "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
-    "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_link", "open_map", "open_program",
-    "PerCpuArray", "PerCpuHash",
-    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context",
-    "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext",
-    "releasing", "ReusePortSockArray", "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext",
-    "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext",
-    "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorageIter", "SockAddr4Context",
-    "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
-    "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
-    "SpinLock", "Stack", "StackTrace", "stats",
-    "Struct", "subprog", "syscall", "SysctlContext", "Target", "task", "TaskFileIter",
-    "TaskIter", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
+    "action", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter",
+    "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup",
+    "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext", "CgroupStorage", "CgrpStorage", "check",
+    "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu", "CpuEntry", "CpuMap",
+    "current_task", "DeclarationError", "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded",
+    "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor",
+    "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret",
+    "freplace", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "i16", "i32", "i64", "i8",
+    "InodeStorage", "Ipv6RouteIter", "IterContext", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct",
+    "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime",
+    "L", "lirc_mode2", "LircContext", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT",
+    "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter",
+    "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_link",
+    "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
+    "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray", "Program",
+    "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext", "releasing", "ReusePortSockArray",
+    "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof",
+    "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
+    "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter", "SockAddr4Context", "SockAddr6Context",
+    "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockHash",
+    "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
+    "stats", "Struct", "subprog", "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter",
+    "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
     "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
     "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe",
     "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait",
-    "XDP", "xdp", "XdpContext", "XskMap",
+    "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

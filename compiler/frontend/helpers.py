@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ArgSpec
 
-__all__ = ["check_licence", "fill", "helper"]
+__all__ = ["check_allowed", "check_licence", "fill", "helper", "kernel_object"]
 
 _GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")  # linux/license.h
 
@@ -172,26 +172,31 @@ def _argument(
             role = spec.args[position - 1].kind if position else ""
             return _size(checker, value, argument, before[position - 1] if position else None, what, role)
         case "ptr":
-            expr = materialize(checker, value)
-            if isinstance(expr.type, OptionalType):
-                maybe_none(checker, expr)
-            if not isinstance(expr.type, PtrType):
-                checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
-            if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
-                expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
-                assert isinstance(expr.type, PtrType)
-            if expr.type.space in (Space.KERNEL, Space.USER):
-                given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
-                known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
-                checker.fail(errors.WrongType(expr.span, given, known, what))
-            _check_object(checker, spec, argument, expr, what)
-            return expr
+            return kernel_object(checker, spec, argument, value, what)
         case "address" if kinds.may_be_null(type_of(value)):
             return address_of(value)
         case "scalar" | "address":
             wanted = kinds.host(argument.type) if isinstance(argument.type, IntType) else U64
             return convert(checker, value, wanted, what)
     checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
+
+
+def kernel_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, value: Value, what: str) -> tree.Expr:
+    """A pointer to an object of the kernel, for the argument of kind "ptr"."""
+    expr = materialize(checker, value)
+    if isinstance(expr.type, OptionalType):
+        maybe_none(checker, expr)
+    if not isinstance(expr.type, PtrType):
+        checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
+    if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
+        expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
+        assert isinstance(expr.type, PtrType)
+    if expr.type.space in (Space.KERNEL, Space.USER):
+        given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
+        known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
+        checker.fail(errors.WrongType(expr.span, given, known, what))
+    _check_object(checker, spec, argument, expr, what)
+    return expr
 
 
 def _constant(value: Known) -> tree.RodataText:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, tree
-from pybpf.compiler.frontend.convert import number, stored
+from pybpf.compiler.frontend.convert import materialize, number, stored
 from pybpf.compiler.frontend.effects import may_change
+from pybpf.compiler.frontend.known import ContextRef
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import arithmetic, to_type
-from pybpf.compiler.schema.types import BOOL, NONE, U32, OptionalType, Space, is_aggregate
+from pybpf.compiler.schema.types import BOOL, NONE, U32, MapType, OptionalType, PtrType, Space, is_aggregate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ __all__ = [
 
 # Families of maps (MapKind.family) that an operator is for, those first where it has a diagnostic of its own.
 _OPERATORS = {
-    "[...]": ("hash", "array", "trie"), "in": ("hash", "array", "trie", "bloom"), "[...] =": ("hash", "array", "trie"),
-    "[...] op=": ("hash", "array"), "del": ("hash", "array", "trie"),
+    "[...]": ("hash", "array", "trie", "storage"),
+    "in": ("hash", "array", "trie", "bloom", "maps", "storage"),
+    "[...] =": ("hash", "array", "trie", "storage"),
+    "[...] op=": ("hash", "array", "storage"),
+    "del": ("hash", "array", "trie", "storage"),
 }  # fmt: skip
 _RDONLY_PROG, _WRONLY_PROG = 1 << 7, 1 << 8  # BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG: include/uapi/linux/bpf.h
 NOEXIST, EXIST, LOCKED = 1, 2, 4  # BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK: the same file
@@ -44,6 +48,8 @@ NOEXIST, EXIST, LOCKED = 1, 2, 4  # BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK: the same
 def entry_type(spec: MapSpec) -> Type:
     """The type of an expression for an entry's value: the number, or a reference into the map."""
     assert spec.value is not None
+    if spec.inner is not None:
+        return PtrType(MapType(spec.inner), Space.INNER)
     space = Space.PERCPU if spec.kind.percpu else Space.MAP
     return access.reference(spec.value, Space.CONST if spec.flags & _RDONLY_PROG else space)
 
@@ -57,11 +63,13 @@ def check_access(checker: Checker, spec: MapSpec, span: Span, writes: bool) -> N
 def key(checker: Checker, spec: MapSpec, node: Any) -> tree.Expr:
     """The key of an operation, as the map's key type."""
     assert spec.key is not None
-    return key_value(checker, spec, checker.expr(node, spec.key))
+    return key_value(checker, spec, checker.expr(node, None if spec.kind.family == "storage" else spec.key))
 
 
 def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
     assert spec.key is not None
+    if spec.kind.family == "storage":
+        return _owner(checker, spec, value, "get")
     made = stored(checker, value, spec.key, f"the key of `{spec.name}`")
     if not is_aggregate(spec.key) and not kinds.is_signed(spec.key):
         given = made.value if isinstance(made, tree.Convert) else made
@@ -69,6 +77,18 @@ def key_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
         if hi < 0:
             checker.fail(errors.NegativeKey(value.span, spec.name, str(spec.key), str(spec.key).replace("u", "i")))
     return made
+
+
+def _owner(checker: Checker, spec: MapSpec, value: Value, operation: str) -> tree.Expr:
+    """The object of the kernel that a value of a local storage belongs to."""
+    from pybpf.compiler.frontend.helpers import check_allowed, kernel_object
+
+    helper = spec.helpers[operation]
+    check_allowed(checker, helper, value.span)
+    if isinstance(value, ContextRef) and checker.session.program.prog_type == "CGROUP_SOCK":
+        return materialize(checker, value)  # which is the socket itself
+    argument = helper.args[1]
+    return kernel_object(checker, helper, argument, value, f"the {argument.name} of `{spec.name}`")
 
 
 def map_value(checker: Checker, spec: MapSpec, value: Value) -> tree.Expr:
@@ -203,6 +223,9 @@ def delete(checker: Checker, spec: MapSpec, node: ast.Subscript, span: Span) -> 
         assert spec.value is not None
         zero = f"{spec.value}(...)" if is_aggregate(spec.value) else "0"
         checker.fail(errors.ArrayDelete(span, spec.name, checker.text(checker.span(node.slice)), zero))
+    if spec.kind.family == "storage":
+        at = _owner(checker, spec, checker.expr(node.slice), "delete")
+        return tree.ExprStmt(span, tree.MapDelete(NONE, span, spec, at))
     return tree.ExprStmt(span, tree.MapDelete(NONE, span, spec, key(checker, spec, node.slice)))
 
 

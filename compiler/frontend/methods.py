@@ -14,7 +14,7 @@ from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import BOOL, OptionalType, PtrType, Space, is_aggregate, opaque_in
+from pybpf.compiler.schema.types import BOOL, U64, OptionalType, PtrType, Space, is_aggregate, opaque_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,8 +202,18 @@ def _drain(call: Call) -> tree.Expr:
     call.checker.fail(errors.DrainOutsideLoop(call.span, call.map.name))
 
 
+def _local(call: Call) -> tree.Expr:
+    """The value of the cgroup that a program runs for: bpf_get_local_storage(), which always gives one."""
+    from pybpf.compiler.frontend.helpers import check_allowed
+
+    helper = call.map.helpers["local"]
+    check_allowed(call.checker, helper, call.span)
+    return tree.HelperCall(maps.entry_type(call.map), call.span, helper, (call.map, tree.Const(U64, call.span, 0)))
+
+
 METHODS = (
-    Method(("hash", "array", "trie"), "get", ("key", "default="), _get),
+    Method(("hash", "array", "trie", "storage"), "get", ("key", "default="), _get),
+    Method(("maps",), "get", ("key",), _get),
     Method(("hash", "trie"), "insert", ("key", "value", "lock="), _setter(maps.NOEXIST)),
     Method(("hash", "trie"), "replace", ("key", "value", "lock="), _setter(maps.EXIST)),
     Method(("hash", "trie", "array"), "set", ("key", "value", "lock="), _setter(0)),
@@ -211,14 +221,15 @@ METHODS = (
     Method(("queue",), "pop", (), _take(False)),
     Method(("queue",), "peek", (), _take(True)),
     Method(("bloom",), "add", ("item",), _push),
-    Method(("hash",), "pop", ("key", "default="), _pop),
-    Method(("hash",), "setdefault", ("key", "default"), _setdefault),
+    Method(("hash", "storage"), "pop", ("key", "default="), _pop),
+    Method(("hash", "storage"), "setdefault", ("key", "default"), _setdefault),
     Method(("ring",), "emit", ("event",), _emit),
     Method(("ring",), "reserve", (), _reserve),
     Method(("programs",), "tail_call", ("ctx", "index"), _tail_call),
     Method(("perf",), "emit", ("event", "packet="), _perf_emit),
     Method(("stacks",), "id", ("user=", "skip=", "reuse="), _stack_id),
     Method(("commands",), "drain", (), _drain),
+    Method(("local",), "local", (), _local),
 )
 
 # What Python's mappings have and a program can't do, and what to write instead.

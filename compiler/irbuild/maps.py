@@ -10,10 +10,10 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, in_memory
-from pybpf.compiler.irbuild.memory import Address, clear, load, slot_at
+from pybpf.compiler.irbuild.memory import Address, clear, copy, load, slot_at
 from pybpf.compiler.irbuild.places import update_memory
 from pybpf.compiler.irbuild.walk import has_effect
-from pybpf.compiler.schema.types import BOOL, Space, is_aggregate, size_of
+from pybpf.compiler.schema.types import BOOL, Space, align_of, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +28,20 @@ __all__ = [
 ]  # fmt: skip
 
 
+_CREATE = 1  # BPF_LOCAL_STORAGE_GET_F_CREATE: include/uapi/linux/bpf.h
+
+
 def map_address(b: Builder, spec: MapSpec) -> Value:
+    """The address of a map: a symbol of the object, or what a lookup in a map of maps gave."""
+    if spec.at is not None:
+        return b.value(spec.at)
     return b.emit(ops.MapAddr(spec.name, span=b.span))
 
 
 def key_pointer(b: Builder, spec: MapSpec, key: tree.Expr) -> Value:
     assert spec.key is not None
+    if spec.kind.family == "storage":
+        return b.value(key)  # the object that the value belongs to
     return in_memory(b, key, spec.key, "key")
 
 
@@ -43,7 +51,22 @@ def look_up(b: Builder, spec: MapSpec, key: tree.Expr) -> Value:
 
 
 def _look_up(b: Builder, spec: MapSpec, key: Value) -> Value:
+    if spec.kind.family == "storage":
+        return _stored(b, spec, key, Const(0), 0)
     return b.call(kernel.MAP_LOOKUP, map_address(b, spec), key, kind="ptr")
+
+
+def _stored(b: Builder, spec: MapSpec, owner: Value, value: Value, flags: int) -> Value:
+    """The address of what a local storage keeps for an object, or null; with BPF_LOCAL_STORAGE_GET_F_CREATE it is made
+    of `value` (null: zeros) where there is none.
+    """
+    helper = spec.helpers["get"]
+    return b.call((helper.name, helper.id), map_address(b, spec), owner, value, Const(flags), kind="ptr")
+
+
+def _delete(b: Builder, spec: MapSpec, key: Value) -> None:
+    helper = spec.helpers.get("delete") if spec.kind.family == "storage" else None
+    b.call((helper.name, helper.id) if helper is not None else kernel.MAP_DELETE, map_address(b, spec), key)
 
 
 def _value_at(b: Builder, spec: MapSpec, found: Value) -> Address:
@@ -58,7 +81,7 @@ def get(b: Builder, node: tree.MapGet) -> Lowered:
 def _found(b: Builder, spec: MapSpec, found: Value) -> Lowered:
     """What a lookup gives to the program: the nullable address, or for a number (present, value)."""
     assert spec.value is not None
-    if is_aggregate(spec.value):
+    if is_aggregate(spec.value) or spec.inner is not None:
         return found
     start, hit, done = b.block, b.new_block("hit"), b.new_block("got")
     b.test("ne", found, Const(0), hit, done)
@@ -95,8 +118,23 @@ def set_item(b: Builder, node: tree.MapSet) -> Lowered:
     # Python evaluates the value first, then the key
     value = in_memory(b, node.value, node.map.value, "value")
     key = key_pointer(b, node.map, node.key)
+    if node.map.kind.family == "storage":
+        return _set_stored(b, node.map, key, value)
     result = b.call(kernel.MAP_UPDATE, map_address(b, node.map), key, value, Const(node.flags))
     return b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span)) if node.type is BOOL else None
+
+
+def _set_stored(b: Builder, spec: MapSpec, owner: Value, value: Value) -> None:
+    """Make the value of an object, or overwrite the one that it has."""
+    assert spec.value is not None
+    found = _stored(b, spec, owner, value, _CREATE)
+    there, done = b.new_block("there"), b.new_block("stored")
+    b.test("ne", found, Const(0), there, done)
+    b.start(there)
+    size = size_of(spec.value)
+    copy(b, _value_at(b, spec, found), Address(value, 0, Space.STACK, align_of(spec.value)), size)
+    b.jump(done)
+    b.start(done)
 
 
 def update(b: Builder, node: tree.MapUpdate) -> None:
@@ -126,6 +164,8 @@ def update(b: Builder, node: tree.MapUpdate) -> None:
 
 def _insert_zero(b: Builder, spec: MapSpec, key: Value) -> Value:
     assert spec.value is not None
+    if spec.kind.family == "storage":
+        return _stored(b, spec, key, Const(0), _CREATE)
     zero = slot_at(b, "zero", size_of(spec.value), temporary=True)
     clear(b, zero, size_of(spec.value))
     b.call(kernel.MAP_UPDATE, map_address(b, spec), key, zero.base, Const(kernel.BPF_NOEXIST))
@@ -133,8 +173,7 @@ def _insert_zero(b: Builder, spec: MapSpec, key: Value) -> Value:
 
 
 def delete(b: Builder, node: tree.MapDelete) -> None:
-    key = key_pointer(b, node.map, node.key)
-    b.call(kernel.MAP_DELETE, map_address(b, node.map), key)
+    _delete(b, node.map, key_pointer(b, node.map, node.key))
 
 
 def pop(b: Builder, node: tree.MapPop) -> Lowered:
@@ -145,7 +184,7 @@ def pop(b: Builder, node: tree.MapPop) -> Lowered:
     b.test("ne", found, Const(0), hit, done)
     b.start(hit)
     value = load(b, _value_at(b, node.map, found), node.map.value)
-    b.call(kernel.MAP_DELETE, map_address(b, node.map), key)
+    _delete(b, node.map, key)
     end = b.block
     b.jump(done)
     b.start(done)
@@ -162,6 +201,8 @@ def set_default(b: Builder, node: tree.MapSetDefault) -> Lowered:
     assert spec.value is not None
     key = key_pointer(b, spec, node.key)
     made = None
+    if spec.kind.family == "storage":
+        return _found(b, spec, _stored(b, spec, key, in_memory(b, node.value, spec.value, "value"), _CREATE))
     if has_effect(node.value) or not (type(node.value) in MAKERS or not is_aggregate(spec.value)):
         made = in_memory(b, node.value, spec.value, "value")
     found = _look_up(b, spec, key)

@@ -31,7 +31,7 @@ class MapKind(Record, eq=False):
     since: str = "3.19"
     sleepable: str = ""  # the first release in which programs that may sleep can use it; "" none
     # which operators and methods programs have for it: "hash", "array", "trie", "queue", "bloom", "ring", "programs",
-    # "maps"; "" where its class has all of them
+    # "maps", "storage" (the keys are objects of the kernel), "local"; "" where its class has all of them
     family: str = ""
     flags: str = ""  # names of the flags that it may be made with
     user: str = ""  # what user space may do with its elements

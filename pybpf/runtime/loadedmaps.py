@@ -116,6 +116,16 @@ def _devices(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     return kinds.get(spec.kind.name, devices.LoadedDevices)(fd, spec, entries, owner._check, owner._program_of)
 
 
+def _storage(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    from pybpf.runtime.maps.storages import LoadedStorage
+
+    return LoadedStorage(fd, spec, entries, owner._check) if spec.value is not None else None
+
+
+def _keyed(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    return LoadedMap(fd, spec, entries, owner._check) if spec.key is not None and spec.value is not None else None
+
+
 _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
     **dict.fromkeys(("DEVMAP", "DEVMAP_HASH", "CPUMAP", "XSKMAP"), _devices),
     "ARRAY_OF_MAPS": _maps,
@@ -128,6 +138,12 @@ _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
     "PERF_EVENT_ARRAY": _perf_events,
     "USER_RINGBUF": _commands,
     "STACK_TRACE": _stacks,
+    "SK_STORAGE": _storage,
+    "INODE_STORAGE": _storage,
+    "TASK_STORAGE": _storage,
+    "CGRP_STORAGE": _storage,
+    "CGROUP_STORAGE": _keyed,
+    "PERCPU_CGROUP_STORAGE": _keyed,
     "SOCKMAP": _sockets,
     "SOCKHASH": _sockets,
     "REUSEPORT_SOCKARRAY": _sockets,
