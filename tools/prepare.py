@@ -29,6 +29,7 @@ PACKAGES = [
     ("/usr/include/linux/bpf.h", "linux-libc-dev"),
     ("readelf", "binutils"),
     ("unshare", "util-linux"),
+    ("/usr/lib/python3/dist-packages/bcc", "python3-bpfcc"),  # a consumer of ring buffers to compare with
     ("qemu-system-x86_64", "qemu-system-x86"),  # other kernels, in VMs
     ("/bin/busybox", "busybox-static"),
     ("go", "golang-go"),  # cilium/ebpf

@@ -6,8 +6,11 @@ import asyncio
 import os
 import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -223,6 +226,22 @@ def test_records_smaller_than_the_type(kit: Any) -> None:
         fire(1)
         with pytest.raises(PybpfError, match=r"a record of 32 bytes, but Array\[u8, 64\] has 64"):
             obj["events"].read()
+
+
+def test_twice_as_fast_as_bcc() -> None:
+    """The benchmark, in short: typed events against ctypes ones."""
+    if not os.path.exists("/usr/lib/python3/dist-packages/bcc"):
+        pytest.skip("BCC's Python package is not installed (python3-bpfcc)")
+    code = (
+        "import statistics, ring_buffer\n"
+        "speeds = ring_buffer.measure(3, 30_000)\n"
+        "for read in (False, True):\n"
+        "    pairs = zip(speeds['pybpf', read], speeds['bcc', read])\n"
+        "    assert statistics.median([a / b for a, b in pairs]) > 2, speeds\n"
+    )
+    benchmarks = Path(__file__).parents[2] / "benchmarks"
+    environment = {**os.environ, "PYTHONPATH": str(benchmarks.parent)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=benchmarks, env=environment, timeout=120)
 
 
 def test_decoding_keeps_up(ring: Any, programs: Any) -> None:
