@@ -11,8 +11,8 @@ on a ring of its own, in one process: a round gives a pair. Two uses are measure
                       ctypes structure by `table.event(data)`, as its documentation shows
     all fields read   the same, and the sum of the numbers and the length of the command's name are taken of each
 
-BCC compiles its programs against kernel headers, which this does without: its RingBuf and BPF classes consume a map that
-is here already.
+BCC compiles its programs against kernel headers, which this does without: its RingBuf and BPF classes consume a map
+that is here already.
 """
 
 from __future__ import annotations
@@ -141,9 +141,10 @@ def version() -> str:
 
 def report(speeds: dict[tuple[str, bool], list[float]], arguments: str) -> str:
     system = os.uname()
+    where = f"Python {platform.python_version()}, {system.sysname} {system.release}, {os.cpu_count()} cores"
     lines = [
         f"benchmarks/ring_buffer.py {arguments}".rstrip(),
-        f"Python {platform.python_version()}, {system.sysname} {system.release}, {os.cpu_count()} cores, BCC {version()}",
+        f"{where}, BCC {version()}",
         "",
         f"{'events a second':<22}{'pybpf':>12}{'BCC':>12}{'pybpf / BCC':>14}{'least of a pair':>18}",
     ]
