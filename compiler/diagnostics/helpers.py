@@ -53,19 +53,40 @@ class HelperArguments(Diagnostic):
 # The decorators that make programs of a type (`enum bpf_prog_type`), and what a program of it is called.
 _HOOKS = {
     "KPROBE": "@kprobe, @kretprobe, @uprobe, @uretprobe", "TRACEPOINT": "@tracepoint", "RAW_TRACEPOINT": "@raw_tp",
-    "XDP": "@xdp",
+    "XDP": "@xdp", "SCHED_CLS": "@tc, @tcx, @netkit", "SCHED_ACT": "@action", "SOCKET_FILTER": "@socket_filter",
+    "LWT_IN": "@lwt.in_", "LWT_OUT": "@lwt.out", "LWT_XMIT": "@lwt.xmit", "LWT_SEG6LOCAL": "@lwt.seg6local",
+    "FLOW_DISSECTOR": "@flow_dissector", "NETFILTER": "@netfilter", "LIRC_MODE2": "@lirc_mode2",
+    "CGROUP_SKB": "@cgroup.skb", "CGROUP_SOCK": "@cgroup.sock_create", "CGROUP_SOCK_ADDR": "@cgroup.connect4",
+    "CGROUP_DEVICE": "@cgroup.dev", "CGROUP_SYSCTL": "@cgroup.sysctl", "CGROUP_SOCKOPT": "@cgroup.getsockopt",
+    "SOCK_OPS": "@sockops", "SK_SKB": "@sk_skb", "SK_MSG": "@sk_msg", "SK_REUSEPORT": "@sk_reuseport",
+    "SK_LOOKUP": "@sk_lookup", "PERF_EVENT": "@perf_event", "TRACING": "@tp_btf, @fentry, @fexit, @bpf_iter",
+    "LSM": "@lsm", "EXT": "@freplace", "SYSCALL": "@syscall",
 }  # fmt: skip
 _PROGRAMS = {
     "KPROBE": "a kprobe or uprobe", "TRACEPOINT": "a tracepoint program", "RAW_TRACEPOINT": "a raw tracepoint program",
-    "XDP": "an XDP program",
+    "XDP": "an XDP program", "SCHED_CLS": "a traffic control program", "SCHED_ACT": "a traffic control action",
+    "SOCKET_FILTER": "a socket filter", "LWT_IN": "a program of @lwt.in_", "LWT_OUT": "a program of @lwt.out",
+    "LWT_XMIT": "a program of @lwt.xmit", "LWT_SEG6LOCAL": "a program of @lwt.seg6local",
+    "FLOW_DISSECTOR": "a flow dissector", "NETFILTER": "a netfilter program", "LIRC_MODE2": "an infrared decoder",
+    "CGROUP_SKB": "a program at a cgroup's packets", "SOCK_OPS": "a program of @sockops",
+    "SK_SKB": "a program of @sk_skb", "SK_MSG": "a program of @sk_msg", "SK_REUSEPORT": "a program of @sk_reuseport",
+    "SK_LOOKUP": "a program of @sk_lookup", "PERF_EVENT": "a program of @perf_event", "SYSCALL": "a program of @syscall",
 }  # fmt: skip
 _NO_TASK = "a packet belongs to no task: tell packets apart by what is in them"
 # What does the same for another type of program.
+_PARSE = "use pkt.parse(header), which compares with the packet's end"
 _SAME = {
+    ("SCHED_CLS", "bpf_xdp_adjust_head"): "use skb.adjust_room(count), or skb.change_head(count)",
+    ("SCHED_CLS", "bpf_xdp_adjust_tail"): "use skb.change_tail(length)",
+    ("SCHED_CLS", "bpf_xdp_load_bytes"): "use skb.load_bytes(offset, into)",
+    ("SCHED_CLS", "bpf_xdp_store_bytes"): "use skb.store_bytes(offset, value)",
+    ("SCHED_CLS", "bpf_xdp_get_buff_len"): "the packet's length is skb.len",
+    ("SCHED_CLS", "bpf_redirect_map"): "use skb.redirect(ifindex)",
+    ("FLOW_DISSECTOR", "bpf_skb_pull_data"): _PARSE,
     ("XDP", "bpf_skb_load_bytes"): "use bpf_xdp_load_bytes(pkt, offset, buffer, size), or pkt.parse(header)",
     ("XDP", "bpf_skb_load_bytes_relative"): "use bpf_xdp_load_bytes(pkt, offset, buffer, size), or pkt.parse(header)",
     ("XDP", "bpf_skb_store_bytes"): "use bpf_xdp_store_bytes(pkt, offset, buffer, size)",
-    ("XDP", "bpf_skb_pull_data"): "use pkt.parse(header), which compares with the packet's end",
+    ("XDP", "bpf_skb_pull_data"): _PARSE,
     ("XDP", "bpf_skb_change_head"): "use bpf_xdp_adjust_head(pkt, delta)",
     ("XDP", "bpf_skb_change_tail"): "use bpf_xdp_adjust_tail(pkt, delta)",
     ("XDP", "bpf_skb_adjust_room"): "use bpf_xdp_adjust_head(pkt, delta), and write the new headers",
@@ -342,6 +363,9 @@ class TooNew(Diagnostic):
 
 # What to use with a map in place of a helper that does not take it.
 _METHODS = {
+    "SOCKMAP": "use its methods, as in `{map}.get(key)`, which gives a reference to the socket",
+    "SOCKHASH": "use its methods, as in `{map}.get(key)`, which gives a reference to the socket",
+    "REUSEPORT_SOCKARRAY": "use `{map}.select(pkt, key)`",
     "RINGBUF": "send records with `{map}.emit(...)`, or fill one in `with {map}.reserve() as record:`",
     "HASH": "use `{map}.get(key)`, `{map}[key] = value` and `del {map}[key]`",
     "ARRAY": "use `{map}[index]`",
@@ -376,4 +400,5 @@ class HelperMap(Diagnostic):
         for kind, methods in _METHODS.items():
             if self.kind.endswith(kind):
                 yield Help(methods.format(map=self.map))
+                break
         yield Note(f"the kernel would say: cannot pass map_type {self.kind} into func {self.name}")

@@ -163,8 +163,9 @@ def check_all_released(checker: Checker, span: Span) -> None:
         assert origin is not None
         name = next((n for n, fact in state.items() if origin in fact.origins and n[0] not in "&%"), "")
         call = checker.text(origin)
-        before = call.partition("(")[0]  # helpers. of helpers.bpf_sk_lookup_tcp
-        release = before[: max(before.find("bpf_"), 0)] + checker.releases[origin].name
+        before = call.partition("(")[0]  # helpers. of helpers.bpf_sk_lookup_tcp; else a method that calls one
+        at = before.find("bpf_")
+        release = (before[:at] if at >= 0 else "helpers.") + checker.releases[origin].name
         del state[key]  # said once is enough
         if origin in checker.told:
             continue

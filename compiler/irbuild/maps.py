@@ -58,15 +58,36 @@ def _look_up(b: Builder, spec: MapSpec, key: Value) -> Value:
 
 def _stored(b: Builder, spec: MapSpec, owner: Value, value: Value, flags: int) -> Value:
     """The address of what a local storage keeps for an object, or null; with BPF_LOCAL_STORAGE_GET_F_CREATE it is made
-    of `value` (null: zeros) where there is none.
+    of `value` (null: zeros) where there is none. An object that is NULL has none; older kernels must not be asked.
     """
     helper = spec.helpers["get"]
-    return b.call((helper.name, helper.id), map_address(b, spec), owner, value, Const(flags), kind="ptr")
+
+    def ask() -> Value:
+        return b.call((helper.name, helper.id), map_address(b, spec), owner, value, Const(flags), kind="ptr")
+
+    if owner is b.context:
+        return ask()
+    start, there, done = b.block, b.new_block("owner"), b.new_block("asked")
+    b.test("ne", owner, Const(0), there, done)
+    b.start(there)
+    found = ask()
+    end = b.block
+    b.jump(done)
+    b.start(done)
+    return b.phi([(start, Const(0)), (end, found)], "ptr")
 
 
 def _delete(b: Builder, spec: MapSpec, key: Value) -> None:
-    helper = spec.helpers.get("delete") if spec.kind.family == "storage" else None
-    b.call((helper.name, helper.id) if helper is not None else kernel.MAP_DELETE, map_address(b, spec), key)
+    if spec.kind.family != "storage":
+        b.call(kernel.MAP_DELETE, map_address(b, spec), key)
+        return
+    helper = spec.helpers["delete"]
+    there, done = b.new_block("owner"), b.new_block("deleted")
+    b.test("ne", key, Const(0), there, done)
+    b.start(there)
+    b.call((helper.name, helper.id), map_address(b, spec), key)
+    b.jump(done)
+    b.start(done)
 
 
 def _value_at(b: Builder, spec: MapSpec, found: Value) -> Address:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attach_reuseport", "attach_sk_lookup", "attach_sockmap"]
 
-_PROG_ATTACH, _PROG_DETACH = 8, 9
+_PROG_ATTACH, _PROG_DETACH, _PROG_QUERY = 8, 9, 16
 _SK_LOOKUP = 36
 _SOCKMAP_TYPES = {
     "sk_msg": 7, "sk_skb/stream_parser": 4, "sk_skb/stream_verdict": 5, "sk_skb/verdict": 38,
@@ -37,6 +37,8 @@ def attach_sockmap(program: LoadedProgram, section: str, options: dict[str, Any]
     except OSError as error:
         if error.errno != errno.EINVAL:  # EINVAL: no such links, which are there since Linux 6.10
             refused(program, where, error, _sockmap_help(error.errno or 0))
+    if _attached(map_fd, kind):  # which this way of attaching would take away
+        raise AttachError(f"attaching {program.name!r} to {where}: EBUSY", _sockmap_help(errno.EBUSY))
     try:
         syscall.bpf(_PROG_ATTACH, struct.pack("<IIII", map_fd, program.fd, kind, 0))
     except OSError as error:
@@ -50,6 +52,15 @@ def attach_sockmap(program: LoadedProgram, section: str, options: dict[str, Any]
         os.close(kept)
 
     return Link(program, section, name, kept, close)
+
+
+def _attached(map_fd: int, kind: int) -> bool:
+    """Whether the map has a program of that kind. Kernels before 5.17 can't be asked, and count as having none."""
+    try:
+        answer = syscall.bpf_result(_PROG_QUERY, struct.pack("<IIIIQII", map_fd, kind, 0, 0, 0, 0, 0))[1]
+    except OSError as error:
+        return error.errno == errno.ENOSPC
+    return bool(struct.unpack_from("<I", answer, 24)[0])
 
 
 def _kind(program: LoadedProgram, section: str, said: Any) -> int:
