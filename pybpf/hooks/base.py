@@ -174,11 +174,13 @@ class ContextHook(Hook):
         self.default = default
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
+        """A subclass will do that adds methods; one with fields of its own is the context of another hook."""
         _, said = self.first(function)
-        if function.__code__.co_argcount != 1 or not (isinstance(said, type) and issubclass(said, self.wanted)):
+        spec: ContextSpec = self.wanted.__bpf__
+        fits = isinstance(said, type) and issubclass(said, self.wanted) and said.__bpf__ is spec
+        if function.__code__.co_argcount != 1 or not fits:
             raise self.wrong_context(function, said, self.wanted.__name__)
-        spec: ContextSpec = said.__bpf__  # type: ignore[attr-defined]
-        return spec, spec.struct, ()
+        return (spec if said is self.wanted else replace(spec, owner=said)), spec.struct, ()
 
     def returns(self, function: Callable[..., Any]) -> Type:
         said = annotation_of(function, "return")

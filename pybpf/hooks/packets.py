@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.actions import FLOW, LWT, LWT_SEG6LOCAL, LWT_XMIT, NETFILTER, NETKIT, TC, TCX, XDP
     from pybpf.stdlib.contexts.lirc import LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext
-    from pybpf.stdlib.contexts.packets import XdpContext
+    from pybpf.stdlib.contexts.packets import XdpContext, XdpDevmapContext
     from pybpf.stdlib.contexts.skb import (
         FlowDissectorContext,
         LwtContext,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     class _Xdp(_Frags[XdpContext, XDP], Protocol):
         @property
-        def devmap(self) -> _Frags[XdpContext, XDP]:
+        def devmap(self) -> _Frags[XdpDevmapContext, XDP]:
             """Frames that a device map sends out of an interface: the program of a `DevMap` entry. Linux 5.8."""
             ...
 
@@ -158,7 +158,7 @@ if not TYPE_CHECKING:
     xdp = Family(
         "xdp",
         _hook("xdp", "xdp", *_XDP),
-        devmap=_hook("xdp.devmap", "xdp/devmap", *_XDP),
+        devmap=_hook("xdp.devmap", "xdp/devmap", "packets.XdpDevmapContext", "XDP"),
         cpumap=_hook("xdp.cpumap", "xdp/cpumap", *_XDP),
         doc="Frames as the driver receives them, before the network stack. `frags=True`: those in several buffers too.",
     )

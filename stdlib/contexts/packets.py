@@ -27,20 +27,18 @@ if TYPE_CHECKING:
     from pybpf.stdlib.struct import Struct
     from pybpf.stdlib.types import Array, Bytes
 
-__all__ = ["XdpContext"]
+__all__ = ["XdpContext", "XdpDevmapContext"]
 
 
 class XdpContext(MetaPacket):
     """A frame as the driver received it: `struct xdp_md`.
 
-    `egress_ifindex` is the interface that it will leave by, in `@xdp.devmap` programs only (0 elsewhere).
     After `adjust_head`, `adjust_tail` and `adjust_meta` headers must be parsed anew, from the frame's start.
     """
 
     if TYPE_CHECKING:
         ingress_ifindex: int
         rx_queue_index: int
-        egress_ifindex: int
 
     def adjust_head(self, delta: int) -> bool:
         """Move the frame's start by `delta` bytes: negative ones make room in front. False if it can't. 4.10."""
@@ -80,8 +78,15 @@ class XdpContext(MetaPacket):
         return bpf_redirect(ifindex, 0)  # type: ignore[return-value]
 
 
-if not TYPE_CHECKING:
-    XdpContext.__bpf__ = ContextSpec(
+class XdpDevmapContext(XdpContext):
+    """A frame that a device map sends out: `egress_ifindex` is the interface that it leaves by."""
+
+    if TYPE_CHECKING:
+        egress_ifindex: int
+
+
+def _spec(owner: type, *more: CtxField) -> ContextSpec:
+    return ContextSpec(
         "xdp_md",
         (
             CtxField("data", PACKET, 0, 4, "packet"),
@@ -89,8 +94,13 @@ if not TYPE_CHECKING:
             CtxField("data_meta", PACKET, 8, 4, "packet_meta"),
             CtxField("ingress_ifindex", U32, 12, 4),
             CtxField("rx_queue_index", U32, 16, 4),
-            CtxField("egress_ifindex", U32, 20, 4),
+            *more,
         ),
         (StateSpec("cursor", "data"),),
-        XdpContext,
+        owner,
     )
+
+
+if not TYPE_CHECKING:
+    XdpContext.__bpf__ = _spec(XdpContext)
+    XdpDevmapContext.__bpf__ = _spec(XdpDevmapContext, CtxField("egress_ifindex", U32, 20, 4))

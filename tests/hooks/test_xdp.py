@@ -22,6 +22,7 @@ from pybpf import (
     Struct,
     TcContext,
     XdpContext,
+    XdpDevmapContext,
     const,
     load,
     sizeof,
@@ -237,7 +238,7 @@ def by_map(pkt: XdpContext) -> XDP:
 
 
 @xdp.devmap
-def on_the_way_out(pkt: XdpContext) -> XDP:
+def on_the_way_out(pkt: XdpDevmapContext) -> XDP:
     facts[0] = pkt.ingress_ifindex
     facts[1] = pkt.egress_ifindex
     eth = pkt.parse(ethhdr)
@@ -298,7 +299,7 @@ def by_map_frags(pkt: XdpContext) -> XDP:
 
 
 @xdp.devmap(frags=True)
-def out_frags(pkt: XdpContext) -> XDP:
+def out_frags(pkt: XdpDevmapContext) -> XDP:
     seen[4] += 1
     return XDP.DROP
 

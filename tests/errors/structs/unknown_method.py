@@ -16,7 +16,7 @@ flows = HashMap[u32, Flow](max_entries=64)
 
 @xdp
 def probe(pkt: XdpContext) -> XDP:
-    length = pkt.length()
+    length = pkt.count()
     flow = flows.get(pkt.ingress_ifindex)
     if flow is not None:
         average = flow.avrage()

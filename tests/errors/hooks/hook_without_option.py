@@ -1,0 +1,6 @@
+from pybpf import TC, TcContext, tc
+
+
+@tc(direction="egress")
+def first(skb: TcContext) -> TC:
+    return TC.OK

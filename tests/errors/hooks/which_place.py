@@ -1,0 +1,6 @@
+from pybpf import TCX, TcContext, tcx
+
+
+@tcx
+def first(skb: TcContext) -> TCX:
+    return TCX.PASS
