@@ -7,11 +7,15 @@ Arguments follow from the helper's row. RECIPES has what a row does not say.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pybpf.stdlib.helpers import spec_of
+from pybpf.stdlib.helpers import names, spec_of
+from pybpf.stdlib.mapkinds import KINDS
 
-__all__ = ["CONSTRUCTS", "HEAD", "PLACES", "kinds_of", "source"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CONSTRUCTS", "PLACES", "WITHOUT", "kinds_of", "module", "source"]
 
 # Where a program of a type is put: decorator, and the context's class. By attach types where helpers tell them apart.
 PLACES: dict[str, tuple[str, str]] = {
@@ -46,7 +50,7 @@ PLACES: dict[str, tuple[str, str]] = {
     "TRACING/BPF_TRACE_FENTRY": ('fentry("security_file_open")', "tracing.RawTracepointContext"),
     "TRACING/BPF_TRACE_FEXIT": ('fexit("security_file_open")', "tracing.RawTracepointContext"),
     "TRACING/BPF_MODIFY_RETURN": ('fmod_ret("security_file_open")', "tracing.RawTracepointContext"),
-    "TRACING/BPF_TRACE_ITER": ('plain("iter+", "task")', "tracing.RawTracepointContext"),
+    "TRACING/BPF_TRACE_ITER": ('bpf_iter("task_file")', "iterators.TaskFileIter"),
     "LSM": ('lsm("file_open")', "tracing.RawTracepointContext"),
     "LSM/BPF_LSM_MAC": ('lsm("file_open")', "tracing.RawTracepointContext"),
     "LSM/BPF_LSM_CGROUP": ('lsm.cgroup("socket_post_create")', "tracing.RawTracepointContext"),
@@ -63,41 +67,53 @@ OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
         "xdp_buff": ('fentry("bpf_prog_run_generic_xdp")', "xdp"), "tcp_sock": ('fentry("tcp_send_ack")', "sk"),
     },
     "LSM": {
-        "file": ('lsm("file_open")', "file"), "inode": ('lsm("inode_getattr_is_not_it")', "inode"),
-        "linux_binprm": ('lsm("bprm_check_security")', "bprm"), "sock": ('lsm("sk_free_security")', "sk"),
+        "file": ('lsm("file_open")', "file"), "inode": ('lsm("inode_rmdir")', "dir"),
+        "linux_binprm": ('lsm("bprm_check_security")', "bprm"), "sock": ('lsm("sk_alloc_security")', "sk"),
         "sk_buff": ('lsm("socket_sock_rcv_skb")', "skb"),
     },
 }  # fmt: skip
-OBJECTS["LSM"]["inode"] = ('lsm("inode_rmdir")', "dir")
 
-# Programs whose context has a socket, and what kind of one.
-SOCKETS = {
-    "SOCKET_FILTER": "", "SCHED_CLS": "", "SCHED_ACT": "", "CGROUP_SKB": "", "LWT_XMIT": "", "SK_SKB": "", "SK_LOOKUP": "",
-    "SOCK_OPS": "", "CGROUP_SOCK_ADDR": "", "CGROUP_SOCKOPT": "", "SK_MSG": "", "SK_REUSEPORT": "",
+# Programs whose context has a socket.
+SOCKETS = (
+    "SOCKET_FILTER", "SCHED_CLS", "SCHED_ACT", "CGROUP_SKB", "LWT_XMIT", "SK_SKB", "SK_LOOKUP", "SOCK_OPS", "SK_MSG",
+    "CGROUP_SOCK_ADDR", "CGROUP_SOCKOPT", "SK_REUSEPORT",
+)  # fmt: skip
+
+# Where programs of a type may sleep.
+SLEEPING = {
+    "KPROBE": ('plain("uprobe.s+", "/bin/true:0")', "tracing.PtRegs"), "SYSCALL": PLACES["SYSCALL"],
+    "TRACING": ('fentry("security_file_open", sleepable=True)', "tracing.RawTracepointContext"),
+    "LSM": ('lsm("file_open", sleepable=True)', "tracing.RawTracepointContext"),
 }  # fmt: skip
 
-# What the language has in place of a call.
-CONSTRUCTS = {
-    "bpf_loop": "for i in range(n)", "bpf_for_each_map_elem": "for key, value in m.items()",
-    "bpf_user_ringbuf_drain": "for command in m.drain()", "bpf_find_vma": "",
-    "bpf_spin_lock": "with lock(value)", "bpf_spin_unlock": "with lock(value)",
-    "bpf_timer_init": "value.timer.start()", "bpf_timer_set_callback": "value.timer.start()",
-    "bpf_timer_start": "value.timer.start()", "bpf_timer_cancel": "value.timer.cancel()",
-    "bpf_per_cpu_ptr": "ksym(T, name, percpu=True)", "bpf_this_cpu_ptr": "ksym(T, name, percpu=True)",
-    "bpf_kptr_xchg": "", "bpf_dynptr_from_mem": "", "bpf_dynptr_read": "", "bpf_dynptr_write": "", "bpf_dynptr_data": "",
-    "bpf_ringbuf_reserve_dynptr": "rb.reserve()", "bpf_ringbuf_submit_dynptr": "rb.reserve()",
-    "bpf_ringbuf_discard_dynptr": "rb.reserve()",
+# What is no call in the language: lines that make it.
+_DRAIN = ["for command in COMMANDS.drain():", "    total += command"]
+_LOCK = ["flow = LOCKED.get(1)", "if flow is not None:", "    with lock(flow):", "        flow.count += 1"]
+_WAIT = [
+    "waiting = WAITING.get(1)", "if waiting is not None:", "    waiting.timer.start(WAITING, 1000, expired)",
+    "    waiting.timer.cancel()",
+]  # fmt: skip
+CONSTRUCTS: dict[str, list[str]] = {
+    "bpf_loop": ["for i in range(u32(helpers.bpf_ktime_get_ns())):", "    total += i"],
+    "bpf_for_each_map_elem": ["for key, value in COUNTS.items():", "    total += value"],
+    "bpf_user_ringbuf_drain": _DRAIN, "bpf_dynptr_read": _DRAIN, "bpf_spin_lock": _LOCK, "bpf_spin_unlock": _LOCK,
+    "bpf_timer_init": _WAIT, "bpf_timer_set_callback": _WAIT, "bpf_timer_start": _WAIT, "bpf_timer_cancel": _WAIT,
+    "bpf_this_cpu_ptr": ["total += ACTIVE"],
 }  # fmt: skip
+# What programs can't be given: a diagnostic says what to write.
+WITHOUT = (
+    "bpf_dynptr_data", "bpf_dynptr_from_mem", "bpf_dynptr_write", "bpf_find_vma", "bpf_kptr_xchg", "bpf_per_cpu_ptr",
+    "bpf_ringbuf_discard_dynptr", "bpf_ringbuf_reserve_dynptr", "bpf_ringbuf_submit_dynptr",
+)  # fmt: skip
 
 # Arguments that a row does not tell: by helper, position -> text.
 RECIPES: dict[str, dict[int, str]] = {
     "bpf_ringbuf_reserve": {1: "8"},
     "bpf_map_lookup_percpu_elem": {0: "PERCPU_ARRAY"},
+    "bpf_map_push_elem": {0: "QUEUE"}, "bpf_map_pop_elem": {0: "QUEUE"}, "bpf_map_peek_elem": {0: "QUEUE"},
     "bpf_snprintf": {2: '"%d\\n"', 3: "numbers", 4: "8"},
     "bpf_strncmp": {2: '"text"'},
-    "bpf_probe_write_user": {0: "0"},
-    "bpf_sk_ancestor_cgroup_id": {1: "1"},
-}
+}  # fmt: skip
 # What is called in a way of its own: lines, in which `ctx` is the context.
 WHOLE = {
     "bpf_tail_call": ["helpers.bpf_tail_call(ctx, PROG_ARRAY, 0)"],
@@ -128,14 +144,14 @@ for _lookup in ("bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp"):
 
 HEAD = '''"""Made by tests/helpers/programs.py."""
 from pybpf import (
-    Array, Bytes, L, RawTracepointContext, Struct, Text, fentry, fexit, fmod_ret, helpers, kfuncs, lsm, releasing, tp_btf,
-    tracepoint, u32, u64,
+    Array, Bytes, HashMap, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret, helpers, i32,
+    ksym, lock, lsm, releasing, tp_btf, tracepoint, u32, u64,
 )
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, U64, PtrType, Space
 from pybpf.hooks.base import ContextHook
 from pybpf.net import SockTuple4
-from pybpf.stdlib.contexts import cgroups, netfilter, packets, skb, sockets, tracing
+from pybpf.stdlib.contexts import cgroups, iterators, netfilter, packets, skb, sockets, tracing
 from pybpf.stdlib.mapkinds import KINDS
 from pybpf.stdlib.sections import SECTIONS
 
@@ -168,31 +184,72 @@ class Table:
         self.__bpf__ = MapSpec(name.lower(), KINDS[name], key, value, entries, flags=flags, held=held)
 
 
-FOUR = ("PERF_EVENT_ARRAY", "PROG_ARRAY", "CGROUP_ARRAY", "DEVMAP", "DEVMAP_HASH", "CPUMAP", "XSKMAP", "REUSEPORT_SOCKARRAY")
+class Locked(Struct):
+    lock: SpinLock = SpinLock()
+    count: u64 = 0
+
+
+class Waiting(Struct):
+    timer: Timer = Timer()
+
+
+COUNTS = HashMap[u32, u64](max_entries=4)
+LOCKED = HashMap[u32, Locked](max_entries=4)
+WAITING = HashMap[u32, Waiting](max_entries=4)
+COMMANDS = UserRingBuffer[u64](4096)
+ACTIVE = ksym(i32, "bpf_prog_active", percpu=True)
+
+
+def expired(table, key, value) -> None:
+    pass
+
+
+FOUR = "PERF_EVENT_ARRAY PROG_ARRAY CGROUP_ARRAY DEVMAP DEVMAP_HASH CPUMAP XSKMAP REUSEPORT_SOCKARRAY".split()
 '''
 
 
 def kinds_of(helper: str) -> list[str]:
-    """The keys of PLACES in which a helper may be called."""
+    """The keys of PLACES in which a helper may be called; of types whose programs may sleep, for one that does."""
     spec = spec_of(helper)
     assert spec is not None
-    if not spec.programs:
-        return [key for key in PLACES if "/" not in key]
     made = []
-    for key in spec.programs:
-        kind, _, attach = key.partition("/")
-        if key in PLACES:
-            made.append(key)
-        elif kind in PLACES and kind not in made:
-            made.append(kind)
-    return made
+    for key in spec.programs or PLACES:
+        kind, _, _ = key.partition("/")
+        place = key if key in PLACES else kind
+        if place in PLACES and place not in made and ("/" not in place or spec.programs):
+            made.append(place)
+    return [key for key in made if not spec.sleepable or key in SLEEPING]
+
+
+def module(key: str, only: Iterable[str] = ()) -> tuple[str, list[str]]:
+    """The text of a module with all programs of a type that call a helper, each named like it, and their names."""
+    chosen = set(only or names())
+    tables = [f'{kind} = Table("{kind}")' for kind in KINDS]
+    parts, names_of = [HEAD, "\n".join(tables)], []
+    for helper in names():
+        wanted = helper in chosen and helper not in WITHOUT and key in kinds_of(helper)
+        found = source(helper, key) if wanted else None
+        if found is None:
+            continue
+        hook, parameters, lines = found
+        used = " ".join(lines)
+        lines = [*(["memory = Bytes[L[64]]()"] if "memory" in used else []), *lines]
+        lines = [*(["numbers = Array[u64, L[1]]()"] if "numbers" in used else []), *lines]
+        if "total" in used:
+            lines = ["total = u64(0)", *lines, "COUNTS[1] = total"]
+        body = "".join(f"    {line}\n" for line in [*lines, "return 0"])
+        parts.append(f"@{hook}\ndef {helper}({parameters}) -> int:\n{body}")
+        names_of.append(helper)
+    return "\n\n".join(parts), names_of
 
 
 def source(helper: str, key: str) -> tuple[str, str, list[str]] | None:
     """The hook, the parameters, and the lines of a program; None where a program of that type lacks an argument."""
     spec = spec_of(helper)
     assert spec is not None
-    hook, context = PLACES[key]
+    hook, context = SLEEPING[key] if spec.sleepable else PLACES[key]
+    if helper in CONSTRUCTS:
+        return hook, f"ctx: {context}", CONSTRUCTS[helper]
     kind = key.partition("/")[0]
     before: list[str] = []
     extra = ""
@@ -205,7 +262,7 @@ def source(helper: str, key: str) -> tuple[str, str, list[str]] | None:
         argument = argument if position else spec.first.get(kind, argument)
         text = RECIPES.get(helper, {}).get(position) or _plain(spec, argument, position)
         if text is None:
-            found = _object(argument, key, before)
+            found = _object(argument, key, before, hook)
             if found is None:
                 return None
             text, other = found
@@ -235,7 +292,7 @@ def _plain(spec: Any, argument: Any, position: int) -> str | None:
         case "value":
             return "u64(1)"
         case "mem" | "out" | "slot":
-            return "memory" if position == 0 or spec.args[position - 1].kind != "x" else None
+            return "memory"
         case "fmt":
             return '"some text\\n"'
         case "size":
@@ -243,7 +300,7 @@ def _plain(spec: Any, argument: Any, position: int) -> str | None:
     return None
 
 
-def _object(argument: Any, key: str, before: list[str]) -> tuple[str, str] | None:
+def _object(argument: Any, key: str, before: list[str], hook: str) -> tuple[str, str] | None:
     """Text for an object of the kernel, and the hook that gives it; lines that find it go to `before`."""
     kind = key.partition("/")[0]
     wanted = getattr(getattr(argument.type, "pointee", None), "name", "")
@@ -256,12 +313,25 @@ def _object(argument: Any, key: str, before: list[str]) -> tuple[str, str] | Non
             before += ["found = ctx.sk", "if found is not None:"]
             return "found", ""
         if kind == "XDP":
-            before += [*WHOLE["bpf_skc_lookup_tcp"][:1], "with releasing(helpers.bpf_skc_lookup_tcp(ctx, where, 12, 0, 0)) as found:"]
+            before += [
+                *WHOLE["bpf_skc_lookup_tcp"][:1],
+                "with releasing(helpers.bpf_skc_lookup_tcp(ctx, where, 12, 0, 0)) as found:",
+            ]
             before += ["    if found is not None:"]
             return "found", ""
+        if wanted != "sock_common":
+            return None  # it must come from a lookup
         wanted = "sock"
+    if wanted == "path" and "ITER" in key:
+        before += ["file = ctx.file", "if file is not None:"]
+        return "file.f_path", ""
     if wanted == "path":
         found = OBJECTS.get(kind, {}).get("file")
         return None if found is None else (f"{found[1]}.f_path", PLACES[key][0])
+    if "ITER" in key:
+        return ("ctx.seq", "") if wanted == "seq_file" else None
     found = OBJECTS.get(kind, {}).get(wanted)
-    return None if found is None else (found[1], found[0])
+    if found is None:
+        return None
+    sleeping = key in SLEEPING and "sleepable" in hook  # at the same function, where that may sleep
+    return found[1], found[0].replace(")", ", sleepable=True)") if sleeping else found[0]

@@ -176,7 +176,9 @@ def _rows() -> Iterable[str]:
 def _programs(helper: str) -> set[str]:
     """The types of programs that may call a helper; those of all sections where any may."""
     spec = spec_of(helper)
-    return {kind for kind, _, _ in SECTIONS.values()} if spec is None or not spec.programs else set(spec.programs)
+    if spec is None or not spec.programs:
+        return {kind for kind, _, _ in SECTIONS.values()}
+    return {key.partition("/")[0] for key in spec.programs}
 
 
 def _line(*cells: str) -> str:
