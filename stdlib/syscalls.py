@@ -8,7 +8,7 @@ in cx (bpf_tracing.h, PT_REGS_SYSCALL_REGS and PT_REGS_PARM4_SYSCALL).
 from __future__ import annotations
 
 from pybpf.stdlib.kernel.names import lookup
-from pybpf.stdlib.types import u64
+from pybpf.stdlib.types import u64  # noqa: TC001
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ def argument(ctx: PtRegs, number: u32) -> u64:
     registers = asm(u64, "{out} = {ctx}", ctx=ctx)
     bpf_probe_read_kernel(word, 8, registers + arg.reg_off)
     value = word.value
-    if kind == _MEMORY or kind == _INDEXED:
+    if kind in (_MEMORY, _INDEXED):
         if kind == _INDEXED:
             bpf_probe_read_kernel(word, 8, registers + (arg.how >> 8 & 0xFFF))
             value += word.value << (arg.how >> 20 & 0xF)

@@ -83,3 +83,16 @@ def test_the_code_of_the_page_on_kernel_types_runs() -> None:
     assert [member.name for member in names["file___mine"].__bpf__.members] == ["f_path"]
     assert len(names["task_struct___old"].__bpf__.members) == 3
     assert [field.name for field in names["event"].__bpf__.fields] == ["pid", "comm", "anon0", "flags"]
+
+
+def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "probes.md").read_text(), re.DOTALL)
+    names = []
+    for number, block in enumerate(blocks[:-1]):  # the last one attaches
+        (tmp_path / f"probes_{number}.py").write_text(block)
+        module = import_file(str(tmp_path / f"probes_{number}.py"))
+        made = build(*programs_of(module), target=getattr(module, "TARGET", None))
+        assert made.warnings == ()
+        names += made.programs
+    assert names == ["enter", "leave", "opening", "opened", "timed"]

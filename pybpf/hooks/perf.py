@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pybpf.hooks.base import ContextHook
-from pybpf.stdlib.contexts.tracing import PerfEventContext
+from pybpf.hooks.base import ContextHook, Simple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,15 +10,27 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from pybpf.program import Program
+    from pybpf.stdlib.contexts.tracing import PerfEventContext
 
     R = TypeVar("R", bound="int | None", covariant=True)
 
     class _PerfEvent(Protocol):
         def __call__(self, function: Callable[[PerfEventContext], R], /) -> Program[[PerfEventContext], R]: ...
 
+    perf_event: _PerfEvent
 
 __all__ = ["perf_event"]
 
-# A sample of an event. Which event is said when it is attached:
-#     obj.attach(profile={"event": "cpu-clock", "frequency": 99})
-perf_event: _PerfEvent = ContextHook("perf_event", "perf_event", PerfEventContext, int)  # type: ignore[assignment]
+
+def _hook() -> ContextHook:
+    from pybpf.stdlib.contexts.tracing import PerfEventContext
+
+    return ContextHook("perf_event", "perf_event", PerfEventContext, int)
+
+
+if not TYPE_CHECKING:
+    perf_event = Simple("perf_event", _hook)
+    perf_event.__doc__ = (
+        "A sample of an event, which is said when it is attached: "
+        'obj.attach(profile={"event": "cpu-clock", "frequency": 99}).'
+    )

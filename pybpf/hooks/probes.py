@@ -24,7 +24,7 @@ from pybpf.program import annotation_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Concatenate, Protocol, TypeVar, overload
+    from typing import Any, Concatenate, NoReturn, Protocol, TypeVar, overload
 
     from typing_extensions import ParamSpec
 
@@ -86,7 +86,9 @@ class RegistersHook(ArgumentsHook):
 
         self.session = ".session" in pattern
         wanted = SessionContext if self.session else PtRegs
-        super().__init__(name, pattern, target, {**attach, "retprobe": returning}, wanted, (RC,) if returning else PARMS)
+        super().__init__(
+            name, pattern, target, {**attach, "retprobe": returning}, wanted, (RC,) if returning else PARMS
+        )
         self.what = what
         self.returning = returning
         self.user = False
@@ -124,7 +126,7 @@ class RegistersHook(ArgumentsHook):
             made.append((index, known[index][1]))
         return made
 
-    def _refuse(self, function: Callable[..., Any], name: str, known: Sequence[tuple[str, Type]] | None) -> None:
+    def _refuse(self, function: Callable[..., Any], name: str, known: Sequence[tuple[str, Type]] | None) -> NoReturn:
         """Refuse a parameter of a name that none has."""
         from difflib import get_close_matches
 
@@ -141,7 +143,7 @@ class RegistersHook(ArgumentsHook):
         if known is None:
             raise DeclarationTypeError(
                 f"@{self.name}: nothing describes the parameters of {self.what}: which is `{name}`?",
-                help="name them by place, parm1 to parm6; or name a kernel's BTF that has it, with --btf",
+                help="name a kernel's BTF that has it, with --btf; or take them by place, parm1 to parm6:",
                 lines=(f"def {function.__name__}(parm1: u64) -> None:",),
                 site=site,
             )
@@ -264,7 +266,9 @@ def _one(name: str, function: str, offset: int) -> _KernelFunction:
     needs_target(name, function, "the name of a kernel function", f'@{name}("do_unlinkat")')
     if "*" in function or "?" in function:
         raise DeclarationValueError(
-            f"@{name}: {function!r} is a pattern", help="probe many functions with:", lines=(f'@{name}.multi("{function}")',)
+            f"@{name}: {function!r} is a pattern",
+            help="probe many functions with:",
+            lines=(f'@{name}.multi("{function}")',),
         )
     target = function + (f"+{offset:#x}" if offset else "")
     return _KernelFunction(name, target, function, {"function": function, "offset": offset}, not offset)

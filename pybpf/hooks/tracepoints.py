@@ -115,7 +115,12 @@ class _WritableHook(ArgumentsHook):
             raise DeclarationTypeError(
                 f"@raw_tp.writable: the first parameter of {function.__name__}() is what it may change, as a Struct",
                 help="declare what lies there:",
-                lines=("class Error(Struct):", "    value: i32", "", f"def {function.__name__}({name}: Error) -> None:"),
+                lines=(
+                    "class Error(Struct):",
+                    "    value: i32",
+                    "",
+                    f"def {function.__name__}({name}: Error) -> None:",
+                ),
                 site=site_in(function, name if names else "return"),
             )
         made.arg_types = (PtrType(kind, Space.PERCPU),)

@@ -1,7 +1,9 @@
 """Probes of user space: functions of programs and libraries, by the registers of the call; and USDT.
 
+Arguments are those of C, in order, by any names: no table says what they are called.
+
     @uprobe("libc", "malloc")
-    def allocated(size: u64) -> None: ...                     arguments in the order of C, by any names
+    def allocated(size: u64) -> None: ...
 
     @usdt("libpython3.11.so.1.0", "python", "function__entry")
     def entered(file: u64, name: u64, line: i32) -> None: ...
@@ -11,7 +13,6 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.record import replace
-from pybpf.hooks.base import site_in
 from pybpf.hooks.probes import RegistersHook
 
 TYPE_CHECKING = False

@@ -87,7 +87,7 @@ def _notes(elf: Any) -> Iterator[_Note]:
         at += size + 3 & ~3
         if kind == 3 and owner == b"stapsdt\0" and len(body) > head:
             texts = [text.decode(errors="replace") for text in body[head:].split(b"\0")]
-            yield (*struct.unpack_from(word, body), *(texts + ["", "", ""])[:3])  # type: ignore[misc]
+            yield (*struct.unpack_from(word, body), *(texts + ["", "", ""])[:3])
 
 
 def _place(path: str, elf: Any, note: _Note) -> Place:
@@ -105,8 +105,10 @@ def _place(path: str, elf: Any, note: _Note) -> Place:
 
 def _offset(elf: Any, address: int, executable: bool) -> int | None:
     for segment in elf.iter_segments():
+        if segment["p_type"] != "PT_LOAD" or bool(segment["p_flags"] & 1) != executable:
+            continue
         into = address - segment["p_vaddr"]
-        if segment["p_type"] == "PT_LOAD" and bool(segment["p_flags"] & 1) == executable and 0 <= into < segment["p_filesz"]:
+        if 0 <= into < segment["p_filesz"]:
             return int(into + segment["p_offset"])
     return None
 
@@ -124,9 +126,7 @@ for _offset_of, _names in (
     _REGISTERS.update(dict.fromkeys(_names.split(), _offset_of))
 
 _NUMBER = r"[-+]?(?:0x[0-9a-fA-F]+|\d+)"
-_FORM = re.compile(
-    rf"(-?[1248])@(?:\$({_NUMBER})|%(\w+)|({_NUMBER})?\(%(\w+)(?:,%(\w+)(?:,([1248]))?)?\)|({_NUMBER}))"
-)
+_FORM = re.compile(rf"(-?[1248])@(?:\$({_NUMBER})|%(\w+)|({_NUMBER})?\(%(\w+)(?:,%(\w+)(?:,([1248]))?)?\)|({_NUMBER}))")
 
 
 def spec(path: str, place: Place, cookie: int) -> bytes:

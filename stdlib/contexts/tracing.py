@@ -85,7 +85,7 @@ class SessionContext(PtRegs):
 
     def is_return(self) -> bool:
         """Whether the function returns, rather than begins. Linux 6.10."""
-        return bpf_session_is_return()
+        return bpf_session_is_return()  # type: ignore[no-any-return]
 
     def session_cookie(self) -> u64:
         """What `set_session_cookie` kept at this call's entry."""

@@ -34,7 +34,7 @@ from pybpf import (
     u64,
     user_str,
 )
-from pybpf.kernel import dentry, filename
+from pybpf.kernel import dentry, filename  # noqa: TC001
 from tests.proofs import prove
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]

@@ -71,17 +71,18 @@ def test_clock_of_a_process_and_its_threads() -> None:
 
 def test_cookie() -> None:
     """Threads that are started later have no part in it."""
-    with load(sample) as obj:
-        with obj.attach(sample={"event": "cpu-clock", "period": 1_000_000, "pid": os.getpid(), "cookie": 77}):
-            thread = threading.Thread(target=spin, args=(0.05,))
-            thread.start()
-            spin(0.05)
-            thread.join()
-            assert obj[last][3] == 77 and list(obj[samples]) == [os.getpid()]
+    options = {"event": "cpu-clock", "period": 1_000_000, "pid": os.getpid(), "cookie": 77}
+    with load(sample) as obj, obj.attach(sample=options):
+        thread = threading.Thread(target=spin, args=(0.05,))
+        thread.start()
+        spin(0.05)
+        thread.join()
+        assert obj[last][3] == 77 and list(obj[samples]) == [os.getpid()]
 
 
 def test_frequency_on_every_cpu() -> None:
-    with load(sample, only=os.getpid()) as obj, obj.attach(sample={"event": "cpu-clock", "frequency": 1000}) as attached:
+    options = {"event": "cpu-clock", "frequency": 1000}
+    with load(sample, only=os.getpid()) as obj, obj.attach(sample=options) as attached:
         (link,) = attached.links
         assert (link.kind, link.target) == ("perf_event", "cpu-clock")
         spin(0.1)

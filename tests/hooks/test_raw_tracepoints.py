@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -118,7 +116,7 @@ def test_writable() -> None:
             assert obj[values][4] == 0
             prove("hook", "raw_tp.w+", "fired")
         assert program.test(bytes(64)).retval == XDP.PASS
-        with pytest.raises(AttachError, match="raw tracepoint sys_enter: EINVAL .*\nhelp: .*lets be written"):
+        with pytest.raises(AttachError, match=r"raw tracepoint sys_enter: EINVAL .*\nhelp: .*lets be written"):
             obj.programs["finished"].attach("sys_enter")
 
 

@@ -168,10 +168,9 @@ def test_one_function_with_a_cookie() -> None:
 
 
 def test_sleepable() -> None:
-    with loaded(entry_s, leave_s) as obj:
-        with obj.attach(pid=os.getpid()):
-            assert libc.labs(-5) == 5
-            assert obj[values][5] > 4096 and obj[values][6] == 5
+    with loaded(entry_s, leave_s) as obj, obj.attach(pid=os.getpid()):
+        assert libc.labs(-5) == 5
+        assert obj[values][5] > 4096 and obj[values][6] == 5
     for row in ("uprobe.s+", "uretprobe.s+"):
         for what in ("loaded", "attached", "fired"):
             prove("hook", row, what)
@@ -206,9 +205,9 @@ def test_pattern_and_other_targets() -> None:
         with program.attach(os.getpid(), file=path, offsets=[binaries.symbol_offset(path, "labs")]):
             libc.labs(-9)
         assert dict(obj[by_cookie].items()) == {5: 1, 0: 1}
-        with pytest.raises(AttachError, match="no function that matches 'no_such_.*'"):
+        with pytest.raises(AttachError, match=r"no function that matches 'no_such_.*'"):
             program.attach(functions="no_such_*")
-        with pytest.raises(AttachError, match="no function 'lab'\nhelp: did you mean .*labs"):
+        with pytest.raises(AttachError, match=r"no function 'lab'\nhelp: did you mean .*labs"):
             program.attach(functions=["lab"])
         with pytest.raises(AttachError, match="a cookie is given for 'lubs', which is not probed"):
             program.attach(functions=["labs"], cookies={"lubs": 1})
@@ -226,10 +225,10 @@ def test_many_of_one_process_only() -> None:
 
 
 def test_many_sleepable() -> None:
-    with loaded_or_skip("probes of many places", many_s, many_return_s, kernel=(6, 6)) as obj:
-        with attached(obj, "probes of many places", pid=os.getpid()):
-            libc.labs(-8)
-            assert obj[values][8] == obj[values][9] == 1
+    what = "probes of many places"
+    with loaded_or_skip(what, many_s, many_return_s, kernel=(6, 6)) as obj, attached(obj, what, pid=os.getpid()):
+        libc.labs(-8)
+        assert obj[values][8] == obj[values][9] == 1
     for row in ("uprobe.multi.s+", "uretprobe.multi.s+"):
         for what in ("loaded", "attached", "fired"):
             prove("hook", row, what)
@@ -249,10 +248,10 @@ def test_session() -> None:
 
 
 def test_sleepable_session() -> None:
-    with loaded_or_skip("sessions of uprobes", session_s, kernel=(6, 13)) as obj:
-        with attached(obj, "sessions of uprobes", pid=os.getpid()):
-            libc.labs(5)
-            assert obj[values][14] == 2
+    what = "sessions of uprobes"
+    with loaded_or_skip(what, session_s, kernel=(6, 13)) as obj, attached(obj, what, pid=os.getpid()):
+        libc.labs(5)
+        assert obj[values][14] == 2
     for what in ("loaded", "attached", "fired"):
         prove("hook", "uprobe.session.s+", what)
 
@@ -266,5 +265,5 @@ def test_versions_of_a_symbol() -> None:
     old = binaries.symbol_offset(path, "pthread_cond_wait@GLIBC_2.2.5")
     new = binaries.symbol_offset(path, "pthread_cond_wait@@GLIBC_2.3.2")
     assert old != new == binaries.symbol_offset(path, "pthread_cond_wait")
-    with pytest.raises(AttachError, match="no 'pthread_cond_wait' of version GLIBC_9\nhelp: there is .*GLIBC_2.3.2"):
+    with pytest.raises(AttachError, match=r"no 'pthread_cond_wait' of version GLIBC_9\nhelp: there is .*GLIBC_2.3.2"):
         binaries.symbol_offset(path, "pthread_cond_wait@GLIBC_9")

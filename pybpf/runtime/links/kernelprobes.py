@@ -63,9 +63,7 @@ def attach_ksyscall(program: LoadedProgram, section: str, options: dict[str, Any
     return _attach(program, kind, call, _WRAPPERS.get(os.uname().machine, "__se_sys_") + call, 0, options)
 
 
-def _attach(
-    program: LoadedProgram, kind: str, where: str, function: str, offset: int, options: dict[str, Any]
-) -> Link:
+def _attach(program: LoadedProgram, kind: str, where: str, function: str, offset: int, options: dict[str, Any]) -> Link:
     returning = "ret" in kind
     try:
         source, bit = open_probe_source("kprobe")
@@ -73,9 +71,7 @@ def _attach(
         raise AttachError(f"attaching {program.name!r} to {kind} {where}: {error}", why_not_probed(function)) from None
     name = ctypes.create_string_buffer(function.encode())
     try:
-        event = syscall.open_perf_event(
-            source, returning << bit, config1=ctypes.addressof(name), config2=offset, cpu=0
-        )
+        event = syscall.open_perf_event(source, returning << bit, config1=ctypes.addressof(name), config2=offset, cpu=0)
         fd = syscall.perf_attach(event, program.fd, int(options.get("cookie") or 0))
     except OSError as error:
         unknown = error.errno in (errno.ENOENT, errno.EINVAL, errno.EADDRNOTAVAIL, errno.EOPNOTSUPP)

@@ -2,8 +2,8 @@
 
 Options:
     event      (also as `target`) its name, below; or its (type, config) as perf_event_open(2) takes them
-    period     a sample after so many events; or `frequency`, samples per second. By default 1 event, or 99 times a second
-               for clocks and what the hardware counts
+    period     a sample after so many events; or `frequency`, samples per second. By default each event; 99 per second
+               of clocks and of what the hardware counts
     pid        only in this process, its threads and what they start; else everywhere: an event on each CPU
     cpu        only on this CPU
     address, length, access    of a "breakpoint": where, how many bytes (1, 2, 4, 8), and "r", "w", "rw" or "x"

@@ -2,7 +2,8 @@
 
 Options, beside `target` (a process's id):
     pid       only in this process; all by default
-    file, function, offset    what to probe instead of what the section says; many: `functions`, or `offsets` in the file
+    file, function, offset    what to probe instead of what the section says
+    functions, offsets    the same for probes of many places; offsets are in the file
     cookie    a number that `ctx.cookie()` gives (Linux 5.15); many: `cookies`, {name: number}
 """
 
