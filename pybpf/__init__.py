@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from pybpf.hooks.sockets import sk_reuseport as sk_reuseport
     from pybpf.hooks.sockets import sk_skb as sk_skb
     from pybpf.hooks.sockets import sockops as sockops
+    from pybpf.hooks.structops import StructOps as StructOps
+    from pybpf.hooks.structops import struct_ops as struct_ops
     from pybpf.hooks.syscalls import syscall as syscall
     from pybpf.hooks.tracepoints import raw_tp as raw_tp
     from pybpf.hooks.tracepoints import tracepoint as tracepoint
@@ -83,6 +85,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.atomics import fetch_and as fetch_and
     from pybpf.stdlib.atomics import fetch_or as fetch_or
     from pybpf.stdlib.atomics import fetch_xor as fetch_xor
+    from pybpf.stdlib.bits import log2 as log2
+    from pybpf.stdlib.bits import log2_up as log2_up
+    from pybpf.stdlib.bits import rol32 as rol32
     from pybpf.stdlib.builtins import asm as asm
     from pybpf.stdlib.builtins import offsetof as offsetof
     from pybpf.stdlib.builtins import printk as printk
@@ -170,6 +175,12 @@ if TYPE_CHECKING:
     from pybpf.stdlib.fills import kernel_str as kernel_str
     from pybpf.stdlib.fills import user_bytes as user_bytes
     from pybpf.stdlib.fills import user_str as user_str
+    from pybpf.stdlib.hashes import fnv1a as fnv1a
+    from pybpf.stdlib.hashes import jhash as jhash
+    from pybpf.stdlib.hashes import jhash2 as jhash2
+    from pybpf.stdlib.hashes import jhash_1word as jhash_1word
+    from pybpf.stdlib.hashes import jhash_2words as jhash_2words
+    from pybpf.stdlib.hashes import jhash_3words as jhash_3words
     from pybpf.stdlib.kernel.classes import Embedded as Embedded
     from pybpf.stdlib.kernel.classes import KernelStruct as KernelStruct
     from pybpf.stdlib.kernel.classes import Pointer as Pointer
@@ -205,6 +216,19 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps.storages import PerCpuCgroupStorage as PerCpuCgroupStorage
     from pybpf.stdlib.maps.storages import SkStorage as SkStorage
     from pybpf.stdlib.maps.storages import TaskStorage as TaskStorage
+    from pybpf.stdlib.process import ancestor_cgroup_id as ancestor_cgroup_id
+    from pybpf.stdlib.process import cgroup_id as cgroup_id
+    from pybpf.stdlib.process import jiffies as jiffies
+    from pybpf.stdlib.process import ktime_boot as ktime_boot
+    from pybpf.stdlib.process import ktime_tai as ktime_tai
+    from pybpf.stdlib.process import mount_ns as mount_ns
+    from pybpf.stdlib.process import net_ns as net_ns
+    from pybpf.stdlib.process import ns_pid as ns_pid
+    from pybpf.stdlib.process import ns_tid as ns_tid
+    from pybpf.stdlib.process import numa_node as numa_node
+    from pybpf.stdlib.process import pid_ns as pid_ns
+    from pybpf.stdlib.process import read_argv as read_argv
+    from pybpf.stdlib.process import read_path as read_path
     from pybpf.stdlib.progarray import ProgArray as ProgArray
     from pybpf.stdlib.sockactions import SK as SK
     from pybpf.stdlib.sockactions import CgroupBind as CgroupBind
@@ -214,6 +238,15 @@ if TYPE_CHECKING:
     from pybpf.stdlib.sockops import TcpState as TcpState
     from pybpf.stdlib.struct import Struct as Struct
     from pybpf.stdlib.subprog import subprog as subprog
+    from pybpf.stdlib.summaries.counters import Counter as Counter
+    from pybpf.stdlib.summaries.histograms import Histogram as Histogram
+    from pybpf.stdlib.summaries.histograms import HistogramBy as HistogramBy
+    from pybpf.stdlib.summaries.histograms import LinearHistogram as LinearHistogram
+    from pybpf.stdlib.summaries.limits import RateLimit as RateLimit
+    from pybpf.stdlib.summaries.limits import RateLimitBy as RateLimitBy
+    from pybpf.stdlib.summaries.limits import one_in as one_in
+    from pybpf.stdlib.summaries.stats import Stats as Stats
+    from pybpf.stdlib.summaries.stats import StatsBy as StatsBy
     from pybpf.stdlib.sync import SpinLock as SpinLock
     from pybpf.stdlib.sync import Timer as Timer
     from pybpf.stdlib.sync import lock as lock
@@ -225,14 +258,14 @@ if TYPE_CHECKING:
     from pybpf.stdlib.types import be16 as be16
     from pybpf.stdlib.types import be32 as be32
     from pybpf.stdlib.types import be64 as be64
+    from pybpf.stdlib.types import i8 as i8
     from pybpf.stdlib.types import i16 as i16
     from pybpf.stdlib.types import i32 as i32
     from pybpf.stdlib.types import i64 as i64
-    from pybpf.stdlib.types import i8 as i8
+    from pybpf.stdlib.types import u8 as u8
     from pybpf.stdlib.types import u16 as u16
     from pybpf.stdlib.types import u32 as u32
     from pybpf.stdlib.types import u64 as u64
-    from pybpf.stdlib.types import u8 as u8
     from pybpf.stdlib.union import Union as Union
     from pybpf.stdlib.usdt import UsdtContext as UsdtContext
     from pybpf.stdlib.variables import const as const
@@ -255,6 +288,7 @@ _SURFACE = {
     "hooks.perf": "perf_event",
     "hooks.probes": "kprobe kretprobe kretsyscall ksyscall",
     "hooks.userprobes": "uprobe uretprobe usdt",
+    "hooks.structops": "StructOps struct_ops",
     "hooks.syscalls": "syscall",
     "hooks.tracepoints": "raw_tp tracepoint",
     "loading": "load trace_pipe wait",
@@ -297,6 +331,14 @@ _SURFACE = {
     "stdlib.progarray": "ProgArray",
     "stdlib.sockactions": "SK CgroupBind CgroupEgress",
     "stdlib.sockops": "SockOp SockOpsFlag TcpState",
+    "stdlib.bits": "log2 log2_up rol32",
+    "stdlib.hashes": "fnv1a jhash jhash2 jhash_1word jhash_2words jhash_3words",
+    "stdlib.process": "ancestor_cgroup_id cgroup_id jiffies ktime_boot ktime_tai mount_ns net_ns "
+    "ns_pid ns_tid numa_node pid_ns read_argv read_path",
+    "stdlib.summaries.counters": "Counter",
+    "stdlib.summaries.histograms": "Histogram HistogramBy LinearHistogram",
+    "stdlib.summaries.limits": "RateLimit RateLimitBy one_in",
+    "stdlib.summaries.stats": "Stats StatsBy",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
     "stdlib.sync": "SpinLock Timer lock",
@@ -308,33 +350,37 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "action", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64", "Bits", "BloomFilter",
-    "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes", "cdef", "cgroup",
-    "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext", "CgroupStorage", "CgrpStorage", "check",
-    "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of", "cpu", "CpuEntry", "CpuMap",
-    "current_task", "DeclarationError", "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded",
-    "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor",
-    "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret",
-    "freplace", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "i16", "i32", "i64", "i8",
-    "InodeStorage", "Ipv6RouteIter", "IterContext", "kconfig", "kernel", "kernel_bytes", "kernel_str", "KernelStruct",
-    "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime",
-    "L", "lirc_mode2", "LircContext", "load", "LoadError", "lock", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT",
-    "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "net", "NETFILTER", "netfilter",
-    "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "Object", "offsetof", "open_link",
-    "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
-    "PerfEventContext", "pid", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray", "Program",
-    "PtRegs", "PybpfError", "Queue", "random", "raw_tp", "RawTracepointContext", "releasing", "ReusePortSockArray",
-    "RingBuffer", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof",
-    "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
+    "action", "ancestor_cgroup_id", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64",
+    "Bits", "BloomFilter", "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes",
+    "cdef", "cgroup", "cgroup_id", "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext", "CgroupStorage",
+    "CgrpStorage", "check", "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of",
+    "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError", "DevEntry", "DeviceContext", "DevMap",
+    "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add",
+    "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector",
+    "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "GetsockoptContext", "gid", "HashMap",
+    "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter",
+    "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel",
+    "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe",
+    "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram",
+    "lirc_mode2", "LircContext", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash",
+    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns",
+    "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf",
+    "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof", "one_in", "open_link", "open_map",
+    "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
+    "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray",
+    "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
+    "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray", "RingBuffer", "rol32",
+    "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK",
+    "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
     "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter", "SockAddr4Context", "SockAddr6Context",
     "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockHash",
     "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
-    "stats", "Struct", "subprog", "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter",
-    "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer",
-    "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local",
-    "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe",
-    "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer", "var", "VerifierError", "wait",
-    "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
+    "Stats", "stats", "StatsBy", "Struct", "struct_ops", "StructOps", "subprog", "syscall", "SysctlContext", "Target",
+    "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState",
+    "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
+    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid",
+    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer",
+    "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import longloops, tree
 from pybpf.compiler.frontend.reach import children
+from pybpf.compiler.schema.types import PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["check"]
 _INSTRUCTIONS = 1_000_000
 _BRANCHES = 8192
 _FEW = 8  # branches of a loop, in all iterations, that the verifier follows inside one that the kernel bounds
+_WALKED = 64  # iterations in which the verifier follows an address into the packet: each that it moves is another state
 _ROUNDS = 4  # of a loop that the kernel bounds, until a round changes nothing that the verifier knows
 
 # Instructions and branches of a node on its own; others count 1 and 0.
@@ -54,7 +56,8 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     while True:
         weigh = _Weigher(session)
         insns, branches = weigh.node(function)
-        drawn_in = [loop for loop in (*weigh.inner, *weigh.around_bounded()) if bound and _can_be(bound, weigh, loop)]
+        given_up = (*weigh.inner, *weigh.walking, *weigh.around_bounded())
+        drawn_in = [loop for loop in given_up if bound and _can_be(bound, weigh, loop)]
         for loop in drawn_in:
             loop.bound = bound
         if drawn_in:
@@ -98,6 +101,8 @@ class _Weigher:
         # loops with branches inside one that the kernel bounds: what each branch of theirs tells about other variables
         # makes one more state that the verifier takes around the outer loop
         self.inner: list[Any] = []
+        # longer loops that carry an address through the packet: the verifier loses it 65535 bytes in (MAX_PACKET_OFF)
+        self.walking: list[Any] = []
         self.around: tree.Function | None = None
         self.inside: dict[Any, tree.Function] = {}  # the function that a loop stands in
         self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
@@ -173,6 +178,8 @@ class _Weigher:
         self.inside[node] = self.around
         if self.bounded and not bounded and count * forks > _FEW:
             self.inner.append(node)
+        if not bounded and count > _WALKED and any(map(_is_packet_address, longloops.assigned([node]))):
+            self.walking.append(node)
         if not bounded and count > _ROUNDS:
             self.followed[node] = total, waiting
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:
@@ -193,6 +200,10 @@ class _Weigher:
         return isinstance(node, _COMPUTED) and all(
             self.decided(child) for child in children(node) if isinstance(child, tree.Node)
         )
+
+
+def _is_packet_address(var: tree.Var) -> bool:
+    return isinstance(var.type, PtrType) and var.type.space == Space.PACKET and var.type.pointee is None
 
 
 def _assigns(nodes: Any, var: tree.Var) -> bool:

@@ -145,7 +145,10 @@ class _Checker:
         for block in self.function.blocks:
             for n, op in enumerate(block.ops):
                 place[op] = (block, n)
-        guarded: set[Value | None] = {op.value for op in self.function.ops() if type(op) is ops.Guard}
+        # what is always valid may come to have a guard, where a phi of it turns out to be nothing else
+        valid = (ops.SlotAddr, ops.GlobalAddr)
+        guards = [op for op in self.function.ops() if type(op) is ops.Guard]
+        guarded: set[Value | None] = {op.value for op in guards if type(op.value) not in valid}
         params = set(self.function.params)
         for block in self.function.blocks:
             for n, op in enumerate(block.ops):

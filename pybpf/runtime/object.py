@@ -23,6 +23,7 @@ from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
 from pybpf.runtime.kinds import unknown_to_libraries
 from pybpf.runtime.libbpf import OpenOpts, library, messages
+from pybpf.runtime.links.tables import LoadedTable, is_table, prepare
 from pybpf.runtime.loadedmaps import loaded_map
 from pybpf.runtime.loading import LogBuffers, load_failure
 from pybpf.runtime.program import LoadedProgram
@@ -42,12 +43,23 @@ if TYPE_CHECKING:
     from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.runtime.verifier import Origin
     from pybpf.runtime.maps.nested import LoadedMaps
+    from pybpf.runtime.maps.sockets import LoadedSockets
+    from pybpf.runtime.maps.storages import LoadedStorage
     from pybpf.stdlib.maps import ArrayMap, HashMap, LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
     from pybpf.stdlib.maps.devices import CpuMap, DevMap, DevMapHash, XskMap
     from pybpf.stdlib.maps.events import PerfEventArray, UserRingBuffer
     from pybpf.stdlib.maps.nested import ArrayOfMaps, HashOfMaps
     from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
     from pybpf.stdlib.maps.stacks import StackTrace
+    from pybpf.stdlib.maps.sockets import ReusePortSockArray, SockHash, SockMap
+    from pybpf.stdlib.maps.storages import (
+        CgroupStorage,
+        CgrpStorage,
+        InodeStorage,
+        PerCpuCgroupStorage,
+        SkStorage,
+        TaskStorage,
+    )
     from pybpf.stdlib.summaries.base import Viewed
 
 __all__ = ["CompiledObject", "LoadedObject", "load_object", "open_elf"]
@@ -143,6 +155,7 @@ class LoadedObject:
         self.globals = variables.Globals({}, {}, {}, self._check)
         self.name = name
         self.programs: dict[str, LoadedProgram] = {}
+        self.tables: dict[str, LoadedTable] = {}  # of operations (struct_ops)
         self.maps: dict[str, Any] = {}  # LoadedMap, LoadedRingBuffer, UntypedMap
         self.messages: tuple[str, ...] = ()  # libbpf's warnings
         self._handle: int | None = None
@@ -248,6 +261,9 @@ class LoadedObject:
     def _aim(self) -> None:
         """Tell the kernel which loaded program each is for that replaces or traces a function of one."""
         lib = library()
+        for map in self._each("map"):
+            if is_table(map):
+                prepare(map)
         for program in self._each("program"):
             name = self._string(lib.bpf_program__name(program))
             spec = self._specs.get(name)
@@ -306,7 +322,10 @@ class LoadedObject:
         sections: dict[str, variables.Section] = {}
         for map in self._each("map"):
             fd = lib.bpf_map__fd(map)
-            if lib.bpf_map__is_internal(map):
+            if is_table(map):
+                name = self._string(lib.bpf_map__name(map))
+                self.tables[name] = LoadedTable(self, map, fd, name)
+            elif lib.bpf_map__is_internal(map):
                 size, flags = lib.bpf_map__value_size(map), lib.bpf_map__map_flags(map)
                 sections[self._section_of(map)] = variables.Section(fd, size, flags)
             elif fd >= 0:
@@ -349,6 +368,18 @@ class LoadedObject:
         def __getitem__(self, what: UserRingBuffer[V]) -> LoadedUserRingBuffer[V]: ...
         @overload
         def __getitem__(self, what: StackTrace) -> LoadedStacks: ...
+        @overload
+        def __getitem__(self, what: SockMap | ReusePortSockArray) -> LoadedSockets[int]: ...
+        @overload
+        def __getitem__(self, what: SockHash[K]) -> LoadedSockets[K]: ...
+        @overload
+        def __getitem__(
+            self, what: SkStorage[V] | TaskStorage[V] | CgrpStorage[V] | InodeStorage[V]
+        ) -> LoadedStorage[V]: ...
+        @overload
+        def __getitem__(self, what: PerCpuCgroupStorage[V]) -> LoadedMap[int, PerCpu[V]]: ...
+        @overload
+        def __getitem__(self, what: CgroupStorage[V]) -> LoadedMap[int, V]: ...
         @overload
         def __getitem__(self, what: PerCpuHash[K, V]) -> LoadedMap[K, PerCpu[V]]: ...
         @overload
@@ -447,6 +478,9 @@ class LoadedObject:
                 options = target if isinstance(target, dict) else {} if target is None else {"target": target}
                 taken = links.options(program.section)
                 made.append(program.attach(**{k: v for k, v in shared.items() if k in taken}, **options))
+            for name, table in self.tables.items():
+                if name not in targets or targets[name] is not None:
+                    made.append(table.attach())
         except BaseException:
             for link in reversed(made):
                 link.detach()
@@ -458,7 +492,7 @@ class LoadedObject:
         """What was given to `attach` and names no program: options of all that take them."""
         shared = {}
         for name, value in targets.items():
-            if name in self.programs:
+            if name in self.programs or (name in self.tables and value is None):
                 continue
             if not any(name in links.options(program.section) for program in self.programs.values()):
                 help = variables.close_match(name, self.programs) or f"the object has {', '.join(self.programs)}"

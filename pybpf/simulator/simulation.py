@@ -342,6 +342,8 @@ class Simulation:
         if found is None:
             found = self._tables[id(spec)] = make_table(spec, self.cpus, lambda: self.cpu)
             self._specs.append(spec)
+            for key, inner in spec.inners.items():
+                found.tables[key.to_bytes(4, "little")] = self.table(inner.__bpf__)
         return found
 
     def global_place(self, spec: GlobalSpec) -> Ref:
@@ -390,7 +392,7 @@ class Simulation:
                 return MapView(table)
             from pybpf.simulator.otherviews import view
 
-            return view(table)
+            return view(table, self.table)
         if isinstance(spec, GlobalSpec):
             return self.global_place(spec).value()
         raise TypeError(f"{declaration!r} is no map or global: give the declaration, as in sim[paths]")

@@ -100,6 +100,14 @@ class MapView(MutableMapping[K, V]):
     def __len__(self) -> int:
         return len(self._table.entries)
 
+    def clear(self) -> None:
+        """Remove all elements; in arrays, set them to zero."""
+        if not self._table.spec.kind.indexed:
+            self._table.entries.clear()
+        for copies in self._table.entries.values():
+            for copy in copies:
+                copy[:] = bytes(len(copy))
+
     def __repr__(self) -> str:
         return f"<simulated {self._table.spec.name}: {dict(self)!r}>"
 

@@ -30,6 +30,7 @@ GRE_KEY = 0x2000
 GRE_SEQ = 0x1000
 _GRE_ROUTING = 0x4000  # RFC 1701, which nobody sends any more
 _GRE_VERSION = 0x0007
+_MAX_LABELS = 8
 
 
 class gre_base_hdr(Struct):
@@ -123,8 +124,11 @@ def parse_geneve(pkt: Packet) -> genevehdr | None:
 
 
 def parse_mpls(pkt: Packet) -> mpls_label | None:
-    """The last label of the stack at the cursor, which moves past all of them."""
-    label = pkt.parse(mpls_label)
-    while label is not None and not label.bottom():
+    """The last label of the stack at the cursor, which moves past all of them. None where there are more than 8."""
+    for _ in range(_MAX_LABELS):
         label = pkt.parse(mpls_label)
-    return label
+        if label is None:
+            return None
+        if label.bottom():
+            return label
+    return None

@@ -23,7 +23,7 @@ from pybpf.stdlib.everyday import ktime, random
 from pybpf.stdlib.maps import ArrayMap, LruHash
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.summaries.base import ByKey, Summary, whole_number
-from pybpf.stdlib.types import u32, u64
+from pybpf.stdlib.types import u32, u64  # noqa: TC001 - read at run time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _period(owner: Summary, per_second: int, burst: int) -> tuple[int, int]:
     period = _SECOND // rate
     room = whole_number(owner, "burst", burst, 1, 1 << 32) * period
     if room >= 1 << 62:
-        raise DeclarationValueError(f"{type(owner).__name__}: a burst of {burst} takes more than a century to come back")
+        raise DeclarationValueError(f"{type(owner).__name__}: a burst of {burst} takes centuries to come back")
     return period, room
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pybpf.stdlib.maps import PerCpuArray, PerCpuHash
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.summaries.base import ByKey, Summary
-from pybpf.stdlib.types import i64, u64
+from pybpf.stdlib.types import i64, u64  # noqa: TC001 - fields are read at run time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ class _View:
         return render_buckets(self.buckets(), powers=self._powers)
 
     def print(self, title: str | None = None, *, file: TextIO | None = None) -> None:
-        """Print it as bpftrace does: a line with the title (the histogram's name, "" for none), then a line a bucket."""
+        """Print it as bpftrace does: a line with the title (its name, "" for none), then a line a bucket."""
         _print(self.name if title is None else title, str(self), file)
 
     def __repr__(self) -> str:
