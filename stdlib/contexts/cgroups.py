@@ -19,6 +19,7 @@ from pybpf.stdlib.helpers import (
     bpf_sysctl_get_new_value,
     bpf_sysctl_set_new_value,
 )
+from pybpf.stdlib.types import L, Text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from pybpf.stdlib.net.sockets import Socket
     from pybpf.stdlib.struct import Struct
-    from pybpf.stdlib.types import Array, L, Text
+    from pybpf.stdlib.types import Array
 
     H = TypeVar("H", bound=Struct)
 
@@ -144,20 +145,23 @@ class SysctlContext(Context):
         write: int
         file_pos: int
 
-    def read_name(self, into: Text[Any], flags: int = 0) -> int:
-        """The name below /proc/sys, as "net/ipv4/tcp_mem"; its length, or a negative error where `into` is too short.
+    def name(self) -> Text[L[64]]:
+        """The name below /proc/sys, as "net/ipv4/tcp_mem"; a longer one is cut."""
+        text: Text[L[64]] = ""
+        bpf_sysctl_get_name(self, text, sizeof(text), 0)
+        return text
 
-        `flags`: BPF_F_SYSCTL_BASE_NAME (1) for the last part alone.
-        """
-        return bpf_sysctl_get_name(self, into, sizeof(into), flags)
+    def current_value(self) -> Text[L[64]]:
+        """What is there now, as it reads in /proc/sys, with the newline; a longer text is cut."""
+        text: Text[L[64]] = ""
+        bpf_sysctl_get_current_value(self, text, sizeof(text))
+        return text
 
-    def read_value(self, into: Text[Any]) -> int:
-        """The value now, as it reads in /proc/sys, with its newline; its length, or a negative error."""
-        return bpf_sysctl_get_current_value(self, into, sizeof(into))
-
-    def read_new_value(self, into: Text[Any]) -> int:
-        """What is being written; its length, or a negative error where nothing is."""
-        return bpf_sysctl_get_new_value(self, into, sizeof(into))
+    def new_value(self) -> Text[L[64]]:
+        """What is being written; a longer text is cut, and it is empty where nothing is written."""
+        text: Text[L[64]] = ""
+        bpf_sysctl_get_new_value(self, text, sizeof(text))
+        return text
 
     def set_new_value(self, value: Text[Any]) -> int:
         """Write `value` in place of what the process writes. 0, or a negative error: -22 where it writes nothing."""
