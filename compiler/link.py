@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.frontend.tree import Typed
     from pybpf.compiler.ir.function import Function, Module
-    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec, Target
+    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, OpsSpec, ProgramSpec, Target
     from pybpf.compiler.schema.types import Type
 
 __all__ = ["finish", "link"]
@@ -49,7 +49,14 @@ def link(
         tuple(literals),
         (*externs, *_kfuncs(module, typed)),
         module.license,
+        _tables(typed),
     )
+
+
+def _tables(typed: Typed) -> tuple[OpsSpec, ...]:
+    """The tables of operations that the programs belong to, in the order of their first program."""
+    found = [program.spec.ops for program in typed.programs if program.spec.ops is not None]
+    return tuple(dict.fromkeys(found))
 
 
 class _Slot:

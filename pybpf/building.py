@@ -143,7 +143,7 @@ def specs_of(programs: Sequence[Any]) -> list[ProgramSpec]:
     if not programs:
         raise DeclarationTypeError("no program is given", help="pass decorated functions, as in build(enter, leave)")
     specs, wrong = [], []
-    for program in programs:
+    for program in _taken_apart(programs):
         if not isinstance(program, Program):
             name = getattr(program, "__name__", repr(program))
             above = f"decorate it with its hook, as @xdp or @tracepoint(...), above def {name}"
@@ -162,6 +162,18 @@ def specs_of(programs: Sequence[Any]) -> list[ProgramSpec]:
 
         raise CompileError(wrong)
     return specs
+
+
+def _taken_apart(given: Sequence[Any]) -> list[Any]:
+    """The programs, with those of tables of operations in place of the tables. Raises DeclarationTypeError, -ValueError."""
+    found: list[Any] = []
+    for each in given:
+        if isinstance(each, type) and hasattr(each, "__bpf_of__"):
+            programs = each.__bpf__.programs  # type: ignore[attr-defined]
+            found += [vars(each)[name] for name in programs]
+        else:
+            found.append(each)
+    return found
 
 
 if "IPython" in sys.modules:

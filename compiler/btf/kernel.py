@@ -126,6 +126,19 @@ class KernelTypes:
             return None
         return Prototype(name, tuple([(param.name, self.of(param.type)) for param in signature.params[1:]]), NONE)
 
+    def operation(self, struct: str, member: str) -> Prototype | None:
+        """The signature of what a struct's member points to; None where it is no function, or not told here."""
+        item = self._item(self.btf.find(struct, t.Struct))
+        found = [each for each in item.members if each.name == member] if isinstance(item, t.Struct) else []
+        pointer = self._item(found[0].type) if found else None
+        while isinstance(pointer, _INNER):
+            pointer = self._item(pointer.type)
+        signature = self._item(pointer.type) if isinstance(pointer, t.Ptr) else None
+        if not isinstance(signature, t.FuncProto):
+            return None
+        named = tuple([(param.name, self.of(param.type)) for param in signature.params])
+        return Prototype(member, named, self.of(signature.result))
+
     def of(self, number: int) -> Type:
         """The type with id `number`; NONE for void and for functions. Raises BtfError for a broken one."""
         if self._base is not None and number < self._first:

@@ -55,6 +55,10 @@ def _symbols(model: ObjectModel) -> dict[str, str]:
         define(map_.name, "map")
     for spec in model.globals:
         define(spec.name, "global")
+    for table in model.ops:
+        for name in table.programs.values():
+            assert kinds.get(name) == "program", f"{table.name}: no program {name}"
+        define(table.name, "table")
     for name in kinds:
         reason = check_symbol_name(name)
         assert reason is None, f"{name} {reason}"

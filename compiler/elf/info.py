@@ -43,6 +43,10 @@ def type_info(model: ObjectModel, placed: dict[str, list[Place]], data: list[Dat
     ids: dict[tuple[str, int], int] = {}
     ext = _function_info(builder, placed, ids)
     map_sizes = _add_maps(builder, model)
+    if model.ops:
+        from pybpf.compiler.elf.ops import ops_types, place_ops
+
+        ops_types(builder, place_ops(model.ops))
     for section in data:
         _add_data(builder, section)
     license_size = len(model.license.encode()) + 1

@@ -10,7 +10,7 @@ from pybpf.compiler.schema.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
+    from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, OpsSpec
     from pybpf.compiler.schema.types import Type
 
 __all__ = ["CoreReloc", "ExternSpec", "LineRecord", "Literal", "ObjectFunction", "ObjectModel", "Param", "Reloc"]
@@ -134,3 +134,4 @@ class ObjectModel(Record):
     literals: tuple[Literal, ...] = ()
     externs: tuple[ExternSpec, ...] = ()
     license: str = "GPL"
+    ops: tuple[OpsSpec, ...] = ()

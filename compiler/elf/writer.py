@@ -44,6 +44,12 @@ def write_object(model: ObjectModel) -> bytes:
     if model.maps:
         sections.append(map_section(model.maps, info.map_sizes))
         symbols += map_symbols(model.maps, info.map_sizes)
+    if model.ops:
+        from pybpf.compiler.elf.ops import ops_section, ops_symbols, place_ops
+
+        tables = place_ops(model.ops)
+        sections.append(ops_section(tables))
+        symbols += ops_symbols(tables)
     for part in data:
         sections.append(data_section(part))
         symbols += data_symbols(part)

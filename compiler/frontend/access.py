@@ -355,7 +355,9 @@ def place(checker: Checker, node: Any) -> tree.Expr:
             if isinstance(struct, KernelType):
                 from pybpf.compiler.frontend import kernel
 
-                kernel.members_of(checker, struct, node.attr, span)
+                found_place = kernel.member(checker, base, node.attr, span)
+                if kernel.is_writable(checker, found_place):
+                    return found_place
                 assert isinstance(base.type, PtrType)
                 checker.fail(errors.ReadOnlyMemory(span, base.type.space))
             if not isinstance(struct, StructType):
@@ -379,6 +381,10 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
         extern = bool(root.spec.section)
         checker.fail(errors.ConstAssigned(span, root.spec.name, written(root.spec.type), initial, extern))
     if isinstance(root, tree.KernelPlace):
+        from pybpf.compiler.frontend.kernel import is_writable
+
+        if is_writable(checker, root):
+            return
         assert isinstance(root.base.type, PtrType)
         checker.fail(errors.ReadOnlyMemory(span, root.base.type.space))
     kind = root.type

@@ -321,6 +321,8 @@ def augmented(checker: Checker, node: ast.AugAssign) -> list[tree.Stmt]:
 def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span) -> tree.Stmt:
     """`place op= value` for memory: atomic where other CPUs may do the same and the machine can."""
     kind = place_type(place)
+    if isinstance(place, tree.KernelPlace):
+        return store(checker, place, arithmetic(checker, op, place, value, span), span, checker.text(place.span))
     if isinstance(place, tree.Local):  # a variable kept on the context
         moved = arithmetic(checker, op, place, value, span)
         return tree.Assign(span, place.var, stored(checker, moved, place.type, "the address"))

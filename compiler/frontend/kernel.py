@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Path: TypeAlias = "tuple[KernelMember | int | tree.Expr, ...]"
 
 __all__ = [
-    "at", "cast", "container", "element", "kernel_element", "member", "members_of", "path_of", "place", "struct_of",
+    "at", "cast", "container", "element", "is_writable", "kernel_element", "member", "members_of", "path_of", "place", "struct_of",
     "walks",
 ]  # fmt: skip
 
@@ -138,6 +138,25 @@ def _read_type(kind: Type, space: str, direct: bool) -> Type:
     if direct and isinstance(kind.pointee, KernelType) and kind.space == Space.KERNEL:
         return PtrType(kind.pointee, Space.UNTRUSTED)
     return PtrType(kind.pointee, Space.USER if space == Space.USER else kind.space)
+
+
+def is_writable(checker: Checker, place: tree.Expr) -> bool:
+    """Whether the program may store to a member: of an argument, as the table of operations says that it is in."""
+    table = checker.session.program.ops
+    if table is None or not isinstance(place, tree.KernelPlace) or not place.direct or not kinds.is_int(place.type):
+        return False
+    base = place.base
+    while isinstance(base, tree.Cast):
+        base = base.value
+    struct = struct_of(place.base.type)
+    trusted = isinstance(base.type, PtrType) and base.type.space == Space.TRUSTED
+    if not isinstance(base, tree.Local) or not trusted or struct is None:
+        return False
+    last = place.path[-1]
+    if isinstance(last, KernelMember) and last.bits:
+        return False
+    names = ".".join([step.name for step in place.path if isinstance(step, KernelMember) and step.name])
+    return names in table.writable.get(essential(struct.name), ())
 
 
 # --- what the verifier lets a program load

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.schema.core import CoreFact
 
-__all__ = ["kernel_container", "kernel_fact", "kernel_place"]
+__all__ = ["kernel_container", "kernel_fact", "kernel_place", "store_to"]
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
 _NEAR = 1 << 14  # an offset up to which a load may hold it, with room for the running kernel's to be larger
@@ -121,9 +121,31 @@ def _load(b: Builder, node: tree.KernelPlace, base: Value, kind: Type) -> Value:
     return value
 
 
+def store_to(b: Builder, node: tree.KernelPlace, value: Value) -> None:
+    """Store to a member of an object that the program may change; by way of NULL nothing is stored."""
+    base = b.value(node.base)
+    there, done = b.new_block("there"), b.new_block("stored")
+    b.test("ne", base, Const(0), there, done)
+    b.start(there)
+    offset = _relocated(b, field_fact(core.BYTE_OFFSET, _root(node), _fixed(node)))
+    place = b.emit(ops.PtrAdd(b.guard(base), offset, "", b.span))
+    kind = _end(node)
+    bits = 8 * size_of(kind)
+    if int_type(kind).big and bits > 8:
+        value = swap(b, value, bits)
+    b.store(place, 0, bits, value)
+    b.jump(done)
+    b.start(done)
+
+
 def _inside(b: Builder, node: tree.KernelPlace) -> Value:
-    """A pointer to what lies inside an object that may be loaded from."""
+    """A pointer to what lies inside an object that may be loaded from.
+
+    What a function of the kernel takes (it is as much trusted as the object) is never NULL: the verifier would see it.
+    """
     offset = field_fact(core.BYTE_OFFSET, _root(node), _fixed(node))
+    if _space(node.type) == Space.TRUSTED:
+        return b.emit(ops.PtrAdd(b.value(node.base), _relocated(b, offset), "", b.span))
     return _behind_test(b, node, lambda base: b.emit(ops.PtrAdd(base, _relocated(b, offset), "", b.span)))
 
 

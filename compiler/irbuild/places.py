@@ -339,6 +339,11 @@ def unwrap_reference(b: Builder, node: tree.Unwrap) -> Value:
 
 def store_statement(b: Builder, node: tree.Store) -> None:
     place = node.place
+    if isinstance(place, tree.KernelPlace):
+        from pybpf.compiler.irbuild.kernelplaces import store_to
+
+        store_to(b, place, b.value(node.value))
+        return
     kind = _place_type(place)
     if is_aggregate(kind):
         # Python evaluates the value before the place

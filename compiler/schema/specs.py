@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "KfuncSpec", "MapKind",
-    "MapSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
+    "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
 ]  # fmt: skip
 
 
@@ -269,9 +269,25 @@ class ProgramSpec(Record, eq=False):
     user: bool = False  # addresses among the arguments are the process's
     attach: dict[str, Any] = factory(dict)  # what the runtime needs to attach it; the compiler does not look
     registers: bool = False  # the parameters come in registers, as those of any function; offsets then just count them
+    ops: OpsSpec | None = None  # the table of operations that it belongs to
     since: str = ""  # the first release that has the hook, "" for what all have
     doubt: tuple[str, str] = ("", "")  # what is odd about its hook, to be warned of, and a hint
     maps: tuple[Any, ...] = ()  # declarations of maps that belong to the object, whether the function names them or not
+
+
+class OpsSpec(Record, eq=False):
+    """A table of operations (struct_ops): programs in the place of a kernel struct's functions, and other members.
+
+    `name` is its symbol, `struct` the name of the kernel's struct. `programs` are the symbols of programs, by member;
+    `values` type and bytes of the other members that are given. `writable` says to which members of kernel structs its
+    programs may store, as paths joined by dots, by the struct's name.
+    """
+
+    name: str
+    struct: str
+    programs: dict[str, str]
+    values: dict[str, tuple[Type, bytes]]
+    writable: dict[str, frozenset[str]] = factory(dict)
 
 
 class SubprogSpec(Record, eq=False):

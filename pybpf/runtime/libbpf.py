@@ -69,6 +69,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "bpf_map__max_entries": (c_uint32, [c_void_p]),
     "bpf_map__set_max_entries": (c_int, [c_void_p, c_uint32]),
     "bpf_map__map_flags": (c_uint32, [c_void_p]),
+    "bpf_map__set_map_flags": (c_int, [c_void_p, c_uint32]),
+    "bpf_map__attach_struct_ops": (c_void_p, [c_void_p]),
     "bpf_map__fd": (c_int, [c_void_p]),
     "bpf_map__pin_path": (c_char_p, [c_void_p]),
     "bpf_map__is_internal": (ctypes.c_bool, [c_void_p]),

@@ -199,6 +199,11 @@ def raw_tracepoint(name: str) -> Prototype | None:
     return _first_of(lambda types: types.raw_tracepoint(name), f"btf_trace_{name}")
 
 
+def operation(struct: str, member: str) -> Prototype | None:
+    """The signature of a function that a struct's member points to: of the running kernel's or a module's struct."""
+    return _first_of(lambda types: types.operation(struct, member), struct)
+
+
 def _first_of(look: Callable[[KernelTypes], Prototype | None], name: str) -> Prototype | None:
     """What the first source that has something gives. Raises DeclarationValueError where its BTF is broken."""
     for types in _current().sources():

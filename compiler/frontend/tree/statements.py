@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler.frontend.tree.maps import MapIndex
 from pybpf.compiler.frontend.tree.nodes import Node
-from pybpf.compiler.frontend.tree.values import CtxLoad, Field, Global, Index
+from pybpf.compiler.frontend.tree.values import CtxLoad, Field, Global, Index, KernelPlace
 from pybpf.compiler.schema.record import factory
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ class Stmt(Node):
     span: Span
 
 
-Place = (Field, Index, Global, MapIndex, CtxLoad)
+Place = (Field, Index, Global, MapIndex, CtxLoad, KernelPlace)
 
 
 class Assign(Stmt):

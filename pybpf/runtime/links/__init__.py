@@ -117,7 +117,7 @@ _ATTACHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # Programs that are only run, or given to something by its file descriptor: attaching all programs leaves them out.
-_NOT_ATTACHED = ("iter", "iter.s", "syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap", "xdp.frags/cpumap")
+_NOT_ATTACHED = ("iter", "iter.s", "struct_ops", "struct_ops.s", "syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap", "xdp.frags/cpumap")
 
 
 def _row(section: str) -> tuple[str, str, tuple[str, ...]]:
