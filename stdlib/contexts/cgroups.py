@@ -19,7 +19,7 @@ from pybpf.stdlib.helpers import (
     bpf_sysctl_get_new_value,
     bpf_sysctl_set_new_value,
 )
-from pybpf.stdlib.types import L, Text
+from pybpf.stdlib.types import L, Text  # noqa: TC001 - the methods are read at compile time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

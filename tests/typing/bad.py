@@ -2,17 +2,22 @@
 
 from pybpf import (
     XDP,
+    CgroupSkbContext,
     HashMap,
     L,
     ProgArray,
     PtRegs,
     RingBuffer,
+    SockAddr4Context,
+    SockAddr6Context,
+    SockMap,
     SpinLock,
     Struct,
     Text,
     Timer,
     TracepointContext,
     XdpContext,
+    cgroup,
     comm,
     const,
     fetch_add,
@@ -157,3 +162,28 @@ def held(value: Shared, maybe: Shared | None) -> None:
     value.timer.stop()  # 30 no such method
     for key, hits in shared.items():
         value.packets += key + hits  # 31 a struct where a number belongs
+
+
+socks = SockMap(4)
+
+
+@cgroup.connect4  # 32 context of another address family
+def other_family(ctx: SockAddr6Context) -> bool:
+    return True
+
+
+@cgroup.getpeername4  # 33 answer where none is taken
+def answered(ctx: SockAddr4Context) -> bool:
+    ctx.user_ip6[0] = 1  # 34 field of another address family
+    return True
+
+
+@cgroup.skb.egress
+def sending(pkt: CgroupSkbContext) -> bool:
+    return pkt.sk.family == 2  # 35 no check of the socket
+
+
+@xdp
+def frame(pkt: XdpContext) -> XDP:
+    socks.redirect(pkt, 1)  # 36 context of another hook
+    return XDP.PASS
