@@ -53,7 +53,7 @@ PLACES: dict[str, tuple[str, str]] = {
     "TRACING/BPF_TRACE_ITER": ('bpf_iter("task_file")', "iterators.TaskFileIter"),
     "LSM": ('lsm("file_open")', "tracing.RawTracepointContext"),
     "LSM/BPF_LSM_MAC": ('lsm("file_open")', "tracing.RawTracepointContext"),
-    "LSM/BPF_LSM_CGROUP": ('lsm.cgroup("socket_post_create")', "tracing.RawTracepointContext"),
+    "LSM/BPF_LSM_CGROUP": ('lsm.cgroup("socket_bind")', "tracing.RawTracepointContext"),
     "SYSCALL": ('plain("syscall")', "tracing.RawTracepointContext"),
 }
 ARGUMENTS = ("tp_btf", "fentry", "fexit", "fmod_ret", "lsm")  # hooks whose programs take the function's arguments
@@ -82,7 +82,7 @@ SOCKETS = (
 # Where programs of a type may sleep.
 SLEEPING = {
     "KPROBE": ('plain("uprobe.s+", "/bin/true:0")', "tracing.PtRegs"), "SYSCALL": PLACES["SYSCALL"],
-    "TRACING": ('fentry("security_file_open", sleepable=True)', "tracing.RawTracepointContext"),
+    "TRACING": ('bpf_iter("task_file", sleepable=True)', "iterators.TaskFileIter"),
     "LSM": ('lsm("file_open", sleepable=True)', "tracing.RawTracepointContext"),
 }  # fmt: skip
 
@@ -237,8 +237,9 @@ def module(key: str, only: Iterable[str] = ()) -> tuple[str, list[str]]:
         lines = [*(["numbers = Array[u64, L[1]]()"] if "numbers" in used else []), *lines]
         if "total" in used:
             lines = ["total = u64(0)", *lines, "COUNTS[1] = total"]
-        body = "".join(f"    {line}\n" for line in [*lines, "return 0"])
-        parts.append(f"@{hook}\ndef {helper}({parameters}) -> int:\n{body}")
+        answer = "None" if "sock_graft" in hook else "int"
+        body = "".join(f"    {line}\n" for line in [*lines, "return" if answer == "None" else "return 0"])
+        parts.append(f"@{hook}\ndef {helper}({parameters}) -> {answer}:\n{body}")
         names_of.append(helper)
     return "\n\n".join(parts), names_of
 
@@ -307,7 +308,7 @@ def _object(argument: Any, key: str, before: list[str], hook: str) -> tuple[str,
     if wanted == "task_struct":
         return "helpers.bpf_get_current_task_btf()", ""
     if key == "LSM/BPF_LSM_CGROUP" and wanted == "sock_common":
-        return "sock.sk", PLACES[key][0]
+        return "sk", 'lsm.cgroup("sock_graft")'
     if wanted in ("bpf_sock", "bpf_sock_common", "sock_common"):
         if kind in SOCKETS:
             before += ["found = ctx.sk", "if found is not None:"]
