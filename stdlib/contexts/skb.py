@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.stdlib.actions import LWT_XMIT, TC
+    from pybpf.stdlib.net.sockets import SocketCommon
     from pybpf.stdlib.struct import Struct
     from pybpf.stdlib.types import Array, Bytes, L, be32
 
@@ -88,7 +89,7 @@ class SkbContext(Context):
         napi_id: int
         gso_segs: int
         gso_size: int
-        sk: Any | None
+        sk: SocketCommon | None
 
     def load_bytes(self, offset: int, into: Struct | Array[Any, Any] | Bytes[Any]) -> bool:
         """Copy the packet's bytes from `offset` on into `into`, as many as it holds; False where there are too few.

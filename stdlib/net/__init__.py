@@ -77,8 +77,11 @@ if TYPE_CHECKING:
     from pybpf.stdlib.net.numbers import TCP_RST as TCP_RST
     from pybpf.stdlib.net.numbers import TCP_SYN as TCP_SYN
     from pybpf.stdlib.net.numbers import TCP_URG as TCP_URG
+    from pybpf.stdlib.net.sockets import Socket as Socket
+    from pybpf.stdlib.net.sockets import SocketCommon as SocketCommon
     from pybpf.stdlib.net.sockets import SockTuple4 as SockTuple4
     from pybpf.stdlib.net.sockets import SockTuple6 as SockTuple6
+    from pybpf.stdlib.net.sockets import TcpSocket as TcpSocket
     from pybpf.stdlib.net.tcp import TCPOPT_EOL as TCPOPT_EOL
     from pybpf.stdlib.net.tcp import TCPOPT_FASTOPEN as TCPOPT_FASTOPEN
     from pybpf.stdlib.net.tcp import TCPOPT_MD5SIG as TCPOPT_MD5SIG
@@ -130,7 +133,7 @@ _SURFACE = {
     "IPPROTO_DSTOPTS IPPROTO_ESP IPPROTO_FRAGMENT IPPROTO_GRE IPPROTO_HOPOPTS IPPROTO_ICMP IPPROTO_ICMPV6 "
     "IPPROTO_IGMP IPPROTO_IPIP IPPROTO_IPV6 IPPROTO_MH IPPROTO_NONE IPPROTO_ROUTING IPPROTO_SCTP IPPROTO_TCP "
     "IPPROTO_UDP TCP_ACK TCP_FIN TCP_PSH TCP_RST TCP_SYN TCP_URG",
-    "sockets": "SockTuple4 SockTuple6",
+    "sockets": "SockTuple4 SockTuple6 Socket SocketCommon TcpSocket",
     "tcp": "TCPOPT_EOL TCPOPT_FASTOPEN TCPOPT_MD5SIG TCPOPT_MSS TCPOPT_NOP TCPOPT_SACK TCPOPT_SACK_PERM "
     "TCPOPT_TIMESTAMP TCPOPT_WINDOW each_option find_option skip_options tcp_mss tcp_option tcp_sack_block "
     "tcp_sack_permitted tcp_timestamp tcp_window_scale",
@@ -142,20 +145,19 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 
 __all__ = [
     "arp_ipv4", "arphdr", "csum_fold", "csum_replace16", "csum_replace2", "csum_replace4", "decrement_ttl",
-    "each_option", "ETH_P_8021AD", "ETH_P_8021Q", "ETH_P_ARP", "ETH_P_IP", "ETH_P_IPV6", "ETH_P_MPLS_UC",
-    "ETH_P_TEB", "ethhdr", "find_option", "Flow", "frag_hdr", "GENEVE_PORT", "genevehdr", "gre_base_hdr", "GRE_CSUM",
-    "GRE_KEY", "GRE_SEQ", "icmp6_echo", "icmp6_un", "icmp6hdr", "icmp_echo", "icmp_frag", "icmp_un", "icmphdr",
-    "ip_checksum", "ip_transport", "iphdr", "IPPROTO_AH", "IPPROTO_DSTOPTS", "IPPROTO_ESP", "IPPROTO_FRAGMENT",
-    "IPPROTO_GRE", "IPPROTO_HOPOPTS", "IPPROTO_ICMP", "IPPROTO_ICMPV6", "IPPROTO_IGMP", "IPPROTO_IPIP",
-    "IPPROTO_IPV6", "IPPROTO_MH", "IPPROTO_NONE", "IPPROTO_ROUTING", "IPPROTO_SCTP", "IPPROTO_TCP", "IPPROTO_UDP",
-    "ipv4", "ipv6", "ipv6_opt_hdr", "ipv6hdr", "mac", "mpls_label", "network", "parse_arp", "parse_flow",
-    "parse_geneve", "parse_gre", "parse_ip_flow", "parse_ipv4", "parse_ipv6", "parse_mpls", "parse_vxlan",
-    "pseudo_sum", "pseudo_sum6", "sctphdr", "skip_extensions", "skip_options", "SockTuple4", "SockTuple6",
-    "sum_packet", "TCP_ACK", "TCP_FIN", "tcp_mss", "tcp_option", "TCP_PSH", "TCP_RST", "tcp_sack_block",
-    "tcp_sack_permitted", "TCP_SYN", "tcp_timestamp", "TCP_URG", "tcp_window_scale", "tcphdr", "TCPOPT_EOL",
-    "TCPOPT_FASTOPEN", "TCPOPT_MD5SIG", "TCPOPT_MSS", "TCPOPT_NOP", "TCPOPT_SACK", "TCPOPT_SACK_PERM",
-    "TCPOPT_TIMESTAMP", "TCPOPT_WINDOW", "transport", "transport_checksum", "transport_checksum6", "udphdr",
-    "vlan_hdr", "VXLAN_PORT", "vxlanhdr",
+    "each_option", "ETH_P_8021AD", "ETH_P_8021Q", "ETH_P_ARP", "ETH_P_IP", "ETH_P_IPV6", "ETH_P_MPLS_UC", "ETH_P_TEB",
+    "ethhdr", "find_option", "Flow", "frag_hdr", "GENEVE_PORT", "genevehdr", "gre_base_hdr", "GRE_CSUM", "GRE_KEY",
+    "GRE_SEQ", "icmp6_echo", "icmp6_un", "icmp6hdr", "icmp_echo", "icmp_frag", "icmp_un", "icmphdr", "ip_checksum",
+    "ip_transport", "iphdr", "IPPROTO_AH", "IPPROTO_DSTOPTS", "IPPROTO_ESP", "IPPROTO_FRAGMENT", "IPPROTO_GRE",
+    "IPPROTO_HOPOPTS", "IPPROTO_ICMP", "IPPROTO_ICMPV6", "IPPROTO_IGMP", "IPPROTO_IPIP", "IPPROTO_IPV6", "IPPROTO_MH",
+    "IPPROTO_NONE", "IPPROTO_ROUTING", "IPPROTO_SCTP", "IPPROTO_TCP", "IPPROTO_UDP", "ipv4", "ipv6", "ipv6_opt_hdr",
+    "ipv6hdr", "mac", "mpls_label", "network", "parse_arp", "parse_flow", "parse_geneve", "parse_gre", "parse_ip_flow",
+    "parse_ipv4", "parse_ipv6", "parse_mpls", "parse_vxlan", "pseudo_sum", "pseudo_sum6", "sctphdr", "skip_extensions",
+    "skip_options", "Socket", "SocketCommon", "SockTuple4", "SockTuple6", "sum_packet", "TCP_ACK", "TCP_FIN", "tcp_mss",
+    "tcp_option", "TCP_PSH", "TCP_RST", "tcp_sack_block", "tcp_sack_permitted", "TCP_SYN", "tcp_timestamp", "TCP_URG",
+    "tcp_window_scale", "tcphdr", "TCPOPT_EOL", "TCPOPT_FASTOPEN", "TCPOPT_MD5SIG", "TCPOPT_MSS", "TCPOPT_NOP",
+    "TCPOPT_SACK", "TCPOPT_SACK_PERM", "TCPOPT_TIMESTAMP", "TCPOPT_WINDOW", "transport", "transport_checksum",
+    "transport_checksum6", "udphdr", "vlan_hdr", "VXLAN_PORT", "vxlanhdr", "TcpSocket",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:
