@@ -46,9 +46,16 @@ def load(
     def origin(program: str, slot: int) -> Origin | None:
         return _origin(made, program, slot)
 
-    return load_object(
-        made, globals=consts, log_level=log_level, origin=origin, target_program=target_program, pin_path=pin_path
-    )
+    from pybpf.runtime.errors import LoadError
+
+    try:
+        return load_object(
+            made, globals=consts, log_level=log_level, origin=origin, target_program=target_program, pin_path=pin_path
+        )
+    except LoadError as error:
+        if error.extern:
+            error.message += _uses(made, error.extern)
+        raise
 
 
 def _this_kernel() -> Target:
@@ -62,7 +69,12 @@ def _this_kernel() -> Target:
 
 
 def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:
-    """A tracepoint's program with the fields where this kernel has them, which other kernels may have elsewhere."""
+    """A tracepoint's program with the fields where this kernel has them, which other kernels may have elsewhere; a
+    probe's likewise with the parameters.
+    """
+    if "here" in spec.attach:
+        made: ProgramSpec = spec.attach["here"]()
+        return made
     if spec.attach.get("kind") != "tracepoint" or spec.context is None:
         return spec
     from pybpf.compiler.schema.record import replace
@@ -104,15 +116,17 @@ def _placed(made: Object, program: str) -> list[tuple[int, MachineCode]]:
 
 def _origin(made: Object, program: str, slot: int) -> Origin | None:
     """Where instruction slot `slot` of a program, as the kernel counts, comes from; None: nowhere in the source."""
+    for begin, piece in _placed(made, program):
+        if begin <= slot < begin + len(piece.code) // 8:
+            return _origin_in(piece, slot - begin)
+    return None
+
+
+def _origin_in(code: MachineCode, slot: int) -> Origin | None:
+    """The same for a slot of one function."""
     from pybpf.compiler.codegen.names import variables_at
     from pybpf.runtime.verifier import Origin
 
-    code = None
-    for begin, piece in _placed(made, program):
-        if begin <= slot < begin + len(piece.code) // 8:
-            code, slot = piece, slot - begin
-    if code is None:
-        return None
     span = None
     for at, insn in code.insns:
         if at > slot:
@@ -123,6 +137,20 @@ def _origin(made: Object, program: str, slot: int) -> Origin | None:
     end = span.end_col if span.end_line == span.line else 0
     variables = {place.lower(): name for place, name in variables_at(code, slot).items()}
     return Origin(span.source.name, span.line, span.source.line(span.line), span.col, end, variables)
+
+
+def _uses(made: Object, symbol: str) -> str:
+    """Where programs use a value of the kernel first, as the lines below an error; "" where that is nowhere."""
+    from pybpf.runtime.verifier import snippet
+
+    for name in made.programs:
+        for code in [code for _, code in _placed(made, name)]:
+            for reloc in code.relocs:
+                origin = _origin_in(code, reloc.offset // 8) if reloc.symbol == symbol else None
+                if origin is not None:
+                    lines = snippet(origin.file, origin.line, origin.text, origin.col, origin.end_col, "-->")
+                    return "\n" + "\n".join(lines)
+    return ""
 
 
 def trace_pipe(pid: int | None = None) -> Printk:

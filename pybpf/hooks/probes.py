@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec
 
+    from pybpf.compiler.btf.kernel import Prototype
     from pybpf.compiler.schema.specs import ContextSpec, ProgramSpec
     from pybpf.compiler.schema.types import Type
     from pybpf.program import Program
@@ -134,8 +135,9 @@ class RegistersHook(ArgumentsHook):
         if name in ("ctx", "context", "regs") and annotation_of(function, name) is None:
             raise self.wrong_context(function, None, self.wanted.__name__)
         if self.attach.get("offset"):
+            where = f"inside of {self.attach['function']}()"
             raise DeclarationTypeError(
-                f"@{self.name}: inside of {self.what} its parameters may lie anywhere: which is `{name}`?",
+                f"@{self.name}: {where} its parameters may lie anywhere: which is `{name}`?",
                 help="take registers from the context, as in ctx.di:",
                 lines=(f"def {function.__name__}(ctx: {self.wanted.__name__}) -> None:",),
                 site=site,
@@ -181,28 +183,41 @@ def _in_register(kind: Type) -> bool:
 class _KernelFunction(RegistersHook):
     """A probe of one kernel function, whose parameters BTF describes."""
 
-    __slots__ = ("function",)
+    __slots__ = ("function", "prototype")
 
-    def __init__(self, name: str, target: str, function: str, attach: dict[str, Any], named: bool) -> None:
+    def __init__(self, name: str, target: str, function: str, attach: dict[str, Any]) -> None:
         returning = name.startswith("kretprobe")
         what = f"{function}()" if function else "many functions"
         super().__init__(name, f"{name}+", target, attach, what, returning=returning)
         self.function = function
-        self.known = self._parameters if named else self._none
+        self.known = self._parameters
+        self.prototype = _prototype
 
     def _parameters(self) -> tuple[tuple[str, Type], ...] | None:
-        from pybpf.stdlib.kernel.functions import function
-
-        found = function(self.function)
+        found = self.prototype(self.function)
         return found.params if found is not None else None
 
-    def _none(self) -> None:
-        return None
+    def spec(self, function: Callable[..., Any]) -> ProgramSpec:
+        made = super().spec(function)
+        if self.prototype is _prototype and any(kind is not None for kind in made.arg_types):
+            made.attach = {**made.attach, "here": lambda: self._here(function) or made}
+        return made
+
+    def _here(self, function: Callable[..., Any]) -> ProgramSpec | None:
+        """The spec for the running kernel, whose function may have other parameters than that of the bundle; None where
+        nothing describes it.
+        """
+        from pybpf.stdlib.kernel.names import running_function
+
+        if running_function(self.function) is None:
+            return None
+        made = type(self)(self.name, self.section.partition("/")[2], self.function, self.attach)
+        made.what = f"{self.function}() of this kernel"
+        made.prototype = running_function
+        return made.spec(function)
 
     def result_types(self, function: Callable[..., Any], count: int) -> tuple[Type | None, ...]:
-        from pybpf.stdlib.kernel.functions import function as prototype
-
-        found = prototype(self.function) if self.function and count else None
+        found = self.prototype(self.function) if count else None
         if found is None:
             return (None,)
         if _in_register(found.result):
@@ -213,6 +228,12 @@ class _KernelFunction(RegistersHook):
             help="leave this parameter out",
             site=site_in(function, function.__code__.co_varnames[function.__code__.co_argcount - 1]),
         )
+
+
+def _prototype(name: str) -> Prototype | None:
+    from pybpf.stdlib.kernel.functions import function
+
+    return function(name) if name else None
 
 
 class _KernelProbes:
@@ -271,7 +292,7 @@ def _one(name: str, function: str, offset: int) -> _KernelFunction:
             lines=(f'@{name}.multi("{function}")',),
         )
     target = function + (f"+{offset:#x}" if offset else "")
-    return _KernelFunction(name, target, function, {"function": function, "offset": offset}, not offset)
+    return _KernelFunction(name, target, "" if offset else function, {"function": function, "offset": offset})
 
 
 def _many(name: str, functions: str | Sequence[str]) -> _KernelFunction:
@@ -284,13 +305,13 @@ def _many(name: str, functions: str | Sequence[str]) -> _KernelFunction:
                 lines=(f'@{name}(["vfs_read", "vfs_write"])',),
             )
         one = "" if "*" in functions or "?" in functions else functions
-        return _KernelFunction(name, functions, one, {"functions": functions}, bool(one))
+        return _KernelFunction(name, functions, one, {"functions": functions})
     names = list(functions) if isinstance(functions, (list, tuple)) else []
     if not names or not all(isinstance(each, str) and each for each in names):
         raise DeclarationTypeError(
             f"@{name} needs a pattern of kernel functions, or a list", help="write:", lines=(f'@{name}("vfs_*")',)
         )
-    return _KernelFunction(name, "", "", {"functions": names}, False)
+    return _KernelFunction(name, "", "", {"functions": names})
 
 
 class _Syscall(RegistersHook):

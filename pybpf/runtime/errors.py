@@ -44,11 +44,14 @@ class NotPermitted(PybpfError, PermissionError):
 
 
 class LoadError(PybpfError):
-    """The object could not be opened or loaded. `log` is what libbpf said (may be empty)."""
+    """The object could not be opened or loaded. `log` is what libbpf said (may be empty); `extern` the value of the
+    kernel that was not found, where that is why.
+    """
 
-    def __init__(self, message: str, help: str = "", log: str = "") -> None:
+    def __init__(self, message: str, help: str = "", log: str = "", extern: str = "") -> None:
         super().__init__(message, help)
         self.log = log
+        self.extern = extern
 
 
 class VerifierError(LoadError):

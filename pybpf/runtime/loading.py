@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LogBuffers", "load_failure"]
 
 _FAILED_PROGRAM = re.compile(r"prog '([^']+)': (?:-- BEGIN PROG LOAD LOG|BPF program load failed|failed to load)")
+_UNRESOLVED = re.compile(r"extern '(\w+)' \(strong\): not resolved")
 _FAILED_MAP = re.compile(
     r"[mM]ap '([^']+)': failed to create|Error in bpf_(?:create_map_xattr|map_create)\w*\(([^)]+)\)"
 )
@@ -87,6 +88,12 @@ def load_failure(
         report = verifier.locate(verifier.parse(log), at)
         return VerifierError(program, log, report, verifier.render(program, report, at))
     text = "\n".join(said)
+    extern = next((match[1] for line in said if (match := _UNRESOLVED.search(line))), "")
+    if extern:
+        call = "kconfig" if extern.startswith(("CONFIG_", "LINUX_")) else "ksym"
+        help = f"where it may be absent, declare it {call}(..., weak=True): it then reads as 0, or as an empty text"
+        lacks = "the configuration of this kernel does not set" if extern.startswith("CONFIG_") else "this kernel has no"
+        return LoadError(f"{lacks} {extern}", help, text, extern)
     if program:
         number, section = types.get(program, (0, ""))
         kind = program_type(number)

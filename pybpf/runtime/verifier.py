@@ -44,7 +44,7 @@ from pybpf.compiler.schema.record import Record, factory, replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Origin", "VerifierFrame", "VerifierReport", "explain", "locate", "parse", "render"]
+__all__ = ["Origin", "VerifierFrame", "VerifierReport", "explain", "locate", "parse", "render", "snippet"]
 
 
 class Origin(Record):
@@ -264,7 +264,7 @@ def render(program: str, report: VerifierReport, origin: Callable[[int], Origin 
         else:
             shown.append((frame.file, frame.line, frame.text, 0, 0))
     for number, place in enumerate(shown):
-        lines += _snippet(*place, "-->" if not number else "::: called from")
+        lines += snippet(*place, "-->" if not number else "::: called from")
     if report.message:
         first, *rest = report.message.splitlines()
         lines.append(f"note: the kernel says: {first}")
@@ -313,7 +313,8 @@ def _held(report: VerifierReport, known: Origin | None) -> list[str]:
     return lines
 
 
-def _snippet(file: str, line: int, text: str, col: int, end_col: int, arrow: str) -> list[str]:
+def snippet(file: str, line: int, text: str, col: int, end_col: int, arrow: str) -> list[str]:
+    """The lines that show a place in a source file."""
     body = text.rstrip()
     if not end_col:  # the whole statement
         col, end_col = len(body) - len(body.lstrip()), len(body)

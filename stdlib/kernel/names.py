@@ -166,6 +166,11 @@ def chosen() -> str:
     return _current().path
 
 
+def running() -> KernelTypes | None:
+    """The types of the running kernel; None where it has none."""
+    return _current().running()
+
+
 def every_source() -> list[KernelTypes]:
     """All sources, in the order in which a name is looked for."""
     return list(_current().sources())
@@ -192,6 +197,24 @@ def struct(tag: str, name: str) -> KernelType | None:
 def function(name: str) -> Prototype | None:
     """The signature of a kernel function: of the bundle's kfuncs, else the running kernel's or a module's."""
     return _first_of(lambda types: types.function(name), name)
+
+
+def running_function(name: str) -> Prototype | None:
+    """The signature of a function of the running kernel or of one of its modules; None without BTF, or where a file was
+    chosen in its place.
+    """
+    current = _current()
+    running = current.running() if not current.path else None
+    if running is None:
+        return None
+    for types in (running, *current.modules()):
+        try:
+            found = types.function(name)
+        except BtfError:
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def raw_tracepoint(name: str) -> Prototype | None:

@@ -115,6 +115,23 @@ def test_specs() -> None:
     assert on_malloc.__bpf__.attach["binary"] == "libc.so.6"
 
 
+def test_parameters_are_where_the_running_kernel_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pybpf import loading
+    from pybpf.compiler.schema.record import replace
+    from pybpf.stdlib.kernel import functions, names
+
+    found = functions.function("do_unlinkat")
+    assert found is not None
+    assert unlink.__bpf__.arg_offsets == (112,)
+    monkeypatch.setattr(names, "running_function", lambda name: replace(found, params=found.params[::-1]))
+    assert loading._as_it_is_here(unlink.__bpf__).arg_offsets == (104,)
+    monkeypatch.setattr(names, "running_function", lambda name: replace(found, params=found.params[1:]))
+    with pytest.raises(DeclarationTypeError, match=r"do_unlinkat\(\) of this kernel has no parameter `dfd`"):
+        loading._as_it_is_here(unlink.__bpf__)
+    monkeypatch.setattr(names, "running_function", lambda name: None)
+    assert loading._as_it_is_here(unlink.__bpf__) is unlink.__bpf__
+
+
 def test_a_program_is_still_a_function() -> None:
     assert drop(None) is XDP.DROP  # type: ignore[arg-type]
     assert (drop.name, drop.section, enter.__doc__) == ("drop", "xdp", "Doc.")
