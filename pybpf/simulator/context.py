@@ -13,9 +13,19 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import ArrayType, Type, is_aggregate
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    IntType,
+    OptionalType,
+    PtrType,
+    StructType,
+    Type,
+    is_aggregate,
+    size_of,
+)
 from pybpf.runtime.codec import codec
 from pybpf.simulator.errors import SimulationError
+from pybpf.simulator.memory import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +33,34 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree import Program
     from pybpf.compiler.schema.specs import CtxField
 
-__all__ = ["given_arguments", "make_context"]
+__all__ = ["given_arguments", "is_lent", "lent_objects", "make_context"]
+
+
+def is_lent(kind: Type) -> bool:
+    """Whether a field refers to an object of the kernel's that is no kernel type: a socket, flow keys."""
+    kind = kind.inner if isinstance(kind, OptionalType) else kind
+    return isinstance(kind, PtrType) and isinstance(kind.pointee, StructType)
+
+
+def lent_objects(program: Program, values: dict[str, Any]) -> dict[str, Ref | None]:
+    """Those objects, by the field's name, out of `values`: bytes that the program sees, and changes in a bytearray.
+
+    Without a value a field that may be None is, and other objects are zero.
+    """
+    found: dict[str, Ref | None] = {}
+    for field in program.spec.context.fields if program.spec.context is not None else ():
+        if not is_lent(field.type):
+            continue
+        inner = field.type.inner if isinstance(field.type, OptionalType) else field.type
+        assert isinstance(inner, PtrType) and inner.pointee is not None
+        given = values.pop(field.name, None)
+        if given is None and isinstance(field.type, OptionalType):
+            found[field.name] = None
+            continue
+        memory = given if isinstance(given, bytearray) else bytearray(given or b"")
+        memory += bytes(max(size_of(inner.pointee) - len(memory), 0))
+        found[field.name] = Ref(memory, 0, inner.pointee)
+    return found
 
 
 def given_arguments(program: Program) -> Program:
@@ -62,7 +99,7 @@ def make_context(program: Program, given: bytes | None, values: Mapping[str, Any
 
 def _put_field(memory: bytearray, field: CtxField, value: Any) -> None:
     what = f"context field {field.name!r}"
-    if field.role in ("packet", "packet_end"):
+    if field.role in ("packet", "packet_end", "packet_meta"):
         raise TypeError(f"{what} is the packet: give its bytes as packet=")
     if field.role == "data_loc":
         text = value.encode() if isinstance(value, str) else bytes(value)
@@ -77,6 +114,7 @@ def _put_field(memory: bytearray, field: CtxField, value: Any) -> None:
         raise SimulationError(f"{what} can't be set by value", "give the whole context as bytes: context=")
     else:
         data = _number(value, field.size, field.name)
+        data = data[::-1] if isinstance(field.type, IntType) and field.type.big else data
     memory[field.offset : field.offset + len(data)] = data
 
 

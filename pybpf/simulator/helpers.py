@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pybpf.simulator.memory import Place, Ref, Spaces
-from pybpf.simulator.numbers import signed
+from pybpf.simulator.packets import PACKET_HELPERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,26 +113,6 @@ def _strncmp(sim: Simulation, s1: Place, size: int, s2: Place) -> int:
     return (one > two) - (one < two)
 
 
-def _adjust(end: str) -> Callable[[Simulation, Any, int], int]:
-    """bpf_xdp_adjust_head and _tail: give or take bytes at one end of the packet. Taken bytes come back as zeroes."""
-
-    def adjust(sim: Simulation, context: Any, delta: int) -> int:
-        delta = signed(delta, 32)
-        packet = sim.packet
-        grown = -delta if end == "head" else delta
-        if packet is None or len(packet) + grown < 14 or grown > 256:
-            return -22
-        if end == "head":
-            packet[:0] = bytes(max(grown, 0))
-            del packet[: max(-grown, 0)]
-        else:
-            packet += bytes(max(grown, 0))
-            del packet[len(packet) - max(-grown, 0) :]
-        return 0
-
-    return adjust
-
-
 def _string(value: Any) -> bytes:
     """The string at a place, or of an address where nothing was put: empty."""
     return value.text(1 << 16) if isinstance(value, Place) and value.type is None else _sized(value)
@@ -194,7 +174,5 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_ringbuf_submit": _finish(True),
     "bpf_ringbuf_discard": _finish(False),
     "bpf_strncmp": _strncmp,
-    "bpf_xdp_adjust_head": _adjust("head"),
-    "bpf_xdp_adjust_tail": _adjust("tail"),
-    "bpf_xdp_get_buff_len": lambda sim, context: len(sim.packet or b""),
+    **PACKET_HELPERS,
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, PtrType, Space, TextType, size_of
-from pybpf.simulator.context import given_arguments, make_context
+from pybpf.simulator.context import given_arguments, lent_objects, make_context
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
@@ -133,6 +133,10 @@ class Simulation:
         self.printed: list[str] = []
         self.timers = Timers()
         self.packet: bytearray | None = None
+        self.metadata = bytearray()  # what lies in front of the packet
+        self.redirected = 0  # the interface that a packet was sent to last
+        self.program_type = ""  # of the program that runs
+        self._lent: dict[str, Any] = {}
         self._target = target
         self._context = bytearray()
         self._initial = globals
@@ -173,6 +177,10 @@ class Simulation:
         self.packet = None if packet is None else bytearray(packet)
         pointers = {var.name: var.type.pointee for var, _ in typed.args if isinstance(var.type, PtrType)}
         given = {n: self.objects.address(v, pointers[n]) if n in pointers else v for n, v in values.items()}
+        self.program_type = typed.spec.prog_type
+        self._lent = lent_objects(typed, given)
+        if packet is not None and "len" not in given and context is None and typed.spec.context is not None:
+            given |= {"len": len(packet)} if typed.spec.context.field("len") is not None else {}
         self._context = make_context(typed, context, given)
         try:
             typed, result = self._run(typed, function)
@@ -199,7 +207,9 @@ class Simulation:
 
     def _takes_packet(self, typed: TypedProgram) -> bool:
         context = typed.spec.context
-        return context is not None and any(field.role == "packet" for field in context.fields)
+        return context is not None and (
+            context.struct == "__sk_buff" or any(field.role == "packet" for field in context.fields)
+        )
 
     def _parameter(self, typed: TypedProgram, var: Any) -> Any:
         for argument, offset in typed.args:
@@ -249,8 +259,10 @@ class Simulation:
             "_has_helper": lambda name: name in self._helpers or name in HELPERS,
             "_helper": self._helper,
             "_modulo": modulo,
-            "_packet_at": lambda address, type: Ref(self._packet(), address - _PACKET_BASE, type),
+            "_lent": lambda name: self._lent.get(name),
+            "_packet_at": self._packet_at,
             "_packet_end": lambda: _PACKET_BASE + len(self._packet()),
+            "_packet_meta": lambda: _PACKET_BASE - len(self.metadata),
             "_packet_start": lambda: _PACKET_BASE,
             "_printk": self._printk,
             "_same_text": _same_text,
@@ -261,6 +273,11 @@ class Simulation:
             "_to_bytes": to_bytes,
             "_truth": lambda value: value is not None and (isinstance(value, Place) or bool(value)),
         }
+
+    def _packet_at(self, address: int, type: Type) -> Ref:
+        """What lies at an address in the packet, or in the metadata in front of it."""
+        at = address - _PACKET_BASE
+        return Ref(self._packet(), at, type) if at >= 0 else Ref(self.metadata, at + len(self.metadata), type)
 
     def _packet(self) -> bytearray:
         assert self.packet is not None
