@@ -27,18 +27,19 @@ PASSES = (
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
+    ("joins", "constants stored side by side"),
     ("dce", "what nothing needs"),
 )  # fmt: skip
 ORDER = (
     "simplify", "slots", "simplify", "copies", "cfg", "threading", "bypass", "copies", "cfg", "gvn", "checks", "cfg",
-    "loads", "dce",
+    "loads", "joins", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 
 
 def pass_named(name: str) -> Callable[[Function], bool]:
     """The pass's `run`. Unknown names are a KeyError."""
-    from pybpf.compiler.passes import bypass, cfg, checks, copies, dce, gvn, loads, simplify, slots, threading
+    from pybpf.compiler.passes import bypass, cfg, checks, copies, dce, gvn, joins, loads, simplify, slots, threading
 
     return {
         "bypass": bypass.run,
@@ -50,6 +51,7 @@ def pass_named(name: str) -> Callable[[Function], bool]:
         "slots": slots.run,
         "gvn": gvn.run,
         "loads": loads.run,
+        "joins": joins.run,
         "dce": dce.run,
     }[name]
 

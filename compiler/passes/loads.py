@@ -9,31 +9,21 @@
       ret %3
 
 What was loaded or stored is known until the next call, atomic operation, or store that may overlap; it is carried into
-blocks with a single predecessor. Stores to different slots, to different globals, and to what helpers return don't
-overlap. Other CPUs may write to maps all the while: a program that reads twice in a row can't tell.
+blocks with a single predecessor. Stores to different slots, to different globals, and to a packet or to what a helper
+returned don't overlap. Other CPUs may write to maps all the while: a program that reads twice in a row can't tell.
 """
 
 from __future__ import annotations
 
+from pybpf.compiler.analysis.places import apart, origin
 from pybpf.compiler.analysis.ranges import Ranges
-from pybpf.compiler.ir.ops import (
-    CALLS,
-    Atomic,
-    CallHelper,
-    Const,
-    Extend,
-    GlobalAddr,
-    Guard,
-    Load,
-    PtrAdd,
-    SlotAddr,
-    Store,
-)
+from pybpf.compiler.ir.ops import CALLS, Atomic, Const, Extend, Load, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from pybpf.compiler.analysis.places import Wholes
     from pybpf.compiler.ir.function import Block, Function
     from pybpf.compiler.ir.ops import Op, Value
 
@@ -45,17 +35,17 @@ __all__ = ["run"]
 class _Known:
     """What memory is known to hold: by place, the value, and the object that the place is in."""
 
-    def __init__(self, held: dict[Place, tuple[Value, object]] | None = None) -> None:
+    def __init__(self, held: dict[Place, tuple[Value, Wholes]] | None = None) -> None:
         self.held = dict(held) if held else {}
 
-    def forget(self, origin: object, offset: int, bits: int, whole: object) -> None:
+    def forget(self, start: object, offset: int, bits: int, wholes: Wholes) -> None:
         """A store of these bytes has happened."""
         end = offset + bits // 8
         for place, (_, other) in list(self.held.items()):
-            if place[0] == origin:
+            if place[0] == start:
                 if place[1] < end and offset < place[1] + place[2] // 8:
                     del self.held[place]
-            elif not _apart(whole, other):
+            elif not apart(wholes, other):
                 del self.held[place]
 
 
@@ -82,9 +72,9 @@ def run(function: Function) -> bool:
                     new[op] = value
                     continue
             elif type(op) is Store:
-                origin, offset, whole = _origin(op.addr, op.offset)
-                known.forget(origin, offset, op.bits, whole)
-                known.held[origin, offset, op.bits] = (op.value, whole)
+                start, offset, wholes = origin(op.addr, op.offset)
+                known.forget(start, offset, op.bits, wholes)
+                known.held[start, offset, op.bits] = (op.value, wholes)
             elif type(op) is Atomic or type(op) in CALLS:
                 known.held.clear()
             kept.append(op)
@@ -96,19 +86,20 @@ def run(function: Function) -> bool:
 
 def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | None:
     """The value to use instead of the load; otherwise what it loads is known from now on."""
-    origin, offset, whole = _origin(op.addr, op.offset)
+    start: object
+    start, offset, wholes = origin(op.addr, op.offset)
     if op.core is not None:  # where it is only the loader knows
-        origin, offset = (op.addr, op.core), 0
-    place = (origin, offset, op.bits)
+        start, offset = (op.addr, op.core), 0
+    place = (start, offset, op.bits)
     entry = known.held.get(place)
     if entry is None or not (entry[0].kind == op.kind or _is_null(entry[0])):
-        known.held[place] = (op, whole)
+        known.held[place] = (op, wholes)
         return None
     value = entry[0]
     if op.kind == "ptr":
         if op.bits == 64 or type(value) is Load:
             return value
-        known.held[place] = (op, whole)
+        known.held[place] = (op, wholes)
         return None
     if op.bits == 64 or (type(value) is Load and value.bits == op.bits and value.signed == op.signed):
         return value
@@ -120,39 +111,3 @@ def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | No
 
 def _is_null(value: Value) -> bool:
     return type(value) is Const and value.value == 0
-
-
-def _origin(addr: Value, offset: int) -> tuple[object, int, object]:
-    """(what the address counts from, bytes from there, the object it lies in).
-
-    A slot or a global is the same whichever operation makes its address, and a guard is what it guards.
-    """
-    while True:
-        if type(addr) is Guard:
-            addr = addr.value
-        elif type(addr) is PtrAdd and type(addr.offset) is Const:
-            offset += addr.offset.value
-            addr = addr.base
-        else:
-            break
-    whole = addr
-    while type(whole) in (Guard, PtrAdd):
-        whole = whole.args()[0]  # type: ignore[attr-defined]
-    return _name(addr), offset, _name(whole)
-
-
-def _name(value: Value) -> object:
-    if type(value) is SlotAddr:
-        return value.slot
-    return f"global {value.symbol}" if type(value) is GlobalAddr else value
-
-
-def _apart(one: object, two: object) -> bool:
-    """The objects are known to be different ones."""
-    kinds = [type(whole) for whole in (one, two)]
-    return (
-        one is not two
-        and one != two
-        and all(kind.__name__ in ("Slot", "str", "CallHelper") for kind in kinds)
-        and (kinds != [CallHelper, CallHelper])
-    )

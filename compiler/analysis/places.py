@@ -1,0 +1,92 @@
+"""Where addresses may point: which of two accesses can't meet.
+
+origin(%1, 4)   (the slot, 16, {the slot})   for  %1 = ptradd %slot, 12
+apart({slot a}, {slot b})                    True
+"""
+
+from __future__ import annotations
+
+from pybpf.compiler.ir.ops import CallHelper, Const, GlobalAddr, Guard, Load, Phi, PtrAdd, SlotAddr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from pybpf.compiler.ir.ops import Value
+
+    Wholes: TypeAlias = "frozenset[object] | None"  # the objects that an address may lie in; None for any
+
+__all__ = ["apart", "is_aligned", "origin"]
+
+PACKET = "packet"
+WHOLES = 4  # an address that may point into more objects may point anywhere
+
+
+def origin(addr: Value, offset: int) -> tuple[object, int, Wholes]:
+    """(what the address counts from, bytes from there, what it may lie in: see `_wholes`).
+
+    A slot or a global is the same whichever operation makes its address, and a guard is what it guards.
+    """
+    while True:
+        if type(addr) is Guard:
+            addr = addr.value
+        elif type(addr) is PtrAdd and type(addr.offset) is Const:
+            offset += addr.offset.value
+            addr = addr.base
+        else:
+            break
+    found: set[object] = set()
+    return _name(addr), offset, frozenset(found) if _wholes(addr, found, set()) else None
+
+
+def _wholes(value: Value, found: set[object], seen: set[Value]) -> bool:
+    """Add the objects that an address may point into; False if it may point anywhere.
+
+    They are slots, globals, results of helpers, and what the context points to (a packet).
+    """
+    while type(value) in (Guard, PtrAdd):
+        value = value.args()[0]  # type: ignore[attr-defined]
+    if type(value) is Phi:
+        if value in seen:
+            return True
+        seen.add(value)
+        return all(_wholes(each, found, seen) for each in value.args())
+    if type(value) is Const:  # null: nothing is accessed there
+        return True
+    if type(value) is Load and value.constant:
+        found.add(PACKET)
+        return True
+    if type(value) not in (SlotAddr, GlobalAddr, CallHelper):
+        return False
+    found.add(_name(value))
+    return len(found) <= WHOLES
+
+
+def _name(value: Value) -> object:
+    if type(value) is SlotAddr:
+        return value.slot
+    return f"global {value.symbol}" if type(value) is GlobalAddr else value
+
+
+def apart(one: Wholes, two: Wholes) -> bool:
+    """Nothing is in both. Helpers may return the same twice, or what the context points to."""
+    if one is None or two is None or not one.isdisjoint(two):
+        return False
+    (calls, packet), (other_calls, other_packet) = _kinds(one), _kinds(two)
+    return not (calls and (other_calls or other_packet)) and not (packet and other_calls)
+
+
+def _kinds(wholes: frozenset[object]) -> tuple[bool, bool]:
+    """Whether a helper's result is among them, and what the context points to."""
+    return any(type(whole) is CallHelper for whole in wholes), PACKET in wholes
+
+
+def is_aligned(addr: Value) -> bool:
+    """Whether the object that a constant offset leads into begins at a multiple of 8."""
+    while True:
+        if type(addr) is Guard:
+            addr = addr.value
+        elif type(addr) is PtrAdd and type(addr.offset) is Const:
+            addr = addr.base
+        else:
+            return type(addr) is CallHelper or (type(addr) is SlotAddr and addr.slot.align >= 8)
