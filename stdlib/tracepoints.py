@@ -122,6 +122,11 @@ def live(category: str, event: str) -> list[CtxField] | None:
     return None
 
 
+def fields_in(format: str, syscall: bool) -> list[CtxField]:
+    """The fields that the text of a `format` file tells of; `syscall` as in parse_format."""
+    return [_field(item) for item in parse_format(format, syscall)]
+
+
 def names() -> list[str]:
     """All bundled tracepoints, as `category:event`, sorted."""
     made = []

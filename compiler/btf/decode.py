@@ -151,6 +151,11 @@ class Btf(_Base):
                 made.append((number, self.string(name)))
         return made
 
+    @property
+    def texts(self) -> bytes:
+        """The whole string table, that of the base left out."""
+        return self._strings[:]
+
     def make_index(self, identity: bytes = b"") -> bytes:
         """The index of this section, with which it opens without a walk over its types."""
         return index_bytes(self._starts, self._table(), identity)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "command", "entry", "main"]
 
-COMMANDS = ("build", "run", "check", "dis", "stubs", "explain", "doctor")
+COMMANDS = ("build", "run", "check", "dis", "stubs", "explain", "list", "doctor")
 
 
 def command(name: str) -> Command:
@@ -31,7 +31,7 @@ def command(name: str) -> Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name); the process's exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]  # `list` is a command here: its module, once imported
     if words and words[0] in COMMANDS:
         from pybpf.cli.table import parse
 

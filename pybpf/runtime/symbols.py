@@ -22,7 +22,7 @@ from pybpf.compiler.schema.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Frame", "KernelSymbols", "Stack", "UserSymbols"]
+__all__ = ["Frame", "KernelSymbols", "Stack", "UserSymbols", "functions_in", "kernel_symbols"]
 
 _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _DEBUG = "/usr/lib/debug/.build-id"
@@ -219,6 +219,11 @@ def _file(path: str, device: int, inode: int, changed: int) -> _File:
             return _File(segments, _Table(functions))
     except (OSError, ELFError):
         return _File([], _Table(()))
+
+
+def functions_in(elf: Any) -> list[tuple[int, int, str]]:
+    """(address, bytes, name) of all functions that a file defines, of both its tables."""
+    return [*dict.fromkeys([*_functions(elf, ".symtab"), *_functions(elf, ".dynsym")])]
 
 
 def _functions(elf: Any, name: str) -> Iterator[tuple[int, int, str]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pybpf.runtime.links.base import Link
     from pybpf.runtime.links.info import LinkInfo
 
-__all__ = ["OpenedLink", "OpenedProgram", "ids", "open_link", "open_program", "update_link"]
+__all__ = ["OpenedLink", "OpenedProgram", "fd_by_id", "ids", "open_link", "open_program", "update_link"]
 
 _REPLACE = 1 << 2  # BPF_F_REPLACE: only in place of the program that we think is there
 # enum bpf_cmd: descriptor by id, next id
@@ -37,7 +37,8 @@ _BY_ID = {"program": (13, 11), "map": (14, 12), "link": (30, 31), "btf": (19, 23
 _LINK_UPDATE, _LINK_DETACH = 29, 34
 
 
-def _fd_by_id(what: str, number: int) -> int:
+def fd_by_id(what: str, number: int) -> int:
+    """A descriptor of the program, map, link or BTF object of that id. Raises KeyError, NotPermitted."""
     try:
         return syscall.bpf(_BY_ID[what][0], struct.pack("<III", number, 0, 0))
     except OSError as error:
@@ -55,13 +56,14 @@ def _fd_by_path(what: str, path: str) -> int:
     shown = os.readlink(f"/proc/self/fd/{fd}").removeprefix("anon_inode:").strip("[]").replace("_", "-")
     if shown != {"program": "bpf-prog", "link": "bpf-link"}[what]:
         os.close(fd)
-        raise PybpfError(f"{path} is no pinned {what}", f"it is a {shown.removeprefix('bpf-').replace('prog', 'program')}")
+        shown = shown.removeprefix("bpf-").replace("prog", "program")
+        raise PybpfError(f"{path} is no pinned {what}", f"it is a {shown}")
     return fd
 
 
 def _fd_of(what: str, which: str | os.PathLike[str] | int) -> int:
     if isinstance(which, int) and not isinstance(which, bool):
-        return _fd_by_id(what, which)
+        return fd_by_id(what, which)
     return _fd_by_path(what, os.fspath(which))
 
 
