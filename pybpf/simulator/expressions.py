@@ -24,6 +24,7 @@ from pybpf.compiler.schema.types import (
     is_aggregate,
     size_of,
 )
+from pybpf.simulator.context import is_lent
 from pybpf.simulator.memory import Bits, Far, Place, Ref, scalar_of
 from pybpf.simulator.translator import is_far
 
@@ -80,7 +81,7 @@ def place(t: Translator, node: tree.Expr) -> ast.expr:
         result = t.constant(t.simulation.global_place(node.spec))
     elif isinstance(node, tree.MapIndex):
         result = t.method(_table(t, node.map), "slot", expression(t, node.key))
-    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array"):
+    elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array") and not is_lent(node.field.type):
         result = t.call("_context_at", t.literal(node.field.offset), t.constant(node.field.type))
     else:
         result = expression(t, node)
@@ -188,6 +189,10 @@ def _ctx_load(t: Translator, node: tree.CtxLoad) -> ast.expr:
     field = node.field
     if field.role == "packet":
         return t.call("_packet_start")
+    if field.role == "packet_meta":
+        return t.call("_packet_meta")
+    if is_lent(field.type):
+        return t.call("_lent", t.literal(field.name))
     if field.role == "packet_end":
         return t.call("_packet_end")
     if field.role == "data_loc":
