@@ -140,7 +140,8 @@ def set_item(b: Builder, node: tree.MapSet) -> Lowered:
     value = in_memory(b, node.value, node.map.value, "value")
     key = key_pointer(b, node.map, node.key)
     if node.map.kind.family == "storage":
-        return _set_stored(b, node.map, key, value)
+        _set_stored(b, node.map, key, value)
+        return None
     result = b.call(kernel.MAP_UPDATE, map_address(b, node.map), key, value, Const(node.flags))
     return b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span)) if node.type is BOOL else None
 

@@ -271,4 +271,4 @@ def _all() -> dict[str, Simple | Family]:
     return made
 
 
-cgroup: _Cgroup = Family("cgroup", **_all())  # type: ignore[assignment]
+cgroup: _Cgroup = Family("cgroup", **_all())  # type: ignore[assignment, arg-type]

@@ -7,16 +7,18 @@ from pybpf.compiler.schema.types import IntType, OptionalType, PtrType, Space, s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from pybpf.compiler.schema.types import Type
+
+    # name: (type, offset[, bytes in the struct where they are not the type's[, role]])
+    Rows: TypeAlias = dict[str, tuple[Any, ...]]
+else:
+    Rows = dict
 
 __all__ = ["BE16", "BE32", "Rows", "chosen", "socket"]
 
 BE16, BE32 = IntType(16, big=True), IntType(32, big=True)
-
-# name: (type, offset[, bytes in the struct where they are not the type's[, role]])
-Rows = dict[str, "tuple[Any, ...]"] if TYPE_CHECKING else dict
 
 
 def socket(name: str, *, nullable: bool) -> Type:

@@ -27,20 +27,42 @@ from pybpf.stdlib.maps.keyed import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generic, TypeVar
+    from typing import Generic, TypeVar, overload
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
+    from pybpf.kernel import cgroup, inode, task_struct
     from pybpf.stdlib.contexts.cgroups import SockContext
     from pybpf.stdlib.kernel.classes import KernelStruct
     from pybpf.stdlib.net.sockets import SocketCommon
 
+    K = TypeVar("K")
     V = TypeVar("V")
 
-    class _Local(Map[Any, V]):
+    class _Local(Declaration, Generic[K, V]):
         """What storages share."""
 
         def __init__(self, *, name: str = "", pin: bool = False) -> None: ...
+        def __getitem__(self, owner: K, /) -> V: ...
+        def __setitem__(self, owner: K, value: V, /) -> None: ...
+        def __delitem__(self, owner: K, /) -> None: ...
+        def __contains__(self, owner: object, /) -> bool: ...
+        @overload
+        def get(self, owner: K, /) -> V | None: ...
+        @overload
+        def get(self, owner: K, default: V, /) -> V: ...
+        def get(self, owner: K, default: V | None = None, /) -> V | None:
+            """The value, None (or the default) where there is none."""
+
+        @overload
+        def pop(self, owner: K, default: None, /) -> V | None: ...
+        @overload
+        def pop(self, owner: K, default: V, /) -> V: ...
+        def pop(self, owner: K, default: V | None, /) -> V | None:
+            """The value, which is gone then."""
+
+        def setdefault(self, owner: K, default: V, /) -> V | None:
+            """The value, made from `default` if there is none; None where the kernel has no memory for it."""
 
     class _Cgroup(Generic[V]):
         """The type variable of the deprecated storage."""
@@ -83,7 +105,7 @@ else:
 __all__ = ["CgroupStorage", "CgrpStorage", "InodeStorage", "PerCpuCgroupStorage", "SkStorage", "TaskStorage"]
 
 
-class SkStorage(_Local["V"]):
+class SkStorage(_Local["SocketCommon | SockContext | KernelStruct", "V"]):
     """`SkStorage[V]()`: BPF_MAP_TYPE_SK_STORAGE, by socket: `pkt.sk`, or the context of @cgroup.sock_create. Linux 5.2
 
     User space names the socket by a socket object, or its file descriptor.
@@ -93,12 +115,8 @@ class SkStorage(_Local["V"]):
     _example = "SkStorage[Talk]()"
     _helper = "bpf_sk_storage"
 
-    if TYPE_CHECKING:
 
-        def __getitem__(self, key: SocketCommon | SockContext | KernelStruct, /) -> V: ...
-
-
-class TaskStorage(_Local["V"]):
+class TaskStorage(_Local["task_struct", "V"]):
     """`TaskStorage[V]()`: BPF_MAP_TYPE_TASK_STORAGE, by task: `current_task()`. Linux 5.11.
 
     User space names it by the number of a process, or an object that has a pidfd as `fileno()`.
@@ -109,7 +127,7 @@ class TaskStorage(_Local["V"]):
     _helper = "bpf_task_storage"
 
 
-class CgrpStorage(_Local["V"]):
+class CgrpStorage(_Local["cgroup", "V"]):
     """`CgrpStorage[V]()`: BPF_MAP_TYPE_CGRP_STORAGE, by cgroup: `current_task().cgroups.dfl_cgrp`. Linux 6.2.
 
     User space names it by the path of its directory, or an open file descriptor of that.
@@ -120,7 +138,7 @@ class CgrpStorage(_Local["V"]):
     _helper = "bpf_cgrp_storage"
 
 
-class InodeStorage(_Local["V"]):
+class InodeStorage(_Local["inode", "V"]):
     """`InodeStorage[V]()`: BPF_MAP_TYPE_INODE_STORAGE, by inode: `file.f_inode`, in programs of LSM. Linux 5.10.
 
     User space names it by a path, an open file, or its descriptor.

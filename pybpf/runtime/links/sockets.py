@@ -108,11 +108,11 @@ def _map_of(program: LoadedProgram, target: Any) -> tuple[str, int]:
 def attach_sk_lookup(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
     """To a network namespace: a name of `ip netns`, a path, or an open descriptor; without any, this process's."""
     target = options.get("target", options.get("netns"))
-    path = "/proc/thread-self/ns/net" if target is None else target
+    path: Any = "/proc/thread-self/ns/net" if target is None else target
     if isinstance(path, int) and not isinstance(path, bool):
         space, shut = path, -1
     else:
-        text = os.fspath(path)
+        text = str(os.fspath(path))
         try:
             space = shut = os.open(text if "/" in text else f"/run/netns/{text}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
