@@ -1,18 +1,24 @@
 """Mistakes that a checker must find: exactly the lines that end in a comment with a number."""
 
 from pybpf import (
+    LWT,
+    TCX,
     XDP,
     CgroupSkbContext,
+    DevMap,
     HashMap,
     L,
+    LwtContext,
     ProgArray,
     PtRegs,
     RingBuffer,
     SockAddr4Context,
     SockAddr6Context,
+    SocketFilterContext,
     SockMap,
     SpinLock,
     Struct,
+    TcContext,
     Text,
     Timer,
     TracepointContext,
@@ -23,9 +29,12 @@ from pybpf import (
     fetch_add,
     helpers,
     lock,
+    lwt,
     pid,
     printk,
+    socket_filter,
     subprog,
+    tc,
     tracepoint,
     u32,
     u64,
@@ -187,3 +196,31 @@ def sending(pkt: CgroupSkbContext) -> bool:
 def frame(pkt: XdpContext) -> XDP:
     socks.redirect(pkt, 1)  # 36 context of another hook
     return XDP.PASS
+
+
+ports = DevMap(4)
+
+
+@tc  # 37 answer of another hook
+def answered_wrongly(skb: TcContext) -> TCX:
+    skb.wire_length = 0  # 38 no such field
+    return TCX.PASS
+
+
+@xdp.cpumap
+def not_going_out(pkt: XdpContext) -> XDP:
+    if pkt.egress_ifindex:  # 39 field of programs of device maps only
+        return XDP.DROP
+    return ports.redirect("eth0")  # 40 no number
+
+
+@socket_filter
+def of_a_socket(skb: SocketFilterContext) -> int:
+    if skb.parse(ethhdr) is None:  # 41 no packet in place
+        return 0
+    return skb.sk.family  # 42 no check of the socket
+
+
+@lwt.incoming  # 43 no such place
+def arriving(skb: LwtContext) -> LWT:
+    return LWT.OK
