@@ -151,12 +151,14 @@ if TYPE_CHECKING:
     from pybpf.stdlib.everyday import cpu as cpu
     from pybpf.stdlib.everyday import current_task as current_task
     from pybpf.stdlib.everyday import gid as gid
+    from pybpf.stdlib.everyday import kernel_read as kernel_read
     from pybpf.stdlib.everyday import ktime as ktime
     from pybpf.stdlib.everyday import pid as pid
     from pybpf.stdlib.everyday import random as random
     from pybpf.stdlib.everyday import task as task
     from pybpf.stdlib.everyday import tid as tid
     from pybpf.stdlib.everyday import uid as uid
+    from pybpf.stdlib.everyday import user_read as user_read
     from pybpf.stdlib.externs import Tristate as Tristate
     from pybpf.stdlib.externs import kconfig as kconfig
     from pybpf.stdlib.externs import ksym as ksym
@@ -313,7 +315,7 @@ _SURFACE = {
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
     "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
     "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
-    "stdlib.everyday": "cpu current_task gid ktime pid random task tid uid",
+    "stdlib.everyday": "cpu current_task gid kernel_read ktime pid random task tid uid user_read",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
     "stdlib.externs": "Tristate kconfig ksym",
@@ -360,7 +362,8 @@ __all__ = [
     "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "GetsockoptContext", "gid", "HashMap",
     "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter",
     "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel",
-    "kernel_bytes", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe",
+    "kernel_bytes", "kernel_read", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe",
+    "kretprobe",
     "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram",
     "lirc_mode2", "LircContext", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash",
     "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns",
@@ -379,7 +382,8 @@ __all__ = [
     "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState",
     "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
     "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid",
-    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_str", "UserRingBuffer",
+    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_read", "user_str",
+    "UserRingBuffer",
     "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 

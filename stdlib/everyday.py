@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybpf.stdlib.builtins import sizeof
 from pybpf.stdlib.helpers import (
     bpf_get_current_pid_tgid,
     bpf_get_current_task,
@@ -10,14 +11,24 @@ from pybpf.stdlib.helpers import (
     bpf_get_prandom_u32,
     bpf_get_smp_processor_id,
     bpf_ktime_get_ns,
+    bpf_probe_read_kernel,
+    bpf_probe_read_user,
 )
-from pybpf.stdlib.types import u32, u64
+from pybpf.stdlib.types import Array, L, u32, u64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from pybpf.stdlib.fills import Address
+
+    T = TypeVar("T")
+
     from pybpf.kernel import task_struct
 
-__all__ = ["cpu", "current_task", "gid", "ktime", "pid", "random", "task", "tid", "uid"]
+__all__ = [
+    "cpu", "current_task", "gid", "kernel_read", "ktime", "pid", "random", "task", "tid", "uid", "user_read",
+]  # fmt: skip
 
 
 def pid() -> u32:
@@ -63,3 +74,17 @@ def current_task() -> task_struct:
 def task() -> u64:
     """Kernel address of the current task's `task_struct`."""
     return bpf_get_current_task()
+
+
+def user_read(address: Address, kind: type[T]) -> T:
+    """The number or struct at a user-space address: `user_read(ctx.buf, u64)`; all zero if it can't be read."""
+    made = Array[kind, L[1]]()  # type: ignore[valid-type]
+    bpf_probe_read_user(made, sizeof(made), address)
+    return made[0]
+
+
+def kernel_read(address: Address, kind: type[T]) -> T:
+    """The number or struct at a kernel address: `kernel_read(address, be16)`; all zero if it can't be read."""
+    made = Array[kind, L[1]]()  # type: ignore[valid-type]
+    bpf_probe_read_kernel(made, sizeof(made), address)
+    return made[0]

@@ -173,7 +173,7 @@ def _argument(
             return _size(checker, value, argument, before[position - 1] if position else None, what, role)
         case "ptr":
             return kernel_object(checker, spec, argument, value, what)
-        case "address" if kinds.may_be_null(type_of(value)):
+        case "address" if kinds.may_be_null(type_of(value)) or is_kernel(type_of(value)):
             return address_of(value)
         case "scalar" | "address":
             wanted = kinds.host(argument.type) if isinstance(argument.type, IntType) else U64

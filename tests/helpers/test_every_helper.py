@@ -27,8 +27,8 @@ NEWEST = Target(kernel=(6, 18))
 OLDER = {"bpf_loop": Target(kernel=(6, 1))}  # newer kernels have other ways
 # What kernels are not built with, or lock down, by what they say.
 NOT_HERE = {
-    "bpf_override_return": "cannot use helper",  # CONFIG_BPF_KPROBE_OVERRIDE
-    "bpf_probe_write_user": "cannot use helper",  # where the kernel is locked down
+    "bpf_override_return": "can't call that helper",  # CONFIG_BPF_KPROBE_OVERRIDE
+    "bpf_probe_write_user": "can't call that helper",  # where the kernel is locked down
     "bpf_this_cpu_ptr": "bpf_prog_active",  # a kernel whose BTF has no variables
 }
 # Types of programs that tracing may not use locks and timers in: check_map_prog_compatibility() in verifier.c.
