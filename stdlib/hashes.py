@@ -115,5 +115,5 @@ def fnv1a(data: bytes) -> u64:
     """The 64-bit FNV-1a hash of bytes (draft-eastlake-fnv)."""
     value: u64 = _FNV_OFFSET
     for i in range(len(data)):
-        value = (value ^ data[i]) * _FNV_PRIME
+        value = u64((value ^ data[i]) * _FNV_PRIME)
     return value

@@ -11,6 +11,7 @@ from pybpf.compiler.frontend import bounds, flow, kinds, longloops, tree
 from pybpf.compiler.frontend.conditions import condition
 from pybpf.compiler.frontend.convert import number
 from pybpf.compiler.frontend.known import Known, Refused
+from pybpf.compiler.frontend.maps import has_effect
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
@@ -186,6 +187,8 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
         text, whole = checker.text(part.span), checker.text(span)
         checker.fail(errors.UnboundedFor(part.span, text, whole, bounds.MOST, known, _kernel(checker)))
     if inside[0] > inside[1]:
+        if not has_effect(start) and not has_effect(stop):
+            return checker.block(node.orelse)  # no number is in the range, whatever its ends are
         inside = (inside[0], inside[0])
     own_frame = bound == longloops.CALLBACK
     made = _counted(checker, node, start, stop, int(step), inside, max(count, 0), some, None, own_frame)

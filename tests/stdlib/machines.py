@@ -1,4 +1,4 @@
-"""Programs on packets run the same way in the kernel and in the simulator: `with machine(prog) as m: m.run(prog, bytes)`.
+"""Programs on packets, run alike in kernel and simulator: `with machine(kind, prog) as m: m.run(prog, data)`.
 
 MACHINES names them: the kernel with code for the oldest target, the kernel with code for itself, the simulator. Where
 the kernel can't be asked, its tests are skipped.

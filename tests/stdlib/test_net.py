@@ -17,7 +17,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INCLUDES = ["stdio.h", "string.h", "stddef.h", "netinet/in.h", "linux/if_ether.h", "linux/if_arp.h", "linux/ip.h",
-            "linux/ipv6.h", "linux/tcp.h", "linux/udp.h", "linux/icmp.h"]  # fmt: skip
+            "linux/ipv6.h", "linux/tcp.h", "linux/udp.h", "linux/icmp.h", "linux/icmpv6.h", "linux/mpls.h"]  # fmt: skip
+
+# What include/ has and include/uapi has not: linux/if_vlan.h, linux/sctp.h, net/ipv6.h, net/gre.h, net/vxlan.h,
+# net/geneve.h; and RFC 826, of whose end linux/if_arp.h has a comment only.
+KERNEL_ONLY = """
+struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };
+struct sctphdr { __be16 source; __be16 dest; __be32 vtag; __le32 checksum; };
+struct arp_ipv4 {
+    __be16 ar_hrd; __be16 ar_pro; unsigned char ar_hln; unsigned char ar_pln; __be16 ar_op;
+    unsigned char ar_sha[6]; unsigned char ar_sip[4]; unsigned char ar_tha[6]; unsigned char ar_tip[4];
+};
+struct frag_hdr { __u8 nexthdr; __u8 reserved; __be16 frag_off; __be32 identification; };
+struct gre_base_hdr { __be16 flags; __be16 protocol; };
+struct vxlanhdr { __be32 vx_flags; __be32 vx_vni; };
+struct genevehdr {
+    __u8 opt_len:6, ver:2; __u8 rsvd1:6, critical:1, oam:1; __be16 proto_type; __u8 vni[3]; __u8 rsvd2;
+};
+"""
 
 # Structs that have no name of their own in C: where they are.
 NAMELESS = {"icmp_un": "un", "icmp_echo": "un.echo", "icmp_frag": "un.frag"}
@@ -53,9 +70,25 @@ def test_headers_are_the_kernels(tmp_path: Path) -> None:
         sized = f"((struct icmphdr *)0)->{NAMELESS[name]}" if name in NAMELESS else f"struct {name}"
         lines.append(f'printf("%zu\\n", sizeof({sized}));')
         expected.append(str(ours.__bpf__.size))
-    # include/linux/if_vlan.h is not for user space; its struct is two __be16.
-    vlan = "struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };"
-    assert c_program(tmp_path, lines, vlan) == expected
+    assert c_program(tmp_path, lines, KERNEL_ONLY) == expected
+
+
+def test_extensions_and_tunnels_are_the_kernels(tmp_path: Path) -> None:
+    """Their bit fields are read in test_packets.py."""
+    theirs = {"vni_bytes": "vni", "un": "icmp6_dataun"}
+    lines, expected = [], []
+    for header in (
+        net.ipv6_opt_hdr, net.frag_hdr, net.icmp6hdr, net.gre_base_hdr, net.vxlanhdr, net.genevehdr, net.mpls_label,
+    ):  # fmt: skip
+        layout: Any = header.__bpf__
+        for field in layout.fields:
+            if not field.bits:
+                member = theirs.get(field.name, field.name)
+                lines.append(f'printf("%zu\\n", offsetof(struct {header.__name__}, {member}));')
+                expected.append(str(field.offset))
+        lines.append(f'printf("%zu\\n", sizeof(struct {header.__name__}));')
+        expected.append(str(layout.size))
+    assert c_program(tmp_path, lines, KERNEL_ONLY) == expected
 
 
 def test_numbers_are_the_kernels(tmp_path: Path) -> None:
@@ -101,6 +134,15 @@ def test_addresses() -> None:
     assert net.ipv4("10.0.0.1") == 0x0A000001
     assert net.ipv6("fe80::1") == b"\xfe\x80" + bytes(13) + b"\1"
     assert net.mac("02:00:00:00:00:0a") == b"\2\0\0\0\0\n"
+    assert net.ipv4(0x0A000001) == "10.0.0.1"
+    assert net.ipv6(b"\xfe\x80" + bytes(13) + b"\1") == "fe80::1"
+    assert net.ipv6(bytes(10) + b"\xff\xff\x0a\0\0\1") == "::ffff:10.0.0.1"
+    assert net.mac(b"\2\0\0\0\0\n") == net.mac([2, 0, 0, 0, 0, 10]) == "02:00:00:00:00:0a"
+    for number in (-1, 1 << 32):
+        with pytest.raises(ValueError, match="which has 32 bits"):
+            net.ipv4(number)
+    with pytest.raises(ValueError, match="which has 16 bytes"):
+        net.ipv6(b"12")
     for wrong in ("10.0.0", "10.0.0.256", "a.b.c.d", "10.0.0.1.2", "", "1.2.3.-4"):
         with pytest.raises(ValueError, match="is not an IPv4 address"):
             net.ipv4(wrong)

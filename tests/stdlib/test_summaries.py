@@ -1,4 +1,4 @@
-"""Histograms, counters, statistics and limits: in the kernel and in the simulator, what they show against bpftrace's."""
+"""Histograms, counters, statistics and limits: in the kernel and in the simulator; their text is bpftrace's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-from tests.stdlib.machines import MACHINES, machine
 
 from pybpf import (
     XDP,
@@ -38,6 +37,7 @@ from pybpf import (
 )
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.stdlib.summaries.views import Bucket, render_buckets
+from tests.stdlib.machines import MACHINES, machine
 
 
 class input(Struct):
