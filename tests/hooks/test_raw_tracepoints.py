@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -29,6 +30,8 @@ from pybpf import (
     u64,
     xdp,
 )
+from pybpf.building import compile_specs
+from pybpf.compiler.schema.record import replace
 from pybpf.runtime import RunError
 from tests.proofs import prove
 
@@ -118,6 +121,29 @@ def test_writable() -> None:
         assert program.test(bytes(64)).retval == XDP.PASS
         with pytest.raises(AttachError, match=r"raw tracepoint sys_enter: EINVAL .*\nhelp: .*lets be written"):
             obj.programs["finished"].attach("sys_enter")
+
+
+@pytest.mark.parametrize(
+    ("program", "section", "value"),
+    [
+        (called, "tp/syscalls/sys_enter_getppid", 2),
+        (entered, "raw_tracepoint/sys_enter", 0),
+        (finished, "raw_tracepoint.w/bpf_test_finish", 4),
+    ],
+)
+def test_older_names_of_sections(program: Any, section: str, value: int) -> None:
+    """Objects of other compilers have them."""
+    row = section.partition("/")[0] + "+"
+    made = compile_specs([replace(program.__bpf__, section=section)], None, "", {})
+    with load(made, mine=os.getpid()) as obj, load(tried) as other:
+        prove("hook", row, "loaded")
+        with obj.attach():
+            prove("hook", row, "attached")
+            os.getppid()
+            with suppress(RunError):
+                other.programs["tried"].test(bytes(64))
+            assert value in obj[values]
+            prove("hook", row, "fired")
 
 
 @pytest.mark.parametrize(("program", "row", "value"), [(sleepy, "tracepoint.s+", 5), (raw_sleepy, "raw_tp.s+", 6)])
