@@ -85,6 +85,14 @@ def test_the_code_of_the_page_on_kernel_types_runs() -> None:
     assert [field.name for field in names["event"].__bpf__.fields] == ["pid", "comm", "anon0", "flags"]
 
 
+def test_the_programs_of_the_page_on_packets_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "packets.md").read_text(), re.DOTALL)
+    (tmp_path / "packet_programs.py").write_text(block)
+    made = build(*programs_of(import_file(str(tmp_path / "packet_programs.py"))))
+    assert list(made.programs) == ["forward", "rewrite", "leave_mark", "find_mark"] and made.warnings == ()
+
+
 def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "probes.md").read_text(), re.DOTALL)

@@ -23,13 +23,14 @@ REASONS = {
     "kprobes": "The machine's kernel is built without kprobes: there is nothing to attach to.",
     "fprobe": "Debian's 6.1 is built without fprobe, through which it attaches.",
     "netkit": "The machine's kernel is built without netkit devices.",
+    "actions": "The machine's kernel is built without actions of traffic control that are BPF programs.",
     "lirc": "No kernel here is built with support for infrared receivers.",
     UNTESTED: "No test shows it.",
 }
 
 HOOKS: Rules = (
     # libbpf's table is of 1.7, and names what no kernel before 6.19 has
-    ("tracepoint.s+ tp.s+ raw_tracepoint.s+ raw_tp.s+", "*", "future"),
+    ("tracepoint.s+ tp.s+ raw_tracepoint.s+ raw_tp.s+ tp_btf.s+", "*", "future"),
     ("fsession* fentry.multi* fexit.multi*", "*", "future"),
     ("lirc_mode2", "*", "lirc"),
     ("uprobe.session*", "6.1 6.12", "old"),
@@ -39,6 +40,7 @@ HOOKS: Rules = (
     ("kprobe* kretprobe* ksyscall+ kretsyscall+", "6.18", "kprobes"),
     ("fentry* fexit* fmod_ret* freplace+ lsm*", "6.18", "locked"),
     ("netkit/*", "6.18", "netkit"),
+    ("action", "6.18", "actions"),
 )
 
 MAPS: Rules = (
