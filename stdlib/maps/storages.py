@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
-    from pybpf.kernel import cgroup, inode, task_struct
-    from pybpf.stdlib.contexts.cgroups import SockContext
-    from pybpf.stdlib.kernel.classes import KernelStruct
-    from pybpf.stdlib.net.sockets import SocketCommon
+    from pybpf.kernel import cgroup, inode, task_struct  # noqa: F401 - named in texts below
+    from pybpf.stdlib.contexts.cgroups import SockContext  # noqa: F401
+    from pybpf.stdlib.kernel.classes import KernelStruct  # noqa: F401
+    from pybpf.stdlib.net.sockets import SocketCommon  # noqa: F401
 
     K = TypeVar("K")
     V = TypeVar("V")
