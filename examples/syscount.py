@@ -5,7 +5,7 @@
 
 import sys
 
-from pybpf import HashMap, L, Struct, Text, comm, load, pid, raw_tp, u32, u64, wait
+from pybpf import Counter, L, Struct, Text, comm, load, pid, raw_tp, u32, u64, wait
 
 
 class Process(Struct):
@@ -13,7 +13,7 @@ class Process(Struct):
     comm: Text[L[16]]
 
 
-calls = HashMap[Process, u64](max_entries=10_240)
+calls = Counter[Process](max_entries=10_240)
 
 
 @raw_tp("sys_enter")
@@ -25,7 +25,7 @@ def main(seconds: float = 5) -> None:
     with load(count).attach() as obj:
         wait(seconds)
         print(f"{'CALLS':>10} {'PID':>7} COMM")
-        for process, n in sorted(obj[calls].items(), key=lambda entry: -entry[1])[:20]:
+        for process, n in obj[calls].most_common(20):
             print(f"{n:10} {process.pid:7} {process.comm}")
 
 

@@ -20,7 +20,7 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 SCRIPT = "from pybpf.cli import entry; entry()"
 
 # XDP's answers are an IntEnum, which people compare, print and look up by name; they cost what `enum` costs.
-ENUM = {"xdp_count": {"enum", "functools", "collections"}}
+ENUM = {name: {"enum", "functools", "collections"} for name in ("xdp_count", "xdp_firewall")}
 
 
 def imports(*words: str, root: Path) -> set[str]:

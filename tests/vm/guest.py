@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 # Where tests that also run in VMs may lie: collecting all of them takes a minute there.
-PLACES = ("tests/hooks", "tests/maps", "tests/helpers")
+PLACES = ("tests/hooks", "tests/maps", "tests/helpers", "tests/stdlib")
 
 
 def run(kernel: str, shared: Path, places: Sequence[str] = (), options: Sequence[str] = ()) -> Done:
