@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pybpf.hooks.btf import fentry as fentry
     from pybpf.hooks.btf import fexit as fexit
     from pybpf.hooks.btf import fmod_ret as fmod_ret
+    from pybpf.hooks.btf import fsession as fsession
     from pybpf.hooks.btf import tp_btf as tp_btf
     from pybpf.hooks.cgroups import cgroup as cgroup
     from pybpf.hooks.iterators import bpf_iter as bpf_iter
@@ -280,7 +281,7 @@ _SURFACE = {
     "compiler.diagnostics.base": "CompileError",
     "compiler.schema.errors": "DeclarationError",
     "compiler.schema.specs": "Target",
-    "hooks.btf": "fentry fexit fmod_ret tp_btf",
+    "hooks.btf": "fentry fexit fmod_ret fsession tp_btf",
     "hooks.cgroups": "cgroup",
     "hooks.iterators": "bpf_iter",
     "hooks.lsm": "lsm",
@@ -359,19 +360,18 @@ __all__ = [
     "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError", "DevEntry", "DeviceContext", "DevMap",
     "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add",
     "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector",
-    "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "GetsockoptContext", "gid", "HashMap",
-    "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter",
-    "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel",
-    "kernel_bytes", "kernel_read", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe",
-    "kretprobe",
-    "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram",
-    "lirc_mode2", "LircContext", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash",
-    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns",
-    "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf",
-    "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof", "one_in", "open_link", "open_map",
-    "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
-    "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray",
-    "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
+    "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession", "GetsockoptContext", "gid",
+    "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage",
+    "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies",
+    "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
+    "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot",
+    "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load", "LoadError", "lock", "log2", "log2_up",
+    "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
+    "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
+    "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof", "one_in",
+    "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event",
+    "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk",
+    "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
     "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray", "RingBuffer", "rol32",
     "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK",
     "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec
+    from pybpf.hooks.structops import StructOps
     from pybpf.program import Program
 
 __all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "specs_of"]
@@ -23,7 +24,9 @@ __all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "specs
 STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:after-PASS, for each pass
 
 
-def build(*programs: Program[..., Any], target: Target | None = None, name: str = "", **consts: Any) -> Object:
+def build(
+    *programs: Program[..., Any] | type[StructOps], target: Target | None = None, name: str = "", **consts: Any
+) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
     `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user
@@ -32,7 +35,7 @@ def build(*programs: Program[..., Any], target: Target | None = None, name: str 
     return compile_specs(specs_of(programs), target, name, consts)
 
 
-def check(*programs: Program[..., Any], target: Target | None = None) -> list[Diagnostic]:
+def check(*programs: Program[..., Any] | type[StructOps], target: Target | None = None) -> list[Diagnostic]:
     """Everything that is wrong with the programs, errors and warnings, in source order; empty if nothing is."""
     from pybpf.compiler.diagnostics.base import CompileError
 
@@ -42,7 +45,9 @@ def check(*programs: Program[..., Any], target: Target | None = None) -> list[Di
         return error.diagnostics
 
 
-def emit(stage: str, *programs: Program[..., Any], target: Target | None = None, **consts: Any) -> str:
+def emit(
+    stage: str, *programs: Program[..., Any] | type[StructOps], target: Target | None = None, **consts: Any
+) -> str:
     """The text of one stage of the compilation. Raises DeclarationValueError for a stage that there is not."""
     seen: dict[str, str] = {}  # by function, for what is observed function by function
 
@@ -165,7 +170,7 @@ def specs_of(programs: Sequence[Any]) -> list[ProgramSpec]:
 
 
 def _taken_apart(given: Sequence[Any]) -> list[Any]:
-    """The programs, with those of tables of operations in place of the tables. Raises DeclarationTypeError, -ValueError."""
+    """The programs, with those of tables of operations in place of the tables. Raises DeclarationError."""
     found: list[Any] = []
     for each in given:
         if isinstance(each, type) and hasattr(each, "__bpf_of__"):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pybpf.building import Object
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.schema.specs import ProgramSpec, Target
+    from pybpf.hooks.structops import StructOps
     from pybpf.program import Program
     from pybpf.runtime.object import LoadedObject
     from pybpf.runtime.printk import Printk
@@ -20,7 +21,7 @@ __all__ = ["load", "trace_pipe", "wait"]
 
 
 def load(
-    *programs: Program[..., Any] | Object,
+    *programs: Program[..., Any] | type[StructOps] | Object,
     target: Target | None = None,
     log_level: int = 0,
     target_program: LoadedProgram | Mapping[str, LoadedProgram] | None = None,

@@ -7,7 +7,7 @@ from pybpf.compiler.diagnostics.base import Report
 from pybpf.compiler.elf.names import check_symbol_name
 from pybpf.compiler.frontend import cost, kinds, longloops, ranges, tree
 from pybpf.compiler.frontend.function import Checker
-from pybpf.compiler.frontend.known import ContextRef, Refused
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.parse import ParsedProgram, parse_program
 from pybpf.compiler.frontend.reach import Reach, uses
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, assigned_names, too_deep
@@ -244,6 +244,10 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
         first = plain.pop(0)
         span = module.span(first)
         made.append(Parameter(first.arg, span, known=ContextRef(spec.context, span)))
+    if spec.ops is not None:
+        first = plain.pop(0)
+        span = module.span(first)
+        made.append(Parameter(first.arg, span, known=Known(spec.ops.owner, span)))
     assert len(plain) <= len(spec.arg_offsets or spec.arg_values), "the hook counts the parameters"
     for number, parameter in enumerate(plain):
         span = module.span(parameter)

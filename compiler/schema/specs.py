@@ -288,6 +288,7 @@ class OpsSpec(Record, eq=False):
     programs: dict[str, str]
     values: dict[str, tuple[Type, bytes]]
     writable: dict[str, frozenset[str]] = factory(dict)
+    owner: Any = None  # what the programs' first parameter, `self`, stands for
 
 
 class SubprogSpec(Record, eq=False):

@@ -52,7 +52,7 @@ def import_file(path: str) -> ModuleType:
 
 
 def programs_of(module: ModuleType) -> list[Any]:
-    """The Programs that are globals of the module, or elements of its lists, tuples and dicts, in the order of their
+    """The Programs and tables of operations that are globals of the module, or elements of its lists, tuples and dicts, in the order of their
     names, each once. Raises UserError: none.
     """
     from pybpf.program import Program
@@ -61,7 +61,7 @@ def programs_of(module: ModuleType) -> list[Any]:
     for value in list(vars(module).values()):
         several = value.values() if type(value) is dict else value if type(value) in (list, tuple) else (value,)
         for each in several:
-            if isinstance(each, Program) and each not in found:
+            if (isinstance(each, Program) or _is_table(each)) and each not in found:
                 found.append(each)
     name = os.path.basename(module.__file__ or "")
     inside = _elsewhere(module, found)
@@ -82,12 +82,17 @@ def programs_of(module: ModuleType) -> list[Any]:
     return found
 
 
+def _is_table(value: Any) -> bool:
+    """Whether it is a table of operations, whose functions are programs."""
+    return isinstance(value, type) and "__bpf_of__" in vars(value)
+
+
 def _elsewhere(module: ModuleType, found: list[Any]) -> str:
     """Where a program is that was not found, as it is no global; "" where there is none."""
     from pybpf.program import Program
 
     for name, value in list(vars(module).items()):
-        if isinstance(value, type) and value.__module__ == module.__name__:
+        if isinstance(value, type) and value.__module__ == module.__name__ and not _is_table(value):
             for each in vars(value).values():
                 if isinstance(each, Program) and each not in found:
                     return f"`{each.name}` is defined in the class {name}"

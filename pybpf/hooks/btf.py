@@ -9,8 +9,9 @@ are names that the function's signature has (`ret` is the result):
     @fexit("vfs_read")
     def done(count: u64, ret: i64) -> None: ...
 
-Before them may stand `ctx: RawTracepointContext`, which some helpers take. Pointers among them are the kernel's own: their members are loaded, without a probe read. `@fentry(program)`, with a
-function that is a BPF program itself, sees calls of that; what is its context there is the kernel's own struct.
+Before them may stand `ctx: RawTracepointContext`, which some helpers take. Pointers among them are the kernel's own:
+their members are loaded, without a probe read. `@fentry(program)`, with a function that is a BPF program itself, sees
+calls of that; what is its context there is the kernel's own struct.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     Signature = Callable[[str], "Prototype | None"]
 
 
-__all__ = ["BtfHook", "fentry", "fexit", "fmod_ret", "tp_btf"]
+__all__ = ["BtfHook", "fentry", "fexit", "fmod_ret", "fsession", "tp_btf"]
 
 _MOST = 12  # MAX_BPF_FUNC_ARGS
 _RESULT = "ret"  # as libbpf's BPF_PROG has it
@@ -63,7 +64,7 @@ class BtfHook(Hook):
     `allowed` bounds the answer. `program`: the target is a BPF program, which loading is told.
     """
 
-    __slots__ = ("allowed", "default", "program", "results", "signature", "target")
+    __slots__ = ("allowed", "default", "program", "results", "signature", "since", "target")
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class BtfHook(Hook):
         allowed: tuple[int, int] | None = None,
         default: int = 0,
         program: bool = False,
+        since: str = "",
     ) -> None:
         attach: dict[str, Any] = {"target": target}
         if program:
@@ -87,6 +89,7 @@ class BtfHook(Hook):
         self.allowed = allowed
         self.default = default
         self.program = program
+        self.since = since
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
         own = _context(function)
@@ -97,7 +100,13 @@ class BtfHook(Hook):
         made = super().spec(function)
         types = tuple([kind for _, kind in places]) if self._found() is not None else ()
         return replace(
-            made, btf=True, arg_types=types, allowed=self.allowed, default_return=self.default, doubt=self._doubt()
+            made,
+            btf=True,
+            arg_types=types,
+            allowed=self.allowed,
+            default_return=self.default,
+            doubt=self._doubt(),
+            since=self.since,
         )
 
     def returns(self, function: Callable[..., Any]) -> Type:
@@ -133,7 +142,7 @@ class BtfHook(Hook):
     def _places(self, function: Callable[..., Any]) -> list[tuple[int, Type]]:
         """For each parameter the place of its argument, in words of 8 bytes, and the argument's type."""
         code = function.__code__
-        given = code.co_varnames[0 if _context(function) is None else 1 : code.co_argcount]
+        given = code.co_varnames[self._leading(function) : code.co_argcount]
         found = self._found()
         if found is None:
             if self.results and given:
@@ -159,6 +168,10 @@ class BtfHook(Hook):
                     site=site_in(function, name),
                 )
         return slots[: len(given)]
+
+    def _leading(self, function: Callable[..., Any]) -> int:
+        """How many parameters stand before the arguments."""
+        return 0 if _context(function) is None else 1
 
     def _check_count(self, function: Callable[..., Any], given: tuple[str, ...], most: int) -> None:
         if len(given) > most:
@@ -257,6 +270,14 @@ def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
     return _made("fmod_ret", function, "security_file_open", sleepable, False, True, None)
 
 
+def fsession(function: str, *, sleepable: bool = False) -> _Typed:
+    """Both the entry and the return of a kernel function, in one program. Linux 7.0.
+
+    `ret` is 0 at the entry; the kernel functions bpf_session_is_return() and bpf_session_cookie() tell the two apart.
+    """
+    return _made("fsession", function, "tcp_connect", sleepable, False, True, (0, 0), "7.0")
+
+
 def _check(name: str, target: Any, example: str) -> None:
     needs_target(name, target, "the name of a function", f'@{name}("{example}")')
     if not target.isidentifier():
@@ -271,6 +292,7 @@ def _made(
     of_program: bool,
     results: bool,
     allowed: tuple[int, int] | None,
+    since: str = "",
 ) -> _Typed:
     from pybpf.stdlib.kernel.functions import function as signature
 
@@ -282,7 +304,7 @@ def _made(
         return hook  # type: ignore[return-value]
     _check(name, target, example)
     look: Signature = (lambda _: None) if of_program else signature
-    hook = BtfHook(name, pattern, target, look, results=results, allowed=allowed, program=of_program)
+    hook = BtfHook(name, pattern, target, look, results=results, allowed=allowed, program=of_program, since=since)
     return hook  # type: ignore[return-value]
 
 

@@ -4,14 +4,15 @@
         name = "mine"
 
         @struct_ops
-        def ssthresh(sk: tcp_sock) -> u32:
+        def ssthresh(self, sk: tcp_sock) -> u32:
             return max(sk.snd_cwnd >> 1, 2)
 
     with load(Mine).attach():
         ...     # setsockopt(IPPROTO_TCP, TCP_CONGESTION, "mine")
 
-What a function is given and returns is what the kernel's struct says; the other members are values. Which members of
-its arguments a program may change is the kernel's choice, table by table (`_TABLES`).
+`self` is the class itself: `self.name` is a constant. What a function is given and returns is what the kernel's struct
+says; the other members are values. Which members of its arguments a program may change is the kernel's choice, table by
+table (`_TABLES`).
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ class _OperationHook(BtfHook):
 
         return operation(self.table.__bpf_of__.name, member)
 
+    def _leading(self, function: Callable[..., Any]) -> int:
+        return 1
+
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         if self.table is None:
             raise DeclarationTypeError(
@@ -101,9 +105,14 @@ class _OperationHook(BtfHook):
                 lines=("class Mine(StructOps, of=tcp_congestion_ops):",),
             )
         ops = self.table.__bpf__
+        if not function.__code__.co_argcount:
+            raise DeclarationTypeError(
+                f"@struct_ops: {function.__name__}() is a method, and takes `self`",
+                help=f"def {function.__name__}(self):",
+            )
         made = super().spec(function)
         alias, _ = _TABLES.get(ops.struct, ({}, {}))
-        names = function.__code__.co_varnames
+        names = function.__code__.co_varnames[1:]
         kinds = [self._aliased(function, names[n], kind, alias) for n, kind in enumerate(made.arg_types)]
         return replace(made, name=ops.programs[self.target], arg_types=tuple(kinds), ops=ops)
 
@@ -229,7 +238,7 @@ def _spec(cls: Any) -> OpsSpec:
             values[name] = kind, _bytes(cls, name, kind, given)
     if not programs:
         raise DeclarationValueError(f"{cls.__name__} has no operation", help="decorate functions with @struct_ops")
-    return OpsSpec(cls.__name__, struct.name, programs, values, _TABLES.get(struct.name, ({}, {}))[1])
+    return OpsSpec(cls.__name__, struct.name, programs, values, _TABLES.get(struct.name, ({}, {}))[1], cls)
 
 
 def _bytes(cls: Any, name: str, kind: Type, given: Any) -> bytes:

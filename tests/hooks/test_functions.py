@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pybpf import (
     fexit,
     fmod_ret,
     freplace,
+    fsession,
     i32,
     i64,
     load,
@@ -34,6 +36,7 @@ from pybpf import (
     xdp,
 )
 from pybpf.kernel import file, task_struct, xdp_buff  # noqa: TC001 - read at run time
+from pybpf.runtime import syscall
 from tests.proofs import prove
 
 if TYPE_CHECKING:
@@ -152,6 +155,58 @@ def test_tp_btf() -> None:
         prove("hook", "tp_btf+", "fired")
 
 
+# --- functions that may sleep: one that the kernel has for tests, which a test run of a program calls
+
+
+@fentry("bpf_fentry_test1", sleepable=True)
+def entered(a: i32) -> None:
+    global calls
+    calls += 1 if a == 1 else 100
+
+
+@fexit("bpf_fentry_test1", sleepable=True)
+def left(a: i32, ret: i32) -> None:
+    global calls, returned
+    calls += 1
+    returned = ret
+
+
+@fmod_ret("bpf_fentry_test1", sleepable=True)
+def changed(a: i32, ret: i32) -> int:
+    global calls
+    calls += 1
+    return 0
+
+
+@fentry("bpf_fentry_test1")
+def trigger() -> None: ...
+
+
+def call_it(obj: Any) -> None:
+    """BPF_PROG_TEST_RUN of a program at fentry calls bpf_fentry_test1(1) and its like."""
+    syscall.bpf(syscall.PROG_TEST_RUN, struct.pack("<I", obj.programs["trigger"].fd).ljust(80, b"\0"))
+
+
+@pytest.mark.parametrize("program", [entered, left, changed], ids=["fentry.s+", "fexit.s+", "fmod_ret.s+"])
+def test_sleepable(program: Any) -> None:
+    row = program.section.partition("/")[0] + "+"
+    try:
+        obj = loaded(program, trigger)
+    except LoadError as error:
+        if "is not sleepable" in str(error) or "not modifiable" in str(error):
+            pytest.skip(f"this kernel has no function for {row} programs: {error.args[0].splitlines()[0]}")
+        raise
+    with obj:
+        prove("hook", row, "loaded")
+        with obj.attach(trigger=None):
+            prove("hook", row, "attached")
+            call_it(obj)
+        assert obj[calls] == 1
+        prove("hook", row, "fired")
+        call_it(obj)
+        assert obj[calls] == 1
+
+
 # --- functions of BPF programs
 
 
@@ -264,6 +319,17 @@ def test_arguments_by_name_and_in_order() -> None:
     assert "`start` is argument number 2 of vfs_fsync_range(), not 1, and it has no `stop`" in errors(mixed)
     assert "gives 4 values, but too_many() takes 5" in errors(too_many)
     assert "the answer of a program at @fexit must be 0" in errors(answer)
+
+
+def test_sessions_are_of_kernels_to_come() -> None:
+    @fsession("vfs_fsync_range")
+    def both(file: file, ret: i32) -> None: ...
+
+    assert "needs Linux 7.0" in errors(both, target=Target(kernel=(6, 18)))
+    assert build(both, target=Target(kernel=(7, 0))).elf
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (7, 0):
+        with pytest.raises(LoadError, match="session|fsession"):
+            load(build(both, target=Target(kernel=(7, 0))))
 
 
 def test_unknown_function_is_warned_of() -> None:

@@ -32,14 +32,14 @@ class Fixed(StructOps, of=tcp_congestion_ops):
     name = "pybpf_fixed"
 
     @struct_ops
-    def init(sk: tcp_sock) -> None:
+    def init(self, sk: tcp_sock) -> None:
         global started
-        started += 1
+        started += len(self.name) == 11
         sk.snd_cwnd = 4
         sk.inet_conn.icsk_ca_priv[0] = 77
 
     @struct_ops
-    def cong_avoid(sk: tcp_sock, ack: u32, count: u32) -> None:
+    def cong_avoid(self, sk: tcp_sock, ack: u32, count: u32) -> None:
         global acked, largest
         acked += count
         if sk.snd_cwnd < 10:
@@ -49,15 +49,15 @@ class Fixed(StructOps, of=tcp_congestion_ops):
         sk.snd_ssthresh = 5
 
     @struct_ops
-    def ssthresh(sk: sock) -> u32:
+    def ssthresh(self, sk: sock) -> u32:
         return max(tcp_sock(sk).snd_cwnd >> 1, 2)
 
     @struct_ops
-    def undo_cwnd(sk: tcp_sock) -> u32:
+    def undo_cwnd(self, sk: tcp_sock) -> u32:
         return sk.snd_cwnd
 
     @struct_ops
-    def release(sk: tcp_sock) -> None:
+    def release(self, sk: tcp_sock) -> None:
         global ended
         if sk.inet_conn.icsk_ca_priv[0] == 77:
             ended += 1
@@ -143,7 +143,7 @@ def table(**members: Any) -> Any:
 
 def test_members() -> None:
     @struct_ops
-    def ssthres(sk: tcp_sock) -> u32:
+    def ssthres(self: Any, sk: tcp_sock) -> u32:
         return 2
 
     with pytest.raises(TypeError, match="no member 'ssthres' to be given"):
@@ -168,21 +168,21 @@ def errors(program: Any) -> str:
 
 def test_programs() -> None:
     @struct_ops
-    def loose(sk: tcp_sock) -> u32:
+    def loose(self: Any, sk: tcp_sock) -> u32:
         return 2
 
     class Wrong(StructOps, of=tcp_congestion_ops):
         @struct_ops
-        def ssthresh(sk: tcp_sock) -> None: ...
+        def ssthresh(self, sk: tcp_sock) -> None: ...
 
     class Writes(StructOps, of=tcp_congestion_ops):
         @struct_ops
-        def release(sk: tcp_sock) -> None:
+        def release(self, sk: tcp_sock) -> None:
             sk.bytes_acked = 3
 
     class Other(StructOps, of=tcp_congestion_ops):
         @struct_ops
-        def release(sk: tcp_congestion_ops) -> None: ...
+        def release(self, sk: tcp_congestion_ops) -> None: ...
 
     assert "loose() belongs to no table" in errors(loose)
     assert "Wrong.ssthresh() must be annotated to return u32" in errors(Wrong)
