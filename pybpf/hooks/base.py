@@ -177,7 +177,7 @@ class ContextHook(Hook):
         """A subclass will do that adds methods; one with fields of its own is the context of another hook."""
         _, said = self.first(function)
         spec: ContextSpec = self.wanted.__bpf__
-        fits = isinstance(said, type) and issubclass(said, self.wanted) and said.__bpf__ is spec
+        fits = isinstance(said, type) and issubclass(said, self.wanted) and said.__bpf__ is spec  # type: ignore[attr-defined]
         if function.__code__.co_argcount != 1 or not fits:
             raise self.wrong_context(function, said, self.wanted.__name__)
         return (spec if said is self.wanted else replace(spec, owner=said)), spec.struct, ()

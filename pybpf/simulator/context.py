@@ -113,9 +113,11 @@ def _put_field(memory: bytearray, field: CtxField, value: Any) -> None:
     elif is_aggregate(field.type):
         raise SimulationError(f"{what} can't be set by value", "give the whole context as bytes: context=")
     else:
-        big = isinstance(field.type, IntType) and field.type.big
-        data = _number(value, field.type.bits // 8 if big else field.size, field.name)
-        data = data[::-1].ljust(field.size, b"\0") if big else data  # a port lies in the low half of its word
+        kind = field.type
+        if isinstance(kind, IntType) and kind.big:  # a port lies in the low half of its word
+            data = _number(value, kind.bits // 8, field.name)[::-1].ljust(field.size, b"\0")
+        else:
+            data = _number(value, field.size, field.name)
     memory[field.offset : field.offset + len(data)] = data
 
 

@@ -44,7 +44,7 @@ def _detach_all() -> None:
 
 def _pyroute2() -> Any:
     try:
-        import pyroute2
+        import pyroute2  # type: ignore[import-untyped]
     except ImportError:
         raise AttachError(
             "attaching by netlink needs pyroute2, which is not installed", 'pip install "pybpf[network]"'
@@ -236,7 +236,7 @@ def attach_lwt(program: LoadedProgram, section: str, options: dict[str, Any]) ->
         encap = {"type": "bpf", place_in_route: given}
         if options.get("headroom"):
             encap[place_in_route] = {**given, "headroom": options["headroom"]}
-    route = {"dst": str(target), "encap": encap}
+    route: dict[str, Any] = {"dst": str(target), "encap": encap}
     route |= {name: options[name] for name in ("table", "priority") if options.get(name)}
     if options.get("via"):
         route["gateway"] = str(options["via"])

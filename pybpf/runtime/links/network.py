@@ -165,7 +165,7 @@ _HOOKS = {"prerouting": 0, "local_in": 1, "forward": 2, "local_out": 3, "postrou
 
 def attach_netfilter(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
     """To a hook of netfilter, in a network namespace: `netfilter` of `union bpf_attr`'s link_create. Linux 6.4."""
-    hook = options.get("hook", options.get("target"))
+    hook: Any = options.get("hook", options.get("target"))
     family, priority = options.get("family", "ipv4"), options.get("priority", -1)
     netns = options.get("netns")
     for what, given, known in (("hook", hook, _HOOKS), ("family", family, _FAMILIES)):

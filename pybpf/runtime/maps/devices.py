@@ -106,7 +106,7 @@ class _Entries(MapHandle, MutableMapping[int, Any]):
                 f"value of map {self.name!r}: {given.name!r} is a program of section {section!r}: "
                 f"decorate it with @xdp.{decorator}"
             )
-        return given.fd
+        return int(given.fd)
 
     def _put(self, key: int, value: bytes, helps: dict[int, str]) -> None:
         try:
