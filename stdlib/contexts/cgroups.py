@@ -14,12 +14,14 @@ from pybpf.stdlib.contexts.base import PACKET, PACKET_END, Context, Packet
 from pybpf.stdlib.contexts.rows import BE16, BE32, Rows, chosen, socket
 from pybpf.stdlib.contexts.skb import SkbContext, skb_spec
 from pybpf.stdlib.helpers import (
+    bpf_bind,
     bpf_sysctl_get_current_value,
     bpf_sysctl_get_name,
     bpf_sysctl_get_new_value,
     bpf_sysctl_set_new_value,
 )
-from pybpf.stdlib.types import L, Text  # noqa: TC001 - the methods are read at compile time
+from pybpf.stdlib.net.sockets import sockaddr_in, sockaddr_in6
+from pybpf.stdlib.types import Array, L, Text, be16, be32  # noqa: TC001 - the methods are read at compile time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from pybpf.stdlib.net.sockets import Socket
     from pybpf.stdlib.struct import Struct
-    from pybpf.stdlib.types import Array
 
     H = TypeVar("H", bound=Struct)
 
@@ -62,6 +63,10 @@ class SockAddr4Context(SockAddrContext):
         user_ip4: int
         user_port: int
 
+    def bind(self, ip: be32, port: be16 = 0) -> int:
+        """In @cgroup.connect4: the address to connect from, and the port (0: any). 0, or a negative error."""
+        return bpf_bind(self, sockaddr_in(sin_family=2, sin_port=port, sin_addr=ip), sizeof(sockaddr_in))
+
 
 class SendMsg4Context(SockAddr4Context):
     """`msg_src_ip4` is the address that the datagram is sent from; it can be changed."""
@@ -79,6 +84,11 @@ class SockAddr6Context(SockAddrContext):
     if TYPE_CHECKING:
         user_ip6: Array[int, L[4]]
         user_port: int
+
+    def bind(self, ip: Array[be32, L[4]], port: be16 = 0) -> int:
+        """In @cgroup.connect6: the address to connect from, and the port (0: any). 0, or a negative error."""
+        address = sockaddr_in6(sin6_family=10, sin6_port=port, sin6_flowinfo=0, sin6_addr=ip, sin6_scope_id=0)
+        return bpf_bind(self, address, sizeof(address))
 
 
 class SendMsg6Context(SockAddr6Context):

@@ -85,7 +85,7 @@ def _lookup(known: HelperSpec) -> HelperSpec:
 def _delete(known: HelperSpec) -> HelperSpec:
     """bpf_map_delete_elem(): may_update_sockmap() of kernel/bpf/verifier.c says where."""
     types = "SOCK_OPS SOCKET_FILTER SCHED_CLS SCHED_ACT XDP SK_REUSEPORT FLOW_DISSECTOR SK_LOOKUP"
-    return replace(known, programs=frozenset(types.split()), not_maps=frozenset())
+    return replace(known, programs=dict.fromkeys(types.split(), ""), not_maps=frozenset())
 
 
 _lookup_socket = _Variant("bpf_map_lookup_elem", _lookup)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.types import I32, U32, U64, ArrayType, Field, IntType, StructType, size_of
 from pybpf.stdlib.struct import Struct
-from pybpf.stdlib.types import Array, L, be16, be32, u8  # noqa: TC001 - fields are read at run time
+from pybpf.stdlib.types import Array, L, be16, be32, u8, u16, u32  # noqa: TC001 - fields are read at run time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["SockTuple4", "SockTuple6", "Socket", "SocketCommon", "TcpSocket", "socket_struct"]
+__all__ = [
+    "SockTuple4", "SockTuple6", "Socket", "SocketCommon", "TcpSocket", "sockaddr_in", "sockaddr_in6", "socket_struct",
+]  # fmt: skip
 
 
 class SockTuple4(Struct):
@@ -33,6 +35,25 @@ class SockTuple6(Struct):
     daddr: Array[u8, L[16]]
     sport: be16
     dport: be16
+
+
+class sockaddr_in(Struct):
+    """An IPv4 address and port: include/uapi/linux/in.h. `sin_family` is AF_INET, 2."""
+
+    sin_family: u16
+    sin_port: be16
+    sin_addr: be32
+    sin_zero: Array[u8, L[8]] = Array[u8, L[8]]()
+
+
+class sockaddr_in6(Struct):
+    """An IPv6 address and port: include/uapi/linux/in6.h. `sin6_family` is AF_INET6, 10."""
+
+    sin6_family: u16
+    sin6_port: be16
+    sin6_flowinfo: be32
+    sin6_addr: Array[be32, L[4]]
+    sin6_scope_id: u32
 
 
 class SocketCommon:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pybpf import (
+    Array,
     AttachError,
     CgroupBind,
     CgroupEgress,
@@ -20,6 +21,7 @@ from pybpf import (
     DeviceContext,
     GetsockoptContext,
     HashMap,
+    L,
     PostBind4Context,
     PostBind6Context,
     SendMsg4Context,
@@ -31,7 +33,9 @@ from pybpf import (
     SockContext,
     Struct,
     SysctlContext,
+    be32,
     cgroup,
+    helpers,
     i32,
     load,
     u32,
@@ -148,6 +152,31 @@ def test_connect6() -> None:
         assert inside(path, connect) == server.getsockname()[:2]
         assert obj[seen][0] == 1
         fired("cgroup/connect6")
+
+
+@cgroup.connect4
+def from_another_address(ctx: SockAddr4Context) -> bool:
+    if ctx.user_port == 4243:
+        helpers.bpf_set_retval(-errno.ENETUNREACH)
+        return False
+    return ctx.bind(ipv4("127.0.0.77")) == 0
+
+
+@cgroup.connect6
+def from_the_same_address(ctx: SockAddr6Context) -> bool:
+    return ctx.bind(Array[be32, L[4]]([0, 0, 0, 1]), 4747) == 0
+
+
+def test_bind_while_connecting() -> None:
+    def connected(where: tuple[str, int]) -> Any:
+        with socket.create_connection(where, timeout=5) as sock:
+            return sock.getsockname()[:2]
+
+    with listener() as server, attached("cgroup/connect4", from_another_address) as (_, path):
+        assert inside(path, lambda: connected(server.getsockname()))[0] == "127.0.0.77"
+        assert failing(lambda: inside(path, lambda: connected((HERE, 4243)))) == errno.ENETUNREACH
+    with listener(socket.AF_INET6) as server, attached("cgroup/connect6", from_the_same_address) as (_, path):
+        assert inside(path, lambda: connected(server.getsockname()[:2])) == ("::1", 4747)
 
 
 # --- bind

@@ -216,6 +216,39 @@ def test_sk_msg_by_key() -> None:
         assert not link.attached
 
 
+@sk_msg(map=socks)
+def in_brackets(msg: SkMsgContext) -> SK:
+    """A byte in front, one taken out behind, and the first one written over."""
+    if msg.size < 4 or not msg.push_data(0, 1) or not msg.pop_data(msg.size - 1, 1) or not msg.pull_data(0, 2):
+        return SK.DROP
+    first = msg.parse(Byte)
+    if first is not None:
+        first.value = ord("<")
+    return SK.PASS
+
+
+@sk_msg(map=socks)
+def all_at_once(msg: SkMsgContext) -> SK:
+    seen[0] += 1
+    if msg.size < 10:
+        return SK.PASS if msg.cork_bytes(10) == 0 else SK.DROP
+    seen[1] = msg.size
+    return SK.PASS
+
+
+def test_message_data() -> None:
+    with load(in_brackets) as obj, pair() as (one, one_end), obj.attach():
+        obj[socks][0] = one
+        one.send(b"hello!")
+        assert one_end.recv(64) == b"<hello"
+    with load(all_at_once) as obj, pair() as (one, one_end), obj.attach():
+        obj[socks][0] = one
+        one.send(b"hello")
+        one.send(b"world")
+        assert one_end.recv(64) == b"helloworld"
+        assert dict(obj[seen]) == {0: 2, 1: 10}
+
+
 # --- received data
 
 
@@ -377,6 +410,43 @@ def move_to_the_second(pkt: SkReuseportContext) -> SK:
         return SK.PASS if ports.select(pkt, 0) == 0 else SK.DROP
     seen[0] += 1
     return SK.PASS if ports.select(pkt, 1) == 0 else SK.DROP
+
+
+@sk_reuseport
+def of_a_sockmap(pkt: SkReuseportContext) -> SK:
+    return SK.PASS if socks.select(pkt, 1) == 0 and by_port.select(pkt, 2) == 0 else SK.DROP
+
+
+@sk_lookup
+def emptying(ctx: SkLookupContext) -> SK:
+    if ctx.local_port == 7777:
+        seen[0] = socks.delete(0) == 0
+        seen[1] = socks.delete(0) == -22
+        seen[2] = by_port.delete(1) == 0
+        with releasing(by_port.get(1)) as sk:
+            seen[3] = sk is None
+    return SK.PASS
+
+
+def test_maps_of_sockets_in_programs() -> None:
+    with load(of_a_sockmap) as obj, sharing(socket.SOCK_DGRAM) as zero:
+        with sharing(socket.SOCK_DGRAM, zero.getsockname()[1]) as one, obj.attach(of_a_sockmap=zero):
+            obj[socks][1] = zero
+            obj[by_port][2] = one
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"hello", zero.getsockname())
+            assert one.recv(64) == b"hello"
+
+    def work() -> None:
+        with load(emptying) as obj, obj.attach(), socket.create_server((HERE, 6000)) as server:
+            obj[socks][0] = server
+            obj[by_port][1] = server
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((HERE, 7777), timeout=5)
+            assert dict(obj[seen]) == {0: 1, 1: 1, 2: 1, 3: 1}
+            assert not obj[socks]
+
+    in_own_network(work)
 
 
 def sharing(kind: int, port: int = 0) -> socket.socket:
