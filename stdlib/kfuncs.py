@@ -42,6 +42,15 @@ _LSM_ONLY = (
 )  # fmt: skip
 
 
+# What their filters let through: tracing_iter_filter in net/core/filter.c, bpf_kprobe_multi_filter in
+# kernel/trace/bpf_trace.c.
+_SESSIONS = {"KPROBE/BPF_TRACE_KPROBE_SESSION": "", "KPROBE/BPF_TRACE_UPROBE_SESSION": ""}
+_ONLY = {
+    "bpf_sock_destroy": {"TRACING/BPF_TRACE_ITER": ""}, "bpf_session_cookie": _SESSIONS,
+    "bpf_session_is_return": _SESSIONS,
+}  # fmt: skip
+
+
 class UnknownKfunc(DeclarationError, AttributeError):
     """`kfuncs.bpf_tsk_from_pid`: no such function."""
 
@@ -84,6 +93,9 @@ def spec_of(name: str) -> KfuncSpec | None:
         if known is not None:
             flags = known.flags | ({"variadic"} if known.variadic else set())
             programs = {kind: since for kind, since in known.programs.items() if kind == "LSM" or name not in _LSM_ONLY}
+            programs = _ONLY.get(name, programs)
+            if name.startswith("bpf_xdp_metadata_"):
+                flags = flags | {"bound"}
             release = _release_of(known.result) if "acquire" in flags else None
             if name in _REGIONS:
                 release = spec_of(_REGIONS[name])

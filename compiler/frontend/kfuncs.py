@@ -126,6 +126,8 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
         checker.fail(errors.HelperSleeps(span, spec.name, program.name))
     if "destructive" in spec.flags:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it needs a capability to reboot the machine"))
+    if "bound" in spec.flags:
+        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it is for programs that are bound to a device"))
     if any(flag.startswith("iter_") for flag in spec.flags):
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it works on an iterator, which for loops make"))
     if len(spec.params) > 5:
