@@ -81,7 +81,7 @@ def link_create(prog_fd: int, target: int, attach_type: int, flags: int = 0, res
 def raw_tracepoint_open(prog_fd: int, name: str, cookie: int = 0) -> int:
     """BPF_RAW_TRACEPOINT_OPEN; the link's fd. For BTF programs (tp_btf, fentry, LSM) `name` is empty.
 
-    A cookie is refused with E2BIG by kernels before 6.10, which have none.
+    A cookie is refused with EINVAL by kernels before 6.10, which have none.
     """
     buffer = ctypes.create_string_buffer(name.encode())
     attr = struct.pack("<QII", ctypes.addressof(buffer) if name else 0, prog_fd, 0)

@@ -48,7 +48,7 @@ def attach_raw_tracepoint(program: LoadedProgram, section: str, options: dict[st
         help = ""
         if error.errno == errno.ENOENT:
             help = "this kernel has no such tracepoint; raw tracepoints are named without their category"
-        elif error.errno == errno.E2BIG:
+        elif error.errno == errno.EINVAL and options.get("cookie"):
             help = "raw tracepoints have cookies since Linux 6.10"
         elif error.errno == errno.EINVAL and ".w" in section:
             help = "the program reads or writes beyond what this tracepoint lets be written"
