@@ -175,8 +175,10 @@ if TYPE_CHECKING:
     from pybpf.stdlib.facts import type_matches as type_matches
     from pybpf.stdlib.fills import comm as comm
     from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
+    from pybpf.stdlib.fills import kernel_stack as kernel_stack
     from pybpf.stdlib.fills import kernel_str as kernel_str
     from pybpf.stdlib.fills import user_bytes as user_bytes
+    from pybpf.stdlib.fills import user_stack as user_stack
     from pybpf.stdlib.fills import user_str as user_str
     from pybpf.stdlib.hashes import fnv1a as fnv1a
     from pybpf.stdlib.hashes import jhash as jhash
@@ -320,7 +322,7 @@ _SURFACE = {
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
     "stdlib.externs": "Tristate kconfig ksym",
-    "stdlib.fills": "comm kernel_bytes kernel_str user_bytes user_str",
+    "stdlib.fills": "comm kernel_bytes kernel_stack kernel_str user_bytes user_stack user_str",
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
@@ -363,18 +365,18 @@ __all__ = [
     "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession", "GetsockoptContext", "gid",
     "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage",
     "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies",
-    "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_str", "KernelStruct", "kfunc", "kfuncs",
-    "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot",
-    "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load", "LoadError", "lock", "log2", "log2_up",
-    "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
-    "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
-    "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof", "one_in",
-    "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event",
-    "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk",
-    "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
-    "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray", "RingBuffer", "rol32",
-    "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK",
-    "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
+    "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack", "kernel_str", "KernelStruct", "kfunc",
+    "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime",
+    "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load", "LoadError", "lock",
+    "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",
+    "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext",
+    "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof",
+    "one_in", "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash",
+    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
+    "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
+    "RateLimitBy", "raw_tp", "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray",
+    "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation",
+    "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
     "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter", "SockAddr4Context", "SockAddr6Context",
     "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockHash",
     "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
@@ -382,9 +384,9 @@ __all__ = [
     "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState",
     "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
     "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid",
-    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_read", "user_str",
-    "UserRingBuffer",
-    "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
+    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_read", "user_stack",
+    "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext",
+    "XskMap",
 ]  # fmt: skip
 
 

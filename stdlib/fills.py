@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.schema.specs import FillSpec
-from pybpf.compiler.schema.types import TextType
+from pybpf.compiler.schema.types import U64, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,17 +35,28 @@ if TYPE_CHECKING:
         """The bytes at a user-space address, as many as where they are kept; all zero if they can't be read."""
         ...
 
+    def kernel_stack() -> Array[int, Any]:
+        """The kernel's stack at the event, addresses from the innermost frame on; zeroes behind the last. Linux 4.18.
+
+        It is kept in an `Array[u64, L[n]]`: of at most n frames. Names are `KernelSymbols().find(address)`.
+        """
+        ...
+
+    def user_stack() -> Array[int, Any]:
+        """The process's stack at the event, as kernel_stack()."""
+        ...
+
     def kernel_bytes(address: Address, /) -> Bytes[Any]:
         """The bytes at a kernel address, as many as where they are kept; all zero if they can't be read."""
         ...
 
 
-__all__ = ["Fill", "comm", "kernel_bytes", "kernel_str", "user_bytes", "user_str"]
+__all__ = ["Fill", "comm", "kernel_bytes", "kernel_stack", "kernel_str", "user_bytes", "user_stack", "user_str"]
 
 
 # Such a function. Its FillSpec is made when the compiler first asks. (No docstring: `__doc__` is the function's own.)
 class Fill:
-    __slots__ = ("__doc__", "__name__", "_call", "_default", "_helper", "_params", "_spec")
+    __slots__ = ("__doc__", "__name__", "_call", "_default", "_element", "_helper", "_params", "_spec")
 
     def __init__(
         self,
@@ -55,10 +66,12 @@ class Fill:
         params: tuple[str, ...],
         doc: str,
         default: Type | None = None,
+        element: Type | None = None,
     ) -> None:
         self.__name__ = name
         self.__doc__ = doc
         self._helper, self._call, self._params, self._default = helper, call, params, default
+        self._element = element
         self._spec: FillSpec | None = None
 
     @property
@@ -68,7 +81,7 @@ class Fill:
 
             helper = spec_of(self._helper)
             assert helper is not None, self._helper
-            self._spec = FillSpec(self.__name__, helper, self._call, self._params, self._default)
+            self._spec = FillSpec(self.__name__, helper, self._call, self._params, self._default, self._element)
         return self._spec
 
     def __call__(self, *args: Any) -> Any:
@@ -92,6 +105,12 @@ if not TYPE_CHECKING:
     )
     user_bytes = Fill(
         "user_bytes", "bpf_probe_read_user", ("dest", "size", 0), ("address",), "The bytes at a user-space address."
+    )
+    kernel_stack = Fill(
+        "kernel_stack", "bpf_get_stack", (0, "dest", "size", "=0"), (), "The kernel's stack at the event.", None, U64
+    )
+    user_stack = Fill(
+        "user_stack", "bpf_get_stack", (0, "dest", "size", "=256"), (), "The process's stack at the event.", None, U64
     )
     kernel_bytes = Fill(
         "kernel_bytes", "bpf_probe_read_kernel", ("dest", "size", 0), ("address",), "The bytes at a kernel address."

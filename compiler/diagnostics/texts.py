@@ -211,4 +211,4 @@ class FillNeedsSize(Advised):
     title = "`{name}()` needs to know how large its result is"
     label = "no size"
     way_out = "annotate a variable, or give it to a field of a Struct:"
-    lines = ("{local}: {kind}[L[64]] = {call}",)
+    lines = ("{local}: {kind} = {call}",)

@@ -21,6 +21,7 @@ from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import FillSpec, HelperSpec, MapSpec, permits
 from pybpf.compiler.schema.types import (
     U64,
+    ArrayType,
     BytesType,
     IntType,
     OptionalType,
@@ -313,9 +314,16 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
             _check_memory(checker, spec, arguments[-1], span)
     wanted = want.inner if isinstance(want, OptionalType) else want
     wanted = wanted.pointee if isinstance(wanted, PtrType) else wanted
-    kind = wanted if isinstance(wanted, (TextType, BytesType)) else spec.default
+    if spec.element is not None:
+        fits = isinstance(wanted, ArrayType) and kinds.same(wanted.element, spec.element)
+        arguments.append(tree.Context(PtrType(None, Space.CTX), span))
+    else:
+        fits = isinstance(wanted, (TextType, BytesType))
+    kind = wanted if fits else spec.default
     if kind is None:
-        local, wanted_kind = ("raw", "Bytes") if spec.name.endswith("_bytes") else ("text", "Text")
+        local, wanted_kind = ("raw", "Bytes[L[64]]") if spec.name.endswith("_bytes") else ("text", "Text[L[64]]")
+        if spec.element is not None:
+            local, wanted_kind = "frames", f"Array[{spec.element}, L[32]]"
         checker.fail(errors.FillNeedsSize(span, spec.name, checker.text(span), wanted_kind, local))
     made = tree.Fill(PtrType(kind, Space.STACK), span, spec, tuple(arguments))
     checker.made(made)

@@ -149,8 +149,9 @@ def _fill(b: Builder, to: Address, node: tree.Fill) -> None:
             arguments.append(pointer(b, to))
         elif word == "size":
             arguments.append(Const(size))
+        elif isinstance(word, str):
+            arguments.append(Const(int(word[1:])))
         else:
-            assert isinstance(word, int)
             arguments.append(values[word])
     b.call((helper.name, helper.id), *arguments)
 

@@ -174,8 +174,9 @@ class FillSpec(Record, eq=False):
     """A value made by a helper that fills memory: `comm()`, `user_str(address)`.
 
     The value is built where it is wanted (a field of a ring-buffer record, a local), so no copy is made. `call` gives
-    the helper's arguments: "dest", "size", or the index of an argument of the Python call. `default` is the type
-    of the value where the context does not ask for a certain size (None: the context must give it).
+    the helper's arguments: "dest", "size", the index of an argument of the Python call (the program's context comes
+    after those), or a number behind "=". `default` is the type of the value where the place that it is wanted in does
+    not ask for a certain size (None: it must). `element`: the value is an array of these, rather than text or bytes.
     """
 
     name: str
@@ -183,6 +184,7 @@ class FillSpec(Record, eq=False):
     call: tuple[str | int, ...]
     params: tuple[str, ...]
     default: Type | None = None
+    element: Type | None = None
     # what the simulator calls: (runtime, *args) -> bytes; set by the standard library
     simulate: Any = None
 

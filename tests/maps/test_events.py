@@ -14,6 +14,7 @@ import pytest
 
 from pybpf import (
     XDP,
+    Array,
     HashMap,
     L,
     PerfEventArray,
@@ -28,6 +29,7 @@ from pybpf import (
     XdpContext,
     build,
     const,
+    kernel_stack,
     ktime,
     load,
     pid,
@@ -37,9 +39,11 @@ from pybpf import (
     u16,
     u32,
     u64,
+    user_stack,
     xdp,
 )
 from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError
+from pybpf.runtime.symbols import KernelSymbols, UserSymbols
 from tests.proofs import prove
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
@@ -402,3 +406,45 @@ def test_ring_buffers_without_a_counter_say_how() -> None:
 
     with load(once) as obj, pytest.raises(PybpfError, match="count_lost=True"):
         _ = obj[opens].lost
+
+
+class Stacked(Struct):
+    pid: u32
+    kernel: Array[u64, L[32]]
+    user: Array[u64, L[16]]
+
+
+stacked = RingBuffer[Stacked](1 << 16)
+
+
+@tracepoint("syscalls:sys_enter_getppid")
+def keeping(ctx: TracepointContext) -> None:
+    if pid() == me:
+        stacked.emit(Stacked(pid=pid(), kernel=kernel_stack(), user=user_stack()))
+        innermost()
+
+
+@subprog
+def innermost() -> None:
+    frames: Array[u64, L[2]] = user_stack()
+    counts[5] = frames[0]
+
+
+def test_stacks_in_events() -> None:
+    libc = ctypes.CDLL(None)
+    with load(keeping, me=os.getpid()) as obj, obj.attach():
+        libc.getppid()
+        libc.getppid()
+        one, two = obj[stacked].read()
+        assert one.kernel == two.kernel and one.kernel[0] and 0 in one.kernel, "zeroes follow the outermost frame"
+        names = [KernelSymbols().find(address).name for address in one.kernel if address]
+        assert any("syscall" in name for name in names), names
+        assert UserSymbols(os.getpid()).find(one.user[0]).name.endswith("getppid")
+        assert obj[counts][5] == one.user[0]
+        prove("helper", "bpf_get_stack", "accepted TRACEPOINT")
+    with Simulation(pid=7) as sim:
+        sim[me] = 7
+        sim.helper("bpf_get_stack", lambda context, buf, size, flags: buf.write(bytes([flags >> 8]) * size) or size)
+        sim.run(keeping)
+        (event,) = sim[stacked]
+        assert event.kernel == [0] * 32 and event.user == [0x0101_0101_0101_0101] * 16
