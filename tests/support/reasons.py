@@ -25,6 +25,10 @@ REASONS = {
     "injection": "Debian's 6.1 is built without error injection, by which it knows functions that may sleep.",
     "netkit": "The machine's kernel is built without netkit devices.",
     "actions": "The machine's kernel is built without actions of traffic control that are BPF programs.",
+    "language": "Programs have no value of that kind; the diagnostic says what to write instead.",
+    "ksyms": "The machine's kernel describes no variables in its BTF.",
+    "ops": "For tables of functions whose programs get such a socket; the tests have none.",
+    "override": "No kernel here is built with CONFIG_BPF_KPROBE_OVERRIDE.",
     "lirc": "No kernel here is built with support for infrared receivers.",
     UNTESTED: "No test shows it.",
 }
@@ -51,8 +55,14 @@ MAPS: Rules = (
 )
 
 HELPERS: Rules = (
-    ("bpf_cgrp_storage_*", "6.1", "old"),
+    ("bpf_dynptr_data bpf_dynptr_from_mem bpf_dynptr_write bpf_find_vma bpf_kptr_xchg", "*", "language"),
+    ("bpf_per_cpu_ptr bpf_ringbuf_*_dynptr", "*", "language"),
     ("bpf_rc_*", "*", "lirc"),
+    ("bpf_tcp_send_ack", "*", "ops"),
+    ("bpf_cgrp_storage_*", "6.1", "old"),
+    ("bpf_override_return", "*", "override"),
+    ("bpf_this_cpu_ptr", "6.18", "ksyms"),
+    ("bpf_*", "6.18", "locked"),
 )
 
 
