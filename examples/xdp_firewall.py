@@ -39,4 +39,4 @@ def main(interface: str, seconds: float = 5, *addresses: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(float, sys.argv[2:3]), *sys.argv[3:])
+    main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 5, *sys.argv[3:])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import pybpf.net
 from pybpf import build
 from pybpf.building import check
 from pybpf.cli import command
@@ -15,6 +16,8 @@ from pybpf.cli.module import import_file, programs_of
 from pybpf.cli.table import parse
 from pybpf.compiler.diagnostics.catalogue import catalogue
 from pybpf.compiler.diagnostics.render import render_all
+from pybpf.stdlib import process
+from pybpf.stdlib.summaries import counters, histograms, limits, stats
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -60,7 +63,9 @@ def test_the_command_lines_of_the_readme_are_right(line: str) -> None:
     assert parse(command(name), words) is not None
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/kernel-types.md", "docs/semantics.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/kernel-types.md", "docs/semantics.md", "docs/stdlib.md"]
+)
 def test_links_and_files_that_pages_name_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     named = re.findall(r"\]\(([\w./]+)\)", text)
@@ -93,6 +98,19 @@ def test_the_programs_of_the_page_on_packets_compile(tmp_path: Path, monkeypatch
     assert list(made.programs) == ["forward", "rewrite", "leave_mark", "find_mark"] and made.warnings == ()
 
 
+@pytest.mark.parametrize(
+    "block", re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "functions.md").read_text(), re.DOTALL)
+)
+def test_the_programs_of_the_page_on_functions_compile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"functions_{abs(hash(block))}"
+    (tmp_path / f"{name}.py").write_text(block)
+    made = build(*programs_of(import_file(str(tmp_path / f"{name}.py"))))
+    assert made.programs and made.warnings == ()
+
+
 def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "probes.md").read_text(), re.DOTALL)
@@ -104,3 +122,18 @@ def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch:
         assert made.warnings == ()
         names += made.programs
     assert names == ["enter", "leave", "opening", "opened", "timed"]
+
+
+def test_the_code_of_the_page_on_the_standard_library_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)  # restores sys.path
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "stdlib.md").read_text(), re.DOTALL)
+    (tmp_path / "stdlib_page.py").write_text("\n".join(blocks))
+    for program in programs_of(import_file(str(tmp_path / "stdlib_page.py"))):
+        assert build(program).warnings == ()
+
+
+def test_the_page_on_the_standard_library_names_what_there_is() -> None:
+    text = (ROOT / "docs" / "stdlib.md").read_text()
+    summed = [name for module in (histograms, counters, stats, limits) for name in module.__all__]
+    parsed = [name for name in pybpf.net.__all__ if name.startswith("parse_")]
+    assert [name for name in (*summed, *parsed, *process.__all__) if name not in text] == []

@@ -5,8 +5,11 @@ from pybpf import (
     TCX,
     XDP,
     CgroupSkbContext,
+    Counter,
     DevMap,
     HashMap,
+    Histogram,
+    HistogramBy,
     L,
     LwtContext,
     ProgArray,
@@ -18,31 +21,43 @@ from pybpf import (
     SockMap,
     SpinLock,
     Struct,
+    StructOps,
+    TaskIter,
     TcContext,
     Text,
     Timer,
     TracepointContext,
     XdpContext,
+    bpf_iter,
     cgroup,
     comm,
     const,
     fetch_add,
     helpers,
+    kprobe,
+    ksyscall,
+    load,
     lock,
+    lsm,
     lwt,
+    perf_event,
     pid,
     printk,
+    raw_tp,
     socket_filter,
+    struct_ops,
     subprog,
+    syscall,
     tc,
     tracepoint,
     u32,
     u64,
     uprobe,
+    usdt,
     xdp,
 )
-from pybpf.kernel import file, task_struct
-from pybpf.net import ethhdr, iphdr
+from pybpf.kernel import file, task_struct, tcp_congestion_ops, tcp_sock
+from pybpf.net import ethhdr, iphdr, parse_flow
 
 
 class Event(Struct):
@@ -224,3 +239,76 @@ def of_a_socket(skb: SocketFilterContext) -> int:
 @lwt.incoming  # 43 no such place
 def arriving(skb: LwtContext) -> LWT:
     return LWT.OK
+
+
+hits = Counter[u32](max_entries=16)
+latency = Histogram()
+latencies = HistogramBy[u32](max_entries=16)
+
+
+@xdp
+def sums(pkt: XdpContext) -> XDP:
+    hits["a"] += 1  # 44 another key
+    latency.record("long")  # 45 not a number
+    latencies.record(5)  # 46 no value
+    flow = parse_flow(pkt)
+    if flow.dport == 80:  # 47 no flow
+        return XDP.DROP
+    return XDP.PASS
+
+
+def shown() -> None:
+    obj = load(sums)
+    print(obj[latency].bucket())  # 48 misspelled method
+    first: str = obj[hits].most_common(1)[0][1]  # 49 a count
+    print(first)
+
+
+@kprobe.session("vfs_*")  # 50 no registers of a session
+def of_session(ctx: TracepointContext) -> int:
+    return 0
+
+
+@kprobe.multi(3)  # 51 no pattern
+def of_many(ctx: PtRegs) -> None: ...
+
+
+@usdt("libc", "setjmp")  # 52 no name of the probe
+def of_library(buffer: u64) -> None: ...
+
+
+@perf_event  # 53 no context of an event
+def of_event(ctx: PtRegs) -> None: ...
+
+
+@ksyscall("openat")
+def of_call(ctx: PtRegs, flags: u64) -> None:
+    ctx.parm1 = "x"  # 54 no number
+
+
+@raw_tp.writable("bpf_test_finish")  # 55 nothing that can be changed
+def of_number(error: u32) -> None: ...
+
+
+@lsm.cgroup("socket_bind")  # 56 no answer
+def without_answer() -> None: ...
+
+
+@bpf_iter("task")  # 57 no context of an iterator
+def of_a_packet(ctx: XdpContext) -> None: ...
+
+
+@bpf_iter("task")
+def unchecked(ctx: TaskIter) -> None:
+    ctx.seq_printf(ctx.task.comm)  # 58 no check of the task
+
+
+@syscall  # 59 no struct
+def of_a_number(ctx: int) -> int:
+    return ctx
+
+
+class Table(StructOps, of=tcp_congestion_ops):
+    @struct_ops  # 60 no number
+    def ssthresh(self, sk: tcp_sock) -> str:
+        return "two"
