@@ -71,14 +71,6 @@ if TYPE_CHECKING:
     from pybpf.runtime.maps.opened import open_map as open_map
     from pybpf.runtime.proginfo import stats as stats
     from pybpf.simulator import Simulation as Simulation
-    from pybpf.stdlib.actions import FLOW as FLOW
-    from pybpf.stdlib.actions import LWT as LWT
-    from pybpf.stdlib.actions import LWT_SEG6LOCAL as LWT_SEG6LOCAL
-    from pybpf.stdlib.actions import LWT_XMIT as LWT_XMIT
-    from pybpf.stdlib.actions import NETFILTER as NETFILTER
-    from pybpf.stdlib.actions import NETKIT as NETKIT
-    from pybpf.stdlib.actions import TC as TC
-    from pybpf.stdlib.actions import TCX as TCX
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.atomics import compare_exchange as compare_exchange
     from pybpf.stdlib.atomics import exchange as exchange
@@ -235,6 +227,11 @@ if TYPE_CHECKING:
     from pybpf.stdlib.process import read_argv as read_argv
     from pybpf.stdlib.process import read_path as read_path
     from pybpf.stdlib.progarray import ProgArray as ProgArray
+    from pybpf.stdlib.routeactions import FLOW as FLOW
+    from pybpf.stdlib.routeactions import LWT as LWT
+    from pybpf.stdlib.routeactions import LWT_SEG6LOCAL as LWT_SEG6LOCAL
+    from pybpf.stdlib.routeactions import LWT_XMIT as LWT_XMIT
+    from pybpf.stdlib.routeactions import NETFILTER as NETFILTER
     from pybpf.stdlib.sockactions import SK as SK
     from pybpf.stdlib.sockactions import CgroupBind as CgroupBind
     from pybpf.stdlib.sockactions import CgroupEgress as CgroupEgress
@@ -255,6 +252,9 @@ if TYPE_CHECKING:
     from pybpf.stdlib.sync import SpinLock as SpinLock
     from pybpf.stdlib.sync import Timer as Timer
     from pybpf.stdlib.sync import lock as lock
+    from pybpf.stdlib.tcactions import NETKIT as NETKIT
+    from pybpf.stdlib.tcactions import TC as TC
+    from pybpf.stdlib.tcactions import TCX as TCX
     from pybpf.stdlib.types import Array as Array
     from pybpf.stdlib.types import Bits as Bits
     from pybpf.stdlib.types import Bytes as Bytes
@@ -303,7 +303,9 @@ _SURFACE = {
     "runtime.links.opened": "open_link open_program",
     "runtime.proginfo": "stats",
     "simulator": "Simulation",
-    "stdlib.actions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER NETKIT TC TCX XDP",
+    "stdlib.actions": "XDP",
+    "stdlib.routeactions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER",
+    "stdlib.tcactions": "NETKIT TC TCX",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
     "stdlib.builtins": "asm offsetof printk releasing sizeof",
     "stdlib.cdecl": "cdef",

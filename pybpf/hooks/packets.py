@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar, overload
 
     from pybpf.program import Program
-    from pybpf.stdlib.actions import FLOW, LWT, LWT_SEG6LOCAL, LWT_XMIT, NETFILTER, NETKIT, TC, TCX, XDP
+    from pybpf.stdlib.actions import XDP
     from pybpf.stdlib.contexts.lirc import LircContext
     from pybpf.stdlib.contexts.netfilter import NetfilterContext
     from pybpf.stdlib.contexts.packets import XdpContext, XdpDevmapContext
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         SocketFilterContext,
         TcContext,
     )
+    from pybpf.stdlib.routeactions import FLOW, LWT, LWT_SEG6LOCAL, LWT_XMIT, NETFILTER
+    from pybpf.stdlib.tcactions import NETKIT, TC, TCX
 
     C = TypeVar("C")
     R = TypeVar("R")
@@ -142,11 +144,10 @@ def _hook(
     """The decorator of a section, by the names of its context's class and of its answers (none: a number)."""
 
     def make(frags: bool = False) -> ContextHook:
-        from pybpf.stdlib import actions
-
         module, _, owner = context.rpartition(".")
         wanted = getattr(__import__(f"pybpf.stdlib.contexts.{module}", fromlist=(owner,)), owner)
-        result = getattr(actions, answer) if answer else int
+        home, _, said = answer.rpartition(".")
+        result = getattr(__import__(f"pybpf.stdlib.{home}", fromlist=(said,)), said) if answer else int
         pattern = section.replace("xdp", "xdp.frags", 1) if frags else section
         return ContextHook(name, pattern, wanted, result, allowed=allowed, default=default)
 
@@ -154,11 +155,11 @@ def _hook(
 
 
 if not TYPE_CHECKING:
-    _TC, _XDP = ("skb.TcContext", "TC"), ("packets.XdpContext", "XDP")
+    _TC, _XDP = ("skb.TcContext", "tcactions.TC"), ("packets.XdpContext", "actions.XDP")
     xdp = Family(
         "xdp",
         _hook("xdp", "xdp", *_XDP),
-        devmap=_hook("xdp.devmap", "xdp/devmap", "packets.XdpDevmapContext", "XDP"),
+        devmap=_hook("xdp.devmap", "xdp/devmap", "packets.XdpDevmapContext", "actions.XDP"),
         cpumap=_hook("xdp.cpumap", "xdp/cpumap", *_XDP),
         doc="Frames as the driver receives them, before the network stack. `frags=True`: those in several buffers too.",
     )
@@ -173,22 +174,22 @@ if not TYPE_CHECKING:
     action = _hook("action", "action", *_TC, "An action that filters of traffic control name.")
     tcx = Family(
         "tcx",
-        ingress=_hook("tcx.ingress", "tcx/ingress", "skb.TcContext", "TCX"),
-        egress=_hook("tcx.egress", "tcx/egress", "skb.TcContext", "TCX"),
+        ingress=_hook("tcx.ingress", "tcx/ingress", "skb.TcContext", "tcactions.TCX"),
+        egress=_hook("tcx.egress", "tcx/egress", "skb.TcContext", "tcactions.TCX"),
         doc="Packets at a network interface, by a link: several programs, one after the other. Linux 6.6.",
     )
     netkit = Family(
         "netkit",
-        primary=_hook("netkit.primary", "netkit/primary", "skb.TcContext", "NETKIT"),
-        peer=_hook("netkit.peer", "netkit/peer", "skb.TcContext", "NETKIT"),
+        primary=_hook("netkit.primary", "netkit/primary", "skb.TcContext", "tcactions.NETKIT"),
+        peer=_hook("netkit.peer", "netkit/peer", "skb.TcContext", "tcactions.NETKIT"),
         doc="Packets that a netkit device sends. Linux 6.7.",
     )
     lwt = Family(
         "lwt",
-        in_=_hook("lwt.in_", "lwt_in", "skb.LwtContext", "LWT"),
-        out=_hook("lwt.out", "lwt_out", "skb.LwtContext", "LWT"),
-        xmit=_hook("lwt.xmit", "lwt_xmit", "skb.LwtXmitContext", "LWT_XMIT"),
-        seg6local=_hook("lwt.seg6local", "lwt_seg6local", "skb.LwtContext", "LWT_SEG6LOCAL"),
+        in_=_hook("lwt.in_", "lwt_in", "skb.LwtContext", "routeactions.LWT"),
+        out=_hook("lwt.out", "lwt_out", "skb.LwtContext", "routeactions.LWT"),
+        xmit=_hook("lwt.xmit", "lwt_xmit", "skb.LwtXmitContext", "routeactions.LWT_XMIT"),
+        seg6local=_hook("lwt.seg6local", "lwt_seg6local", "skb.LwtContext", "routeactions.LWT_SEG6LOCAL"),
         doc="Packets that take a route.",
     )
     socket_filter = _hook(
@@ -203,14 +204,14 @@ if not TYPE_CHECKING:
         "flow_dissector",
         "flow_dissector",
         "skb.FlowDissectorContext",
-        "FLOW",
+        "routeactions.FLOW",
         "Tells the flow of each packet in a network namespace. Linux 4.20.",
     )
     netfilter = _hook(
         "netfilter",
         "netfilter",
         "netfilter.NetfilterContext",
-        "NETFILTER",
+        "routeactions.NETFILTER",
         "Packets at a hook of netfilter. Linux 6.4.",
         (0, 1),
         1,

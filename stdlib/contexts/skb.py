@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from pybpf.stdlib.actions import LWT_XMIT, TC
     from pybpf.stdlib.net.sockets import SocketCommon
+    from pybpf.stdlib.routeactions import LWT_XMIT
     from pybpf.stdlib.struct import Struct
+    from pybpf.stdlib.tcactions import TC
     from pybpf.stdlib.types import Array, Bytes, L, be32
 
 __all__ = [
