@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "ArrayDelete", "DiscardOther", "HashSubscript", "MapAccess", "Misaligned", "NegativeKey", "NoEntries",
-    "NoLockInValue", "NoMapMethod", "NoOperator",
-    "PopNeedsDefault", "PopOfObject", "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith",
-    "SlotConstant", "SlotUnproven", "WithoutName",
+    "ArrayDelete", "DiscardOther", "HashSubscript", "InnerMapLoop", "InnerMapTruth", "MapAccess", "Misaligned",
+    "NegativeKey", "NoEntries", "NoLockInValue", "NoMapMethod", "NoOperator", "PopNeedsDefault", "PopOfObject",
+    "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven",
+    "WithoutName",
 ]  # fmt: skip
 
 # What kinds of maps are called in a sentence (`enum bpf_map_type`).
@@ -540,3 +540,45 @@ class NoLockInValue(Advised):
     title = "the values of `{name}` have no SpinLock to hold"
     label = "lock=True"
     way_out = "leave out lock=True, or give {kind} a field of type SpinLock"
+
+
+class InnerMapTruth(Advised):
+    """A map out of a map of maps, as a condition.
+
+    Python would ask whether there is anything in it, which a program can't find out.
+
+        table = tables.get(cpu())
+        if table:                    # fails
+        if table is not None:        # works
+            table[key] = value
+    """
+
+    text: str
+
+    code = "E0421"
+    title = "whether `{text}` is empty can't be asked in a program"
+    label = "a map"
+    way_out = "ask whether there is one:"
+    lines = ("if {text} is not None:",)
+
+
+class InnerMapLoop(Advised):
+    """A `for` over a map out of a map of maps.
+
+    The verifier has to know which map a loop walks through. User space walks through any: `obj[tables][1].items()`.
+
+        table = tables.get(cpu())
+        if table is not None:
+            for key in table:        # fails
+                ...
+
+        for key in first:            # works: a map by its own name
+            ...
+    """
+
+    name: str
+
+    code = "E0422"
+    title = "a program can't loop over `{name}`, a map out of a map of maps"
+    label = "the verifier does not know which map it is"
+    way_out = "do it in user space, or loop over a map that is named in the program"

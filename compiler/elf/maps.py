@@ -47,15 +47,15 @@ def map_section(maps: tuple[MapSpec, ...], sizes: list[int]) -> Section:
     relocations, end = [], 0
     for map_, size in zip(maps, sizes):
         end += size
-        for index, program in map_.slots().items():
+        for index, symbol in map_.filled().items():
             first = end - _slots(map_) * _POINTER
-            relocations.append(Relocation(first + index * _POINTER, program.name, R_BPF_64_ABS64))
+            relocations.append(Relocation(first + index * _POINTER, symbol, R_BPF_64_ABS64))
     return Section(MAPS, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, bytes(sum(sizes)), 8, tuple(relocations))
 
 
 def _slots(map_: MapSpec) -> int:
     """How many slots the definition has room for."""
-    return max(map_.programs) + 1 if map_.programs else 0
+    return max(map_.programs or map_.inners, default=-1) + 1
 
 
 def map_symbols(maps: tuple[MapSpec, ...], sizes: list[int]) -> list[Symbol]:
@@ -85,7 +85,7 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     if map_.kind.indexed and isinstance(key, EnumType):
         key = key.base  # the kernel wants an integer as an array's index (array_map_check_btf)
     for name, type_ in (("key", key), ("value", map_.value)):
-        if type_ is None:
+        if type_ is None or (map_.inner is not None and name == "value"):
             continue
         if map_.kind.keyed or "peek" in map_.kind.user:
             members.append((name, builder.pointer(type_)))
@@ -96,6 +96,10 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     if map_.pinning:
         members.append(("pinning", _number(builder, map_.pinning)))
     size = len(members) * _POINTER
+    if map_.inner is not None:
+        # `struct { ... } *values[]`, the definition of the maps in it, which has to be the last
+        inner, _ = map_definition(builder, map_.inner)
+        members.append(("values", builder.array(builder.add(t.Ptr(inner)), 0)))
     if map_.programs:
         # `int (*values[])(void *)`, which has to be the last
         parameter = t.Parameter("", builder.add(t.Ptr(0)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, materialize, maybe_none, number
+from pybpf.compiler.frontend.innermaps import as_map
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
@@ -206,7 +207,7 @@ def state_variable(checker: Checker, spec: ContextSpec, name: str) -> tree.Var |
 def subscript(checker: Checker, node: ast.Subscript, want: Type | None) -> Value:
     """`value[index]`, read."""
     span = checker.span(node)
-    base = checker.expr(node.value)
+    base = as_map(checker, checker.expr(node.value))
     if isinstance(base, TupleValue) or (isinstance(node.slice, ast.Slice) and type(getattr(base, "value", 0)) is tuple):
         from pybpf.compiler.frontend import tuples
 

@@ -9,6 +9,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, maps, tree, tuples
 from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
+from pybpf.compiler.frontend.innermaps import as_map, is_inner
 from pybpf.compiler.frontend.known import Known, Refused, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
@@ -202,8 +203,10 @@ def _map_of(checker: Checker, node: Any) -> MapSpec | None:
         if not isinstance(root, ast.Name) or (root.id in checker.slots and checker.slots[root.id].alias is None):
             return None
     elif node.value.id in checker.slots and checker.slots[node.value.id].alias is None:
-        return None
-    value = checker.expr(node.value)
+        var = checker.slots[node.value.id].var
+        if var is None or not is_inner(var.type):
+            return None
+    value = as_map(checker, checker.expr(node.value))
     schema = checker.schema(value) if isinstance(value, Known) else None
     return schema if isinstance(schema, MapSpec) else None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, ranges, tree
 from pybpf.compiler.frontend.convert import convert, materialize, number, type_of
+from pybpf.compiler.frontend.innermaps import check_truth
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
@@ -135,6 +136,8 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     state = checker.state
     assert state is not None
     kind = expr.type
+    if isinstance(kind, (OptionalType, PtrType)):
+        check_truth(checker, kind, span)
     if isinstance(kind, BoolType):
         if isinstance(expr, tree.Const):
             return constant_outcome(checker, bool(expr.value), span)

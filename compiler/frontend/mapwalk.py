@@ -12,6 +12,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, flow, loops, maps, tree
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.helpers import check_allowed
+from pybpf.compiler.frontend.innermaps import as_map
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.frontend.settle import carried, settle
@@ -43,8 +44,10 @@ def walked(checker: Checker, node: Any) -> tuple[MapSpec, str] | None:
         base = node
     else:
         return None
-    value = checker.expr(base)
+    value = as_map(checker, checker.expr(base))
     spec = checker.schema(value) if isinstance(value, Known) else None
+    if isinstance(spec, MapSpec) and spec.at is not None:
+        checker.fail(errors.InnerMapLoop(checker.span(node), spec.name))
     if not isinstance(spec, MapSpec) or (what == "drain") != (spec.kind.family == "commands"):
         return None
     if isinstance(node, ast.Call) and (node.args or node.keywords):

@@ -10,6 +10,7 @@ from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.access import reference
 from pybpf.compiler.frontend.conditions import constant_outcome, ordered
 from pybpf.compiler.frontend.convert import type_of
+from pybpf.compiler.frontend.innermaps import as_map
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
 from pybpf.compiler.frontend.loops import is_builtin
 from pybpf.compiler.frontend.measure import is_simple
@@ -54,7 +55,7 @@ def contains(checker: Checker, item: Value, container: Any, span: Span) -> Outco
     if isinstance(container, ast.Call) and is_builtin(checker, container.func, range):
         return _range_call(checker, item, container, span)
     given = isinstance(container, (tree.Expr, Known, ContextRef, TupleValue))
-    value = container if given else checker.expr(container)
+    value = as_map(checker, container if given else checker.expr(container))
     if isinstance(value, Known):
         return _in_known(checker, item, value, span)
     kind = kinds.aggregate(type_of(value))

@@ -35,6 +35,8 @@ def children(node: Record) -> list[Any]:
                     found.append(item)
         else:
             found.append(value)
+            if isinstance(value, MapSpec) and value.at is not None:
+                found.append(value.at)
     return found
 
 
@@ -110,6 +112,10 @@ class Reach:
             for child in children(node):
                 self._visit(child)
         elif isinstance(node, MapSpec):
+            if node.at is not None:  # it belongs to a map of maps, which is looked at where it is looked up
+                return
+            for index in sorted(node.inners):  # before the map itself: libbpf makes maps in this order
+                self._visit(node.inners[index].__bpf__)
             self._maps.setdefault(node)
             self._own.setdefault(node)
             if node.lost is not None:

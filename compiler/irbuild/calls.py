@@ -7,6 +7,7 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
+from pybpf.compiler.irbuild.arithmetic import extend
 from pybpf.compiler.irbuild.builder import Inlined, kind_of
 from pybpf.compiler.irbuild.maps import map_address
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
@@ -48,6 +49,8 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     if spec.id in kernel.MOVES_PACKET:
         b.packet_moves = True
     result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))
+    if spec.id in kernel.INT_BEFORE_6_4 and b.shared.target.kernel < (6, 4):
+        result = extend(b, result, 32, True)
     return None if isinstance(node.type, NoneType) else result
 
 

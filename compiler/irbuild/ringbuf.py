@@ -12,6 +12,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory
 from pybpf.compiler.irbuild.builder import Reservation
+from pybpf.compiler.irbuild.maps import map_address
 from pybpf.compiler.irbuild.memory import Address, clear
 from pybpf.compiler.irbuild.ssa import Cell
 from pybpf.compiler.irbuild.walk import has_effect
@@ -28,7 +29,7 @@ __all__ = ["discard", "emit", "release", "with_reserve"]
 
 def _reserve(b: Builder, spec: MapSpec) -> Value:
     assert spec.value is not None
-    ring = b.emit(ops.MapAddr(spec.name, span=b.span))
+    ring = map_address(b, spec)
     return b.call(kernel.RINGBUF_RESERVE, ring, Const(size_of(spec.value)), Const(0), kind="ptr")
 
 
@@ -47,7 +48,7 @@ def emit(b: Builder, node: tree.RingEmit) -> Value:
     assert spec.value is not None
     if type(node.value) not in MAKERS or has_effect(node.value):
         event = in_memory(b, node.value, spec.value, "event")
-        ring = b.emit(ops.MapAddr(spec.name, span=b.span))
+        ring = map_address(b, spec)
         size = Const(size_of(spec.value))
         result = b.call(kernel.RINGBUF_OUTPUT, ring, event, size, Const(0))
         sent = b.emit(ops.Cmp("eq", result, Const(0), 64, "", b.span))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
+from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import OptionalType, PtrType
 
 TYPE_CHECKING = False
@@ -26,6 +27,8 @@ def children(node: tree.Expr) -> Iterator[tree.Expr]:
         held = getattr(node, name)
         if isinstance(held, tree.Expr):
             yield held
+        elif isinstance(held, MapSpec) and held.at is not None:
+            yield held.at
         elif type(held) is tuple:
             for item in held:
                 if isinstance(item, tree.Expr):

@@ -164,6 +164,8 @@ class KfuncSpec(Record, eq=False):
     programs: dict[str, str] = factory(dict)
     since: str = ""
     release: HelperSpec | KfuncSpec | None = None  # what gives back its result, where that is a reference of its own
+    cast: KfuncSpec | None = None  # what makes the kernel's own object of a program's context
+    contexts: dict[str, str] = factory(dict)  # by the struct of a context, that object's
 
     @property
     def nullable(self) -> bool:

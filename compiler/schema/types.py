@@ -89,6 +89,7 @@ class Space:
     UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
+    INNER = "inner"  # a map that lies in a map of maps
     USER = "user"  # a user-space address: user probe reads only
 
 
@@ -103,6 +104,15 @@ class PtrType(Type):
 
     def __str__(self) -> str:
         return str(self.pointee) if self.pointee is not None else f"{self.space} address"
+
+
+class MapType(Type):
+    """A map that a program looked up in a map of maps; `spec` is what all maps in there are like."""
+
+    spec: Any
+
+    def __str__(self) -> str:
+        return f"map of type {self.spec.kind.name}"
 
 
 class ArrayType(Type):

@@ -393,6 +393,8 @@ def _asm(t: Translator, node: tree.Asm) -> ast.expr:
 
 
 def _table(t: Translator, spec: MapSpec) -> ast.expr:
+    if spec.at is not None:
+        return expression(t, spec.at)
     return t.constant(t.simulation.table(spec))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pybpf.compiler.schema.types import is_aggregate, size_of
+from pybpf.compiler.schema.types import U32, is_aggregate, size_of
 from pybpf.simulator.buffers import Commands, PerfRing, Stacks
 from pybpf.simulator.memory import Ref, scalar_of
 from pybpf.simulator.tables import EXIST, Table, to_bytes
@@ -125,6 +125,24 @@ class Filter:
         return to_bytes(self.value_type, item) in self.items
 
 
+class Tables:
+    """A map of maps: tables by the bytes of their keys."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        self.spec = spec
+        self.key_type = spec.key or U32
+        self.tables: dict[bytes, Any] = {}
+
+    # what programs do
+
+    def get(self, key: Any) -> Any:
+        return self.tables.get(to_bytes(self.key_type, key))
+
+    def has(self, key: Any) -> bool:
+        return self.get(key) is not None
+
+
 TABLES: dict[str, Callable[[MapSpec], Any]] = {
+    "maps": Tables,
     "trie": Trie, "queue": Items, "bloom": Filter, "perf": PerfRing, "commands": Commands, "stacks": Stacks,
 }  # fmt: skip

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pybpf.compiler.schema.record import replace
 from pybpf.runtime.codec import codec
 from pybpf.simulator.buffers import Commands, CommandsView, PerfRing, PerfView, Stacks
 from pybpf.simulator.errors import SimulationError
-from pybpf.simulator.othertables import Filter, Items
+from pybpf.simulator.othertables import Filter, Items, Tables
+from pybpf.simulator.tables import Table
+from pybpf.simulator.views import MapView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["FilterView", "ItemsView", "view"]
+__all__ = ["FilterView", "ItemsView", "TablesView", "view"]
 
 V = TypeVar("V")
 
@@ -83,8 +87,56 @@ class FilterView(Generic[V]):
         return f"<simulated {self._table.spec.name}: {len(self._table.items)} values>"
 
 
-def view(table: Any) -> Any:
-    """What a simulation shows of a table."""
+class TablesView(MutableMapping[Any, Any]):
+    """A map of maps: `sim[tenants][7] = sim[table]`, or a declaration."""
+
+    def __init__(self, table: Tables, find: Callable[[Any], Any]) -> None:
+        self._table = table
+        self._find = find
+        self._key = codec(table.key_type, f"key of map {table.spec.name!r}")
+
+    def _raw(self, key: Any) -> bytes:
+        if self._table.spec.kind.indexed and not 0 <= key < self._table.spec.max_entries:
+            raise KeyError(key)
+        return self._key.encode(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._table.tables.get(self._raw(key))
+        if found is None:
+            raise KeyError(key)
+        return view(found, self._find)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        table = getattr(value, "_table", None) or self._find(value.__bpf__)
+        raw = self._raw(key)
+        held = self._table.tables
+        if raw not in held and len(held) >= self._table.spec.max_entries:
+            raise OverflowError(f"map {self._table.spec.name!r} is full: max_entries={self._table.spec.max_entries}")
+        held[raw] = table
+
+    def __delitem__(self, key: Any) -> None:
+        del self._table.tables[self._raw(key)]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self._key.decode(raw, 0) for raw in self._table.tables])
+
+    def __len__(self) -> int:
+        return len(self._table.tables)
+
+    def new(self, max_entries: int = 0) -> Any:
+        """An empty map as they are in here."""
+        inner = self._table.spec.inner
+        assert inner is not None
+        made = self._find(replace(inner, max_entries=max_entries or inner.max_entries))
+        return view(made, self._find)
+
+
+def view(table: Any, find: Callable[[Any], Any]) -> Any:
+    """What a simulation shows of a table. `find` gives the table of a spec."""
+    if isinstance(table, Table):
+        return MapView(table)
+    if isinstance(table, Tables):
+        return TablesView(table, find)
     if type(table) is Stacks:
         raise SimulationError(f"there are no stacks in a simulation: map {table.spec.name} is for the kernel")
     return _VIEWS[type(table)](table)

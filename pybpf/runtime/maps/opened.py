@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     K = TypeVar("K")
     V = TypeVar("V")
 
-__all__ = ["open_map"]
+__all__ = ["by_id", "open_map"]
 
 _MAP_GET_FD_BY_ID, _BTF_GET_FD_BY_ID = 14, 19  # enum bpf_cmd
 
@@ -59,7 +59,7 @@ def open_map(what: str | os.PathLike[str] | int, kind: Any = None, /) -> Any:
     where it has none. `kind`, such as `HashMap[u32, u64]`, says it instead. Raises KeyError where there is no such map,
     PybpfError where it is of another type or has other sizes than `kind`, NotPermitted without CAP_SYS_ADMIN for ids.
     """
-    fd = _by_id(what) if isinstance(what, int) else _by_path(os.fspath(what))
+    fd = by_id(what) if isinstance(what, int) else _by_path(os.fspath(what))
     try:
         info = read_info(fd)
         spec = _declared(info, kind) if kind is not None else _described(fd, info)
@@ -84,7 +84,8 @@ def _by_path(path: str) -> int:
     return fd
 
 
-def _by_id(number: int) -> int:
+def by_id(number: int) -> int:
+    """BPF_MAP_GET_FD_BY_ID. Raises KeyError where there is no such map."""
     try:
         return syscall.bpf(_MAP_GET_FD_BY_ID, struct.pack("<III", number, 0, 0))
     except OSError as error:
