@@ -5,12 +5,12 @@ from __future__ import annotations
 from pybpf.compiler.frontend.moves import MOVES_PACKET
 
 __all__ = [
-    "BPF_NOEXIST", "DYNPTR_READ", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "LOOP", "MAP_DELETE", "MAP_LOOKUP", "MAP_PEEK", "MAP_POP",
-    "MAP_PUSH", "MAP_UPDATE",
-    "MOVES_PACKET", "PROBE_READ_KERNEL", "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR",
-    "RINGBUF_DISCARD", "RINGBUF_OUTPUT", "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "SEQ_PRINTF", "SPIN_LOCK", "SPIN_UNLOCK",
-    "THIS_CPU_PTR", "TIMER_CANCEL", "TIMER_INIT", "TIMER_SET_CALLBACK", "TIMER_START", "TAIL_CALL", "TRACE_PRINTK",
-    "TRACE_VPRINTK", "USER_RINGBUF_DRAIN",
+    "BPF_NOEXIST", "DYNPTR_READ", "FILLS_ALL", "FOR_EACH_MAP_ELEM", "INT_BEFORE_6_4", "LOOP", "MAP_DELETE",
+    "MAP_LOOKUP", "MAP_PEEK", "MAP_POP", "MAP_PUSH", "MAP_UPDATE", "MOVES_PACKET", "PROBE_READ_KERNEL",
+    "PROBE_READ_KERNEL_STR", "PROBE_READ_USER", "PROBE_READ_USER_STR", "RINGBUF_DISCARD", "RINGBUF_OUTPUT",
+    "RINGBUF_RESERVE", "RINGBUF_SUBMIT", "SEQ_PRINTF", "SPIN_LOCK", "SPIN_UNLOCK", "TAIL_CALL", "THIS_CPU_PTR",
+    "TIMER_CANCEL", "TIMER_INIT", "TIMER_SET_CALLBACK", "TIMER_START", "TRACE_PRINTK", "TRACE_VPRINTK",
+    "USER_RINGBUF_DRAIN",
 ]  # fmt: skip
 
 MAP_LOOKUP = ("bpf_map_lookup_elem", 1)
@@ -42,6 +42,10 @@ LOOP = ("bpf_loop", 181)
 SEQ_PRINTF = ("bpf_seq_printf", 126)
 DYNPTR_READ = ("bpf_dynptr_read", 201)
 USER_RINGBUF_DRAIN = ("bpf_user_ringbuf_drain", 209)
+
+# Helpers that programs call as the map's own function, which gave an int with anything in the register's upper half:
+# bpf_map_update_elem, delete, push, pop, peek (d7ba4cc900bf, "bpf: return long from bpf_map_ops funcs").
+INT_BEFORE_6_4 = frozenset((2, 3, 87, 88, 89))
 
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.types import I32, U32, U64, ArrayType, Field, IntType, StructType, size_of
 from pybpf.stdlib.struct import Struct
-from pybpf.stdlib.types import Array, L, be16, be32, u8, u16, u32  # noqa: TC001 - fields are read at run time
+from pybpf.stdlib.types import Array, L, be16, be32, u8, u16, u32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
