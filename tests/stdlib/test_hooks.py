@@ -11,6 +11,7 @@ import pytest
 
 from pybpf import (
     XDP,
+    PerfEventContext,
     Program,
     PtRegs,
     RawTracepointContext,
@@ -19,12 +20,15 @@ from pybpf import (
     i32,
     kprobe,
     kretprobe,
+    ksyscall,
+    perf_event,
     raw_tp,
     tracepoint,
     u32,
     u64,
     uprobe,
     uretprobe,
+    usdt,
     xdp,
 )
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
@@ -90,8 +94,33 @@ def unlink(ctx: PtRegs, dfd: i32) -> None: ...
 def unlinked(result: i32) -> None: ...
 
 
+@kprobe.session("vfs_*")
+def session(ctx: PtRegs) -> None: ...
+
+
+@kprobe.multi(["vfs_read", "vfs_write"])
+def listed(parm2: u64) -> None: ...
+
+
+@ksyscall("openat")
+def opening(flags: i32, filename: u64) -> None: ...
+
+
+@usdt("libc", "libc", "setjmp")
+def jumping(value: i32) -> None: ...
+
+
+@uprobe.multi("libc", "str*", sleepable=True)
+def texts(text: u64) -> None: ...
+
+
+@perf_event
+def sampled(ctx: PerfEventContext) -> None: ...
+
+
 PROGRAMS: list[Program[..., Any]] = [
-    enter, executed, drop, drop_frags, on_malloc, on_code, on_return, raw, raw_context, unlink, unlinked,
+    enter, executed, drop, drop_frags, on_malloc, on_code, on_return, raw, raw_context, unlink, unlinked, session,
+    listed, opening, jumping, texts, sampled,
 ]  # fmt: skip
 
 
@@ -99,12 +128,15 @@ def test_specs() -> None:
     assert [program.__bpf__.section for program in PROGRAMS] == [
         "tracepoint/syscalls/sys_enter_openat", "tracepoint/sched/sched_process_exec", "xdp", "xdp.frags",
         "uprobe/libc.so.6:malloc", "uprobe//usr/bin/python3:PyEval_EvalCode+0x4", "uretprobe/libc.so.6:malloc",
-        "raw_tp/sys_enter", "raw_tp/sys_enter", "kprobe/do_unlinkat", "kretprobe/do_unlinkat",
+        "raw_tp/sys_enter", "raw_tp/sys_enter", "kprobe/do_unlinkat", "kretprobe/do_unlinkat", "kprobe.session/vfs_*",
+        "kprobe.multi", "ksyscall/openat", "usdt/libc.so.6:libc:setjmp", "uprobe.multi.s/libc.so.6:str*", "perf_event",
     ]  # fmt: skip
     assert [program.__bpf__.context is not None for program in PROGRAMS] == [
-        True, True, True, True, True, False, False, False, True, True, False,
+        True, True, True, True, True, False, False, False, True, True, False, True, False, False, False, False, True,
     ]  # fmt: skip
     assert on_return.__bpf__.arg_offsets == (80,)
+    assert listed.__bpf__.arg_offsets == (104,) and session.__bpf__.allowed == (0, 1)
+    assert [value.__name__ for value in opening.__bpf__.arg_values] == ["parm3", "parm2"]
     assert raw.__bpf__.arg_offsets == (0, 8)
     assert other_raw.__bpf__.arg_offsets[:3] == (0, 8, 16)
     context = raw_context.__bpf__.context

@@ -1,4 +1,4 @@
-from pybpf import PtRegs, SessionContext, Target, i32, kprobe, kretprobe, ksyscall, raw_tp, u64
+from pybpf import Target, TracepointContext, i32, kprobe, kretprobe, ksyscall, raw_tp, u64
 
 TARGET = Target(kernel=(6, 13))
 
@@ -34,7 +34,7 @@ def of_none(first: u64) -> None:
 
 
 @kprobe.session("vfs_*")
-def of_other_context(ctx: PtRegs) -> int:
+def of_other_context(ctx: TracepointContext) -> int:
     return 0
 
 
