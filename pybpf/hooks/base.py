@@ -124,9 +124,9 @@ class ArgumentsHook(Hook):
         spec: ContextSpec = self.wanted.__bpf__
         _, said = self.first(function)
         has_context = isinstance(said, type) and issubclass(said, self.wanted)
-        if isinstance(said, type) and said is not Context and issubclass(said, Context):
-            if issubclass(self.wanted, said):  # the context is one of those too
-                has_context, spec = True, said.__bpf__
+        is_base = isinstance(said, type) and said is not Context and issubclass(self.wanted, said)
+        if is_base and not has_context and issubclass(said, Context):  # the context is one of those too
+            has_context, spec = True, said.__bpf__
         if isinstance(said, type) and not has_context and issubclass(said, Context):
             raise self.wrong_context(function, said, self.wanted.__name__)
         count = function.__code__.co_argcount - has_context
