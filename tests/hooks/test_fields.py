@@ -1,0 +1,81 @@
+"""Every field that a context of sockets and cgroups has is one that the kernel's verifier lets be read there, and those
+that may be changed can be."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pybpf import load
+from pybpf.cli.module import import_file, programs_of
+from pybpf.compiler.schema.types import ArrayType, OptionalType, PtrType, StructType
+from pybpf.hooks.cgroups import cgroup
+from pybpf.hooks.sockets import sk_lookup, sk_msg, sk_reuseport, sk_skb, sockops
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pybpf.compiler.schema.specs import ContextSpec, CtxField
+
+pytestmark = [pytest.mark.kernel, pytest.mark.guest]
+
+HOOKS: dict[str, Any] = {
+    **{f"cgroup.{name}": getattr(cgroup, name) for name in cgroup._members},  # type: ignore[attr-defined]
+    "cgroup.skb.ingress": cgroup.skb.ingress, "cgroup.skb.egress": cgroup.skb.egress,
+    "sockops": sockops, "sk_msg": sk_msg, "sk_skb": sk_skb, "sk_skb.stream_verdict": sk_skb.stream_verdict,
+    "sk_skb.verdict": sk_skb.verdict, "sk_lookup": sk_lookup, "sk_reuseport": sk_reuseport,
+    "sk_reuseport.migrate": sk_reuseport.migrate,
+}  # fmt: skip
+
+
+def reads(field: CtxField) -> list[str]:
+    kind = field.type
+    name = f"ctx.{field.name}"
+    if field.role.startswith("packet"):
+        return []
+    if isinstance(kind, ArrayType):
+        return [f"total += {name}[{index}]" for index in range(kind.length)]
+    pointer = kind.inner if isinstance(kind, OptionalType) else kind
+    if isinstance(pointer, PtrType) and isinstance(pointer.pointee, StructType):
+        inner = []
+        for member in pointer.pointee.fields:
+            suffix = "[3]" if isinstance(member.type, ArrayType) else ""
+            inner.append(f"total += u64(sock_{field.name}.{member.name}{suffix})")
+        if not isinstance(kind, OptionalType):
+            return [f"sock_{field.name} = {name}", *inner]
+        return [f"sock_{field.name} = {name}", f"if sock_{field.name} is not None:", *[f"    {one}" for one in inner]]
+    return [f"total += u64({name})"]
+
+
+def writes(field: CtxField) -> list[str]:
+    if not field.writable:
+        return []
+    places = [f"ctx.{field.name}"]
+    if isinstance(field.type, ArrayType):
+        places = [f"ctx.{field.name}[{index}]" for index in range(field.type.length)]
+    return [line for place in places for line in (f"{place} = 1", f"{place} = seen[0] & 3", f"{place} += 1")]
+
+
+def program(name: str, decorator: str, context: ContextSpec, answer: str) -> str:
+    body = [line for field in context.fields for line in (*reads(field), *writes(field))]
+    value = {"bool": "True", "NoneType": "", "int": "0"}.get(answer, f"{answer}.PASS" if answer == "SK" else "True")
+    kind = "None" if answer == "NoneType" else answer
+    lines = [f"@{decorator}", f"def {name}(ctx: {context.owner.__name__}) -> {kind}:", "    total: u64 = 0"]
+    return "\n".join([*lines, *[f"    {line}" for line in body], "    seen[1] = total", f"    return {value}", "", ""])
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_fields(name: str, tmp_path: Path) -> None:
+    hook = HOOKS[name]()
+    text = "from pybpf import *\n\nseen = ArrayMap[u64](2)\n\n\n"
+    answer = getattr(hook.result, "__name__", "NoneType")
+    text += program("probe", name, hook.wanted.__bpf__, answer)
+    file = tmp_path / "fields.py"
+    file.write_text(text)
+    programs = programs_of(import_file(str(file)))
+    if hook.since == "6.7" and tuple(map(int, os.uname().release.split(".")[:2])) < (6, 7):
+        pytest.skip("this kernel has no hooks for Unix sockets (Linux 6.7)")
+    with load(*programs) as obj:
+        assert list(obj.programs) == ["probe"]
