@@ -164,7 +164,7 @@ class _Usdt(RegistersHook):
 
 
 def usdt(binary: str, provider: str, name: str, *, sleepable: bool = False) -> UsdtProbe:
-    """A probe that a program or library declares itself, `@usdt("libpython3.11.so.1.0", "python", "gc__start")`.
+    """A probe that a program or library declares itself, `@usdt("libstdc++", "libstdcxx", "throw")`.
 
     Parameters after the context are its arguments, in order, at most 12. Linux 5.15 for more than a few places.
     """
@@ -173,6 +173,6 @@ def usdt(binary: str, provider: str, name: str, *, sleepable: bool = False) -> U
         raise DeclarationValueError(
             "@usdt takes a binary, a provider and the name of a probe",
             help="write:",
-            lines=('@usdt("libc", "libc", "setjmp")',),
+            lines=('@usdt("libstdc++", "libstdcxx", "throw")',),
         )
     return _Usdt(_file(binary), provider, name, sleepable)  # type: ignore[return-value]
