@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["Kfunc", "UnknownKfunc", "kfunc", "names", "spec_of"]
+__all__ = ["KERNELS_CONTEXT", "Kfunc", "UnknownKfunc", "kfunc", "names", "spec_of"]
 
 # The function that gives back a reference to an object of this struct: those of the kernel with KF_RELEASE.
 _RELEASES = {
@@ -48,6 +48,16 @@ _SESSIONS = {"KPROBE/BPF_TRACE_KPROBE_SESSION": "", "KPROBE/BPF_TRACE_UPROBE_SES
 _ONLY = {
     "bpf_sock_destroy": {"TRACING/BPF_TRACE_ITER": ""}, "bpf_session_cookie": _SESSIONS,
     "bpf_session_is_return": _SESSIONS,
+}  # fmt: skip
+
+
+# What a program's context is inside the kernel: the kernel's side of BPF_PROG_TYPE() in include/linux/bpf_types.h, by the
+# side that programs see.
+KERNELS_CONTEXT = {
+    "xdp_md": "xdp_buff", "__sk_buff": "sk_buff", "bpf_sock": "sock", "bpf_sock_addr": "bpf_sock_addr_kern",
+    "bpf_sock_ops": "bpf_sock_ops_kern", "sk_msg_md": "sk_msg", "bpf_perf_event_data": "bpf_perf_event_data_kern",
+    "sk_reuseport_md": "sk_reuseport_kern", "bpf_sk_lookup": "bpf_sk_lookup_kern", "bpf_sysctl": "bpf_sysctl_kern",
+    "bpf_sockopt": "bpf_sockopt_kern",
 }  # fmt: skip
 
 
@@ -101,13 +111,22 @@ def spec_of(name: str) -> KfuncSpec | None:
                 release = spec_of(_REGIONS[name])
             elif name in _REGIONS.values():
                 flags |= {"leaves"}
-            _specs[name] = KfuncSpec(name, known.params, known.result, flags, programs, known.since, release)
+            takes = [_struct(kind) for _, kind in known.params]
+            contexts = {own: kernels for own, kernels in KERNELS_CONTEXT.items() if kernels in takes}
+            cast = spec_of("bpf_cast_to_kern_ctx") if contexts else None
+            _specs[name] = KfuncSpec(
+                name, known.params, known.result, flags, programs, known.since, release, cast, contexts
+            )
     return _specs[name]
 
 
+def _struct(kind: Type) -> str:
+    """The kernel's struct that a pointer points to; "" for anything else."""
+    return kind.pointee.name if isinstance(kind, PtrType) and isinstance(kind.pointee, KernelType) else ""
+
+
 def _release_of(result: Type) -> KfuncSpec | None:
-    struct = result.pointee if isinstance(result, PtrType) else None
-    name = _RELEASES.get(struct.name) if isinstance(struct, KernelType) else None
+    name = _RELEASES.get(_struct(result))
     return spec_of(name) if name is not None else None
 
 

@@ -181,6 +181,10 @@ def _argument(
         return _text(checker, spec, name, value, what, sized)
     if isinstance(value, ContextRef):
         program = checker.session.program
+        if isinstance(pointee, KernelType) and spec.cast and spec.contexts.get(program.context_struct) == pointee.name:
+            checker.check_release(f"`{spec.cast.name}`", spec.cast.since, value.span)
+            made = PtrType(pointee, Space.TRUSTED)
+            return tree.KfuncCall(made, value.span, spec.cast, (materialize(checker, value),))
         if not isinstance(pointee, KernelType) or pointee.name != program.context_struct:
             checker.fail(errors.WrongType(value.span, "the context", _c(kind).strip(), what))
         return materialize(checker, value)

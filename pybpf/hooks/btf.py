@@ -4,7 +4,7 @@ The parameters are the arguments, each of the struct or number that it is in C: 
 are names that the function's signature has (`ret` is the result):
 
     @tp_btf("sched_switch")
-    def switch(preempt: bool, prev: task_struct, next: task_struct) -> None: ...
+    def switched(preempt: bool, prev: task_struct, next: task_struct) -> None: ...
 
     @fexit("vfs_read")
     def done(count: u64, ret: i64) -> None: ...
@@ -47,15 +47,6 @@ __all__ = ["BtfHook", "fentry", "fexit", "fmod_ret", "fsession", "tp_btf"]
 
 _MOST = 12  # MAX_BPF_FUNC_ARGS
 _RESULT = "ret"  # as libbpf's BPF_PROG has it
-
-# What a program's context is to a program that traces it: the kernel's side of BPF_PROG_TYPE() in
-# include/linux/bpf_types.h, by the side that programs see.
-_KERNELS_CONTEXT = {
-    "xdp_md": "xdp_buff", "__sk_buff": "sk_buff", "bpf_sock": "sock", "bpf_sock_addr": "bpf_sock_addr_kern",
-    "bpf_sock_ops": "bpf_sock_ops_kern", "sk_msg_md": "sk_msg", "bpf_perf_event_data": "bpf_perf_event_data_kern",
-    "sk_reuseport_md": "sk_reuseport_kern", "bpf_sk_lookup": "bpf_sk_lookup_kern", "bpf_sysctl": "bpf_sysctl_kern",
-    "bpf_sockopt": "bpf_sockopt_kern",
-}  # fmt: skip
 
 
 class BtfHook(Hook):
@@ -312,9 +303,10 @@ def _of_program(program: Program[..., Any]) -> Prototype:
     """A BPF program's signature, as a program that traces it has it."""
     from pybpf.compiler.btf.kernel import Prototype
     from pybpf.stdlib.kernel.names import lookup
+    from pybpf.stdlib.kfuncs import KERNELS_CONTEXT
 
     struct = program.__bpf__.context_struct
-    known = lookup(_KERNELS_CONTEXT.get(struct, struct))
+    known = lookup(KERNELS_CONTEXT.get(struct, struct))
     kind = getattr(known, "__bpf__", None)
     context = PtrType(kind if isinstance(kind, KernelType) else None, Space.KERNEL)
     return Prototype(program.name, (("ctx", context),), I32)

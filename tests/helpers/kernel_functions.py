@@ -27,6 +27,8 @@ ACQUIRED = {
 CONTEXTS = {
     "__sk_buff": "SOCKET_FILTER SCHED_CLS SCHED_ACT CGROUP_SKB LWT_IN LWT_OUT LWT_XMIT LWT_SEG6LOCAL SK_SKB",
     "xdp_md": "XDP",
+    "bpf_sock_addr_kern": "CGROUP_SOCK_ADDR",
+    "bpf_sock_ops_kern": "SOCK_OPS",
 }
 HIDDEN = ("meta__ign", "aux__ign", "aux__prog")
 # What begins a region: the call that ends it follows.
