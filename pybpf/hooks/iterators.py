@@ -88,4 +88,4 @@ def bpf_iter(target: str, *, sleepable: bool = False) -> _Iterator:
         raise DeclarationValueError(f"@bpf_iter: {target!r} is no name", help='as in @bpf_iter("task")')
     pattern = f"iter{'.s' if sleepable else ''}+"
     hook = _IterHook("bpf_iter", pattern, IterContext, int, target=target, attach={"target": target}, allowed=(0, 1))
-    return hook  # type: ignore[return-value]
+    return hook

@@ -154,7 +154,7 @@ class _OperationHook(BtfHook):
         return found.result if found is not None and isinstance(found.result, IntType) else super().returns(function)
 
 
-struct_ops: _StructOps = Simple(  # type: ignore[assignment]
+struct_ops: _StructOps = Simple(
     "struct_ops", _OperationHook, ("sleepable",), doc="A function of a table of operations, in the class's body."
 )
 
@@ -172,7 +172,7 @@ class _Table(type):
         if made is None:
             if "__bpf_of__" not in cls.__dict__:
                 raise AttributeError("__bpf__")
-            made = cls.__bpf_made__ = _spec(cls)  # type: ignore[attr-defined]
+            made = cls.__bpf_made__ = _spec(cls)
         return made
 
     def __repr__(cls) -> str:

@@ -90,4 +90,4 @@ def _make() -> _SyscallHook:
     return _SyscallHook("syscall", "syscall", "", {})
 
 
-syscall: _Syscall = Simple("syscall", _make, doc="A program that user space calls, with a Struct that both may change.")  # type: ignore[assignment]
+syscall: _Syscall = Simple("syscall", _make, doc="A program that user space calls, with a Struct that both may change.")

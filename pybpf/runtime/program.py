@@ -94,7 +94,7 @@ class LoadedProgram:
         from pybpf.runtime.codec import codec
         from pybpf.runtime.testing import run
 
-        owner = self.spec.context.owner if self.spec is not None and self.spec.context is not None else None
+        owner: Any = self.spec.context.owner if self.spec is not None and self.spec.context is not None else None
         if type(context) is not owner and not (context is None and owner is None):
             takes = owner.__name__ if owner is not None else "nothing"
             raise TypeError(f"{self.name!r} takes {takes}, not {context!r}")

@@ -52,7 +52,7 @@ class LoadedTable:
         return self._fd
 
     def attach(self) -> Link:
-        """Register it. Raises `AttachError` or `NotPermitted`; the link lives until it is detached or the object closed."""
+        """Register it, until the link is detached or the object closed. Raises `AttachError` or `NotPermitted`."""
         with self.owner._lock:
             self.owner._check()
             link = self._register()
