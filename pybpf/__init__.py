@@ -190,6 +190,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.maps.cgroups import CgroupArray as CgroupArray
     from pybpf.stdlib.maps.devices import CpuEntry as CpuEntry
     from pybpf.stdlib.maps.devices import CpuMap as CpuMap
     from pybpf.stdlib.maps.devices import DevEntry as DevEntry
@@ -317,7 +318,8 @@ _SURFACE = {
     "stdlib.contexts.iterators": "BpfLinkIter BpfMapElemIter BpfMapIter BpfProgIter CgroupIter DmabufIter Ipv6RouteIter IterContext KmemCacheIter "
     "KsymIter NetlinkIter SkStorageIter SockmapIter TaskFileIter TaskIter TaskVmaIter TcpIter UdpIter UnixIter",
     "stdlib.contexts.packets": "XdpContext XdpDevmapContext",
-    "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext TcContext",
+    "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext "
+    "TcContext",
     "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
     "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
     "stdlib.everyday": "cpu current_task gid kernel_read ktime pid random task tid uid user_read",
@@ -329,6 +331,7 @@ _SURFACE = {
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.maps.devices": "CpuEntry CpuMap DevEntry DevMap DevMapHash XskMap",
+    "stdlib.maps.cgroups": "CgroupArray",
     "stdlib.maps.nested": "ArrayOfMaps HashOfMaps",
     "stdlib.maps.queues": "BloomFilter Queue Stack",
     "stdlib.maps.sockets": "ReusePortSockArray SockHash SockMap",
@@ -359,22 +362,22 @@ _HOME = {name: module for module, names in _SURFACE.items() for name in names.sp
 __all__ = [
     "action", "ancestor_cgroup_id", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64",
     "Bits", "BloomFilter", "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes",
-    "cdef", "cgroup", "cgroup_id", "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext", "CgroupStorage",
-    "CgrpStorage", "check", "classifier", "comm", "compare_exchange", "CompileError", "const", "container_of",
-    "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError", "DevEntry", "DeviceContext", "DevMap",
-    "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add",
-    "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size", "FLOW", "flow_dissector",
-    "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession", "GetsockoptContext", "gid",
-    "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage",
-    "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words", "jhash_3words", "jiffies",
-    "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack", "kernel_str", "KernelStruct", "kfunc",
-    "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime",
-    "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load", "LoadError", "lock",
-    "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT",
-    "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext",
-    "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "Object", "offsetof",
-    "one_in", "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash",
-    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
+    "cdef", "cgroup", "cgroup_id", "CgroupArray", "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext",
+    "CgroupStorage", "CgrpStorage", "check", "classifier", "comm", "compare_exchange", "CompileError", "const",
+    "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError", "DevEntry",
+    "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange",
+    "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size",
+    "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession",
+    "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64",
+    "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words",
+    "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack", "kernel_str",
+    "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter",
+    "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load",
+    "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL",
+    "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter",
+    "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node",
+    "Object", "offsetof", "one_in", "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage",
+    "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
     "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
     "RateLimitBy", "raw_tp", "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray",
     "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation",

@@ -96,6 +96,12 @@ def _maps(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     return LoadedMaps(fd, spec, entries, owner._check, owner) if spec.inner is not None else None
 
 
+def _cgroups(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
+    from pybpf.runtime.maps.cgroups import LoadedCgroups
+
+    return LoadedCgroups(fd, spec, entries, owner._check)
+
+
 def _filter(owner: LoadedObject, fd: int, spec: MapSpec, entries: int) -> Any:
     from pybpf.runtime.maps.queues import LoadedBloomFilter
 
@@ -130,6 +136,7 @@ _MAKERS: dict[str, Callable[[LoadedObject, int, MapSpec, int], Any]] = {
     **dict.fromkeys(("DEVMAP", "DEVMAP_HASH", "CPUMAP", "XSKMAP"), _devices),
     "ARRAY_OF_MAPS": _maps,
     "HASH_OF_MAPS": _maps,
+    "CGROUP_ARRAY": _cgroups,
     "QUEUE": _queue,
     "STACK": _queue,
     "BLOOM_FILTER": _filter,

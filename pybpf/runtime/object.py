@@ -36,22 +36,24 @@ if TYPE_CHECKING:
     from pybpf.program import Program
     from pybpf.runtime.links import Link
     from pybpf.runtime.maps import LoadedBloomFilter, LoadedMap, LoadedQueue, PerCpu
+    from pybpf.runtime.maps.cgroups import LoadedCgroups
     from pybpf.runtime.maps.devices import LoadedCpus, LoadedDevices, LoadedXsks
+    from pybpf.runtime.maps.nested import LoadedMaps
+    from pybpf.runtime.maps.sockets import LoadedSockets
+    from pybpf.runtime.maps.storages import LoadedStorage
     from pybpf.runtime.perfbuf import LoadedPerfEvents
     from pybpf.runtime.ringbuf import LoadedRingBuffer
     from pybpf.runtime.stacks import LoadedStacks
     from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.runtime.verifier import Origin
-    from pybpf.runtime.maps.nested import LoadedMaps
-    from pybpf.runtime.maps.sockets import LoadedSockets
-    from pybpf.runtime.maps.storages import LoadedStorage
     from pybpf.stdlib.maps import ArrayMap, HashMap, LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.cgroups import CgroupArray
     from pybpf.stdlib.maps.devices import CpuMap, DevMap, DevMapHash, XskMap
     from pybpf.stdlib.maps.events import PerfEventArray, UserRingBuffer
     from pybpf.stdlib.maps.nested import ArrayOfMaps, HashOfMaps
     from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
-    from pybpf.stdlib.maps.stacks import StackTrace
     from pybpf.stdlib.maps.sockets import ReusePortSockArray, SockHash, SockMap
+    from pybpf.stdlib.maps.stacks import StackTrace
     from pybpf.stdlib.maps.storages import (
         CgroupStorage,
         CgrpStorage,
@@ -400,6 +402,8 @@ class LoadedObject:
         def __getitem__(self, what: PerCpuArray[V]) -> LoadedMap[int, PerCpu[V]]: ...
         @overload
         def __getitem__(self, what: Queue[V] | Stack[V]) -> LoadedQueue[V]: ...
+        @overload
+        def __getitem__(self, what: CgroupArray) -> LoadedCgroups: ...
         @overload
         def __getitem__(self, what: BloomFilter[V]) -> LoadedBloomFilter[V]: ...
         @overload

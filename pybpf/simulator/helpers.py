@@ -164,6 +164,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_get_current_comm": _comm,
     "bpf_get_current_task": lambda sim: sim.current_task(),
     "bpf_get_current_task_btf": lambda sim: sim.current_task(),
+    "bpf_current_task_under_cgroup": lambda sim, groups, index: groups.holds(index, 1),
     "bpf_get_current_cgroup_id": lambda sim: 1,
     "bpf_get_smp_processor_id": lambda sim: sim.cpu,
     "bpf_get_numa_node_id": lambda sim: 0,

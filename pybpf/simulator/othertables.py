@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES", "Filter", "Items", "Trie"]
 
-E2BIG, EINVAL, ENOENT = 7, 22, 2
+E2BIG, EINVAL, EAGAIN = 7, 22, 11
 
 
 class Trie(Table):
@@ -142,7 +142,27 @@ class Tables:
         return self.get(key) is not None
 
 
+class Slots:
+    """An array of cgroups: their numbers by slot."""
+
+    def __init__(self, spec: MapSpec) -> None:
+        self.spec = spec
+        self.slots: dict[int, int] = {}
+
+    def holds(self, index: int, cgroup: int) -> int:
+        """bpf_current_task_under_cgroup: 1, 0, or a negative error where the slot is empty or there is none."""
+        if index >= self.spec.max_entries:
+            return -E2BIG
+        return int(self.slots[index] == cgroup) if index in self.slots else -EAGAIN
+
+
 TABLES: dict[str, Callable[[MapSpec], Any]] = {
     "maps": Tables,
-    "trie": Trie, "queue": Items, "bloom": Filter, "perf": PerfRing, "commands": Commands, "stacks": Stacks,
-}  # fmt: skip
+    "trie": Trie,
+    "queue": Items,
+    "slots": Slots,
+    "bloom": Filter,
+    "perf": PerfRing,
+    "commands": Commands,
+    "stacks": Stacks,
+}

@@ -9,7 +9,7 @@ from pybpf.compiler.schema.record import replace
 from pybpf.runtime.codec import codec
 from pybpf.simulator.buffers import Commands, CommandsView, PerfRing, PerfView, Stacks
 from pybpf.simulator.errors import SimulationError
-from pybpf.simulator.othertables import Filter, Items, Tables
+from pybpf.simulator.othertables import Filter, Items, Slots, Tables
 from pybpf.simulator.tables import Table
 from pybpf.simulator.views import MapView
 
@@ -137,6 +137,8 @@ def view(table: Any, find: Callable[[Any], Any]) -> Any:
         return MapView(table)
     if isinstance(table, Tables):
         return TablesView(table, find)
+    if isinstance(table, Slots):
+        return table.slots
     if type(table) is Stacks:
         raise SimulationError(f"there are no stacks in a simulation: map {table.spec.name} is for the kernel")
     return _VIEWS[type(table)](table)
