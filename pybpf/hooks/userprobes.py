@@ -5,8 +5,8 @@ Arguments are those of C, in order, by any names: no table says what they are ca
     @uprobe("libc", "malloc")
     def allocated(size: u64) -> None: ...
 
-    @usdt("libpython3.11.so.1.0", "python", "function__entry")
-    def entered(file: u64, name: u64, line: i32) -> None: ...
+    @usdt("libstdc++", "libstdcxx", "throw")
+    def thrown(exception: u64, type: u64) -> None: ...
 """
 
 from __future__ import annotations
