@@ -139,14 +139,27 @@ def _inside_packet(b: Builder, at: Value, size: int) -> Value:
     """`at` behind a check that `size` bytes there lie inside the packet.
 
     They do, since the header around them does; but the verifier forgets what was checked of a packet address when a
-    variable is added to it.
+    variable is added to it. Where metadata ends the packet begins.
     """
     there, beyond = b.new_block("inside"), b.new_block("beyond")
-    b.test("ule", b.add_to(at, size), _packet_end(b), there, beyond)
+    end = packet_start(b) if _is_metadata(b, at, set()) else _packet_end(b)
+    b.test("ule", b.add_to(at, size), end, there, beyond)
     b.start(beyond)
     b.fail()
     b.start(there)
     return b.guard(at)
+
+
+def _is_metadata(b: Builder, at: Value, seen: set[Value]) -> bool:
+    """Whether an address was reckoned from the start of what lies in front of the packet."""
+    while type(at) in (ops.PtrAdd, ops.Guard):
+        at = at.base if type(at) is ops.PtrAdd else at.value  # type: ignore[attr-defined]
+    if type(at) is ops.Phi and at not in seen:
+        seen.add(at)
+        return any([_is_metadata(b, value, seen) for _, value in at.incoming])
+    if type(at) is not ops.Load or at.addr is not b.context or b.program.context is None:
+        return False
+    return any([field.offset == at.offset and field.role == "packet_meta" for field in b.program.context.fields])
 
 
 def _packet_end(b: Builder) -> Value:

@@ -10,6 +10,7 @@ import pytest
 from pybpf import (
     TC,
     XDP,
+    Array,
     ArrayMap,
     AttachError,
     Bytes,
@@ -27,6 +28,7 @@ from pybpf import (
     load,
     sizeof,
     tc,
+    u8,
     u32,
     u64,
     xdp,
@@ -152,6 +154,30 @@ def test_metadata_from_xdp_to_tc(network: Network) -> None:
             obj.programs[name].attach("right", netns=network.name)
         network.send(1)
         assert (obj[facts][2], obj[facts][3]) == (0xABCD, 7)
+
+
+class Letters(Struct):
+    data: Array[u8, L[16]]
+
+
+@xdp
+def by_index(pkt: XdpContext) -> XDP:
+    """An element by an index that is known at run time only."""
+    if not pkt.adjust_meta(-sizeof(Letters)):
+        return XDP.ABORTED
+    letters = pkt.meta(Letters)
+    if letters is None:
+        return XDP.ABORTED
+    at = answer & 15
+    letters.data[at] = 7
+    facts[7] = letters.data[answer & 15] + (letters.data[3] << 8)
+    return XDP.PASS
+
+
+def test_elements_of_metadata() -> None:
+    with load(by_index, answer=3) as obj:
+        assert obj.programs["by_index"].test(frame()).retval == XDP.PASS
+        assert obj[facts][7] == 0x0707
 
 
 @xdp
