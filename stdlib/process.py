@@ -103,7 +103,7 @@ def read_argv(argv: u64, into: Array[Any, Any]) -> int:
     `argv` is the array's address in the process, as sys_enter_execve has it. How many were read: at most m.
     """
     for i in range(len(into)):
-        text = _pointer.at_user(argv + 8 * i).value
+        text = _pointer.at_user(argv + 8 * i).value  # type: ignore[attr-defined]
         if text == 0:
             return i
         into[i] = user_str(text)

@@ -217,6 +217,7 @@ def raw_bytes(checker: Checker, value: Value, span: Span) -> tree.Expr | None:
     of_bytes = isinstance(kind, ArrayType) and kinds.same(kind.element, U8)
     if not isinstance(kind, (StructType, BytesType)) and not of_bytes:
         return None
+    assert kind is not None
     made = tree.Copy(PtrType(kind, Space.STACK), span, expr)
     checker.made(made)
     return tree.Cast(PtrType(BytesType(size_of(kind)), Space.STACK), span, made)

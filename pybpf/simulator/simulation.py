@@ -347,7 +347,7 @@ class Simulation:
 
     def _fill(self, spec: FillSpec, type: Type, *args: Any) -> Ref:
         made = Ref(bytearray(size_of(type)), 0, type)
-        words = {"dest": made, "size": size_of(type), **{w: int(w[1:]) for w in spec.call if str(w)[0] == "="}}
+        words = {"dest": made, "size": size_of(type), **{w: int(w[1:]) for w in spec.call if isinstance(w, str) and w[0] == "="}}
         self._call(spec.helper.name, tuple([words[w] if isinstance(w, str) else args[w] for w in spec.call]))
         return made
 
@@ -399,9 +399,9 @@ class Simulation:
         """A map as a typed mapping, a ring buffer as the list of its events, a global's value."""
         from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 
-        view = getattr(declaration, "__bpf_view__", None)
-        if view is not None and not isinstance(declaration, type):
-            return view(self)
+        own = getattr(declaration, "__bpf_view__", None)
+        if own is not None and not isinstance(declaration, type):
+            return own(self)
         spec = getattr(declaration, "__bpf__", declaration)
         if isinstance(spec, MapSpec):
             table = self.table(spec)

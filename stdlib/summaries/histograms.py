@@ -24,7 +24,7 @@ from __future__ import annotations
 from pybpf.compiler.schema.errors import DeclarationValueError
 from pybpf.stdlib.bits import log2_up
 from pybpf.stdlib.maps import PerCpuArray, PerCpuHash
-from pybpf.stdlib.struct import Struct
+from pybpf.stdlib.struct import Struct, StructMeta
 from pybpf.stdlib.summaries.base import ByKey, Summary, whole_number
 from pybpf.stdlib.types import i64, u32, u64
 
@@ -87,8 +87,9 @@ class HistogramBy(ByKey["K"]):
 
     def _declare(self, name: str) -> Any:
         key = self._key_type(name)
-        self.Slot = type(Struct)("bucket", (Struct,), {"__annotations__": {"key": key, "bucket": u32}})
-        return PerCpuHash[self.Slot, u64](self.max_entries, name=name)
+        self.Slot = StructMeta("bucket", (Struct,), {"__annotations__": {"key": key, "bucket": u32}})
+        types: Any = (self.Slot, u64)
+        return PerCpuHash[types](self.max_entries, name=name)  # type: ignore[misc]
 
     def record(self, key: K, value: u64) -> None:
         """In the program: count a value of a key."""

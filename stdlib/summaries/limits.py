@@ -103,7 +103,8 @@ class RateLimitBy(ByKey["K"]):
         self.period, self.room = _period(self, per_second, burst)
 
     def _declare(self, name: str) -> Any:
-        return LruHash[self._key_type(name), bucket](self.max_entries, name=name)
+        types: Any = (self._key_type(name), bucket)
+        return LruHash[types](self.max_entries, name=name)  # type: ignore[misc]
 
     def allow(self, key: K) -> bool:
         """In the program: take a token of a key. False where there is none."""

@@ -73,7 +73,8 @@ class StatsBy(ByKey["K"]):
         super().__init__(max_entries, name)
 
     def _declare(self, name: str) -> Any:
-        return PerCpuHash[self._key_type(name), stats](self.max_entries, name=name)
+        types: Any = (self._key_type(name), stats)
+        return PerCpuHash[types](self.max_entries, name=name)  # type: ignore[misc]
 
     def record(self, key: K, value: i64) -> None:
         """In the program: take a value of a key into account."""

@@ -33,7 +33,7 @@ class Bucket(NamedTuple):
 
     low: int | None
     high: int | None
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name
 
 
 def _total(values: Any) -> int:
