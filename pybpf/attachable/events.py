@@ -83,7 +83,7 @@ def sections(pattern: str, details: bool) -> Iterator[Row]:
 
     for name in matching(pattern, SECTIONS):
         kind, attach, flags = SECTIONS[name]
-        shown = (f"program type: {kind}", f"attach type: {attach if attach != '0' else 'none'}")
+        shown = [f"program type: {kind}", f"attach type: {attach if attach != '0' else 'none'}"]
         if "SLEEPABLE" in flags:
-            shown = (*shown, "sleepable: yes")
-        yield Row("section", name, shown if details else ())
+            shown.append("sleepable: yes")
+        yield Row("section", name, tuple(shown) if details else ())

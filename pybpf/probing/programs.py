@@ -90,7 +90,7 @@ def attaching() -> Iterator[Finding]:
         if types is None:
             yield Finding(label, LACKS, "needs the kernel's BTF", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y")
             continue
-        kinds = {"tp_btf": t.Typedef, "struct_ops": t.Struct}
+        kinds: dict[str, type[t.BtfType]] = {"tp_btf": t.Typedef, "struct_ops": t.Struct}
         ids = [found for name in names if (found := types.btf.find(name, kinds.get(label, t.Func)))]
         if not ids:
             yield Finding(label, LACKS, "not in this kernel", f"it needs Linux {since}, and may be left out of builds")

@@ -347,7 +347,8 @@ class Simulation:
 
     def _fill(self, spec: FillSpec, type: Type, *args: Any) -> Ref:
         made = Ref(bytearray(size_of(type)), 0, type)
-        words = {"dest": made, "size": size_of(type), **{w: int(w[1:]) for w in spec.call if isinstance(w, str) and w[0] == "="}}
+        words: dict[str, Any] = {"dest": made, "size": size_of(type)}
+        words.update({word: int(word[1:]) for word in spec.call if isinstance(word, str) and word[0] == "="})
         self._call(spec.helper.name, tuple([words[w] if isinstance(w, str) else args[w] for w in spec.call]))
         return made
 

@@ -33,6 +33,7 @@ from pybpf import (
     ktime,
     load,
     pid,
+    raw_tp,
     subprog,
     tp_btf,
     tracepoint,
@@ -218,9 +219,9 @@ def test_programs_that_are_given_arguments_only() -> None:
 # ---------------------------------------------------------------------- stack traces
 
 
-@tracepoint("syscalls:sys_enter_getppid")
-def walking(ctx: TracepointContext) -> None:
-    if pid() != me:
+@raw_tp("sys_enter")  # at the tracepoints of system calls older kernels, as 6.1, walk no stack of the kernel
+def walking(regs: int, number: int) -> None:
+    if pid() != me or number != 110:
         return
     user = stacks.id(user=True)
     if user is not None:
@@ -353,7 +354,7 @@ def test_simulated() -> None:
         sim.run(taking)
         assert sorted(sim[kept]) == [1, 99] and sim[commands].waiting == 24
         sim.helper("bpf_get_stackid", lambda context, table, flags: 5 if flags & 256 else -14)
-        sim.run(walking)
+        sim.run(walking, regs=0, number=110)
         assert dict(sim[ids]) == {5: 1}
 
 
@@ -417,9 +418,9 @@ class Stacked(Struct):
 stacked = RingBuffer[Stacked](1 << 16)
 
 
-@tracepoint("syscalls:sys_enter_getppid")
-def keeping(ctx: TracepointContext) -> None:
-    if pid() == me:
+@raw_tp("sys_enter")
+def keeping(regs: int, number: int) -> None:
+    if pid() == me and number == 110:
         stacked.emit(Stacked(pid=pid(), kernel=kernel_stack(), user=user_stack()))
         innermost()
 
@@ -441,10 +442,10 @@ def test_stacks_in_events() -> None:
         assert any("syscall" in name for name in names), names
         assert UserSymbols(os.getpid()).find(one.user[0]).name.endswith("getppid")
         assert obj[counts][5] == one.user[0]
-        prove("helper", "bpf_get_stack", "accepted TRACEPOINT")
+        prove("helper", "bpf_get_stack", "accepted RAW_TRACEPOINT")
     with Simulation(pid=7) as sim:
         sim[me] = 7
         sim.helper("bpf_get_stack", lambda context, buf, size, flags: buf.write(bytes([flags >> 8]) * size) or size)
-        sim.run(keeping)
+        sim.run(keeping, regs=0, number=110)
         (event,) = sim[stacked]
         assert event.kernel == [0] * 32 and event.user == [0x0101_0101_0101_0101] * 16

@@ -233,7 +233,7 @@ def _interface(ask: _Asker) -> InterfaceLinkInfo:
 
 _READERS: dict[str, Callable[[_Asker], LinkInfo]] = {
     "raw_tracepoint": lambda a: RawTracepointLinkInfo(*_common(a), a.text(16, 24), a.number("Q", 32)),
-    "tracing": lambda a: TracingLinkInfo(*_common(a), *[a.number("I", at) for at in (16, 20, 24)], a.number("Q", 32)),
+    "tracing": lambda a: TracingLinkInfo(*_common(a), *struct.unpack_from("<IIIxxxxQ", a.raw, 16)),
     "cgroup": lambda a: CgroupLinkInfo(*_common(a), a.number("Q", 16), a.number("I", 24)),
     "iter": lambda a: IterLinkInfo(*_common(a), name := a.text(16, 24), a.number("I", 32) if "map" in name else 0),
     "netns": lambda a: NetnsLinkInfo(*_common(a), a.number("I", 16), a.number("I", 20)),

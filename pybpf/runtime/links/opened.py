@@ -62,7 +62,7 @@ def _fd_by_path(what: str, path: str) -> int:
 
 
 def _fd_of(what: str, which: str | os.PathLike[str] | int) -> int:
-    if isinstance(which, int) and not isinstance(which, bool):
+    if isinstance(which, int):
         return fd_by_id(what, which)
     return _fd_by_path(what, os.fspath(which))
 
