@@ -263,7 +263,12 @@ class Family:
         def __getattr__(self, name):
             if name.startswith("_"):
                 raise AttributeError(name)
-            raise NoSuchHook(f"there is no @{self._name}.{name}", help="there are:", lines=self._all())
+            from pybpf.compiler.frontend.scope import closest
+
+            near = closest(name, list(self._members))
+            lines = (f"@{self._name}.{near}",) if near else self._all()
+            what = "did you mean this one?" if near else "there are:"
+            raise NoSuchHook(f"there is no @{self._name}.{name}", help=what, lines=lines)
 
     def __repr__(self) -> str:
         return f"<decorators @{self._name}: {', '.join(self._members)}>"

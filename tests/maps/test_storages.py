@@ -21,6 +21,7 @@ from pybpf import (
     TaskStorage,
     cgroup,
     current_task,
+    i32,
     load,
     lsm,
     pid,
@@ -29,7 +30,7 @@ from pybpf import (
     u64,
     var,
 )
-from pybpf.kernel import file  # noqa: TC001 - annotations are read at run time
+from pybpf.kernel import file, sock  # noqa: TC001 - annotations are read at run time
 from tests.hooks.groups import inside, own_cgroup
 from tests.proofs import prove
 
@@ -121,6 +122,22 @@ def test_sk_storage() -> None:
             obj[talks][null]
         with pytest.raises(TypeError, match="can't be listed"):
             list(obj[talks])
+
+
+@tp_btf("inet_sock_set_state")
+def count_states(sk: sock, oldstate: i32, newstate: i32) -> None:
+    if pid() == only_pid:
+        talk = talks.setdefault(sk, Usage(calls=0, last=0))
+        if talk is not None:
+            talk.calls += 1
+            talk.last = newstate
+
+
+def test_sk_storage_of_a_kernel_socket() -> None:
+    with load(count_states, only_pid=os.getpid()) as obj, obj.attach(), socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        assert obj[talks][server] == Usage(calls=1, last=10)  # TCP_LISTEN
 
 
 # --- tasks
