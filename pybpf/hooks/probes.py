@@ -50,14 +50,10 @@ if TYPE_CHECKING:
         def __call__(self, function: Callable[[], R], /) -> Program[[], R]: ...
 
     class SessionProbe(Protocol):
-        """The same for a session; 0 (or no answer) has the program run at the return too, 1 not."""
+        """Takes a function of the registers, or of nothing. 0 (or no answer) has it run at the return too, 1 not."""
 
         @overload
-        def __call__(
-            self, function: Callable[Concatenate[SessionContext, P], R], /
-        ) -> Program[Concatenate[SessionContext, P], R]: ...
-        @overload
-        def __call__(self, function: Callable[Concatenate[A, P], R], /) -> Program[Concatenate[A, P], R]: ...
+        def __call__(self, function: Callable[[SessionContext], R], /) -> Program[[SessionContext], R]: ...
         @overload
         def __call__(self, function: Callable[[], R], /) -> Program[[], R]: ...
 
@@ -97,6 +93,21 @@ class RegistersHook(ArgumentsHook):
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
         context, struct, offsets = super().context(function)
+        code = function.__code__
+        if self.session and code.co_argcount > (context is not None):
+            raise DeclarationTypeError(
+                f"@{self.name}: {function.__name__}() runs at the entry and at the return, with other registers: "
+                "it takes no arguments",
+                help="take them where they are:",
+                lines=(
+                    f"def {function.__name__}(ctx: SessionContext) -> int:",
+                    "    if ctx.is_return():",
+                    "        result = ctx.rc",
+                    "    else:",
+                    "        first = ctx.parm1",
+                ),
+                site=site_in(function, code.co_varnames[context is not None]),
+            )
         if self.returning or self.known is None:
             return context, struct, offsets
         return context, struct, tuple([offsets[index] for index, _ in self.picked(function, context is not None)])

@@ -43,6 +43,11 @@ def many(file: u64) -> None:
     pass
 
 
+@kprobe.session("do_unlinkat")
+def both(dfd: i32) -> int:
+    return 0
+
+
 @raw_tp.writable("bpf_test_finish")
 def number(error: i32) -> None:
     pass
