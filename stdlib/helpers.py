@@ -189,7 +189,7 @@ def _type(text: str, space: str) -> Type:
     if struct is None and text in ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock"):
         from pybpf.stdlib.net.sockets import socket_struct
 
-        struct = _structs[text] = socket_struct(text)
+        struct = socket_struct(text)
     if struct is None:
         struct = _structs[text] = StructType(text, (), _SIZES.get(text, 0), 1)
     return PtrType(struct, space)

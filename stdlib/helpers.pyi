@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
+from pybpf.stdlib.fills import Address
 from pybpf.stdlib.maps import Declaration
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.types import Array
@@ -53,7 +54,7 @@ def bpf_map_delete_elem(map: AnyMap, key: object, /) -> int:
     Programs: all.
     """
 
-def bpf_probe_read(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """For tracing programs, safely attempt to read size bytes from kernel space address unsafe_ptr and store the
     data in dst.
 
@@ -379,7 +380,7 @@ def bpf_get_current_task() -> int:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_probe_write_user(dst: int, src: Memory, len: int, /) -> int:
+def bpf_probe_write_user(dst: Address, src: Memory, len: int, /) -> int:
     """Attempt in a safe way to write len bytes from the buffer src to dst in memory.
 
     long bpf_probe_write_user(void *dst, const void *src, u32 len)
@@ -470,7 +471,7 @@ def bpf_xdp_adjust_head(xdp_md: object, delta: int, /) -> int:
     Programs: xdp.
     """
 
-def bpf_probe_read_str(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read_str(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """Copy a NUL terminated string from an unsafe kernel address unsafe_ptr to dst.
 
     long bpf_probe_read_str(void *dst, u32 size, const void *unsafe_ptr)
@@ -1144,7 +1145,7 @@ def bpf_skb_output(ctx: object, map: AnyMap, flags: int, data: Memory, size: int
     Programs: lsm, syscall, tracing.
     """
 
-def bpf_probe_read_user(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read_user(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """Safely attempt to read size bytes from user space address unsafe_ptr and store the data in dst.
 
     long bpf_probe_read_user(void *dst, u32 size, const void *unsafe_ptr)
@@ -1156,7 +1157,7 @@ def bpf_probe_read_user(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_probe_read_kernel(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read_kernel(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """Safely attempt to read size bytes from kernel space address unsafe_ptr and store the data in dst.
 
     long bpf_probe_read_kernel(void *dst, u32 size, const void *unsafe_ptr)
@@ -1168,7 +1169,7 @@ def bpf_probe_read_kernel(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_probe_read_user_str(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read_user_str(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """Copy a NUL terminated string from an unsafe user address unsafe_ptr to dst.
 
     long bpf_probe_read_user_str(void *dst, u32 size, const void *unsafe_ptr)
@@ -1180,7 +1181,7 @@ def bpf_probe_read_user_str(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_probe_read_kernel_str(dst: Memory, size: int, unsafe_ptr: int, /) -> int:
+def bpf_probe_read_kernel_str(dst: Memory, size: int, unsafe_ptr: Address, /) -> int:
     """Copy a NUL terminated string from an unsafe kernel address unsafe_ptr to dst.
 
     long bpf_probe_read_kernel_str(void *dst, u32 size, const void *unsafe_ptr)
@@ -1526,7 +1527,7 @@ def bpf_d_path(path: object, buf: Memory, sz: int, /) -> int:
     tracing/bpf_trace_iter.
     """
 
-def bpf_copy_from_user(dst: Memory, size: int, user_ptr: int, /) -> int:
+def bpf_copy_from_user(dst: Memory, size: int, user_ptr: Address, /) -> int:
     """Read size bytes from user space address user_ptr and store the data in dst.
 
     long bpf_copy_from_user(void *dst, u32 size, const void *user_ptr)
@@ -2003,7 +2004,7 @@ def bpf_xdp_store_bytes(xdp_md: object, offset: int, buf: Memory, len: int, /) -
     Programs: xdp.
     """
 
-def bpf_copy_from_user_task(dst: Memory, size: int, user_ptr: int, tsk: object, flags: int, /) -> int:
+def bpf_copy_from_user_task(dst: Memory, size: int, user_ptr: Address, tsk: object, flags: int, /) -> int:
     """Read size bytes from user space address user_ptr in tsk's address space, and stores the data in dst.
 
     long bpf_copy_from_user_task(void *dst, u32 size, const void *user_ptr, struct task_struct *tsk, u64 flags)

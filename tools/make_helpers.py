@@ -269,7 +269,7 @@ def probed() -> dict[str, list[str]]:
 
 
 PYTHON = {
-    "scalar": "int", "address": "int", "ctx": "object", "map": "AnyMap", "key": "object", "value": "object",
+    "scalar": "int", "address": "Address", "ctx": "object", "map": "AnyMap", "key": "object", "value": "object",
     "mem": "Memory", "out": "Memory", "slot": "Memory", "size": "int", "ptr": "object", "func": "Callable[..., int | None]", "fmt": "str",
 }  # fmt: skip
 
@@ -283,6 +283,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
+from pybpf.stdlib.fills import Address
 from pybpf.stdlib.maps import Declaration
 from pybpf.stdlib.struct import Struct
 from pybpf.stdlib.types import Array

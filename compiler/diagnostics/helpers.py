@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "HelperArguments", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperNotThere", "HelperSleeps",
-    "HelperUnsupported", "MapOfSleeper", "SizeOutOfRange", "TooNew",
+    "HelperArguments", "HelperFormat", "HelperMap", "HelperNeedsGpl", "HelperNotAllowed", "HelperNotThere",
+    "HelperSleeps", "HelperUnsupported", "MapOfSleeper", "SizeOutOfRange", "TooNew",
 ]  # fmt: skip
 
 
@@ -274,6 +274,34 @@ class MapOfSleeper(Diagnostic):
         else:
             yield Help("use a hash, an array, a ring buffer, or storage of tasks, sockets, inodes or cgroups")
         yield Note("the kernel would say: Sleepable programs can only use array, hash, ringbuf and local storage maps")
+
+
+class HelperFormat(Diagnostic):
+    """The size of what a format shows is not 8 bytes for each of its conversions.
+
+    The numbers come in an array of u64, one after the other; texts by their addresses.
+
+        helpers.bpf_snprintf(text, 16, "%d %d", numbers, 8)       # fails: two conversions
+        helpers.bpf_snprintf(text, 16, "%d %d", numbers, 16)      # works
+    """
+
+    what: str
+    format: str
+    count: int
+    lo: int
+    hi: int
+
+    code = "E0630"
+    title = "{what} must be {size}: the format has {conversions}"
+    label = "this is {lo}"
+
+    def texts(self) -> tuple[str, str]:
+        conversions = "no conversion" if not self.count else f"{self.count} conversion{'s' if self.count > 1 else ''}"
+        title = f"{self.what} must be {8 * self.count}: the format has {conversions}"
+        return title, f"this is {self.lo}" if self.lo == self.hi else "not a constant"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Note(f"the format is {self.format!r}, and each number that it shows takes 8 bytes")
 
 
 class HelperUnsupported(Diagnostic):

@@ -128,9 +128,10 @@ def _argument(
     checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int
 ) -> Any:
     """One argument, by the kind that the helper's row gives."""
-    kind = _UNSUPPORTED.get(spec.name) or _UNSUPPORTED.get(getattr(getattr(argument.type, "pointee", None), "name", ""))
-    if argument.kind == "ptr" and kind:
-        checker.fail(errors.HelperUnsupported(checker.span(node), spec.name, argument.name, kind))
+    struct = getattr(getattr(argument.type, "pointee", None), "name", "")
+    lacking = _UNSUPPORTED.get(spec.name) or _UNSUPPORTED.get(struct)
+    if argument.kind == "ptr" and lacking:
+        checker.fail(errors.HelperUnsupported(checker.span(node), spec.name, argument.name, lacking))
     value = checker.expr(node, argument.type)
     what = f"`{argument.name}` of {spec.name}()"
     if argument.zero and argument.kind != "size" and isinstance(value, Known) and value.value is None:
@@ -171,6 +172,9 @@ def _argument(
             return memory
         case "size":
             role = spec.args[position - 1].kind if position else ""
+            formats = [given for given in before if isinstance(given, tree.RodataText)]
+            if formats and argument.name == "data_len":  # of the numbers that a format shows
+                return _shown(checker, value, formats[0].value, what)
             return _size(checker, value, argument, before[position - 1] if position else None, what, role)
         case "ptr":
             return kernel_object(checker, spec, argument, value, what)
@@ -190,8 +194,9 @@ def kernel_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, value: 
     if not isinstance(expr.type, PtrType):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
     if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
-        expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
-        assert isinstance(expr.type, PtrType)
+        inside: tree.Expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
+        _check_object(checker, spec, argument, inside, what)
+        return inside
     if expr.type.space in (Space.KERNEL, Space.USER):
         given = f"the address of a {expr.type.pointee}, which the verifier knows nothing of"
         known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
@@ -286,6 +291,16 @@ def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: 
     return to_type(checker, size, U64, value.span)
 
 
+def _shown(checker: Checker, value: Value, format: bytes, what: str) -> tree.Expr:
+    """The size of the array of what a format shows: 8 bytes for each conversion (bpf_bprintf_prepare())."""
+    size = number(checker, value)
+    most = 8 * format.replace(b"%%", b"").count(b"%")
+    lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)
+    if (lo, hi) != (most, most):
+        checker.fail(errors.HelperFormat(value.span, what, format.decode(), most // 8, lo, hi))
+    return to_type(checker, size, U64, value.span)
+
+
 def _check_memory(checker: Checker, spec: FillSpec, address: tree.Expr, span: Span) -> None:
     """Warn where an argument of a system call, which is the process's, is read as if it were the kernel's."""
     context = checker.session.program.context
@@ -305,9 +320,12 @@ def fill(checker: Checker, spec: FillSpec, node: ast.Call, span: Span, want: Typ
         takes = f"takes ({shown})" if shown else "takes no arguments"
         checker.fail(errors.CallArguments(span, f"{spec.name}()", takes, f"{spec.name}({shown})"))
     arguments = []
-    for name, given in zip(spec.params, node.args):
+    for index, (name, given) in enumerate(zip(spec.params, node.args)):
         value = checker.expr(given)
-        if isinstance(value, tree.Expr) and is_kernel(value.type):
+        taken = spec.helper.args[spec.call.index(index)] if index in spec.call else None
+        if taken is not None and taken.kind == "ptr":
+            arguments.append(kernel_object(checker, spec.helper, taken, value, f"`{name}` of {spec.name}()"))
+        elif isinstance(value, tree.Expr) and is_kernel(value.type):
             arguments.append(address_of(value))
         else:
             arguments.append(convert(checker, value, U64, f"`{name}` of {spec.name}()"))

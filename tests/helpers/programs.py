@@ -297,6 +297,8 @@ def _plain(spec: Any, argument: Any, position: int) -> str | None:
         case "fmt":
             return '"some text\\n"'
         case "size":
+            if argument.name == "data_len":  # of what the format shows
+                return "0"
             return "11" if spec.args[position - 1].kind == "fmt" else "16"
     return None
 

@@ -96,8 +96,8 @@ class Page:
         yield "\n## Helpers\n"
         yield "*Compiled*: the types of programs in which a call was compiled. *Accepted*: those in which the verifier"
         yield "of that kernel took it. On 6.18 each pair is tried; elsewhere one type, and types that 6.18 refuses."
-        yield "*All*: of those that may call it, which `pybpf explain` names; of those that were compiled. What is left out"
-        yield "is of types that a test has no such object for, or that the kernel does not load.\n"
+        yield "*All*: of those that may call it, which `pybpf explain` names; of those that were compiled. What is left"
+        yield "out is of types that a test has no such object for, or that the kernel does not load.\n"
         yield from _table(("helper", "compiled", *[f"accepted by {kernel}" for kernel in KERNELS]))
         for row in names():
             compiled = {what for kernel in self.kernels for what in self.programs(row, "compiled", kernel)}
