@@ -18,7 +18,8 @@ from tests.proofs import prove
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
 
-LIBRARY = "/tmp/libpybpfprobed.so"
+# Each process has its own: overwriting a library that another one has mapped would crash that.
+LIBRARY = os.environ.get("PYBPF_TEST_PROBED") or f"/tmp/libpybpfprobed-{os.getpid()}.so"
 mine = constant(u32, 0)
 values = HashMap[u32, i64](max_entries=64)
 calls = HashMap[u64, u64](max_entries=64)
@@ -69,7 +70,8 @@ def library() -> Any:
     loaded.fire.restype = None
     loaded.twice.argtypes = [ctypes.c_long]
     loaded.twice.restype = None
-    return loaded
+    yield loaded
+    os.unlink(LIBRARY)
 
 
 def test_notes(library: Any) -> None:
@@ -160,6 +162,6 @@ def test_by_another_libbpf(library: Any) -> None:
         print("fine")
     """
     for path in (None, "libbpf.so.1"):
-        environment = os.environ | ({"PYBPF_LIBBPF": path} if path else {})
+        environment = os.environ | {"PYBPF_TEST_PROBED": LIBRARY} | ({"PYBPF_LIBBPF": path} if path else {})
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
         assert run.stdout == "fine\n", run.stderr
