@@ -46,6 +46,14 @@ if TYPE_CHECKING:
         """The process's stack at the event, as kernel_stack()."""
         ...
 
+    def d_path(path: object, /) -> Text[Any]:
+        """The full path of a `path` member, as of `file.f_path`, in what its process sees; cut to where it is kept.
+
+        The kernel lets few programs do so: @fentry and @fexit of functions such as vfs_open, vfs_truncate, filp_close;
+        @lsm; iterators. Linux 5.10.
+        """
+        ...
+
     def kernel_bytes(address: Address, /) -> Bytes[Any]:
         """The bytes at a kernel address, as many as where they are kept; all zero if they can't be read."""
         ...
@@ -112,6 +120,7 @@ if not TYPE_CHECKING:
     user_stack = Fill(
         "user_stack", "bpf_get_stack", (0, "dest", "size", "=256"), (), "The process's stack at the event.", None, U64
     )
+    d_path = Fill("d_path", "bpf_d_path", (0, "dest", "size"), ("path",), "The full path of a `path` member.")
     kernel_bytes = Fill(
         "kernel_bytes", "bpf_probe_read_kernel", ("dest", "size", 0), ("address",), "The bytes at a kernel address."
     )
