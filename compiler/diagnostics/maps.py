@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArrayDelete", "DiscardOther", "HashSubscript", "InnerMapLoop", "InnerMapTruth", "MapAccess", "Misaligned",
-    "NegativeKey", "NoEntries", "NoLockInValue", "NoMapMethod", "NoOperator", "PopNeedsDefault", "PopOfObject",
+    "NegativeKey", "NoEntries", "NoLockInValue", "NoMapMethod", "NotOnMap", "PopNeedsDefault", "PopOfObject",
     "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven",
     "WithoutName",
 ]  # fmt: skip
@@ -465,7 +465,7 @@ class Misaligned(Advised):
     why = "the kernel would say: misaligned value access"
 
 
-class NoOperator(Diagnostic):
+class NotOnMap(Diagnostic):
     """An operator that a map of this type does not have in a program.
 
     A queue has no keys. A lookup in a trie finds the longest prefix that matches, which may be another than the one

@@ -109,7 +109,7 @@ def check_operator_of(checker: Checker, spec: MapSpec, span: Span, what: str) ->
         from pybpf.compiler.frontend.methods import METHODS
 
         names = tuple([method.name for method in METHODS if family in method.on])
-        checker.fail(errors.NoOperator(span, what, spec.name, spec.kind.name, names))
+        checker.fail(errors.NotOnMap(span, what, spec.name, spec.kind.name, names))
     check_access(checker, spec, span, what not in ("[...]", "in"))
     if op == "[...] op=":
         check_access(checker, spec, span, False)

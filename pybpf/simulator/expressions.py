@@ -394,13 +394,14 @@ def _asm(t: Translator, node: tree.Asm) -> ast.expr:
 
 def _table(t: Translator, spec: MapSpec) -> ast.expr:
     if spec.at is not None:
-        return expression(t, spec.at)
+        at: tree.Expr = spec.at
+        return expression(t, at)
     return t.constant(t.simulation.table(spec))
 
 
 def _map(method: str) -> Callable[[Translator, Any], ast.expr]:
     def translate(t: Translator, node: Any) -> ast.expr:
-        return t.method(_table(t, node.map), method, _operand(t, node.key))
+        return t.method(_table(t, node.map), method, _key(t, node.map, node.key))
 
     return translate
 
@@ -409,10 +410,15 @@ def _operand(t: Translator, node: tree.Expr) -> ast.expr:
     return place(t, node) if is_far(node.type) else expression(t, node)
 
 
+def _key(t: Translator, spec: MapSpec, key: tree.Expr) -> ast.expr:
+    """A key as the map takes it: of a local storage the address of the object."""
+    return expression(t, key) if spec.kind.family == "storage" else _operand(t, key)
+
+
 def _map_set(t: Translator, node: tree.MapSet) -> ast.expr:
     value = t.temporary()
     keep = t.here(ast.NamedExpr(t.here(ast.Name(value, ast.Store())), _operand(t, node.value)))
-    do = t.method(_table(t, node.map), "set", _operand(t, node.key), t.name(value), t.literal(node.flags))
+    do = t.method(_table(t, node.map), "set", _key(t, node.map, node.key), t.name(value), t.literal(node.flags))
     return t.here(ast.Subscript(t.tuple([keep, do]), t.literal(1), ast.Load()))
 
 
@@ -427,7 +433,7 @@ def _map_update(t: Translator, node: tree.MapUpdate) -> ast.expr:
 
 
 def _map_default(t: Translator, node: tree.MapSetDefault) -> ast.expr:
-    key = _operand(t, node.key)
+    key = _key(t, node.map, node.key)
     return t.method(_table(t, node.map), "default", key, _operand(t, node.value))
 
 

@@ -38,12 +38,15 @@ if TYPE_CHECKING:
 
         def insert(self, key: K, value: V, /, *, lock: bool = False) -> bool:
             """Set a key that is not there yet (BPF_NOEXIST); False where it is, or the map is full."""
+            ...
 
         def replace(self, key: K, value: V, /, *, lock: bool = False) -> bool:
             """Set a key that is there (BPF_EXIST); False where it is not."""
+            ...
 
         def set(self, key: K, value: V, /, *, lock: bool = False) -> bool:
             """Set a key (BPF_ANY); False where the map is full. `lock` holds the value's SpinLock (BPF_F_LOCK)."""
+            ...
 
 else:
 

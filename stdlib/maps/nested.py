@@ -19,11 +19,10 @@ from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError,
 from pybpf.compiler.schema.types import U32
 from pybpf.stdlib.mapkinds import KINDS
 from pybpf.stdlib.maps.base import Declaration
-from pybpf.stdlib.maps.keyed import Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import Any, Generic, TypeVar
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
@@ -31,11 +30,22 @@ if TYPE_CHECKING:
     K = TypeVar("K")
     M = TypeVar("M", bound=Declaration)
 
+    class _Maps(Declaration, Generic[K, M]):
+        """To a type checker no mapping: `obj[...]` has maps of user space in it, not declarations."""
+
+        def get(self, key: K, /) -> M | None:
+            """The map under a key; None where there is none."""
+
+        def __contains__(self, key: object, /) -> bool: ...
+
+else:
+    from pybpf.stdlib.maps.keyed import Map as _Maps
+
 __all__ = ["ArrayOfMaps", "HashOfMaps"]
 
 
 
-class _Nested(Map["K", "M"]):
+class _Nested(_Maps["K", "M"]):
     """What both have in common."""
 
     def __init__(
@@ -57,7 +67,8 @@ class _Nested(Map["K", "M"]):
             raise DeclarationTypeError(
                 f"map {name}: holds maps, and {wanted!r} is no type of map", help="write:", lines=(self._example,)
             )
-        if issubclass(wanted, _Nested) or not isinstance(inner, wanted.__mro__[1]) or inner._types != wanted._types:
+        plain: Any = wanted.__mro__[1]  # the class without its types
+        if issubclass(wanted, _Nested) or not isinstance(inner, plain) or inner._types != wanted._types:
             raise DeclarationTypeError(
                 f"map {name}: its maps are to be {_spelled(wanted)}, and inner= is {_spelled(type(inner))}",
                 help="give a map of that type as a template:",

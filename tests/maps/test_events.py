@@ -8,7 +8,7 @@ import os
 import struct
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +32,7 @@ from pybpf import (
     kernel_stack,
     ktime,
     load,
+    open_map,
     pid,
     raw_tp,
     subprog,
@@ -45,7 +46,11 @@ from pybpf import (
 )
 from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError
 from pybpf.runtime.symbols import KernelSymbols, UserSymbols
+from tests.maps.bpffs import in_bpffs
 from tests.proofs import prove
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
 
@@ -407,6 +412,34 @@ def test_ring_buffers_without_a_counter_say_how() -> None:
 
     with load(once) as obj, pytest.raises(PybpfError, match="count_lost=True"):
         _ = obj[opens].lost
+
+
+def test_those_of_others_by_path(tmp_path: Path) -> None:
+    needs_user_ringbuf()
+
+    def test() -> None:
+        with load(counting, taking, walking, me=os.getpid()) as obj, obj.attach():
+            for declared, name in ((counted, "ring"), (commands, "commands"), (stacks, "stacks")):
+                obj[declared].pin(tmp_path / name)
+                prove("map", declared.__bpf__.kind.name, "pin")
+            with open_map(tmp_path / "commands", UserRingBuffer[Command]) as ring:
+                ring.send(Command(key=33, name="other"))
+            fire()
+            assert obj[kept][33].name == "other"
+            with open_map(tmp_path / "ring", RingBuffer[Sample]) as events:
+                assert [event.number for event in events.poll(1)] == [2, 4]
+                with pytest.raises(PybpfError, match="count_lost=True"):
+                    _ = events.lost
+            with pytest.raises(ObjectClosed):
+                events.read()
+            with open_map(obj[counted].id) as untyped:
+                fire()
+                assert [len(event) for event in untyped.read()] == [16, 16]
+            (number,) = obj[ids]
+            with open_map(tmp_path / "stacks", StackTrace) as traces:
+                assert traces[number] == obj[stacks][number]
+
+    in_bpffs(tmp_path, test)
 
 
 class Stacked(Struct):

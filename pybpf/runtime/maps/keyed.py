@@ -281,7 +281,7 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
         if self._memory is not None:
             self._check()
             values = self._value.decode_many(self._memory, self.max_entries, self._stride)
-            yield from zip(range(self.max_entries), values)  # type: ignore[misc]
+            yield from zip(range(self.max_entries), values)
             return
         for count, keys, values in self._batches():
             yield from zip(

@@ -22,9 +22,16 @@ from pybpf.runtime.maps.keyed import LoadedMap
 from pybpf.runtime.maps.queues import LoadedBloomFilter, LoadedQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pybpf.runtime.maps.percpu import PerCpu
-    from pybpf.stdlib.maps import LruPerCpuHash, Map, PerCpuArray, PerCpuHash
+    from pybpf.runtime.ringbuf import LoadedRingBuffer
+    from pybpf.runtime.stacks import LoadedStacks
+    from pybpf.runtime.userring import LoadedUserRingBuffer
+    from pybpf.stdlib.maps import LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.events import UserRingBuffer
     from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
+    from pybpf.stdlib.maps.stacks import StackTrace
 
     K = TypeVar("K")
     V = TypeVar("V")
@@ -46,6 +53,12 @@ if TYPE_CHECKING:
     def open_map(what: str | os.PathLike[str] | int, kind: type[Queue[V] | Stack[V]], /) -> LoadedQueue[V]: ...
     @overload
     def open_map(what: str | os.PathLike[str] | int, kind: type[BloomFilter[V]], /) -> LoadedBloomFilter[V]: ...
+    @overload
+    def open_map(what: str | os.PathLike[str] | int, kind: type[RingBuffer[V]], /) -> LoadedRingBuffer[V]: ...
+    @overload
+    def open_map(what: str | os.PathLike[str] | int, kind: type[UserRingBuffer[V]], /) -> LoadedUserRingBuffer[V]: ...
+    @overload
+    def open_map(what: str | os.PathLike[str] | int, kind: type[StackTrace], /) -> LoadedStacks: ...
     @overload
     def open_map(what: str | os.PathLike[str] | int, kind: type[Map[K, V]], /) -> LoadedMap[K, V]: ...
     @overload
@@ -98,19 +111,21 @@ def by_id(number: int) -> int:
 
 def _declared(info: MapInfo, kind: Any) -> MapSpec:
     """The spec of a map that is said to be of a class, as `HashMap[u32, u64]`."""
-    if not (isinstance(kind, type) and hasattr(kind, "_resolve") and getattr(kind, "_types", ())):
+    if not (isinstance(kind, type) and hasattr(kind, "_resolve") and getattr(kind, "_types", None)):
         raise TypeError(f"open_map() takes a type of map with its types, as HashMap[u32, u64], not {kind!r}")
-    declared = object.__new__(kind)
+    declared: Any = object.__new__(kind)
     declared.max_entries = info.max_entries
+    declared.depth = info.value_size // 8  # of stack traces
     name = info.name or "map"
     key, value = declared._resolve(name)
     there = map_kind(info.type)
     if there.name != declared.kind.name:
         raise PybpfError(f"map {name!r} is a {there.name}, not a {declared.kind.name}")
     for role, given, size in (("key", key, info.key_size), ("value", value, info.value_size)):
-        if given is not None and size_of(given) != size:
+        if given is not None and size and size_of(given) != size:  # 0: of buffers, which hold what is sent
             raise PybpfError(f"map {name!r} has a {role} of {size} bytes, and {given} has {size_of(given)}")
-    return MapSpec(name, there, key, value, info.max_entries, flags=info.flags)
+    held = (info.key_size, info.value_size) if there.family == "stacks" else (0, 0)
+    return MapSpec(name, there, key, value, info.max_entries, flags=info.flags, held=held)
 
 
 def _described(fd: int, info: MapInfo) -> MapSpec:
@@ -131,6 +146,23 @@ def _described(fd: int, info: MapInfo) -> MapSpec:
     if kind.indexed:
         key = U32
     return MapSpec(info.name or f"id {info.id}", kind, key, value, info.max_entries, flags=info.flags)
+
+
+def _buffer(fd: int, spec: MapSpec, info: MapInfo, check: Callable[[], None]) -> MapHandle | None:
+    """What events or stacks are in; None for other maps."""
+    if spec.kind.family == "ring":
+        from pybpf.runtime.ringbuf import LoadedRingBuffer
+
+        return LoadedRingBuffer(fd, spec, info.max_entries, check)
+    if spec.kind.family == "commands" and spec.value is not None:
+        from pybpf.runtime.userring import LoadedUserRingBuffer
+
+        return LoadedUserRingBuffer(fd, spec, info.max_entries, check)
+    if spec.kind.family == "stacks":
+        from pybpf.runtime.stacks import LoadedStacks
+
+        return LoadedStacks(fd, spec, info.max_entries, check)
+    return None
 
 
 def _opened(fd: int, spec: MapSpec, info: MapInfo) -> MapHandle:
@@ -155,6 +187,6 @@ def _opened(fd: int, spec: MapSpec, info: MapInfo) -> MapHandle:
     elif spec.kind.family == "bloom" and spec.value is not None:
         made = LoadedBloomFilter(fd, spec, info.max_entries, check)
     else:
-        made = UntypedMap(fd, spec, check)
+        made = _buffer(fd, spec, info, check) or UntypedMap(fd, spec, check)
     made._close = close
     return made
