@@ -166,6 +166,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.facts import type_id_target as type_id_target
     from pybpf.stdlib.facts import type_matches as type_matches
     from pybpf.stdlib.fills import comm as comm
+    from pybpf.stdlib.fills import d_path as d_path
     from pybpf.stdlib.fills import kernel_bytes as kernel_bytes
     from pybpf.stdlib.fills import kernel_stack as kernel_stack
     from pybpf.stdlib.fills import kernel_str as kernel_str
@@ -326,7 +327,7 @@ _SURFACE = {
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
     "stdlib.externs": "Tristate kconfig ksym",
-    "stdlib.fills": "comm kernel_bytes kernel_stack kernel_str user_bytes user_stack user_str",
+    "stdlib.fills": "comm d_path kernel_bytes kernel_stack kernel_str user_bytes user_stack user_str",
     "stdlib.kernel.classes": "Embedded KernelStruct Pointer",
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
@@ -364,7 +365,7 @@ __all__ = [
     "Bits", "BloomFilter", "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes",
     "cdef", "cgroup", "cgroup_id", "CgroupArray", "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext",
     "CgroupStorage", "CgrpStorage", "check", "classifier", "comm", "compare_exchange", "CompileError", "const",
-    "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "DeclarationError", "DevEntry",
+    "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "d_path", "DeclarationError", "DevEntry",
     "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange",
     "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size",
     "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession",
