@@ -1,4 +1,4 @@
-"""Maps in memory that are no plain tables: tries of prefixes, queues, stacks, bloom filters.
+"""Maps in memory that are no plain tables: tries of prefixes, queues, stacks, bloom filters, local storages.
 
 A class a family of maps (MapKind.family), in `TABLES`; tables.py says what the methods are given.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pybpf.compiler.schema.types import U32, is_aggregate, size_of
+from pybpf.compiler.schema.record import replace
+from pybpf.compiler.schema.types import U32, U64, is_aggregate, size_of
 from pybpf.simulator.buffers import Commands, PerfRing, Stacks
 from pybpf.simulator.memory import Ref, scalar_of
 from pybpf.simulator.tables import EXIST, Table, to_bytes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "Filter", "Items", "Trie"]
 
 E2BIG, EINVAL, EAGAIN = 7, 22, 11
+_CONTEXT = 1  # the address of a context that is an object itself
 
 
 class Trie(Table):
@@ -156,8 +158,35 @@ class Slots:
         return int(self.slots[index] == cgroup) if index in self.slots else -EAGAIN
 
 
+class Storage(Table):
+    """A local storage: its values go by the addresses of what they belong to; NULL has none.
+
+    A socket is told by the bytearray that a run was given for it. The context of a program that is given a socket
+    itself counts as one and the same.
+    """
+
+    def __init__(self, spec: MapSpec) -> None:
+        super().__init__(replace(spec, key=U64, max_entries=1 << 64), 1, lambda: 0)
+        self._owners: dict[int, Any] = {}  # kept, so that no other gets the number
+
+    def _key(self, key: Any) -> bytes:
+        if not isinstance(key, Ref):
+            return super()._key(key)
+        if key.type is None:
+            return super()._key(_CONTEXT)
+        self._owners[id(key.memory)] = key.memory
+        return super()._key(id(key.memory))
+
+    def find(self, key: bytes) -> bytearray | None:
+        return super().find(key) if any(key) else None
+
+    def put(self, key: bytes, value: bytes, flags: int = 0) -> int:
+        return super().put(key, value, flags) if any(key) else -EINVAL
+
+
 TABLES: dict[str, Callable[[MapSpec], Any]] = {
     "maps": Tables,
+    "storage": Storage,
     "trie": Trie,
     "queue": Items,
     "slots": Slots,
