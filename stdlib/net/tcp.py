@@ -122,7 +122,8 @@ def find_option(pkt: Packet, tcp: tcphdr, option: type[H]) -> H | None:
 def each_option(pkt: Packet, tcp: tcphdr, visit: Callable[[int, int, int], object]) -> bool:
     """Call `visit(kind, length, first)` for each option but NOPs, in order. False where they are malformed.
 
-    `first` is the option's first two bytes of data as a number, 0 where there are fewer.
+    `first` is the option's first two bytes of data as a number, 0 where there are fewer. `visit` is a function of the
+    program, also one inside it; it may change maps and globals, not the variables around it.
     """
     at = pkt.cursor
     left = tcp.doff * 4 - 20

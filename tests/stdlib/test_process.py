@@ -19,8 +19,10 @@ from pybpf import (
     Text,
     ancestor_cgroup_id,
     cgroup_id,
+    current_task,
     i32,
     jiffies,
+    kernel_str,
     ktime,
     ktime_boot,
     ktime_tai,
@@ -72,6 +74,7 @@ class Who(Struct):
     boot: u64
     tai: u64
     ticks: u64
+    group: Text[L[64]]
 
 
 only = var(u32, 0)
@@ -97,6 +100,7 @@ def asks(regs: u64, number: u64) -> None:
                 pid=pid(), tid=tid(), ns_pid=ns_pid(), ns_tid=ns_tid(), pid_ns=pid_ns(), net_ns=net_ns(),
                 mount_ns=mount_ns(), node=numa_node(), cgroup=cgroup_id(), root=ancestor_cgroup_id(0), now=ktime(),
                 boot=ktime_boot(), tai=ktime_tai(), ticks=jiffies(),
+                group=kernel_str(current_task().cgroups.dfl_cgrp.kn.name),
             )
         )  # fmt: skip
 
@@ -117,6 +121,8 @@ def test_who_asks(_: int) -> None:
     assert abs(who.tai - time.clock_gettime_ns(time.CLOCK_TAI)) < 60e9
     assert who.ticks > 0 and who.node == 0
     assert who.cgroup and who.root
+    (own,) = [line[3:].strip() for line in open("/proc/self/cgroup") if line.startswith("0::")]  # noqa: SIM115
+    assert who.group == own.rpartition("/")[2][:63]
 
 
 @pytest.mark.parametrize("_", [pytest.param(0, marks=kernel)])
