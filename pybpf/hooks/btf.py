@@ -230,7 +230,7 @@ def tp_btf(name: str, *, sleepable: bool = False) -> _Typed:
     from pybpf.stdlib.kernel.functions import raw_tracepoint
 
     _check("tp_btf", name, "sched_switch")
-    hook = _TracepointHook("tp_btf", f"tp_btf{'.s' if sleepable else ''}+", name, raw_tracepoint)
+    hook = _TracepointHook("tp_btf", f"tp_btf{'.s' if sleepable else ''}+", name, raw_tracepoint, since="5.5")
     return hook  # type: ignore[return-value]
 
 
@@ -241,7 +241,9 @@ def fentry(function: str | Program[..., Any], *, sleepable: bool = False, of_pro
     that is known by name only. Which loaded one is told when loading: `load(trace, target_program=...)`.
     `sleepable=True` (Linux 5.10): where the kernel says that the function may fault, as system calls do.
     """
-    return _made("fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0))
+    return _made(
+        "fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0), "5.10" if sleepable else "5.5"
+    )
 
 
 def fexit(function: str | Program[..., Any], *, sleepable: bool = False, of_program: bool = False) -> _Typed:
@@ -249,7 +251,7 @@ def fexit(function: str | Program[..., Any], *, sleepable: bool = False, of_prog
 
     What may be traced is as with @fentry.
     """
-    return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0))
+    return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0), "5.10" if sleepable else "5.5")
 
 
 def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
@@ -258,7 +260,9 @@ def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
     Functions of the kernel's security modules, `@fmod_ret("security_file_open")`, and those that it lets fail on demand
     (ALLOW_ERROR_INJECTION). One more parameter, `ret`, is what programs before this one answered.
     """
-    return _made("fmod_ret", function, "security_file_open", sleepable, False, True, None)
+    return _made(
+        "fmod_ret", function, "security_file_open", sleepable, False, True, None, "5.10" if sleepable else "5.7"
+    )
 
 
 def fsession(function: str, *, sleepable: bool = False) -> _Typed:
@@ -291,7 +295,7 @@ def _made(
     if isinstance(target, Program):
         traced = target
         hook = BtfHook(name, pattern, traced.name, lambda _: _of_program(traced), results=results, allowed=allowed,
-                       program=True)  # fmt: skip
+                       program=True, since=since)  # fmt: skip
         return hook  # type: ignore[return-value]
     _check(name, target, example)
     look: Signature = (lambda _: None) if of_program else signature

@@ -95,12 +95,13 @@ class LoadedProgram:
         from pybpf.runtime.testing import run
 
         owner: Any = self.spec.context.owner if self.spec is not None and self.spec.context is not None else None
-        if type(context) is not owner and not (context is None and owner is None):
+        if (context is not None or owner is not None) and (owner is None or type(context) is not owner):
             takes = owner.__name__ if owner is not None else "nothing"
             raise TypeError(f"{self.name!r} takes {takes}, not {context!r}")
         if owner is None:
             return run(self, None, None, 1, 0).retval, context  # type: ignore[return-value]
-        coder = codec(owner.__bpf__, owner.__name__)
+        struct: Any = owner
+        coder = codec(struct.__bpf__, struct.__name__)
         done = run(self, None, coder.encode(context), 1, 0)
         return done.retval, coder.decode(done.context, 0)
 

@@ -14,6 +14,7 @@ from pybpf import (
     CompileError,
     LoadError,
     NotPermitted,
+    RawTracepointContext,
     Target,
     XdpContext,
     build,
@@ -35,6 +36,7 @@ from pybpf import (
     var,
     xdp,
 )
+from pybpf.helpers import bpf_get_attach_cookie
 from pybpf.kernel import file, task_struct, xdp_buff  # noqa: TC001 - read at run time
 from pybpf.runtime import syscall
 from tests.proofs import prove
@@ -153,6 +155,19 @@ def test_tp_btf() -> None:
             os.waitpid(child, 0)
         assert (obj[calls], obj[seen]) == (1, os.getpid())
         prove("hook", "tp_btf+", "fired")
+
+
+@fentry("vfs_fsync_range")
+def numbered(ctx: RawTracepointContext) -> None:
+    global seen
+    if pid() == me:
+        seen = bpf_get_attach_cookie(ctx)
+
+
+def test_cookies(some_file: int) -> None:
+    with loaded(numbered, me=os.getpid()) as obj, obj.attach(numbered={"cookie": 1 << 40}):
+        os.fsync(some_file)
+        assert obj[seen] == 1 << 40
 
 
 # --- functions that may sleep: one that the kernel has for tests, which a test run of a program calls

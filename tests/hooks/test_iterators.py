@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pybpf import (
+    SK,
     AttachError,
     BpfLinkIter,
     BpfMapElemIter,
@@ -27,6 +28,9 @@ from pybpf import (
     L,
     LoadError,
     NetlinkIter,
+    SkMsgContext,
+    SockMap,
+    SockmapIter,
     Struct,
     Target,
     TaskFileIter,
@@ -41,6 +45,7 @@ from pybpf import (
     const,
     load,
     sizeof,
+    sk_msg,
     u32,
     u64,
     var,
@@ -233,6 +238,33 @@ def test_maps_programs_links() -> None:
         with obj[all_maps].attach():
             wanted = str(obj.programs["all_maps"].info().id)
             assert wanted in [line.split()[1] for line in obj[all_links].lines()]
+
+
+connections = SockMap(max_entries=4)
+
+
+@bpf_iter("sockmap")
+def mapped_sockets(ctx: SockmapIter[u32]) -> None:
+    key, sk = ctx.key, ctx.sk
+    if key is not None and sk is not None:
+        ctx.seq_printf(f"{key} {sk.__sk_common.skc_num}\n")
+
+
+@sk_msg
+def keeps_the_map(msg: SkMsgContext) -> SK:
+    return connections.redirect(msg, 0)
+
+
+def test_sockets_of_a_map() -> None:
+    with (
+        loaded(mapped_sockets) as obj,
+        load(keeps_the_map) as holder,
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        holder[connections][2] = client
+        lines = list(obj[mapped_sockets].lines(map=holder[connections]))
+        assert lines == [f"2 {client.getsockname()[1]}"]
 
 
 # --- sockets and the rest

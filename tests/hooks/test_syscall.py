@@ -6,7 +6,24 @@ from typing import Any
 
 import pytest
 
-from pybpf import Array, CompileError, HashMap, L, Struct, Text, be16, build, i32, load, sizeof, syscall, u8, u32, u64
+from pybpf import (
+    Array,
+    CompileError,
+    HashMap,
+    L,
+    Struct,
+    Target,
+    Text,
+    be16,
+    build,
+    i32,
+    load,
+    sizeof,
+    syscall,
+    u8,
+    u32,
+    u64,
+)
 from pybpf.helpers import bpf_copy_from_user
 from pybpf.runtime.errors import RunError
 from tests.proofs import prove
@@ -124,6 +141,8 @@ def test_mistakes() -> None:
     def answer(ctx: Args) -> str:  # type: ignore[type-var]
         return ""
 
+    with pytest.raises(CompileError, match=r"needs Linux 5\.14"):
+        build(work, target=Target(kernel=(5, 10)))
     assert "must take `ctx: Args`" in errors(no_struct)
     assert "E" in errors(by_variable)
     assert "part of the context" in errors(lent)

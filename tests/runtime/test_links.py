@@ -188,7 +188,7 @@ def others(build_c: Callable[[str], bytes], name: str) -> LoadedObject:
 
 
 def test_what_libbpf_attaches(build_c: Callable[[str], bytes]) -> None:
-    """BTF tracepoints: no attacher of our own."""
+    """BTF tracepoints, which libbpf finds by their section."""
     with others(build_c, "btf_event") as obj:
         assert list(obj.programs) == ["btf_event"]
         with obj.attach():
@@ -197,14 +197,14 @@ def test_what_libbpf_attaches(build_c: Callable[[str], bytes]) -> None:
             os.getppid()
         os.getppid()
         assert int.from_bytes(obj["seen"], "little") == 1 and not link.attached
-        with pytest.raises(AttachError, match="unknown option 'target'\nhelp: it takes none"):
+        with pytest.raises(AttachError, match="it was loaded for 'sys_enter', and can't be attached elsewhere"):
             obj.programs["btf_event"].attach("sys_exit")
         obj.attach()
     assert not link.attached
 
 
 def test_what_nothing_attaches(build_c: Callable[[str], bytes]) -> None:
-    refused = pytest.raises(AttachError, match=r"attaching 'unattachable' to cgroup_skb/egress: EOPNOTSUPP")
+    refused = pytest.raises(AttachError, match="attaching 'unattachable': to which cgroup")
     with others(build_c, "unattachable") as obj, refused:
         obj.attach()
     with pytest.raises(LoadError, match="no program 'cuont'\nhelp: did you mean 'count'"):
