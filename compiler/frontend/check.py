@@ -15,7 +15,8 @@ from pybpf.compiler.frontend.session import Session
 from pybpf.compiler.schema import core
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.types import U64, PtrType, Space, Type, size_of
+from pybpf.compiler.schema.specs import in_registers
+from pybpf.compiler.schema.types import U64, BoolType, PtrType, Space, Type, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -301,11 +302,14 @@ def _argument_type(checker: Checker, parameter: Any, known: Type | None) -> Type
 
 
 def _check_argument(checker: Checker, parameter: Any, said: Type, known: Type) -> None:
-    """Refuse a struct in place of another, or of a number; and a number that is wider than C's, whose upper bits are
-    whatever the register held.
+    """Refuse a struct in place of another, or of a number; a number that is wider than C's, whose upper bits are
+    whatever the register held; and a flag in place of a number.
     """
     if not isinstance(said, PtrType):
-        if kinds.is_int(said) and kinds.is_int(known) and size_of(said) > size_of(known):
+        if not kinds.is_int(said) or not kinds.is_int(known):
+            return
+        wider = size_of(said) > size_of(known) and in_registers(checker.session.program)
+        if wider or (isinstance(said, BoolType) and not isinstance(known, BoolType)):
             span, spelled = checker.span(parameter.annotation), kinds.spell(known)
             where = checker.session.program.section
             checker.fail(errors.ArgumentOther(span, parameter.arg, kinds.spell(said), spelled, where))

@@ -13,6 +13,7 @@ from pybpf.compiler.irbuild.arithmetic import extend, int_type
 from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.lowering import TABLES
+from pybpf.compiler.schema.specs import in_registers
 from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space, size_of
 
 TYPE_CHECKING = False
@@ -73,7 +74,9 @@ def _argument(b: Builder, var: Var, offset: int) -> ops.Value:
         pointer = b.emit(ops.Load(b.context, offset, 64, False, "ptr", True, var.name, b.span))
         return b.emit(ops.ToInt(pointer, var.name, b.span))
     value: ops.Value = b.emit(ops.Load(b.context, offset, 64, False, kind, True, var.name, b.span))
-    if isinstance(var.type, (PtrType, BoolType)):
+    if isinstance(var.type, BoolType):
+        return extend(b, value, 8, False) if in_registers(b.program) else value
+    if isinstance(var.type, PtrType):
         return value
     number = int_type(var.type)
     return extend(b, value, number.bits, number.signed)

@@ -196,7 +196,7 @@ class CtxField(Record):
 
     `role` is "" for a plain value, "packet" / "packet_end" for the packet's bounds (32-bit in the struct, an address
     once loaded), "packet_meta" for the address of what lies in front of it, likewise, "data_loc" for a tracepoint's dynamic string (low half: offset into the record, high half: length),
-    "array" for inline arrays and text, which are referred to in place.
+    "array" for inline arrays and text, which are referred to in place. `since`: the first release that has it there.
     """
 
     name: str
@@ -206,6 +206,7 @@ class CtxField(Record):
     role: str = ""
     writable: bool = False
     doc: str = ""
+    since: str = ""
 
 
 class StateSpec(Record):
@@ -248,8 +249,9 @@ class ProgramSpec(Record, eq=False):
 
     `context` is None where the parameters are the arguments themselves. Parameters after the context (all of them,
     without one) are read as u64 from `arg_offsets` of the context, in order: raw tracepoints, BTF tracepoints, and
-    the argument registers of a probed function; or are what `arg_values` give. `returns` is the type of the return value (NONE: the program always
-    returns `default_return`). An answer that can't be seen to lie in `allowed` is `default_return` where it does not.
+    the argument registers of a probed function; or are what `arg_values` give. `returns` is the type of the return
+    value (NONE: the program always returns `default_return`). An answer that can't be seen to lie in `allowed` is
+    `default_return` where it does not.
     """
 
     name: str
@@ -321,6 +323,15 @@ class Target(Record):
     kernel: tuple[int, int] = (6, 1)
     optimise: bool = True
     license: str = "GPL"
+
+
+def in_registers(program: ProgramSpec) -> bool:
+    """Whether the arguments are registers as they were at the call, whose upper bits may be anything; the others, of
+    tracepoints and iterators, the kernel converts to 64 bits.
+    """
+    return not program.prog_type.startswith("RAW_TRACEPOINT") and program.attach_type not in (
+        "BPF_TRACE_RAW_TP", "BPF_TRACE_ITER",
+    )  # fmt: skip
 
 
 def permits(programs: dict[str, str], program: ProgramSpec) -> str | None:

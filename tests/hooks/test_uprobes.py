@@ -62,6 +62,13 @@ def leave(ctx: PtRegs, result: u64) -> None:
         values[4] = ctx.rc
 
 
+@uprobe("libc", "labs")
+def flag(odd: bool) -> None:
+    """Of a flag the register's lowest 8 bits count."""
+    if pid() == mine:
+        values[20] = 1 if odd else 0
+
+
 @uprobe("libc", "labs", sleepable=True)
 def entry_s(ctx: PtRegs) -> None:
     if pid() == mine:
@@ -165,6 +172,13 @@ def test_one_function_with_a_cookie() -> None:
             assert obj[values][3] == obj[values][4] == 77
             prove("hook", "uprobe+", "fired")
             prove("hook", "uretprobe+", "fired")
+
+
+def test_flag() -> None:
+    with loaded(flag) as obj, obj.attach(pid=os.getpid()):
+        for number, said in ((256, 0), (257, 1), (0, 0)):
+            libc.labs(number)
+            assert obj[values][20] == said
 
 
 def test_sleepable() -> None:

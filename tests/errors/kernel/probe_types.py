@@ -19,6 +19,11 @@ def system_call(flags: u64) -> None:
     pass
 
 
+@kprobe("vfs_fsync_range")
+def flag(datasync: bool) -> None:
+    pass
+
+
 @kprobe.session("vfs_*")
 def answer(ctx: SessionContext) -> int:
     return 2
