@@ -44,7 +44,7 @@ else:
     import _ast as ast
 
 __all__ = [
-    "attribute", "check_writable", "context_field", "element", "field", "index", "member_of", "outer",
+    "attribute", "check_writable", "context_field", "element", "field", "index", "is_fixed", "member_of", "outer",
     "place", "reference",
     "state_variable", "subscript",
 ]  # fmt: skip
@@ -283,12 +283,12 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     length = kind.length if isinstance(kind, ArrayType) else kind.size
     inner = kind.element if isinstance(kind, ArrayType) else U8
     at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
-    if not isinstance(at, tree.Const) and _is_fixed(checker, base.type.space):
+    if not isinstance(at, tree.Const) and is_fixed(checker, base.type.space):
         checker.fail(errors.SocketIndex(at.span, checker.text(at.span), checker.text(checker.span(node.value))))
     return tree.Index(reference(inner, base.type.space), span, base, at)
 
 
-def _is_fixed(checker: Checker, space: str) -> bool:
+def is_fixed(checker: Checker, space: str) -> bool:
     """Whether the verifier takes accesses at fixed offsets only."""
     context = checker.session.program.context
     if space == Space.CTX:

@@ -18,7 +18,7 @@ from pybpf.compiler.frontend.operators import arithmetic, to_type
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import Record, factory, replace
-from pybpf.compiler.schema.types import BOOL, I64, U8, U64, ArrayType, BytesType, OptionalType, PtrType, TextType
+from pybpf.compiler.schema.types import BOOL, I64, U8, U64, ArrayType, BytesType, OptionalType, PtrType, Space, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,6 +88,13 @@ def _items(checker: Checker, value: Value) -> Items:
         inner: Type = kind.element if isinstance(kind, ArrayType) else U8
         held = checker.temporary(value.type, value)  # Python goes on with this array if the variable is assigned
         array = checker.local(held, span)
+        assert isinstance(array.type, PtrType)
+        own = isinstance(value, tree.Field) or array.type.space != Space.TRUSTED  # no array of a kernel type
+        if own and access.is_fixed(checker, array.type.space) and isinstance(kind, ArrayType):
+            at = [tree.Const(U64, span, i) for i in range(kind.length)]
+            item = access.reference(inner, array.type.space)
+            first: list[tree.Stmt] = [tree.Assign(span, held, value)]
+            return _of(checker, [tree.Index(item, span, array, i) for i in at], first, span)
 
         def element(at: tree.Expr) -> Value:
             assert isinstance(array.type, PtrType)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "is_made_up", "load",
-    "load_bits", "pieces", "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store", "store_bits",
-    "widest", "write_bytes",
+    "load_bits", "pieces", "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store",
+    "store_bits", "widest", "write_bytes",
 ]  # fmt: skip
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
@@ -297,6 +297,9 @@ def reference_at(b: Builder, value: Value, kind: PtrType) -> Address:
     if kind.space == Space.CTX and kind.pointee is not None and is_made_up(b) and type(value) is ops.PtrAdd:
         assert value.base is b.context and type(value.offset) is Const, value
         return Address(b.context, value.offset.value, kind.space, align_of(kind.pointee))
+    if kind.space == Space.LENT and kind.pointee is not None and type(value) is ops.PtrAdd:
+        assert type(value.offset) is Const, value
+        return Address(value.base, value.offset.value, kind.space, align_of(kind.pointee))
     if kind.pointee is None:
         align = 1
     elif type(value) is ops.SlotAddr:
