@@ -12,6 +12,7 @@ from pybpf import (
     HistogramBy,
     L,
     LwtContext,
+    PerfEventArray,
     ProgArray,
     PtRegs,
     RingBuffer,
@@ -27,6 +28,7 @@ from pybpf import (
     Text,
     Timer,
     TracepointContext,
+    UserRingBuffer,
     XdpContext,
     bpf_iter,
     cgroup,
@@ -312,3 +314,14 @@ class Table(StructOps, of=tcp_congestion_ops):
     @struct_ops  # 60 no number
     def ssthresh(self, sk: tcp_sock) -> str:
         return "two"
+
+
+samples = PerfEventArray[Event](pages=8)
+commands = UserRingBuffer[Event](4096)
+
+
+@tracepoint("sched:sched_switch")
+def sends_a_number(ctx: TracepointContext) -> None:
+    samples.emit(7)  # 61 no event
+    for number in commands.drain():
+        print(number.nonesuch)  # 62 no such field
