@@ -169,6 +169,7 @@ def context_field(checker: Checker, base: ContextRef, name: str, span: Span) -> 
     spec = base.spec
     found = spec.field(name)
     if found is not None:
+        checker.check_release(f"`{name}` of {spec.struct}", found.since, span)
         if found.role == "data_loc":  # read by a probe read
             from pybpf.compiler.frontend.helpers import check_licence
 

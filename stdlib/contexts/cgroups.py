@@ -253,7 +253,7 @@ if not TYPE_CHECKING:
         "user_family": (U32, 0), "user_ip4": (BE32, 4), "user_ip6": (ArrayType(BE32, 4), 8, 16, "array"),
         "user_port": (BE16, 24, 4), "family": (U32, 28), "type": (U32, 32), "protocol": (U32, 36),
         "msg_src_ip4": (BE32, 40), "msg_src_ip6": (ArrayType(BE32, 4), 44, 16, "array"),
-        "sk": (socket("bpf_sock", nullable=False), 64, 8),
+        "sk": (socket("bpf_sock", nullable=False), 64, 8, "", "5.3"),
     }  # fmt: skip
     _ANY = "user_family family type protocol sk"
     for _class, _more in (
@@ -266,7 +266,7 @@ if not TYPE_CHECKING:
     _SOCK: Rows = {
         "bound_dev_if": (U32, 0), "family": (U32, 4), "type": (U32, 8), "protocol": (U32, 12), "mark": (U32, 16),
         "priority": (U32, 20), "src_ip4": (BE32, 24), "src_ip6": (ArrayType(BE32, 4), 28, 16, "array"),
-        "src_port": (U32, 44), "state": (U32, 72), "rx_queue_mapping": (I32, 76),
+        "src_port": (U32, 44), "state": (U32, 72), "rx_queue_mapping": (I32, 76, 4, "", "5.8"),
     }  # fmt: skip
     _ANY = "family type protocol state rx_queue_mapping"
     for _class, _more, _changed in (

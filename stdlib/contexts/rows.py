@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.types import Type
 
-    # name: (type, offset[, bytes in the struct where they are not the type's[, role]])
+    # name: (type, offset[, bytes in the struct where they are not the type's[, role[, release]]])
     Rows: TypeAlias = dict[str, tuple[Any, ...]]
 else:
     Rows = dict
@@ -41,6 +41,7 @@ def chosen(
         kind, offset, *more = rows[name]
         inner = kind.inner if isinstance(kind, OptionalType) else kind
         size, role = (more[0] if more else size_of(inner)), (more[1] if len(more) > 1 else "")
-        made.append(CtxField(name, kind, offset, size, role, name in writable.split()))
+        since = more[2] if len(more) > 2 else ""
+        made.append(CtxField(name, kind, offset, size, role, name in writable.split(), since=since))
     state = (StateSpec("cursor", cursor),) if cursor else ()
     return ContextSpec(struct, tuple(made), state, owner, packet_writable=changes)

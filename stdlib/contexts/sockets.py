@@ -256,9 +256,11 @@ if not TYPE_CHECKING:
     )
     _SOCK_OPS.update({name: (U32, 72 + 4 * at) for at, name in enumerate(_WORDS.split())})
     _SOCK_OPS.update({
-        "bytes_received": (U64, 168), "bytes_acked": (U64, 176), "sk": (socket("bpf_sock", nullable=True), 184, 8),
-        "skb_data": (PACKET, 192, 8, "packet"), "skb_data_end": (PACKET_END, 200, 8, "packet_end"),
-        "skb_len": (U32, 208), "skb_tcp_flags": (U32, 212), "skb_hwtstamp": (U64, 216),
+        "bytes_received": (U64, 168), "bytes_acked": (U64, 176),
+        "sk": (socket("bpf_sock", nullable=True), 184, 8, "", "5.3"),
+        "skb_data": (PACKET, 192, 8, "packet", "5.10"), "skb_data_end": (PACKET_END, 200, 8, "packet_end", "5.10"),
+        "skb_len": (U32, 208, 4, "", "5.10"), "skb_tcp_flags": (U32, 212, 4, "", "5.10"),
+        "skb_hwtstamp": (U64, 216, 8, "", "6.2"),
     })  # fmt: skip
     SockOpsContext.__bpf__ = chosen("bpf_sock_ops", _SOCK_OPS, SockOpsContext, writable="reply sk_txhash")
 
@@ -269,7 +271,7 @@ if not TYPE_CHECKING:
             "data": (PACKET, 0, 8, "packet"), "data_end": (PACKET_END, 8, 8, "packet_end"), "family": (U32, 16),
             "remote_ip4": (BE32, 20), "local_ip4": (BE32, 24), "remote_ip6": (_IP6, 28, 16, "array"),
             "local_ip6": (_IP6, 44, 16, "array"), "remote_port": (BE32, 60), "local_port": (U32, 64),
-            "size": (U32, 68), "sk": (socket("bpf_sock", nullable=False), 72, 8),
+            "size": (U32, 68), "sk": (socket("bpf_sock", nullable=False), 72, 8, "", "5.7"),
         },
         SkMsgContext, cursor="data", changes=True,
     )  # fmt: skip
@@ -287,7 +289,7 @@ if not TYPE_CHECKING:
             "sk": (socket("bpf_sock", nullable=True), 0, 8), "family": (U32, 8),
             "protocol": (U32, 12), "remote_ip4": (BE32, 16), "remote_ip6": (_IP6, 20, 16, "array"),
             "remote_port": (BE16, 36), "local_ip4": (BE32, 40), "local_ip6": (_IP6, 44, 16, "array"),
-            "local_port": (U32, 60), "ingress_ifindex": (U32, 64),
+            "local_port": (U32, 60), "ingress_ifindex": (U32, 64, 4, "", "5.17"),
         },
         SkLookupContext,
     )  # fmt: skip
@@ -297,8 +299,8 @@ if not TYPE_CHECKING:
         {
             "data": (PACKET, 0, 8, "packet"), "data_end": (PACKET_END, 8, 8, "packet_end"), "len": (U32, 16),
             "eth_protocol": (BE16, 20, 4), "ip_protocol": (U32, 24), "bind_inany": (U32, 28), "hash": (U32, 32),
-            "sk": (socket("bpf_sock", nullable=False), 40, 8),
-            "migrating_sk": (socket("bpf_sock_common", nullable=True), 48, 8),
+            "sk": (socket("bpf_sock", nullable=False), 40, 8, "", "5.14"),
+            "migrating_sk": (socket("bpf_sock_common", nullable=True), 48, 8, "", "5.14"),
         },
         SkReuseportContext, cursor="data",
     )  # fmt: skip
