@@ -528,7 +528,10 @@ class NoLockInValue(Advised):
 
     The lock that is held while the value is copied (BPF_F_LOCK) is one in the value.
 
-        class Total(Struct):          # works for totals.set(key, Total(packets=1), lock=True)
+        totals = HashMap[u32, u64](max_entries=64)
+        totals.set(key, 1, lock=True)           # fails
+
+        class Total(Struct):                    # works for totals.set(key, Total(packets=1), lock=True)
             lock: SpinLock
             packets: u64
     """
