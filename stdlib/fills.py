@@ -47,10 +47,10 @@ if TYPE_CHECKING:
         ...
 
     def d_path(path: object, /) -> Text[Any]:
-        """The full path of a `path` member, as of `file.f_path`, in what its process sees; cut to where it is kept.
+        """The full path of a `path`, such as `file.f_path`, as the current process sees it.
 
-        The kernel lets few programs do so: @fentry and @fexit of functions such as vfs_open, vfs_truncate, filp_close;
-        @lsm; iterators. Linux 5.10.
+        Of one that is longer than where it is kept, its end. The kernel lets few programs ask: @fentry and @fexit of
+        vfs_truncate, vfs_fallocate, vfs_getattr, dentry_open and filp_close; @lsm; iterators. Linux 5.10.
         """
         ...
 

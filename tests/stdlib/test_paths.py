@@ -8,24 +8,30 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pybpf import L, LoadError, NotPermitted, RingBuffer, Simulation, Struct, Text, d_path, fentry, load, pid, u32, var
-from pybpf.kernel import file  # noqa: TC001 - read at run time
+from pybpf.kernel import file, path  # noqa: TC001 - read at run time
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Closed(Struct):
+class Seen(Struct):
     path: Text[L[128]]
 
 
 only = var(u32, 0)
-closed = RingBuffer[Closed](64 * 1024)
+seen = RingBuffer[Seen](64 * 1024)
 
 
-@fentry("filp_close")
-def closes(filp: file) -> None:
+@fentry("vfs_fallocate")
+def allocates(file: file) -> None:
     if pid() == only:
-        closed.emit(Closed(path=d_path(filp.f_path)))
+        seen.emit(Seen(path=d_path(file.f_path)))
+
+
+@fentry("vfs_truncate")
+def truncates(path: path) -> None:
+    if pid() == only:
+        seen.emit(Seen(path=d_path(path)))
 
 
 @pytest.mark.kernel
@@ -33,20 +39,23 @@ def closes(filp: file) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="loading programs needs root")
 def test_the_path_of_a_file(tmp_path: Path) -> None:
     try:
-        obj = load(closes, only=os.getpid())
+        obj = load(allocates, truncates, only=os.getpid())
     except (LoadError, NotPermitted) as error:
         pytest.skip(f"this kernel refuses fentry: {str(error).splitlines()[0]}")
     short, long = tmp_path / "short", tmp_path / ("y" * 140)
     with obj, obj.attach():
-        for path in (short, long):
-            path.write_text("x")
-        found = [event.path for event in obj[closed].poll_for(0.5)]
-    assert str(short) in found
-    assert str(long) not in found and "" in found  # it does not fit, and then there is none
+        for file in (short, long):
+            file.write_text("x")
+            os.truncate(file, 100)
+            with file.open("r+") as opened:
+                os.posix_fallocate(opened.fileno(), 0, 10)
+        found = [event.path for event in obj[seen].poll_for(0.5)]
+    assert found[:2] == [str(short), str(short)]
+    assert found[2:] == [str(long)[-127:], str(long)[-127:]]  # what does not fit is cut in front
 
 
 def test_a_simulation_is_told_the_path() -> None:
     sim = Simulation(pid=7, only=7)
     sim.helper("bpf_d_path", lambda path, into, size: into.write(b"/etc/passwd".ljust(size, b"\0")))
-    sim.run(closes, filp={"f_path": {}})
-    assert [event.path for event in sim[closed]] == ["/etc/passwd"]
+    sim.run(allocates, file={"f_path": {}})
+    assert [event.path for event in sim[seen]] == ["/etc/passwd"]
