@@ -15,12 +15,14 @@ import pytest
 from pybpf import build
 from pybpf.compiler.schema.record import replace
 from pybpf.runtime import load_object
+from tests.hooks.network import make_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pybpf.compiler.object import Object
     from pybpf.runtime import LoadedObject
+    from tests.hooks.network import Network
 
 SOURCES = Path(__file__).parent / "programs"
 
@@ -89,37 +91,7 @@ def ring(obj: LoadedObject) -> Iterator[Any]:
         yield obj["events"]
 
 
-class Network:
-    """A network namespace with a pair of virtual interfaces, `left` and `right`, both up."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.path = f"/run/netns/{name}"
-
-    def ip(self, *arguments: str) -> str:
-        command = ["ip", "-n", self.name, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    def send(self, count: int, size: int = 64) -> None:
-        """Send frames out of `left`, so that they arrive at `right`."""
-        code = (
-            "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('left', 0))\n"
-            f"for i in range({count}): s.send(b'\\xff' * 12 + b'\\x88\\xb5' + bytes({size - 14}))"
-        )
-        subprocess.run(["ip", "netns", "exec", self.name, "/usr/bin/python3", "-c", code], check=True)
-
-
 @pytest.fixture
 def network() -> Iterator[Network]:
-    name = f"pybpf-test-{os.getpid()}"
-    if shutil.which("ip") is None:
-        pytest.skip("no `ip` command (iproute2)")
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    try:
-        net = Network(name)
-        net.ip("link", "add", "left", "type", "veth", "peer", "name", "right")
-        for link in ("left", "right"):
-            net.ip("link", "set", link, "up")
-        yield net
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=True)
+    """A network namespace with a pair of interfaces, `left` and `right`."""
+    yield from make_network()
