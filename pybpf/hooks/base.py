@@ -266,9 +266,8 @@ class Family:
             from pybpf.compiler.frontend.scope import closest
 
             near = closest(name, list(self._members))
-            lines = (f"@{self._name}.{near}",) if near else self._all()
-            what = "did you mean this one?" if near else "there are:"
-            raise NoSuchHook(f"there is no @{self._name}.{name}", help=what, lines=lines)
+            what = f"did you mean @{self._name}.{near}?" if near else "there are:"
+            raise NoSuchHook(f"there is no @{self._name}.{name}", help=what, lines=() if near else self._all())
 
     def __repr__(self) -> str:
         return f"<decorators @{self._name}: {', '.join(self._members)}>"
