@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from pybpf import (
     u64,
 )
 from pybpf.net import ethhdr
-from tests.hooks.network import ETHERTYPE
+from tests.hooks.network import ETHERTYPE, frame
 from tests.proofs import prove
 
 if TYPE_CHECKING:
@@ -295,6 +296,20 @@ def test_the_socket_of_a_packet(network: Network) -> None:
         assert (obj[seen][6], obj[seen][7]) == (sender.getsockname()[1], 0x55)
 
 
+@tc
+def next_mark(skb: TcContext) -> TC:
+    skb.mark += 1
+    skb.cb[0] = skb.mark
+    return TC.PIPE
+
+
+def test_run_with_a_context() -> None:
+    given = struct.pack("<8xI180x", 41)
+    with load(next_mark) as obj:
+        result = obj.programs["next_mark"].test(frame(), context=given)
+        assert result.retval == TC.PIPE and struct.unpack_from("<8xI36xI", result.context) == (42, 42)
+
+
 # --- TCX
 
 order = ArrayMap[u64](1)
@@ -419,8 +434,6 @@ def test_netkit(network: Network) -> None:
 
 def make_netkit() -> None:
     """A netkit pair nk0 and nk1 that carry Ethernet frames: include/uapi/linux/if_link.h."""
-    import struct
-
     def attribute(kind: int, data: bytes) -> bytes:
         return struct.pack("<HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
