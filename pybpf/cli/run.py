@@ -1,7 +1,7 @@
 """`pybpf run x.py`: load and attach the programs of a file, and print what they say until Ctrl-C.
 
-Printed are events of ring buffers, a line each, and `printk` lines. What the file itself does under
-`if __name__ == "__main__":` is not run; for that there is `python x.py`.
+Printed are events of ring buffers and perf event arrays, a line each, and `printk` lines; at the end, how many were
+lost. What the file itself does under `if __name__ == "__main__":` is not run; for that there is `python x.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pybpf.runtime.events import EventSource
     from pybpf.runtime.object import LoadedObject
     from pybpf.runtime.printk import Printk
 
@@ -113,12 +114,13 @@ def _watch(obj: LoadedObject, printk: Printk | None, seconds: float | None) -> N
     import select
     import time
 
-    from pybpf.runtime.ringbuf import LoadedRingBuffer
+    from pybpf.runtime.events import EventSource
 
-    rings = [map for map in obj.maps.values() if isinstance(map, LoadedRingBuffer)]
+    rings = [map for map in obj.maps.values() if isinstance(map, EventSource)]
     poller = select.poll()
     for ring in rings:
-        poller.register(ring.fd, select.POLLIN)
+        for fd in ring.fds:
+            poller.register(fd, select.POLLIN)
     if printk is not None:
         poller.register(printk.fd, select.POLLIN)
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -131,10 +133,23 @@ def _watch(obj: LoadedObject, printk: Printk | None, seconds: float | None) -> N
         for line in printk.read() if printk else ():
             print(f"{line.task}-{line.pid}: {line.text}")
         sys.stdout.flush()
-        if not ready and left is not None:
+        if (not ready and left is not None) or left == 0:
+            _say_lost(rings)
             return
-        if left == 0:
-            return
+
+
+def _say_lost(rings: list[EventSource[Any]]) -> None:
+    """Warn of events that found no room, as far as they are counted."""
+    from pybpf.cli.messages import message
+    from pybpf.runtime.errors import PybpfError
+
+    for ring in rings:
+        try:
+            count = ring.lost
+        except PybpfError:  # nobody counts them
+            continue
+        if count:
+            message(f"{count} events of {ring.name} were lost", ("declare it larger, or send less",), "warning")
 
 
 def event_text(event: Any, name: str = "") -> str:

@@ -55,6 +55,17 @@ class EventSource(MapHandle, Generic[V]):
         self._waiting = 0
         self._wake = -1
 
+    @property
+    def fds(self) -> list[int]:
+        """The descriptors to wait for: readable, in the sense of poll, while there are events. They are not yours."""
+        self._check()
+        return self._sources()
+
+    @property
+    def lost(self) -> int:
+        """Events that found no room."""
+        raise NotImplementedError
+
     # ---------------------------------------------------------------------- what a kind of buffer does
 
     def _sources(self) -> list[int]:

@@ -40,7 +40,7 @@ class PerfRing(Ring):
     def put(self, event: bytes, packet: bytes) -> int:
         del self.packets[: max(0, len(self.packets) - len(self.events))]  # of events that were consumed
         used = sum([_record(len(one), len(more)) for one, more in zip(self.events, self.packets)])
-        if used + _record(len(event), len(packet)) > self.spec.pages * _PAGE:
+        if used + _record(len(event), len(packet)) >= self.spec.pages * _PAGE:  # one byte always stays free
             return -_ENOSPC
         self.events.append(event)
         self.packets.append(packet)

@@ -194,7 +194,7 @@ class Ring:
 
     def _has_room(self, size: int) -> bool:
         used = sum([_record_size(len(event)) for event in self.events]) + self._reserved
-        return used + _record_size(size) <= self.spec.max_entries
+        return used + _record_size(size) < self.spec.max_entries  # one byte always stays free
 
     def emit(self, value: Any) -> bool:
         done = self.output(to_bytes(self.value_type, value)) == 0

@@ -60,10 +60,10 @@ class RingBuffer(_Events["V"], Declaration):
         check_opaque(f"map {name}", self.kind.name, None, event)
         # __bpf_ringbuf_reserve refuses what is larger than the buffer, with its header rounded up to 8 bytes
         record = (size_of(event) + RECORD_HEADER + 7) // 8 * 8
-        if record > self.max_entries:
+        if record >= self.max_entries:  # one byte always stays free
             raise DeclarationValueError(
-                f"map {name}: an event takes {record} bytes, more than the whole ring buffer of {self.max_entries}",
-                help=f"make it larger: at least {1 << (record - 1).bit_length()}, and more to hold several",
+                f"map {name}: an event takes {record} bytes, more than fits into a ring buffer of {self.max_entries}",
+                help=f"make it larger: at least {1 << record.bit_length()}, and more to hold several",
             )
         return None, event
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing_extensions import assert_type
 
 from pybpf import (
     XDP,
@@ -25,9 +25,6 @@ from pybpf import (
     u64,
     xdp,
 )
-
-if TYPE_CHECKING:
-    from typing_extensions import assert_type
 
 
 class Sample(Struct):
