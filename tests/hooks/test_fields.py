@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf import load
+from pybpf import (
+    Array,
+    ArrayMap,
+    CgroupSkbContext,
+    HashMap,
+    L,
+    RingBuffer,
+    SockAddr6Context,
+    SockOpsContext,
+    Struct,
+    be16,
+    be32,
+    load,
+    u64,
+)
 from pybpf.cli.module import import_file, programs_of
 from pybpf.compiler.schema.types import ArrayType, OptionalType, PtrType, StructType
 from pybpf.hooks.cgroups import cgroup
@@ -20,6 +34,51 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import ContextSpec, CtxField
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
+
+
+class Peer(Struct):
+    addr: Array[be32, L[4]]
+    port: be16
+
+
+by_address = HashMap[Array[be32, L[4]], u64](max_entries=8)
+peers = HashMap[Peer, u64](max_entries=8)
+last = ArrayMap[Peer](1)
+events = RingBuffer[Peer](4096)
+
+
+@cgroup.connect6
+def whole_addresses(ctx: SockAddr6Context) -> bool:
+    by_address[ctx.user_ip6] += 1
+    peers[Peer(addr=ctx.user_ip6, port=ctx.user_port)] += 1
+    events.emit(Peer(addr=ctx.user_ip6, port=0))
+    addr = ctx.user_ip6
+    if addr[0] == 1 or ctx.user_ip6 == last[0].addr or any(word == 7 for word in ctx.user_ip6):
+        return False
+    last[0].addr = ctx.user_ip6
+    ctx.user_ip6 = last[0].addr
+    return by_address.get(ctx.user_ip6) is not None
+
+
+@cgroup.skb.egress
+def addresses_of_packets(pkt: CgroupSkbContext) -> bool:
+    by_address[pkt.remote_ip6] += 1
+    sk = pkt.sk
+    if sk is not None:
+        by_address[sk.src_ip6] += 1
+    return True
+
+
+@sockops
+def addresses_of_connections(ops: SockOpsContext) -> None:
+    by_address[ops.remote_ip6] += sum(ops.args)
+
+
+def test_arrays_as_a_whole() -> None:
+    """The kernel takes them word by word only, at fixed offsets, and no pointer to them."""
+    with load(whole_addresses, addresses_of_packets, addresses_of_connections) as obj:
+        assert len(obj.programs) == 3
+
 
 HOOKS: dict[str, Any] = {
     **{f"cgroup.{name}": getattr(cgroup, name) for name in cgroup._members},  # type: ignore[attr-defined]

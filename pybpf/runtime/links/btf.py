@@ -100,28 +100,13 @@ def function_id(program: LoadedProgram, name: str) -> int:
 
 def attach_lsm_cgroup(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
     """To a cgroup, by the path of its directory or an open file descriptor of that."""
+    from pybpf.runtime.links.cgroups import no_cgroup, opened_cgroup
+
     name = section.partition("/")[2]
-    target = options.get("target")
-    if target is None or isinstance(target, bool) or not isinstance(target, (int, str, os.PathLike)):
-        raise AttachError(
-            f"attaching {program.name!r}: to which cgroup?", f'name it: obj.attach({program.name}="/sys/fs/cgroup/...")'
-        )
-    if isinstance(target, int):
-        return _at_cgroup(program, name, target)
-    try:
-        directory = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise AttachError(f"cgroup {os.fspath(target)!r}: {error.strerror}", "mount cgroup2, or mkdir it") from None
-    try:
-        return _at_cgroup(program, name, directory)
-    finally:
-        os.close(directory)
-
-
-def _at_cgroup(program: LoadedProgram, name: str, directory: int) -> Link:
-    try:
-        fd = syscall.link_create(program.fd, directory, _LSM_CGROUP)
-    except OSError as error:
-        helps = {errno.EBADF: "that directory is no cgroup of version 2"}
-        refused(program, f"LSM hook {name} of a cgroup", error, helps.get(error.errno or 0, ""))
+    with opened_cgroup(program, options.get("target")) as (directory, where):
+        try:
+            fd = syscall.link_create(program.fd, directory, _LSM_CGROUP)
+        except OSError as error:
+            help = no_cgroup() if error.errno == errno.EBADF else ""
+            refused(program, f"LSM hook {name} of {where}", error, help)
     return descriptor_link(program, "lsm_cgroup", name, fd)

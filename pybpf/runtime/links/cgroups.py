@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pybpf.runtime.program import LoadedProgram
 
-__all__ = ["ATTACH_TYPES", "attach_cgroup", "cgroup_mounts", "opened_cgroup"]
+__all__ = ["ATTACH_TYPES", "attach_cgroup", "cgroup_mounts", "no_cgroup", "opened_cgroup"]
 
 # Section -> enum bpf_attach_type (include/uapi/linux/bpf.h).
 ATTACH_TYPES = {
@@ -82,7 +82,7 @@ def _order(program: LoadedProgram, options: dict[str, Any]) -> tuple[int, bytes]
 
 def _help(code: int, ordered: bool, named: bool) -> str:
     if code == errno.EBADF:
-        return _no_cgroup()
+        return no_cgroup()
     if code == errno.EINVAL and ordered:
         return "the other link is of another kind or another cgroup, or this kernel has no order (Linux 6.17)"
     if code == errno.EINVAL and not named:
@@ -102,7 +102,8 @@ def cgroup_mounts() -> list[str]:
     return [place.replace("\\040", " ") for _, place, kind, *_ in lines if kind == "cgroup2"]
 
 
-def _no_cgroup() -> str:
+def no_cgroup() -> str:
+    """What to do where a directory is no cgroup."""
     mounts = cgroup_mounts()
     if not mounts:
         return "cgroup2 is not mounted: mount -t cgroup2 none /sys/fs/cgroup"
@@ -128,9 +129,9 @@ def opened_cgroup(program: LoadedProgram, target: Any) -> Iterator[tuple[int, st
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        help = "make it first: mkdir" if error.errno == errno.ENOENT else _no_cgroup()
+        help = "make it first: mkdir" if error.errno == errno.ENOENT else no_cgroup()
         if error.errno == errno.ENOENT and not os.path.exists(os.path.dirname(path.rstrip("/"))):
-            help = _no_cgroup()
+            help = no_cgroup()
         raise AttachError(f"attaching {program.name!r} to cgroup {path}: {error.strerror}", help) from None
     try:
         yield fd, f"cgroup {path}"
