@@ -9,4 +9,6 @@ them, are the arguments of the probed function or tracepoint.
     probes.py        functions of the kernel and of programs, by their registers
     btf.py           functions and tracepoints by the kernel's own description of their arguments
     packets.py       XDP, traffic control, TCX, netkit, netfilter, routes, socket filters, flow dissectors
+    cgroups.py       what a cgroup's processes may do, and with which addresses
+    sockets.py       TCP's events, data of sockets, which socket listens
 """

@@ -5,6 +5,8 @@ A class carries its ContextSpec as `__bpf__`. Plain methods on it are written in
 
     base.py       Context, and Packet: what can be read in place
     packets.py    XDP
+    cgroups.py    a cgroup's calls and packets;  sockets.py  TCP's events, messages, lookups
+    rows.py       how the tables of these two are written
     skb.py        socket buffers: traffic control, routes, socket filters, flow dissectors, and the base for others
     netfilter.py  netfilter
     tracing.py    registers, raw tracepoints, tracepoints (whose fields come from the tracepoint's own format)

@@ -7,6 +7,7 @@ assigned to in its module, or `name=`. The kernel's map appears when a program t
     base.py     what all declarations share        keyed.py    hash maps, arrays, the trie of prefixes
     ring.py     ring buffers                       queues.py   queues, stacks, bloom filters
     nested.py   maps of maps                       cgroups.py  arrays of cgroups
+    sockets.py  maps of sockets                    storages.py values of sockets, tasks, cgroups, inodes
     events.py   perf events, the user ring buffer  stacks.py   stack traces
 
 What the kernel has and allows is a row each in `mapkinds.py`.
