@@ -15,6 +15,7 @@ from pybpf.compiler.schema.types import (
     BytesType,
     EnumType,
     IntType,
+    MapType,
     NoneType,
     OptionalType,
     PtrType,
@@ -159,6 +160,7 @@ _MAKERS: dict[type[Type], Callable[[TypeBuilder, Any], int]] = {
     EnumType: TypeBuilder._enum,
     IntType: TypeBuilder._integer,
     KernelType: lambda builder, type_: builder.kernel(type_),
+    MapType: lambda builder, type_: 0,  # a pointer to a map is `void *` in C
     NoneType: TypeBuilder._none,
     OptionalType: TypeBuilder._optional,
     PtrType: TypeBuilder._pointer,

@@ -489,7 +489,9 @@ class NotOnMap(Diagnostic):
     label = "not here"
 
     def texts(self) -> tuple[str, str]:
-        return f"`{self.what}` is not for `{self.name}`, a {_KINDS.get(self.kind, self.kind)}", self.label
+        kind = _KINDS.get(self.kind, self.kind)
+        article = "an" if kind[0] in "aeiou" else "a"
+        return f"`{self.what}` is not for `{self.name}`, {article} {kind}", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.methods:

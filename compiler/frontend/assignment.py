@@ -203,8 +203,8 @@ def _map_of(checker: Checker, node: Any) -> MapSpec | None:
         if not isinstance(root, ast.Name) or (root.id in checker.slots and checker.slots[root.id].alias is None):
             return None
     elif node.value.id in checker.slots and checker.slots[node.value.id].alias is None:
-        var = checker.slots[node.value.id].var
-        if var is None or not is_inner(var.type):
+        slot = checker.slots[node.value.id]
+        if not slot.broken and (slot.var is None or not is_inner(slot.var.type)):
             return None
     value = as_map(checker, checker.expr(node.value))
     schema = checker.schema(value) if isinstance(value, Known) else None

@@ -107,9 +107,22 @@ class PtrType(Type):
 
 
 class MapType(Type):
-    """A map that a program looked up in a map of maps; `spec` is what all maps in there are like."""
+    """A map that a program looked up in a map of maps; `spec` is what all maps in there are like.
+
+    Maps that are alike are of one type, whichever map they lie in.
+    """
 
     spec: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MapType) and self._likeness() == other._likeness()
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def _likeness(self) -> tuple[Any, ...]:
+        spec = self.spec
+        return spec.kind.name, spec.key, spec.value, spec.flags, spec.max_entries if spec.kind.indexed else 0
 
     def __str__(self) -> str:
         return f"map of type {self.spec.kind.name}"

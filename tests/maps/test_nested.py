@@ -17,9 +17,11 @@ from pybpf import (
     PybpfError,
     Queue,
     Simulation,
+    Target,
     XdpContext,
     build,
     load,
+    subprog,
     u32,
     u64,
     xdp,
@@ -163,3 +165,49 @@ def test_an_inner_map_may_be_missing() -> None:
         build(unchecked)
     text = str(caught.value)
     assert "may be None" in text and "whether `table` is empty can't be asked in a program" in text
+
+
+@subprog
+def note(table: HashMap[u32, u64], key: u32) -> bool:
+    return table.insert(key, 1)
+
+
+@xdp
+def spread(pkt: XdpContext) -> XDP:
+    table = by_slot.get(1)
+    if table is None:
+        table = by_slot.get(0)
+    chosen = by_slot.get(3) if pkt.data_end - pkt.data > 20 else tenants.get(1)
+    if table is None or chosen is None:
+        return XDP.DROP
+    for number in range(20):
+        chosen[1] += number
+    number = 0
+    while number < 3000:
+        if number in table:
+            del table[number]
+        number += 1
+
+    def first_of(key: u32) -> u64:
+        return chosen.get(key, 0) if chosen is not None else 9
+
+    out[0] = first_of(1)
+    out[1] = 1 if note(table, 7) else 0
+    return XDP.PASS
+
+
+@kernel
+@guest
+@pytest.mark.parametrize("target", [None, Target(kernel=(6, 1))], ids=["this kernel", "6.1"])
+def test_in_loops_and_functions(target: Target | None) -> None:
+    with load(spread, target=target) as obj:
+        obj[first][5] = 5
+        assert obj.programs["spread"].test(PACKET).retval == XDP.PASS
+        assert dict(obj[out]) == {0: 190, 1: 1} and dict(obj[first]) == {7: 1}
+
+
+def test_in_loops_and_functions_simulated() -> None:
+    simulation = Simulation()
+    simulation[first][5] = 5
+    assert simulation.run(spread, PACKET).retval == XDP.PASS
+    assert dict(simulation[out]) == {0: 190, 1: 1} and dict(simulation[first]) == {7: 1}
