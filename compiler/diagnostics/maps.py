@@ -23,7 +23,8 @@ _KINDS = {
     "LRU_HASH": "LRU hash map", "LRU_PERCPU_HASH": "LRU per-CPU hash map", "LPM_TRIE": "trie of prefixes",
     "RINGBUF": "ring buffer", "QUEUE": "queue", "STACK": "stack", "BLOOM_FILTER": "bloom filter",
     "PROG_ARRAY": "program array", "ARRAY_OF_MAPS": "array of maps", "HASH_OF_MAPS": "hash of maps",
-    "CGROUP_ARRAY": "array of cgroups", "ARENA": "arena",
+    "DEVMAP": "map of interfaces", "DEVMAP_HASH": "map of interfaces", "CPUMAP": "map of CPUs",
+    "XSKMAP": "map of AF_XDP sockets", "CGROUP_ARRAY": "array of cgroups", "ARENA": "arena",
 }  # fmt: skip
 
 
@@ -497,7 +498,7 @@ class NotOnMap(Diagnostic):
         if self.methods:
             yield Help(f"its methods in a program are {listed(self.methods)}")
         else:
-            yield Help("call a helper that takes maps of this type")
+            yield Help("call one of its methods, or a helper that takes maps of this type")
 
 
 class MapAccess(Diagnostic):

@@ -273,6 +273,8 @@ def check_map_method(checker: Checker, receiver: Known, name: str, span: Span) -
     own = [n for cls in classes for n, found in vars(cls).items() if getattr(found, "__bpf_language__", False)]
     names = [m.name for m in METHODS if kind in m.on] + own
     hint = _ELSEWHERE.get(name, "").format(map=spec.name)
+    if ".emit(" in hint and "emit" not in names:
+        hint = ""
     checker.fail(errors.NoMapMethod(span, name, spec.name, spec.kind.name, tuple(names), closest(name, names), hint))
 
 
