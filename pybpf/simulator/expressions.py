@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     BoolType,
     EnumType,
     IntType,
+    OptionalType,
     PtrType,
     Space,
     TextType,
@@ -118,6 +119,7 @@ def scalar_at(t: Translator, node: tree.Expr) -> ast.expr:
 def _context_scalar(node: tree.CtxLoad) -> Any:
     """A context field is loaded with the size that it has there, and the sign of its type."""
     kind = node.field.type
+    kind = kind.inner if isinstance(kind, OptionalType) else kind
     if isinstance(kind, IntType) and not kind.big:
         return scalar_of(IntType(8 * node.field.size, kind.signed))
     return scalar_of(kind)
@@ -161,6 +163,28 @@ class _Reader:
         if self.bits is not None:
             return self.bits.load(Far(self.memory, address))
         return scalar_of(self.kind).load(Far(self.memory, address))
+
+
+class _Writer:
+    """Stores to a member of an object that the program may change, given the object's address and the value."""
+
+    def __init__(self, node: tree.KernelPlace, simulation: Any) -> None:
+        assert isinstance(node.base.type, PtrType) and node.base.type.pointee is not None
+        fixed = [step for step in node.path if not isinstance(step, tree.Expr)]
+        self.offset = offset_of(node.base.type.pointee, fixed)
+        self.scalar = scalar_of(type_after(node.base.type.pointee, fixed))
+        self.path = [step if isinstance(step, int) else step.name for step in fixed]
+        self.simulation = simulation
+
+    def __call__(self, base: int, value: int) -> None:
+        if base:
+            data = self.scalar.encode(value)
+            self.simulation.kernel.write(base + self.offset, data)
+            self.simulation.objects.change(base, [step for step in self.path if step != ""], self.scalar.decode(data))
+
+
+def kernel_store(t: Translator, node: tree.KernelPlace, value: ast.expr) -> ast.expr:
+    return t.call(t.constant(_Writer(node, t.simulation)), expression(t, node.base), value)
 
 
 def _kernel_place(t: Translator, node: tree.KernelPlace) -> ast.expr:

@@ -136,6 +136,12 @@ class Spaces:
             return None
         return bytes(found[0][found[1] : found[1] + size])
 
+    def write(self, address: int, data: bytes) -> None:
+        """Change the bytes at an address; nothing happens unless all of them are there."""
+        found = self._find(address)
+        if found is not None and len(found[0]) - found[1] >= len(data):
+            found[0][found[1] : found[1] + len(data)] = data
+
     def string(self, address: int, size: int) -> bytes | None:
         """The string at an address as a probe reads it into `size` bytes: cut to leave room for the NUL, without it."""
         found = self._find(address)

@@ -58,6 +58,12 @@ class Objects:
                 self._open.discard(address)
         return address
 
+    def change(self, address: int, path: list[str | int], value: int) -> None:
+        """Let the object at an address say so too, by the names and indices that lead to a member."""
+        for held, where, _ in self._known.values():
+            if where == address:
+                _set(held, path, value)
+
     def _fill(self, place: Ref, kind: KernelType, value: Any) -> None:
         for name, given in _members(value).items():
             way = kind.find(name)
@@ -97,6 +103,26 @@ class Objects:
             if not -(1 << base.bits - 1) <= number < 1 << base.bits:
                 raise OverflowError(f"{name}: {number} does not fit {base.bits} bits")
             scalar_of(kind).store(place, number)
+
+
+def _set(held: Any, path: list[str | int], value: int) -> None:
+    """As `held.a.b[3] = value`; what is not there yet is made."""
+    first, *rest = path
+    if isinstance(first, int):
+        held += [0] * (first + 1 - len(held))
+        if rest:
+            _set(held[first], rest, value)
+        else:
+            held[first] = value
+        return
+    members = held if isinstance(held, dict) else vars(held)
+    if not rest:
+        members[first] = value
+        return
+    inner = members.setdefault(first, [] if isinstance(rest[0], int) else {})
+    if isinstance(inner, tuple):
+        inner = members[first] = list(inner)
+    _set(inner, rest, value)
 
 
 def _members(value: Any) -> Mapping[str, Any]:

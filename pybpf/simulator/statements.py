@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.specs import HelperSpec
 from pybpf.compiler.schema.types import NONE, IntType, NoneType, PtrType, is_aggregate
-from pybpf.simulator.expressions import arithmetic, expression, place, scalar_at
+from pybpf.simulator.expressions import arithmetic, expression, kernel_store, place, scalar_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,9 @@ def _is_aggregate(node: tree.Expr) -> bool:
 
 def _store(t: Translator, node: tree.Store) -> list[Any]:
     """Python evaluates the value before the place."""
+    if isinstance(node.place, tree.KernelPlace):
+        target = node.place
+        return _in_order(t, expression(t, node.value), lambda value: kernel_store(t, target, value))
     if _is_aggregate(node.place):
         assert isinstance(node.place.type, PtrType)
         data = t.call("_to_bytes", t.constant(node.place.type.pointee), place(t, node.value))

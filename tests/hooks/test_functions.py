@@ -118,7 +118,8 @@ def test_fexit(some_file: int) -> None:
             reader, writer = os.pipe()
             with pytest.raises(OSError, match="Invalid argument"):
                 os.fsync(writer)
-            os.close(reader), os.close(writer)
+            os.close(reader)
+            os.close(writer)
         assert (obj[calls], obj[seen], obj[returned]) == (2, 7, -22)
         prove("hook", "fexit+", "fired")
 
@@ -343,7 +344,7 @@ def test_sessions_are_of_kernels_to_come() -> None:
     assert "needs Linux 7.0" in errors(both, target=Target(kernel=(6, 18)))
     assert build(both, target=Target(kernel=(7, 0))).elf
     if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (7, 0):
-        with pytest.raises(LoadError, match="Linux 7.0"):
+        with pytest.raises(LoadError, match=r"Linux 7\.0"):
             load(build(both, target=Target(kernel=(7, 0))))
 
 

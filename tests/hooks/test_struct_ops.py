@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybpf import AttachError, CompileError, StructOps, build, load, struct_ops, u32, u64, var
+from pybpf import AttachError, CompileError, Simulation, StructOps, build, load, struct_ops, u32, u64, var
 from pybpf.kernel import sock, tcp_congestion_ops, tcp_sock
 from pybpf.runtime import syscall
 from tests.proofs import prove
@@ -137,8 +137,11 @@ def test_the_same_name_twice() -> None:
 # --- what is refused before loading
 
 
+make: Any = type(StructOps)
+
+
 def table(**members: Any) -> Any:
-    return type(StructOps)("Made", (StructOps,), members, of=tcp_congestion_ops)
+    return make("Made", (StructOps,), members, of=tcp_congestion_ops)
 
 
 def test_members() -> None:
@@ -157,7 +160,7 @@ def test_members() -> None:
     with pytest.raises(ValueError, match="Made has no operation"):
         build(table(name="x"))
     with pytest.raises(TypeError, match="of which of the kernel's structs"):
-        type(StructOps)("Made", (StructOps,), {})
+        make("Made", (StructOps,), {})
 
 
 def errors(program: Any) -> str:
@@ -188,3 +191,16 @@ def test_programs() -> None:
     assert "Wrong.ssthresh() must be annotated to return u32" in errors(Wrong)
     assert "E" in errors(Writes)
     assert "is tcp_sock, not tcp_congestion_ops" in errors(Other)
+
+
+def test_simulated() -> None:
+    connection: Any = tcp_sock(snd_cwnd=20)
+    Fixed.init.simulate(sk=connection)
+    assert connection.snd_cwnd == 4
+    assert connection.inet_conn == {"icsk_ca_priv": [77]}
+    with Simulation() as sim:
+        sim.run(Fixed.cong_avoid, sk=connection, ack=1, count=3)
+        assert (connection.snd_cwnd, connection.snd_ssthresh, sim[largest]) == (5, 5, 5)
+        sim.run(Fixed.release, sk=connection)
+        assert sim[ended] == 1
+    assert Fixed.undo_cwnd.simulate(sk=connection).retval == 5

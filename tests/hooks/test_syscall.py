@@ -74,7 +74,7 @@ class Copied(Struct):
 
 @syscall
 def copied(ctx: Copied) -> int:
-    text = Text[L[8]]("")
+    text: Text[L[8]] = ""
     answer = bpf_copy_from_user(text, 8, ctx.address)
     ctx.text = text
     return i32(answer)
@@ -83,7 +83,8 @@ def copied(ctx: Copied) -> int:
 def test_run() -> None:
     with load(work) as obj:
         prove("hook", "syscall", "loaded")
-        given = Args(a=21, total=1 << 40, port=8080, ok=False, point=Point(x=0, y=-4), history=[1, 2, 3, 4, 5, 6, 7, 8],
+        history: Any = [1, 2, 3, 4, 5, 6, 7, 8]
+        given = Args(a=21, total=1 << 40, port=8080, ok=False, point=Point(x=0, y=-4), history=history,
                      name="before")  # fmt: skip
         answer, left = obj.programs["work"].run(given)
         assert answer == -7
@@ -125,8 +126,8 @@ def errors(program: Any) -> str:
 
 
 def test_mistakes() -> None:
-    @syscall
-    def no_struct(ctx: int) -> int:  # type: ignore[type-var]
+    @syscall  # type: ignore[type-var]
+    def no_struct(ctx: int) -> int:
         return ctx
 
     @syscall
@@ -137,8 +138,8 @@ def test_mistakes() -> None:
     def lent(ctx: Copied) -> int:
         return i32(bpf_copy_from_user(ctx.text, 8, ctx.address))
 
-    @syscall
-    def answer(ctx: Args) -> str:  # type: ignore[type-var]
+    @syscall  # type: ignore[type-var]
+    def answer(ctx: Args) -> str:
         return ""
 
     with pytest.raises(CompileError, match=r"needs Linux 5\.14"):
