@@ -279,7 +279,7 @@ class _Kprobe(_KernelProbes):
 
         The program runs at the entry and, if it answers 0 there, at the return: `ctx.is_return()` tells which it is.
         """
-        return _many("kprobe.session", functions)  # type: ignore[return-value]
+        return _many("kprobe.session", functions)
 
 
 class _Kretprobe(_KernelProbes):

@@ -86,7 +86,7 @@ class _Uprobe(_UserProbes):
 
         The program runs at the entry and, if it answers 0 there, at the return: `ctx.is_return()` tells which it is.
         """
-        return _many("uprobe", ".session", binary, functions, sleepable)  # type: ignore[return-value]
+        return _many("uprobe", ".session", binary, functions, sleepable)
 
 
 class _Uretprobe(_UserProbes):
