@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pybpf import XDP, ArrayMap, HashMap, XdpContext, u64, xdp
+from pybpf import TC, XDP, ArrayMap, CgroupSkbContext, HashMap, Target, TcContext, XdpContext, cgroup, tc, u64, xdp
+from pybpf.building import emit
 from pybpf.net import (
     ETH_P_ARP,
     ETH_P_IP,
@@ -403,3 +404,50 @@ def test_sums_of_a_part(kind: str) -> None:
         assert m.run(whole, bytes(14) + data)[0] == XDP.DROP
         assert csum_fold(m[seen][0]) == frames.checksum(data[:1000])
         assert m.run(whole, bytes(14) + data[:999])[0] == XDP.PASS
+
+
+@tc.ingress
+def of_traffic_control(skb: TcContext) -> TC:
+    flow = parse_flow(skb)
+    if flow is None:
+        return TC.OK
+    flows[flow] += 1
+    return TC.SHOT
+
+
+@cgroup.skb.ingress
+def of_a_cgroup(skb: CgroupSkbContext) -> bool:
+    """Its packets begin with the IP header."""
+    flow = parse_ip_flow(skb)
+    if flow is not None:
+        flows[flow] += 1
+    return flow is None
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_other_packets_than_frames_of_xdp(kind: str) -> None:
+    with machine(kind, of_traffic_control) as m:
+        for name in ("tcp", "options", "ipv6", "routed", "later"):
+            assert m.run(of_traffic_control, FRAMES[name][0])[0] == TC.SHOT, name
+        assert m.run(of_traffic_control, FRAMES["arp"][0])[0] == TC.OK
+        assert len(m[flows]) == 4
+    with machine(kind, of_a_cgroup) as m:
+        for name in ("tcp", "ipv6"):
+            frame = FRAMES[name][0]
+            assert m.run(of_a_cgroup, frame[14:] if kind == "simulator" else frame)[0] == 0, name
+        assert {ipv6(flow.saddr): flow.dport for flow in m[flows]} == {"::ffff:10.0.0.1": 80, "fd00::1": 53}
+
+
+def test_long_walks_are_bounded_by_the_kernel() -> None:
+    """The verifier loses an address 65535 bytes into the packet: it is not to follow each iteration up to there."""
+    assert "may_goto" in emit("asm", sums, target=Target(kernel=(6, 12)))
+    assert "bpf_loop" in emit("asm", sums, target=Target(kernel=(6, 1)))
+    assert "may_goto" not in emit("asm", to_transport_of_v4, target=Target(kernel=(6, 12)))
+
+
+@xdp
+def to_transport_of_v4(pkt: XdpContext) -> XDP:
+    if network(pkt) != ETH_P_IP:
+        return XDP.PASS
+    ip = parse_ipv4(pkt)
+    return XDP.PASS if ip is None else XDP.DROP
