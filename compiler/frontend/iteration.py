@@ -93,9 +93,7 @@ def _items(checker: Checker, value: Value) -> Items:
         if own and access.is_fixed(checker, array.type.space) and isinstance(kind, ArrayType):
             at = [tree.Const(U64, span, i) for i in range(kind.length)]
             item = access.reference(inner, array.type.space)
-            return _of(
-                checker, [tree.Index(item, span, array, i) for i in at], [tree.Assign(span, held, value)], span
-            )
+            return _of(checker, [tree.Index(item, span, array, i) for i in at], [tree.Assign(span, held, value)], span)
 
         def element(at: tree.Expr) -> Value:
             assert isinstance(array.type, PtrType)
