@@ -239,6 +239,12 @@ def test_errors(network: Network) -> None:
     assert "clsact" not in qdiscs(network)
 
 
+def test_without_pyroute2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyroute2", None)
+    with load(drop) as obj, pytest.raises(AttachError, match=r'needs pyroute2.*\nhelp: pip install "pybpf\[network\]"'):
+        obj.programs["drop"].attach("lo")
+
+
 def test_python_that_ends_by_an_exception_leaves_nothing(network: Network) -> None:
     code = """if True:
         import sys
