@@ -443,7 +443,8 @@ def _map_set(t: Translator, node: tree.MapSet) -> ast.expr:
     value = t.temporary()
     keep = t.here(ast.NamedExpr(t.here(ast.Name(value, ast.Store())), _operand(t, node.value)))
     do = t.method(_table(t, node.map), "set", _key(t, node.map, node.key), t.name(value), t.literal(node.flags))
-    return t.here(ast.Subscript(t.tuple([keep, do]), t.literal(1), ast.Load()))
+    made: ast.expr = t.here(ast.Subscript(t.tuple([keep, do]), t.literal(1), ast.Load()))
+    return made
 
 
 def _map_update(t: Translator, node: tree.MapUpdate) -> ast.expr:
