@@ -362,7 +362,8 @@ class DiscardInLoop(Advised):
 class MapIteration(Diagnostic):
     """A `for` over a map that the kernel can't walk through for a program.
 
-    It can for hash maps and arrays, per-CPU and LRU ones too. User space walks through any map.
+    It can for hash maps and arrays, per-CPU and LRU ones too. User space walks through any map but local storages, whose
+    values the kernel keeps with what they belong to.
 
         for prefix in routes:                            # fails in a program: an LPM trie
 
@@ -377,6 +378,9 @@ class MapIteration(Diagnostic):
     label = "the kernel has no way to walk through it"
 
     def more(self) -> Iterator[Label | Note | Help]:
+        if self.kind.endswith("_STORAGE") and "CGROUP" not in self.kind:
+            yield Help("its values are kept with what they belong to: ask it of an object that you have")
+            return
         yield Help("do it in user space, where obj is what load() gave:", (f"for key in obj[{self.name}]:",))
 
 

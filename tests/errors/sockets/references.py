@@ -1,6 +1,6 @@
 """A socket of a map that is not given back, one that may be missing, and a map that is asked by a helper."""
 
-from pybpf import SK, SkLookupContext, SockMap, helpers, releasing, sk_lookup, u32, var
+from pybpf import SK, XDP, SkLookupContext, SockMap, XdpContext, helpers, releasing, sk_lookup, u32, var, xdp
 
 socks = SockMap(4)
 slot = var(u32, 0)
@@ -36,3 +36,9 @@ def earlier(ctx: SkLookupContext) -> SK:
 def as_a_map(ctx: SkLookupContext) -> SK:
     socks[0] = 1
     return SK.PASS
+
+
+@xdp
+def of_a_frame(pkt: XdpContext) -> XDP:
+    socks.redirect(pkt, 1)
+    return XDP.PASS

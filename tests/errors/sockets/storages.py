@@ -51,3 +51,10 @@ def no_sockets(pkt: XdpContext) -> XDP:
 def read_as_a_list() -> None:
     usage = tasks[current_task()]
     usage.calls += 1
+
+
+@cgroup.skb.ingress
+def each_of_them(pkt: CgroupSkbContext) -> bool:
+    for usage in talks.values():
+        usage.calls += 1
+    return True
