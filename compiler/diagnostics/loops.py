@@ -362,8 +362,8 @@ class DiscardInLoop(Advised):
 class MapIteration(Diagnostic):
     """A `for` over a map that the kernel can't walk through for a program.
 
-    It can for hash maps and arrays, per-CPU and LRU ones too. User space walks through any map but local storages, whose
-    values the kernel keeps with what they belong to.
+    It can for hash maps and arrays, per-CPU and LRU ones too. User space walks through any map but local storages:
+    their values are kept with what they belong to.
 
         for prefix in routes:                            # fails in a program: an LPM trie
 
