@@ -316,8 +316,9 @@ _SURFACE = {
     "SockAddrUnixContext SockContext SysctlContext",
     "stdlib.contexts.lirc": "LircContext",
     "stdlib.contexts.netfilter": "NetfilterContext",
-    "stdlib.contexts.iterators": "BpfLinkIter BpfMapElemIter BpfMapIter BpfProgIter CgroupIter DmabufIter Ipv6RouteIter IterContext KmemCacheIter "
-    "KsymIter NetlinkIter SkStorageIter SockmapIter TaskFileIter TaskIter TaskVmaIter TcpIter UdpIter UnixIter",
+    "stdlib.contexts.iterators": "BpfLinkIter BpfMapElemIter BpfMapIter BpfProgIter CgroupIter DmabufIter "
+    "Ipv6RouteIter IterContext KmemCacheIter KsymIter NetlinkIter SkStorageIter "
+    "SockmapIter TaskFileIter TaskIter TaskVmaIter TcpIter UdpIter UnixIter",
     "stdlib.contexts.packets": "XdpContext XdpDevmapContext",
     "stdlib.contexts.skb": "FlowDissectorContext FlowKeys LwtContext LwtXmitContext SkbContext SocketFilterContext "
     "TcContext",

@@ -126,6 +126,43 @@ def test_congestion_control() -> None:
         prove("hook", "struct_ops+", "fired")
 
 
+class Patient(StructOps, of=tcp_congestion_ops):
+    """Its init may sleep: it runs while a process connects."""
+
+    name = "pybpf_patient"
+
+    @struct_ops(sleepable=True)
+    def init(self, sk: tcp_sock) -> None:
+        global started
+        started += 1
+
+    @struct_ops
+    def cong_avoid(self, sk: tcp_sock, ack: u32, count: u32) -> None: ...
+
+    @struct_ops
+    def ssthresh(self, sk: tcp_sock) -> u32:
+        return 2
+
+    @struct_ops
+    def undo_cwnd(self, sk: tcp_sock) -> u32:
+        return 2
+
+
+def test_sleepable() -> None:
+    release = os.uname().release.split(".")
+    if (int(release[0]), int(release[1].split("-")[0])) < (6, 3):
+        with pytest.raises(CompileError, match=r"needs Linux 6\.3"):
+            load(Patient)
+        pytest.skip("this kernel has no tables whose programs may sleep")
+    with load(Patient) as obj, own_network():
+        prove("hook", "struct_ops.s+", "loaded")
+        with obj.attach():
+            prove("hook", "struct_ops.s+", "attached")
+            assert transfer(b"pybpf_patient", 10) == b"pybpf_patient"
+        assert obj[started] >= 1
+        prove("hook", "struct_ops.s+", "fired")
+
+
 def test_the_same_name_twice() -> None:
     with load(Fixed) as one, load(Fixed) as other, one.attach():
         with pytest.raises(AttachError, match="registered already"):

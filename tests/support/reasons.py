@@ -43,6 +43,7 @@ HOOKS: Rules = (
     ("tcx/* tc/* netkit/* netfilter *_unix", "6.1", "old"),
     ("kprobe.multi+ kretprobe.multi+", "6.1", "fprobe"),
     ("kprobe* kretprobe* ksyscall+ kretsyscall+", "6.18", "kprobes"),
+    ("struct_ops.s+", "6.1", "old"),
     ("fentry.s+ fexit.s+ fmod_ret.s+", "6.1", "injection"),
     ("fentry* fexit* fmod_ret* freplace+ lsm*", "6.18", "locked"),
     ("netkit/*", "6.18", "netkit"),
