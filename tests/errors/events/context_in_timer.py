@@ -1,4 +1,4 @@
-from pybpf import HashMap, PerfEventArray, Struct, Timer, TracepointContext, pid, tracepoint, u32
+from pybpf import XDP, HashMap, PerfEventArray, Struct, Timer, XdpContext, u32, xdp
 
 
 class Sample(Struct):
@@ -17,8 +17,9 @@ def expire(table: HashMap[u32, Entry], key: u32, entry: Entry) -> None:
     samples.emit(Sample(number=key))
 
 
-@tracepoint("sched:sched_switch")
-def switched(ctx: TracepointContext) -> None:
-    entry = entries.setdefault(pid(), Entry())
+@xdp
+def ingress(pkt: XdpContext) -> XDP:
+    entry = entries.setdefault(1, Entry())
     if entry is not None:
         entry.timer.start(entries, 1_000_000_000, expire)
+    return XDP.PASS
