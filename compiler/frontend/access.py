@@ -20,6 +20,7 @@ from pybpf.compiler.schema.types import (
     U64,
     ArrayType,
     BytesType,
+    IntType,
     NoneType,
     OptionalType,
     PtrType,
@@ -263,7 +264,9 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     if isinstance(base.type, OptionalType):
         maybe_none(checker, base)
     kind = kinds.aggregate(base.type)
-    in_struct = isinstance(base, tree.Field)  # of a socket, which is no kernel type
+    # of a socket, which is no kernel type: those have nothing in network order
+    ordered = isinstance(kind, ArrayType) and isinstance(kind.element, IntType) and kind.element.big
+    in_struct = isinstance(base, tree.Field) or ordered
     kernels = isinstance(base.type, PtrType) and base.type.space in (
         Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED,
     )  # fmt: skip

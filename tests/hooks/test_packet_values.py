@@ -63,6 +63,27 @@ def test_words_of_a_socket_buffer() -> None:
         assert list(next(iter(obj[words])).words) == [1, 30, 0, 0, 300]
 
 
+@tc
+def of_a_socket(skb: TcContext) -> TC:
+    sk = skb.sk
+    if sk is None:
+        return TC.OK
+    source = sk.src_ip6
+    out[0] = source[1] + source[3]
+    total = 0
+    for word in sk.dst_ip6:
+        total += word
+    out[1] = total
+    return TC.OK
+
+
+def test_words_of_a_socket() -> None:
+    """A packet of a test run belongs to a socket of the kernel's own, with no addresses."""
+    with load(of_a_socket) as obj:
+        assert obj.programs["of_a_socket"].test(frame()).retval == TC.OK
+        assert (obj[out][0], obj[out][1]) == (0, 0)
+
+
 @flow_dissector
 def keys(skb: FlowDissectorContext) -> FLOW:
     found = skb.flow_keys
