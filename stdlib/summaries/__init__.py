@@ -5,7 +5,7 @@
     counters.py    how often
     stats.py       count, total, least and greatest; by key too
     limits.py      at most so many a second; one in so many
-    views.py       what obj[...] and sim[...] give for them
+    views.py       what obj[...] and sim[...] give for histograms; figures.py: for counters and stats
 
 The methods that programs call are written in the language itself: the compiler inlines them.
 """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.stdlib.summaries.base import K
-    from pybpf.stdlib.summaries.views import CounterView
+    from pybpf.stdlib.summaries.figures import CounterView
 
 __all__ = ["Counter"]
 
@@ -36,6 +36,6 @@ class Counter(Map["K", "int"]):
             return super().__class_getitem__((given, u64))
 
     def __bpf_view__(self, maps: Any) -> CounterView[K]:
-        from pybpf.stdlib.summaries.views import CounterView
+        from pybpf.stdlib.summaries.figures import CounterView
 
         return CounterView(maps[self.spec()], self.spec().name)

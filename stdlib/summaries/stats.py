@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.stdlib.summaries.base import K
-    from pybpf.stdlib.summaries.views import StatsByView, StatsView
+    from pybpf.stdlib.summaries.figures import StatsByView, StatsView
 
 __all__ = ["Stats", "StatsBy"]
 
@@ -57,7 +57,7 @@ class Stats(Summary):
         _add(self.slots[0], value)
 
     def __bpf_view__(self, maps: Any) -> StatsView:
-        from pybpf.stdlib.summaries.views import StatsView
+        from pybpf.stdlib.summaries.figures import StatsView
 
         return StatsView(maps[self.slots], self.slots.spec().name)
 
@@ -83,6 +83,6 @@ class StatsBy(ByKey["K"]):
             _add(entry, value)
 
     def __bpf_view__(self, maps: Any) -> StatsByView[K]:
-        from pybpf.stdlib.summaries.views import StatsByView
+        from pybpf.stdlib.summaries.figures import StatsByView
 
         return StatsByView(maps[self.slots], self.slots.spec().name)
