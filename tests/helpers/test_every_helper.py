@@ -110,8 +110,9 @@ def accepted(key: str, made: Iterable[tuple[str, Any, Any]]) -> None:
     most = [(name, program) for name, program, _ in chosen if name not in NOT_HERE and name not in OLDER]
     taken: set[str] = set()
     try:
-        with load(build(*[program for _, program in most], target=NEWEST)):
-            taken.update(name for name, _ in most)
+        if most:
+            with load(build(*[program for _, program in most], target=NEWEST)):
+                taken.update(name for name, _ in most)
     except (LoadError, NotPermitted):
         pass
     wrong = []
