@@ -51,8 +51,8 @@ _ONLY = {
 }  # fmt: skip
 
 
-# What a program's context is inside the kernel: the kernel's side of BPF_PROG_TYPE() in include/linux/bpf_types.h, by the
-# side that programs see.
+# What a program's context is inside the kernel: the kernel's side of BPF_PROG_TYPE() in include/linux/bpf_types.h, by
+# the side that programs see.
 KERNELS_CONTEXT = {
     "xdp_md": "xdp_buff", "__sk_buff": "sk_buff", "bpf_sock": "sock", "bpf_sock_addr": "bpf_sock_addr_kern",
     "bpf_sock_ops": "bpf_sock_ops_kern", "sk_msg_md": "sk_msg", "bpf_perf_event_data": "bpf_perf_event_data_kern",

@@ -34,4 +34,4 @@ class CgroupEgress(IntEnum):
 
 
 for _enum in (CgroupBind, CgroupEgress, SK):
-    _enum.__bpf__ = enum_type(_enum)  # type: ignore[attr-defined]
+    _enum.__bpf__ = enum_type(_enum)  # type: ignore[union-attr]

@@ -270,7 +270,8 @@ def probed() -> dict[str, list[str]]:
 
 PYTHON = {
     "scalar": "int", "address": "Address", "ctx": "object", "map": "AnyMap", "key": "object", "value": "object",
-    "mem": "Memory", "out": "Memory", "slot": "Memory", "size": "int", "ptr": "object", "func": "Callable[..., int | None]", "fmt": "str",
+    "mem": "Memory", "out": "Memory", "slot": "Memory", "size": "int", "ptr": "object",
+    "func": "Callable[..., int | None]", "fmt": "str",
 }  # fmt: skip
 
 STUB = '''"""Kernel helpers under their kernel names, with their signatures.

@@ -70,7 +70,8 @@ _PROGRAMS = {
     "FLOW_DISSECTOR": "a flow dissector", "NETFILTER": "a netfilter program", "LIRC_MODE2": "an infrared decoder",
     "CGROUP_SKB": "a program at a cgroup's packets", "SOCK_OPS": "a program of @sockops",
     "SK_SKB": "a program of @sk_skb", "SK_MSG": "a program of @sk_msg", "SK_REUSEPORT": "a program of @sk_reuseport",
-    "SK_LOOKUP": "a program of @sk_lookup", "PERF_EVENT": "a program of @perf_event", "SYSCALL": "a program of @syscall",
+    "SK_LOOKUP": "a program of @sk_lookup", "PERF_EVENT": "a program of @perf_event",
+    "SYSCALL": "a program of @syscall",
 }  # fmt: skip
 _NO_TASK = "a packet belongs to no task: tell packets apart by what is in them"
 # What does the same for another type of program.

@@ -366,9 +366,9 @@ class Checker:
         if self.takes_tuple(name, value, span):
             return tuples.assign(self, name, value, span)
         annotation = slot.declared
-        if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
-            if value.value is not None or not isinstance(annotation, OptionalType):  # None is of any space
-                value = convert(self, value, annotation, f"`{name}`", slot.span)
+        there = isinstance(value, Known) and (value.value is not None or not isinstance(annotation, OptionalType))
+        if annotation is not None and kinds.is_reference(annotation) and there:  # None is of any space
+            value = convert(self, value, annotation, f"`{name}`", slot.span)
         if annotation is None or kinds.is_reference(annotation):
             seen = type_of(value)
             joined = kinds.join(slot.joined, seen)

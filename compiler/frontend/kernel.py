@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     Path: TypeAlias = "tuple[KernelMember | int | tree.Expr, ...]"
 
 __all__ = [
-    "at", "cast", "container", "element", "is_writable", "kernel_element", "member", "members_of", "path_of", "place", "struct_of",
-    "walks",
+    "at", "cast", "container", "element", "is_writable", "kernel_element", "member", "members_of", "path_of", "place",
+    "struct_of", "walks",
 ]  # fmt: skip
 
 _OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)

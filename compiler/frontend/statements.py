@@ -195,9 +195,9 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
         _check_escape(checker, value)
         check_kept(checker, value)
     annotation = slot.declared
-    if annotation is not None and kinds.is_reference(annotation) and isinstance(value, Known):
-        if value.value is not None or not isinstance(annotation, OptionalType):  # None is of any space
-            value = convert(checker, value, annotation, what)
+    there = isinstance(value, Known) and (value.value is not None or not isinstance(annotation, OptionalType))
+    if annotation is not None and kinds.is_reference(annotation) and there:  # None is of any space
+        value = convert(checker, value, annotation, what)
     if annotation is None or kinds.is_reference(annotation):
         seen = type_of(value)
         joined = kinds.join(slot.joined, seen)

@@ -50,7 +50,7 @@ INT_BEFORE_6_4 = frozenset((2, 3, 87, 88, 89))
 BPF_NOEXIST = 1  # flag of MAP_UPDATE: only a new key
 
 # Helpers that write every byte of the memory they fill, whatever happens: bpf_probe_read and its _user and _kernel
-# kind, bpf_skb_load_bytes, bpf_copy_from_user, bpf_get_stack (each clears it on failure). The _str kinds stop after the NUL; and so
-# does bpf_get_current_comm in 6.1, where it is strscpy without the padding of other kernels.
+# kind, bpf_skb_load_bytes, bpf_copy_from_user, bpf_get_stack (each clears it on failure). The _str kinds stop after the
+# NUL; and so does bpf_get_current_comm in 6.1, where it is strscpy without the padding of other kernels.
 # kernel/trace/bpf_trace.c, kernel/bpf/helpers.c, net/core/filter.c.
 FILLS_ALL = frozenset((4, 26, 67, 112, 113, 148))

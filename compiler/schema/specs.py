@@ -123,8 +123,9 @@ class HelperSpec(Record, eq=False):
     `nullable`: the returned pointer may be NULL. `programs`: the programs that may call it (empty: all), with the
     release since when ("" as long as there is the helper): a program type, "XDP", or one with an attach type,
     "TRACING/BPF_TRACE_ITER". `targets`: of such a key, the only places where a program may be attached. `first`: by
-    program type, the first argument where it is another than in `args`. `maps`: names of the only map types that it takes (empty: any), `not_maps`: of those that it does not
-    take. `since`: first kernel release, as "5.8". `release`: what gives back its result, where that is a
+    program type, the first argument where it is another than in `args`. `maps`: names of the only map types that it
+    takes (empty: any), `not_maps`: of those that it does not take. `since`: first kernel release, as "5.8". `release`:
+    what gives back its result, where that is a
     reference of its own; `releases`: it gives back its first argument.
     """
 
@@ -195,7 +196,8 @@ class CtxField(Record):
     """A field of a context: `type` as Python sees it, loaded as `size` bytes at `offset`.
 
     `role` is "" for a plain value, "packet" / "packet_end" for the packet's bounds (32-bit in the struct, an address
-    once loaded), "packet_meta" for the address of what lies in front of it, likewise, "data_loc" for a tracepoint's dynamic string (low half: offset into the record, high half: length),
+    once loaded), "packet_meta" for the address of what lies in front of it, likewise, "data_loc" for a tracepoint's
+    dynamic string (low half: offset into the record, high half: length),
     "array" for inline arrays and text, which are referred to in place. `since`: the first release that has it there.
     """
 
@@ -223,8 +225,9 @@ class ContextSpec(Record, eq=False):
     """A program's first argument. `struct` is the C struct's name, which BTF must show for the kernel to know it.
 
     `owner` is the Python class that annotates the parameter; plain functions found on it are its methods. `user`:
-    addresses in its fields are the process's, as the arguments of system calls are. `packet_writable`: what lies between
-    its packet's bounds may be changed there. `in_memory`: the struct is what lies at its address, so an element of its
+    addresses in its fields are the process's, as the arguments of system calls are. `packet_writable`: what lies
+    between its packet's bounds may be changed there. `in_memory`: the struct is what lies at its address, so an element
+    of its
     arrays can be read by any index; of other contexts the verifier makes each access another one.
     """
 

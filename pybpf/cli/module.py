@@ -52,8 +52,9 @@ def import_file(path: str) -> ModuleType:
 
 
 def programs_of(module: ModuleType) -> list[Any]:
-    """The Programs and tables of operations that are globals of the module, or elements of its lists, tuples and dicts, in the order of their
-    names, each once. Raises UserError: none.
+    """The Programs and tables of operations that are globals of the module, or elements of its lists, tuples and dicts.
+
+    In the order of their names, each once. Raises UserError: none.
     """
     from pybpf.program import Program
 

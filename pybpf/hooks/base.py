@@ -126,7 +126,7 @@ class ArgumentsHook(Hook):
         has_context = isinstance(said, type) and issubclass(said, self.wanted)
         is_base = isinstance(said, type) and said is not Context and issubclass(self.wanted, said)
         if is_base and not has_context and issubclass(said, Context):  # the context is one of those too
-            has_context, spec = True, said.__bpf__
+            has_context, spec = True, getattr(said, "__bpf__")  # noqa: B009 - set outside of what type checkers see
         if isinstance(said, type) and not has_context and issubclass(said, Context):
             raise self.wrong_context(function, said, self.wanted.__name__)
         count = function.__code__.co_argcount - has_context

@@ -92,7 +92,8 @@ def load_failure(
     if extern:
         call = "kconfig" if extern.startswith(("CONFIG_", "LINUX_")) else "ksym"
         help = f"where it may be absent, declare it {call}(..., weak=True): it then reads as 0, or as an empty text"
-        lacks = "the configuration of this kernel does not set" if extern.startswith("CONFIG_") else "this kernel has no"
+        set_by = extern.startswith("CONFIG_")
+        lacks = "the configuration of this kernel does not set" if set_by else "this kernel has no"
         return LoadError(f"{lacks} {extern}", help, text, extern)
     if program:
         number, section = types.get(program, (0, ""))
@@ -130,9 +131,9 @@ def _forbidden(kind: str, head: str) -> str:
     """What to say where the kernel refuses a program with EPERM, and no log, in spite of all capabilities."""
     if head in _INTRUSIVE:
         return (
-            f"this kernel refuses {head} programs, without a verifier log: those that run inside the kernel's functions "
-            "and security hooks, or in other programs (fentry, fexit, fmod_ret, freplace, lsm). Others of type "
-            f"{kind} may well load. The memory limit (ulimit -l) has nothing to do with it"
+            f"this kernel refuses {head} programs, without a verifier log: those that run inside the kernel's "
+            "functions and security hooks, or in other programs (fentry, fexit, fmod_ret, freplace, lsm). Others of "
+            f"type {kind} may well load. The memory limit (ulimit -l) has nothing to do with it"
         )
     return (
         f"this kernel refuses this program of type {kind}, without a verifier log, though the process has the "

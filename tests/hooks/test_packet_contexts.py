@@ -52,7 +52,8 @@ def lines_of(owner: str) -> list[str]:
         if field.role == "" and isinstance(field.type, OptionalType):
             struct = field.type.inner.pointee  # type: ignore[attr-defined]
             reads += [f"{field.name} = ctx.{field.name}", f"if {field.name} is not None:"]
-            reads += [f"    total += {text}" for f in struct.fields for text in numbers(f"{field.name}.{f.name}", f.type)]
+            inner = [text for f in struct.fields for text in numbers(f"{field.name}.{f.name}", f.type)]
+            reads += [f"    total += {text}" for text in inner]
         if field.writable:
             writes += [f"{text} = 1" for text in numbers(f"ctx.{field.name}", field.type)]
         inner = getattr(field.type, "pointee", None)
@@ -89,7 +90,8 @@ def test_every_field(tmp_path: Path) -> None:
         returns = answer.partition(".")[0] if "." in answer else "int"
         body = "".join(f"    {line}\n" for line in lines_of(owner))
         assert body
-        source += f"@{hook}\ndef probe{i}(ctx: {owner}) -> {returns}:\n    global total\n{body}    return {answer}\n\n\n"
+        head = f"@{hook}\ndef probe{i}(ctx: {owner}) -> {returns}:\n"
+        source += f"{head}    global total\n{body}    return {answer}\n\n\n"
     made = module(tmp_path, source)
     programs = [getattr(made, f"probe{i}") for i in range(len(HOOKS))]
     assert all(isinstance(program, Program) for program in programs)
@@ -115,5 +117,5 @@ def test_other_fields_are_refused(tmp_path: Path, hook: str, owner: str, answer:
         source = f"{HEAD}@{hook}\ndef probe(ctx: {owner}) -> {returns}:\n    {case}\n    return {answer}\n"
         directory = tmp_path / str(number)
         directory.mkdir()
-        with pytest.raises(CompileError, match="E0701|E0702"):
+        with pytest.raises(CompileError, match=r"E0701|E0702"):
             build(module(directory, source).probe)

@@ -429,13 +429,17 @@ def emptying(ctx: SkLookupContext) -> SK:
 
 
 def test_maps_of_sockets_in_programs() -> None:
-    with load(of_a_sockmap) as obj, sharing(socket.SOCK_DGRAM) as zero:
-        with sharing(socket.SOCK_DGRAM, zero.getsockname()[1]) as one, obj.attach(of_a_sockmap=zero):
-            obj[socks][1] = zero
-            obj[by_port][2] = one
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.sendto(b"hello", zero.getsockname())
-            assert one.recv(64) == b"hello"
+    with (
+        load(of_a_sockmap) as obj,
+        sharing(socket.SOCK_DGRAM) as zero,
+        sharing(socket.SOCK_DGRAM, zero.getsockname()[1]) as one,
+        obj.attach(of_a_sockmap=zero),
+    ):
+        obj[socks][1] = zero
+        obj[by_port][2] = one
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"hello", zero.getsockname())
+        assert one.recv(64) == b"hello"
 
     def work() -> None:
         with load(emptying) as obj, obj.attach(), socket.create_server((HERE, 6000)) as server:

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "attach", "attachable", "options"]
 
-# The section's name, or what it begins with, up to the slash: the module here, its function, and the options that it takes.
-# All else is left to libbpf.
+# The section's name, or what it begins with, up to the slash: the module here, its function, and the options that it
+# takes. All else is left to libbpf.
 _TRACEPOINT = ("tracing", "attach_tracepoint", ("target", "cookie"))
 _RAW = ("tracing", "attach_raw_tracepoint", ("target", "cookie"))
 _KPROBE = ("kernelprobes", "attach_kprobe", ("target", "cookie"))
@@ -117,7 +117,10 @@ _ATTACHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 # Programs that are only run, or given to something by its file descriptor: attaching all programs leaves them out.
-_NOT_ATTACHED = ("iter", "iter.s", "struct_ops", "struct_ops.s", "syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap", "xdp.frags/cpumap")
+_NOT_ATTACHED = (
+    "iter", "iter.s", "struct_ops", "struct_ops.s", "syscall", "socket", "xdp/devmap", "xdp/cpumap", "xdp.frags/devmap",
+    "xdp.frags/cpumap",
+)  # fmt: skip
 
 
 def _row(section: str) -> tuple[str, str, tuple[str, ...]]:

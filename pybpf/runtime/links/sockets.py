@@ -109,7 +109,7 @@ def attach_sk_lookup(program: LoadedProgram, section: str, options: dict[str, An
     """To a network namespace: a name of `ip netns`, a path, or an open descriptor; without any, this process's."""
     target = options.get("target", options.get("netns"))
     path: Any = "/proc/thread-self/ns/net" if target is None else target
-    if isinstance(path, int) and not isinstance(path, bool):
+    if type(path) is int:
         space, shut = path, -1
     else:
         text = str(os.fspath(path))

@@ -281,7 +281,8 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
         if self._memory is not None:
             self._check()
             values = self._value.decode_many(self._memory, self.max_entries, self._stride)
-            yield from zip(range(self.max_entries), values)
+            indices: Any = range(self.max_entries)
+            yield from zip(indices, values)
             return
         for count, keys, values in self._batches():
             yield from zip(

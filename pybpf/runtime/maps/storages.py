@@ -93,8 +93,8 @@ class LoadedStorage(MapHandle, Generic[V]):
         if paths and isinstance(owner, (str, os.PathLike)):
             kept = os.O_PATH if self.spec.kind.name == "INODE_STORAGE" else os.O_RDONLY | os.O_DIRECTORY
             shut = number = os.open(owner, kept | os.O_CLOEXEC)
-        elif isinstance(owner, int) and not isinstance(owner, bool):
-            shut, number = -1, int(owner)
+        elif type(owner) is int:
+            shut, number = -1, owner
             if processes:
                 shut = number = os.pidfd_open(number)
         elif hasattr(owner, "fileno"):
