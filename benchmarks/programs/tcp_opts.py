@@ -35,7 +35,7 @@ class Kind(Struct):
     value: u8
 
 
-options = ArrayMap[Seen](1, name="opts")
+found = ArrayMap[Seen](1, name="opts")
 
 
 @xdp
@@ -48,10 +48,11 @@ def tcp_opts(pkt: XdpContext) -> XDP:
     if tcp.doff < 5:
         return XDP.DROP
     seen = Seen()
-    at, left = pkt.cursor, tcp.header_len() - 20
+    options, size, offset = pkt.cursor, tcp.header_len() - 20, 0
     for _ in range(MAX_OPTIONS):
-        if left == 0:
+        if offset >= size:
             break
+        at = options + offset
         if at + 1 > pkt.data_end:
             return XDP.DROP
         kind = Kind.at(at).value
@@ -59,13 +60,12 @@ def tcp_opts(pkt: XdpContext) -> XDP:
             break
         seen.count += 1
         if kind == TCPOPT_NOP:
-            at += 1
-            left -= 1
+            offset += 1
             continue
         if at + 2 > pkt.data_end:
             return XDP.DROP
         length = tcp_option.at(at).length
-        if length < 2 or length > left or at + length > pkt.data_end:
+        if length < 2 or offset + length > size or at + length > pkt.data_end:
             return XDP.DROP
         if kind == TCPOPT_MSS:
             if length != 4 or at + 4 > pkt.data_end:
@@ -82,10 +82,9 @@ def tcp_opts(pkt: XdpContext) -> XDP:
                 return XDP.DROP
             stamp = tcp_timestamp.at(at)
             seen.tsval, seen.tsecr = stamp.value, stamp.echo
-        at += length
-        left -= length
+        offset += length
     else:
-        if left != 0:
+        if offset < size:
             return XDP.DROP
-    options[0] = seen
+    found[0] = seen
     return XDP.PASS
