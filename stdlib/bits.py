@@ -25,9 +25,7 @@ def log2(value: u64) -> u32:
     if value > 3:
         value >>= 2
         found += 2
-    if value > 1:
-        found += 1
-    return found
+    return found + u32(value >> 1)  # 2 and 3 have one bit more
 
 
 def log2_up(value: u64) -> u32:

@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "test_guests" not in item.nodeid)  # they take longest
     times = config.getoption("--fuzz")
     if not times:
         return
