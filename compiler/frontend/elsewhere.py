@@ -64,7 +64,8 @@ class Elsewhere(Diagnostic):
         if self.library:
             where = self.inner.span
             file = "/".join(where.source.path.replace("\\", "/").split("/")[-2:]) or where.source.name
-            yield Note(f"{file}:{where.line}:{where.col + 1}: {where.source.line(where.line).strip()}")
+            text = where.source.line(where.line).partition("  # ")[0].strip()
+            yield Note(f"{file}:{where.line}:{where.col + 1}: {text}")
 
     def __str__(self) -> str:
         return f"{self.severity}[{self.code}]: {self.texts()[0]} ({self.span})"
