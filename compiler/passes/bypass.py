@@ -40,6 +40,8 @@ __all__ = ["run"]
 BLOCKS = 32  # at most so many are walked through from an edge
 EDGES = 64  # in one run; each changes what can be seen from the others
 
+End = tuple[Block, "tuple[Value, ...]"]  # where ways end, and the values of its phis there
+
 
 def run(function: Function) -> bool:
     """Redirect edges one after the other, until there is none."""
@@ -62,13 +64,10 @@ def _once(function: Function) -> bool:
         for source in tree.predecessors[block]:
             if not any(b is source and type(v) is Const for phi in block.phis() for b, v in phi.incoming):
                 continue
-            walk = _Walk(tree)
-            end = walk.outcome(block, source, {})
-            if end is None or end[0] is block:
-                continue
             if users is None:
                 users = _users(function)
-            if walk.misses(*end, users):
+            end = _end(tree, block, source, users)
+            if end is None:
                 continue
             redirect_to_new(function, source, block, end[0], end[1])
             prune(function)
@@ -76,19 +75,31 @@ def _once(function: Function) -> bool:
     return False
 
 
+def _end(tree: Dominators, block: Block, source: Block, users: dict[Value, list[Block]]) -> End | None:
+    """Where the edge may lead instead of to `block`; None if to no other place."""
+    needed: set[Block] = set()
+    while True:
+        walk = _Walk(tree, needed)
+        end = walk.outcome(block, source, {})
+        if end is None or end[0] is block:
+            return None
+        missed = walk.missed(*end, users)
+        if not missed:
+            return end
+        needed |= missed  # so it leads to one of these at most
+
+
 def _decides(block: Block) -> bool:
     """Whether a phi of the block is a constant on some way."""
     return any(type(value) is Const for phi in block.phis() for _, value in phi.incoming)
 
 
-End = tuple[Block, "tuple[Value, ...]"]  # where ways end, and the values of its phis there
-
-
 class _Walk:
-    """All that is reached from one edge."""
+    """All that is reached from one edge. Blocks that are `needed` are not walked through."""
 
-    def __init__(self, tree: Dominators) -> None:
+    def __init__(self, tree: Dominators, needed: set[Block]) -> None:
         self.tree = tree
+        self.needed = needed
         self.through: dict[Block, None] = {}
         self.ranges = Ranges()
 
@@ -125,20 +136,18 @@ class _Walk:
     def _idle(self, block: Block) -> bool:
         """Nothing happens in it, and it is no loop's header."""
         tree = self.tree
-        if any(p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]):
+        if block in self.needed or any(p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]):
             return False
         if type(block.ops[-1]) not in (Jump, Branch):
             return False
         return all(op.pure or type(op) in (Load, Guard) for op in block.ops[:-1])
 
-    def misses(self, target: Block, values: tuple[Value, ...], users: dict[Value, list[Block]]) -> bool:
-        """Whether something that was walked past is needed there or later."""
-        past = {op for block in self.through for op in block.ops}
-        if not past.isdisjoint(values):
-            return True
+    def missed(self, target: Block, values: tuple[Value, ...], users: dict[Value, list[Block]]) -> set[Block]:
+        """The blocks that were walked past though something of them is needed at the target or later."""
+        found = {block for block in self.through if not set(values).isdisjoint(block.ops)}
         above = [block for block in self.through if self.tree.dominates(block, target)]
         later = _reach(target) if above else set()
-        return any(user in later for block in above for op in block.ops for user in users.get(op, ()))
+        return found | {block for block in above if any(u in later for op in block.ops for u in users.get(op, ()))}
 
 
 def _incoming(phi: Op, source: Block) -> Value:
