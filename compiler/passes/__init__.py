@@ -28,32 +28,22 @@ PASSES = (
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
     ("joins", "constants stored side by side"),
+    ("tails", "pieces of code that are the same"),
     ("dce", "what nothing needs"),
 )  # fmt: skip
 ORDER = (
     "simplify", "slots", "simplify", "copies", "cfg", "threading", "bypass", "copies", "cfg", "gvn", "checks", "cfg",
-    "loads", "joins", "dce",
+    "loads", "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 
 
 def pass_named(name: str) -> Callable[[Function], bool]:
     """The pass's `run`. Unknown names are a KeyError."""
-    from pybpf.compiler.passes import bypass, cfg, checks, copies, dce, gvn, joins, loads, simplify, slots, threading
-
-    return {
-        "bypass": bypass.run,
-        "simplify": simplify.run,
-        "copies": copies.run,
-        "threading": threading.run,
-        "cfg": cfg.run,
-        "checks": checks.run,
-        "slots": slots.run,
-        "gvn": gvn.run,
-        "loads": loads.run,
-        "joins": joins.run,
-        "dce": dce.run,
-    }[name]
+    if not any(name == known for known, _ in PASSES):
+        raise KeyError(name)
+    found: Callable[[Function], bool] = __import__(f"pybpf.compiler.passes.{name}", fromlist=("run",)).run
+    return found
 
 
 def optimise(
