@@ -1,3 +1,4 @@
+# python >= 3.11
 from pybpf import ksyscall, u64
 
 

@@ -1,3 +1,4 @@
+# python >= 3.11
 from pybpf import TC, TcContext, tc
 
 

@@ -1,3 +1,4 @@
+# python >= 3.11
 from pybpf import TCX, TcContext, tcx
 
 

@@ -1,3 +1,4 @@
+# python >= 3.11
 """A hook that cgroups do not have."""
 
 from pybpf import SockAddr4Context, cgroup

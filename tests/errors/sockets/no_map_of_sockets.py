@@ -1,3 +1,4 @@
+# python >= 3.11
 """A program for messages at a map that has no sockets."""
 
 from pybpf import SK, HashMap, SkMsgContext, sk_msg, u32, u64
