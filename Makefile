@@ -49,6 +49,7 @@ others: tools
 bench: tools
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/kernel_types.py
+	.venv/bin/python benchmarks/quality.py
 	.venv/bin/python benchmarks/ring_buffer.py
 
 fuzz: tools
