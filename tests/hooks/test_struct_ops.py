@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.guest]
 
 started = var(u64, 0)
 acked = var(u64, 0)
+grown = var(u64, 0)
 largest = var(u64, 0)
 ended = var(u64, 0)
 
@@ -40,10 +41,11 @@ class Fixed(StructOps, of=tcp_congestion_ops):
 
     @struct_ops
     def cong_avoid(self, sk: tcp_sock, ack: u32, count: u32) -> None:
-        global acked, largest
+        global acked, grown, largest
         acked += count
         if sk.snd_cwnd < 10:
             sk.snd_cwnd += 1
+            grown += 1
         if sk.snd_cwnd > largest:
             largest = sk.snd_cwnd
         sk.snd_ssthresh = 5
@@ -121,7 +123,8 @@ def test_congestion_control() -> None:
             with pytest.raises(FileNotFoundError):
                 transfer(b"pybpf_fixed", 1)
         assert obj[started] >= 1 and obj[acked] > 0
-        assert 4 < obj[largest] <= 10  # one more with each acknowledgement, of which there may be few
+        # How often TCP acknowledges is its own affair: the window grows by one each time, from 4 to 10 at most.
+        assert 4 < obj[largest] <= min(10, 4 + obj[grown])
         assert obj[ended] == obj[started]
         prove("hook", "struct_ops+", "fired")
 
