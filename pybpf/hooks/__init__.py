@@ -4,7 +4,7 @@ Each hook is a Hook with a section name out of libbpf's table (`pybpf.stdlib.sec
 parameters are filled. The first parameter may be the context, named by its annotation; parameters after it, or all of
 them, are the arguments of the probed function or tracepoint.
 
-    base.py          Hook and what hooks share
+    base.py          Hook and what hooks share;  typed.py  what decorators look like to a type checker
     tracepoints.py   tracepoints and raw ones
     probes.py        functions of the kernel and system calls, by their registers
     userprobes.py    functions of programs and libraries; USDT

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol, TypeVar, overload
 
+    from pybpf.hooks.typed import Bare, Called
     from pybpf.program import Program
     from pybpf.stdlib.actions import XDP
     from pybpf.stdlib.contexts.lirc import LircContext
@@ -31,22 +32,11 @@ if TYPE_CHECKING:
     C = TypeVar("C")
     R = TypeVar("R")
 
-    class _Bare(Protocol[C, R]):
-        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
-
-    class _Hook(Protocol[C, R]):
-        """A decorator that is called, or not."""
-
-        @overload
-        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
-        @overload
-        def __call__(self) -> _Bare[C, R]: ...
-
     class _Frags(Protocol[C, R]):
         @overload
         def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
         @overload
-        def __call__(self, *, frags: bool = False) -> _Bare[C, R]: ...
+        def __call__(self, *, frags: bool = False) -> Bare[C, R]: ...
 
     class _Xdp(_Frags[XdpContext, XDP], Protocol):
         @property
@@ -59,57 +49,57 @@ if TYPE_CHECKING:
             """Frames that a CPU map moved to another CPU, there: the program of a `CpuMap` entry. Linux 5.9."""
             ...
 
-    class _Tc(_Hook[TcContext, TC], Protocol):
+    class _Tc(Called[TcContext, TC], Protocol):
         @property
-        def ingress(self) -> _Hook[TcContext, TC]:
+        def ingress(self) -> Called[TcContext, TC]:
             """Packets that come in. Attached by a TCX link where the kernel has those (6.6)."""
             ...
 
         @property
-        def egress(self) -> _Hook[TcContext, TC]:
+        def egress(self) -> Called[TcContext, TC]:
             """Packets that go out. Attached by a TCX link where the kernel has those (6.6)."""
             ...
 
     class _Tcx(Protocol):
         @property
-        def ingress(self) -> _Hook[TcContext, TCX]:
+        def ingress(self) -> Called[TcContext, TCX]:
             """Packets that come in by an interface."""
             ...
 
         @property
-        def egress(self) -> _Hook[TcContext, TCX]:
+        def egress(self) -> Called[TcContext, TCX]:
             """Packets that go out by an interface."""
             ...
 
     class _Netkit(Protocol):
         @property
-        def primary(self) -> _Hook[TcContext, NETKIT]:
+        def primary(self) -> Called[TcContext, NETKIT]:
             """Packets that the primary device of the pair sends."""
             ...
 
         @property
-        def peer(self) -> _Hook[TcContext, NETKIT]:
+        def peer(self) -> Called[TcContext, NETKIT]:
             """Packets that the peer device sends."""
             ...
 
     class _Lwt(Protocol):
         @property
-        def in_(self) -> _Hook[LwtContext, LWT]:
+        def in_(self) -> Called[LwtContext, LWT]:
             """Packets that come in for a route. Linux 4.10."""
             ...
 
         @property
-        def out(self) -> _Hook[LwtContext, LWT]:
+        def out(self) -> Called[LwtContext, LWT]:
             """Packets of this machine that go out by a route. Linux 4.10."""
             ...
 
         @property
-        def xmit(self) -> _Hook[LwtXmitContext, LWT_XMIT]:
+        def xmit(self) -> Called[LwtXmitContext, LWT_XMIT]:
             """All packets that leave by a route, which may be changed and redirected. Linux 4.10."""
             ...
 
         @property
-        def seg6local(self) -> _Hook[LwtContext, LWT_SEG6LOCAL]:
+        def seg6local(self) -> Called[LwtContext, LWT_SEG6LOCAL]:
             """Packets whose segment routing header names a segment of this machine (End.BPF). Linux 4.18."""
             ...
 
@@ -118,12 +108,12 @@ if TYPE_CHECKING:
     tcx: _Tcx
     netkit: _Netkit
     lwt: _Lwt
-    classifier: _Hook[TcContext, TC]
-    action: _Hook[TcContext, TC]
-    socket_filter: _Hook[SocketFilterContext, int | None]
-    flow_dissector: _Hook[FlowDissectorContext, FLOW]
-    netfilter: _Hook[NetfilterContext, NETFILTER]
-    lirc_mode2: _Hook[LircContext, int | None]
+    classifier: Called[TcContext, TC]
+    action: Called[TcContext, TC]
+    socket_filter: Called[SocketFilterContext, int | None]
+    flow_dissector: Called[FlowDissectorContext, FLOW]
+    netfilter: Called[NetfilterContext, NETFILTER]
+    lirc_mode2: Called[LircContext, int | None]
 
 
 __all__ = [

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol, TypeVar, overload
 
+    from pybpf.hooks.typed import Bare, Called
     from pybpf.program import Program
     from pybpf.stdlib.contexts.sockets import (
         SkLookupContext,
@@ -24,22 +25,13 @@ if TYPE_CHECKING:
     C = TypeVar("C")
     R = TypeVar("R")
 
-    class _Bare(Protocol[C, R]):
-        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
-
-    class _Hook(Protocol[C, R]):
-        @overload
-        def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
-        @overload
-        def __call__(self) -> _Bare[C, R]: ...
-
     class _AtMap(Protocol[C, R]):
         """`map` is a SockMap or SockHash: where the program is attached, unless something else is said then."""
 
         @overload
         def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
         @overload
-        def __call__(self, *, map: SockMap | SockHash[Any]) -> _Bare[C, R]: ...
+        def __call__(self, *, map: SockMap | SockHash[Any]) -> Bare[C, R]: ...
 
     class _SockOps(Protocol):
         @overload
@@ -63,9 +55,9 @@ if TYPE_CHECKING:
             """What becomes of data of any kind of socket, UDP and Unix too; without a parser. Linux 5.13."""
             ...
 
-    class _SkReuseport(_Hook[SkReuseportContext, SK], Protocol):
+    class _SkReuseport(Called[SkReuseportContext, SK], Protocol):
         @property
-        def migrate(self) -> _Hook[SkReuseportContext, SK]:
+        def migrate(self) -> Called[SkReuseportContext, SK]:
             """The same, and where connections of a closed socket go (`ctx.migrating_sk`). Linux 5.14."""
             ...
 
@@ -128,7 +120,7 @@ sk_skb: _SkSkb = Family(  # type: ignore[assignment]
 )
 
 # Which socket listens for a new connection or a datagram, in a network namespace. Linux 5.9.
-sk_lookup: _Hook[SkLookupContext, SK] = _simple("sk_lookup", "sk_lookup", "SkLookupContext", "SK", "5.9")
+sk_lookup: Called[SkLookupContext, SK] = _simple("sk_lookup", "sk_lookup", "SkLookupContext", "SK", "5.9")
 
 # Which of the sockets that share a port (SO_REUSEPORT) gets a packet. Linux 4.19.
 sk_reuseport: _SkReuseport = Family(  # type: ignore[assignment]
