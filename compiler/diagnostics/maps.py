@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArrayDelete", "DiscardOther", "HashSubscript", "InnerMapLoop", "InnerMapTruth", "MapAccess", "Misaligned",
-    "NegativeKey", "NoEntries", "NoLockInValue", "NoMapMethod", "NotOnMap", "PopNeedsDefault", "PopOfObject",
+    "NegativeKey", "NoEntries", "NoLockInValue", "NoMapMethod", "NotOnMap", "PopNeedsDefault", "PopOfOpaque",
     "RecordEscapes", "ReserveName", "ReserveNumber", "ReserveOutsideWith", "SlotConstant", "SlotUnproven",
     "WithoutName",
 ]  # fmt: skip
@@ -260,12 +260,12 @@ class PopNeedsDefault(Advised):
     lines = ("value = {name}.pop({key}, None)", "if value is not None:", "    ...")
 
 
-class PopOfObject(Advised):
-    """`pop()` of a struct: its entry would be gone when the struct is read.
+class PopOfOpaque(Advised):
+    """`pop()` of a struct with a lock, a timer or the like: these live in their map, and can't be copied out of it.
 
-    A struct in a map is used in place, so look it up, use it, then delete it.
+    Elsewhere `pop()` gives a copy, which is the program's own.
 
-        call = calls.pop(tid(), None)      # fails
+        call = calls.pop(tid(), None)      # fails, where a Call has a SpinLock
 
         call = calls.get(tid())            # works
         if call is not None:
@@ -275,11 +275,12 @@ class PopOfObject(Advised):
 
     name: str
     kind: str
+    opaque: str
     key: str
 
     code = "E0409"
-    title = "`{name}.pop()` would give a reference to a deleted {kind}"
-    label = "only numbers can be popped"
+    title = "`{name}.pop()` would copy the {opaque} of a {kind}"
+    label = "it can't leave the map"
     way_out = "look it up, use it, then delete it:"
     lines = ("entry = {name}.get({key})", "if entry is not None:", "    ...", "    del {name}[{key}]")
 

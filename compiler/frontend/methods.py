@@ -112,10 +112,15 @@ def _pop(call: Call) -> tree.Expr:
         checker.fail(
             errors.PopNeedsDefault(call.span, call.map.name, checker.text(checker.span(call.arguments["key"])))
         )
-    if is_aggregate(call.map.value):
+    held = opaque_in(call.map.value)
+    if held:
         key = checker.text(checker.span(call.arguments["key"]))
-        checker.fail(errors.PopOfObject(call.span, call.map.name, str(call.map.value), key))
-    found = tree.MapPop(OptionalType(maps.entry_type(call.map)), call.span, call.map, call.key())
+        checker.fail(errors.PopOfOpaque(call.span, call.map.name, str(call.map.value), held[0], key))
+    whole = is_aggregate(call.map.value)
+    kind = reference(call.map.value, Space.STACK) if whole else maps.entry_type(call.map)
+    found = tree.MapPop(OptionalType(kind), call.span, call.map, call.key())
+    if whole:
+        checker.made(found)
     default = call.value("default")
     if isinstance(default, Known) and default.value is None:
         return found

@@ -199,17 +199,28 @@ def delete(b: Builder, node: tree.MapDelete) -> None:
 
 
 def pop(b: Builder, node: tree.MapPop) -> Lowered:
-    assert node.map.value is not None
+    """Look up, take the value out, delete: a number in a register, an object in the program's own stack."""
+    kind = node.map.value
+    assert kind is not None
+    whole = is_aggregate(kind)
+    own = slot_at(b, "popped", size_of(kind)) if whole else None
     key = key_pointer(b, node.map, node.key)
     found = _look_up(b, node.map, key)
     start, hit, done = b.block, b.new_block("hit"), b.new_block("popped")
     b.test("ne", found, Const(0), hit, done)
     b.start(hit)
-    value = load(b, _value_at(b, node.map, found), node.map.value)
+    entry = _value_at(b, node.map, found)
+    if own is not None:
+        copy(b, own, entry, size_of(kind))
+        value = own.base
+    else:
+        value = load(b, entry, kind)
     _delete(b, node.map, key)
     end = b.block
     b.jump(done)
     b.start(done)
+    if own is not None:
+        return b.phi([(start, Const(0)), (end, value)], "ptr")
     present = b.phi([(start, Const(0)), (end, Const(1))])
     return present, b.phi([(start, Const(0)), (end, value)])
 

@@ -150,7 +150,9 @@ class Table:
         self.remove(self._key(key))
 
     def pop(self, key: Any) -> Any:
-        value = self.get(key)
+        """The number, or the place of a copy; None where there is no such key."""
+        memory = self.find(self._key(key))
+        value = self._held(memory if memory is None else bytearray(memory))
         self.delete(key)
         return value
 

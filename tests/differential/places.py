@@ -172,9 +172,10 @@ class Places(Expressions):
             test = self.one([f"{name} is not None", f"{name}"])
             self.numbers.append((value, "i64"))
             use = [simple(f"{name}.z += 1"), simple(f"{value} = {name}.total()")]
+            call = self.one(["records.get({0})", "records.pop({0}, None)"])  # in the map, or the program's own
             return [
                 simple(f"{value} = i64(-1)"),
-                simple(f"{name} = records.get({{0}})", key),
+                simple(f"{name} = {call}", key),
                 Stmt((Expr("", f"if {test}:"), use)),
             ]
         made = [simple(f"{name} = {{0}}", source)]
