@@ -1,7 +1,7 @@
 """`pybpf run x.py`: load and attach the programs of a file, and print what they say until Ctrl-C.
 
 Printed are events of ring buffers and perf event arrays, a line each, and `printk` lines; at the end, how many were
-lost. What the file itself does under `if __name__ == "__main__":` is not run; for that there is `python x.py`.
+lost, and what histograms, counters and other summaries hold. What the file itself does under `if __name__ == "__main__":` is not run; for that there is `python x.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def run(values: dict[str, Any]) -> int:
     targets = _targets(values["attach"])
     consts = settings(values["set"])
     use_btf(values)
-    programs = programs_of(import_file(values["file"]))
+    module = import_file(values["file"])
+    programs = programs_of(module)
     with contextlib.ExitStack() as stack:
         try:
             obj = stack.enter_context(load(*programs, **consts))
@@ -56,8 +57,9 @@ def run(values: dict[str, Any]) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             _watch(obj, printk, seconds)
         obj.detach()
+        shown = _print_summaries(obj, vars(module))
         if values["maps"]:
-            _print_maps(obj)
+            _print_maps(obj, shown)
     return 0
 
 
@@ -159,11 +161,25 @@ def event_text(event: Any, name: str = "") -> str:
     return f"{name}: {text}" if name else text
 
 
-def _print_maps(obj: LoadedObject) -> None:
+def _print_summaries(obj: LoadedObject, values: dict[str, Any]) -> set[str]:
+    """Print the summaries among a module's variables that the programs use. Returns the names of their maps."""
+    shown = set()
+    for it in {id(value): value for value in values.values()}.values():
+        if isinstance(it, type) or not hasattr(it, "__bpf_view__"):
+            continue
+        name = getattr(it, "slots", it).__bpf__.name
+        if name in obj.maps:
+            shown.add(name)
+            obj[it].print()
+    return shown
+
+
+def _print_maps(obj: LoadedObject, shown: set[str]) -> None:
+    """Print what the other maps hold."""
     from pybpf.runtime.maps import LoadedMap
 
     for name, map in obj.maps.items():
-        if not isinstance(map, LoadedMap):
+        if name in shown or not isinstance(map, LoadedMap):
             continue
         items = list(map.items())
         print(f"{name}: {len(items)} element{'s' * (len(items) != 1)}")
@@ -180,7 +196,7 @@ def _say(text: str) -> None:
 COMMAND = Command(
     "run",
     run,
-    "Load and attach a file's programs, and print their events.\n\n"
+    "Load and attach a file's programs, and print their events; at the end histograms and other summaries.\n\n"
     "Ends with Ctrl-C. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.",
     arguments=(FILE,),
     options=(SET, ATTACH, SECONDS, MAPS, BTF),

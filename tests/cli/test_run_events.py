@@ -1,10 +1,12 @@
-"""`pybpf run` prints events of every kind of buffer, and says how many were lost."""
+"""`pybpf run` prints events of every kind of buffer, how many were lost, and at the end the summaries."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,17 +35,43 @@ def numbered(ctx: TracepointContext) -> None:
 """
 
 
+SUMMARIES = """
+from pybpf import *
+
+sizes = Histogram()
+same = sizes
+unused = Histogram()
+calls = Counter[u32](max_entries=4)
+seen = HashMap[u32, u64](max_entries=4)
+me = const(u32, 0)
+
+@tracepoint("syscalls:sys_enter_getppid")
+def numbered(ctx: TracepointContext) -> None:
+    if pid() == me:
+        sizes.record(5)
+        calls[7] += 1
+        seen[7] = 3
+"""
+
+
+@contextlib.contextmanager
+def started(folder: Path, file: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`pybpf run` of a file whose program `numbered` looks at this process, for two seconds; it is attached."""
+    command = [sys.executable, "-m", "pybpf.cli", "run", file, "--set", f"me={os.getpid()}", "--seconds", "2", *options]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "numbered: running\n"
+        yield process
+
+
 def test_events_of_all_buffers(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("loading BPF programs needs root")
     (tmp_path / "numbered.py").write_text(SOURCE)
-    command = [sys.executable, "-m", "pybpf.cli", "run", "numbered.py", "--set", f"me={os.getpid()}", "--seconds", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        assert process.stderr.readline() == "numbered: running\n"
+    with started(tmp_path, "numbered.py") as process:
         process.send_signal(19)  # SIGSTOP: nobody reads meanwhile
         for _ in range(400):  # 255 fit: one byte always stays free
             os.getppid()
@@ -55,3 +83,19 @@ def test_events_of_all_buffers(tmp_path: Path) -> None:
     ]
     assert [line for line in lines if line.startswith("tiny:")] == [f"tiny: {number}" for number in range(1, 256)]
     assert "warning: 145 events of tiny were lost" in err and "events of samples were lost" not in err
+
+
+def test_summaries_at_the_end(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("loading BPF programs needs root")
+    (tmp_path / "summaries.py").write_text(SUMMARIES)
+    with started(tmp_path, "summaries.py", "--maps") as process:
+        for _ in range(3):
+            os.getppid()
+        out, err = process.communicate(timeout=30)
+    assert err == ""
+    sizes, others = out.split("\n\n")
+    heading, *rows = sizes.splitlines()
+    assert heading.strip() == "@sizes:"
+    assert [row.split("|")[0].split() for row in rows][-1] == ["[4,", "8)", "3"]
+    assert others.splitlines() == ["@calls[7]: 3", "seen: 1 element", "  7: 3"]
