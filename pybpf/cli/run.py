@@ -1,7 +1,8 @@
 """`pybpf run x.py`: load and attach the programs of a file, and print what they say until Ctrl-C.
 
 Printed are events of ring buffers and perf event arrays, a line each, and `printk` lines; at the end, how many were
-lost, and what histograms, counters and other summaries hold. What the file itself does under `if __name__ == "__main__":` is not run; for that there is `python x.py`.
+lost, and what histograms, counters and other summaries hold. What the file itself does under
+`if __name__ == "__main__":` is not run; for that there is `python x.py`.
 """
 
 from __future__ import annotations
