@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "ArgumentCount", "ArgumentTwice", "CallArguments", "DeclaredInside", "MissingArguments", "NoBuiltin",
-    "NotCallable", "NotConstant", "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters", "UnknownArgument",
+    "ArgumentCount", "ArgumentTwice", "CallArguments", "DeclaredInside", "MethodOfConstant", "MissingArguments",
+    "NoBuiltin", "NotCallable", "NotConstant", "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters", "UnknownArgument",
     "UnknownCall",
 ]  # fmt: skip
 
@@ -90,6 +90,36 @@ class UnknownCall(Diagnostic):
         else:
             yield Help("compute it at module level, and use the result as a constant")
             yield Help("or find what the kernel offers in pybpf.helpers")
+
+
+class MethodOfConstant(Diagnostic):
+    """A method of a list, a dict or a set of the module: what a program keeps while it runs is a map or a variable.
+
+    A program sees such an object as it is when it is compiled, as a constant.
+
+    Fails:
+
+        counts = {}
+
+        counts.setdefault(pid(), 0)
+
+    Works:
+
+        counts = HashMap[u32, u64](max_entries=1024)
+
+        counts.setdefault(pid(), 0)
+    """
+
+    text: str
+    what: str
+    lines: tuple[str, ...]
+
+    code = "E0632"
+    title = "`{text}()` is a method of {what}, which can't be called in a program"
+    label = "known at compile time only"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("declare a variable of the program at module level, or a map:", self.lines)
 
 
 class NoBuiltin(Advised):

@@ -6,7 +6,7 @@ and the lines to write below it.
 
 from __future__ import annotations
 
-__all__ = ["CALLS", "FIELDS", "MODULES", "NAMES"]
+__all__ = ["CALLS", "FIELDS", "FIELDS_OF", "MODULES", "NAMES"]
 
 _SWAPPED = (
     "fields of type be16, be32 and be64 have the value that was meant, and constants are swapped when compiling: "
@@ -81,7 +81,10 @@ MODULES: dict[str, str] = {
     "datetime": "ktime() gives nanoseconds since boot",
 }
 
-# Fields that people look for in a context.
+# Fields that people look for in a context: in that of a struct, and in any.
+FIELDS_OF: dict[str, dict[str, str]] = {
+    "pt_regs": dict.fromkeys(("ret", "retval", "result"), "the result of a function that returns is `rc`"),
+}
 FIELDS: dict[str, str] = {
     **dict.fromkeys(("pid", "tgid"), "pid() gives the current process's id"),
     "tid": "tid() gives the current thread's id",

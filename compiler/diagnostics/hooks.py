@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised, listed
 from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note, misspelt
-from pybpf.compiler.diagnostics.elsewhere import FIELDS
+from pybpf.compiler.diagnostics.elsewhere import FIELDS, FIELDS_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,9 @@ class NoContextField(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         first: Help | None = None
         sk_buff = FIELDS.get(self.name, "").startswith("a frame")
-        if self.name in FIELDS and (not sk_buff or self.context == "xdp_md"):
+        if self.name in FIELDS_OF.get(self.context, ()):
+            first = Help(FIELDS_OF[self.context][self.name])
+        elif self.name in FIELDS and (not sk_buff or self.context == "xdp_md"):
             first = Help(FIELDS[self.name])
         elif self.near:
             first = misspelt(self.span, self.name, self.near)

@@ -159,6 +159,8 @@ def as_variable(name: str, value: Any) -> tuple[str, ...]:
     """A list or another object of the module as a variable of the program."""
     if isinstance(value, (list, tuple)):
         return tuple([line.replace(" = const(", " = var(") for line in at_run_time(name, value)])
+    if isinstance(value, (dict, set)):
+        return (f"{name} = HashMap[u32, u64](max_entries={len(value) or 1024})",)
     return (f"{name} = var(u64, 0)",)
 
 

@@ -279,8 +279,13 @@ def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> N
     if refused is not None:
         checker.fail(errors.NoBuiltin(span, value.__name__, refused))
     named = checker.text(checker.span(node.func))
-    owner = getattr(value, "__self__", None)
-    owner = owner if isinstance(owner, type) else type(owner)
+    object = getattr(value, "__self__", None)
+    if isinstance(object, (dict, set, list)) and isinstance(node.func, ast.Attribute):
+        from pybpf.compiler.frontend.advise import as_variable
+
+        text = checker.text(checker.span(node.func.value))
+        checker.fail(errors.MethodOfConstant(span, named, describe(object), as_variable(text, object)))
+    owner = object if isinstance(object, type) else type(object)
     module = getattr(value, "__module__", None) or getattr(owner, "__module__", "")
     if not callable(value):
         checker.fail(errors.NotCallable(checker.span(node.func), named, describe(value)))
