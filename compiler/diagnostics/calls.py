@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentCount", "ArgumentTwice", "CallArguments", "DeclaredInside", "MethodOfConstant", "MissingArguments",
-    "NoBuiltin", "NotCallable", "NotConstant", "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters", "UnknownArgument",
-    "UnknownCall",
+    "NoBuiltin", "NotCallable", "NotConstant", "ProgramCalled", "Recursion", "ReturnsObject", "StarParameters",
+    "UnknownArgument", "UnknownCall",
 ]  # fmt: skip
 
 
