@@ -64,9 +64,12 @@ def _this_kernel() -> Target:
     import os
 
     from pybpf.compiler.schema.specs import Target
+    from pybpf.runtime.isalevel import best_level
 
     major, minor = os.uname().release.split(".")[:2]
-    return Target(kernel=(int(major), int(minor.split("-")[0])))
+    target = Target(kernel=(int(major), int(minor.split("-")[0])))
+    target.cpu = best_level()  # distributions bring newer levels to releases that Target knows to lack them
+    return target
 
 
 def _as_it_is_here(spec: ProgramSpec) -> ProgramSpec:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pybpf.compiler.codegen.isel_arith import ARITHMETIC, is_redundant
 from pybpf.compiler.codegen.isel_compare import COMPARISONS, fused_branch
-from pybpf.compiler.codegen.isel_memory import MEMORY
+from pybpf.compiler.codegen.isel_memory import MEMORY, loads_sign
 from pybpf.compiler.codegen.machine import (
     CALL,
     EXIT,
@@ -69,6 +69,7 @@ class Selector:
         self.recipes: dict[int, MInsn] = {}
         self.names: dict[int, str] = {}
         self.blocks: dict[Block, MBlock] = {}
+        self.sign_loads: set[Value] = set()  # loads that sign-extend for the only extension that uses them
         self.out: list[MInsn] = []
         self.span: Span | None = None
         self._known_recipes: dict[tuple[Any, ...], int] = {}
@@ -152,6 +153,9 @@ class Selector:
             return found
         kind = type(value)
         if kind is ops.Guard or (kind is ops.Extend and is_redundant(value)):  # type: ignore[arg-type]
+            found = self.vreg(value.value)  # type: ignore[attr-defined]
+        elif kind is ops.Extend and loads_sign(self, value):  # type: ignore[arg-type]
+            self.sign_loads.add(value.value)  # type: ignore[attr-defined]
             found = self.vreg(value.value)  # type: ignore[attr-defined]
         else:
             found = self._recipe_of(value)

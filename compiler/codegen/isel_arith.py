@@ -292,10 +292,22 @@ def _extend(sel: Selector, extend: ops.Extend) -> None:
     elif bits < 32:
         kind = op.ALU if sel.level >= 3 else op.ALU64
         sel.emit(ALU_K, kind | op.AND, dst, (sel.vreg(value),), imm=(1 << bits) - 1)
+    elif sel.level >= 3 and type(value) is ops.Extend and value.signed and value.bits < 32 and sel.uses(value) == 1:
+        _extend_in_32(sel, dst, sel.vreg(value.value), value.bits)
     elif sel.level >= 3 and _narrows(sel, value):
         _operate(sel, dst, value.op, low_half(value.lhs), low_half(value.rhs), op.ALU)  # type: ignore[attr-defined]
     else:
         _zero_extend_32(sel, dst, sel.vreg(value))
+
+
+def _extend_in_32(sel: Selector, dst: int, src: int, bits: int) -> None:
+    """dst = the low `bits` of src, sign-extended to 32 and then zero-extended."""
+    if sel.level >= 4:
+        sel.emit(MOV_X, op.MOV32_REG, dst, (src,), bits)
+        return
+    up = sel.temp()
+    sel.emit(ALU_K, op.ALU | op.LSH, up, (src,), imm=32 - bits)
+    sel.emit(ALU_K, op.ALU | op.ARSH, dst, (up,), imm=32 - bits)
 
 
 def _narrows(sel: Selector, value: Value) -> bool:

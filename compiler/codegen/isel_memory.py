@@ -17,9 +17,17 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.ops import Value
     from pybpf.compiler.schema.core import CoreFact
 
-__all__ = ["MEMORY"]
+__all__ = ["MEMORY", "loads_sign"]
 
 ATOMIC_CODES = {"add": op.ADD, "and": op.AND, "or": op.OR, "xor": op.XOR, "xchg": op.XCHG}
+
+
+def loads_sign(sel: Selector, extend: ops.Extend) -> bool:
+    """The extension is all that is made of a load, and one instruction does both."""
+    load = extend.value
+    if type(load) is not ops.Load or not extend.signed or load.bits != extend.bits or load.kind != "int":
+        return False
+    return sel.level >= 4 and sel.uses(load) == 1 and load.core is None
 
 
 def _load(sel: Selector, load: ops.Load) -> None:
@@ -29,7 +37,7 @@ def _load(sel: Selector, load: ops.Load) -> None:
         base, off, ref = sel.vreg(load.addr), load.offset, load.core
     else:
         base, off, ref = sel.address(load.addr, load.offset)
-    if not load.signed or load.bits == 64:
+    if not (load.signed or load in sel.sign_loads) or load.bits == 64:
         sel.emit(LOAD, op.LDX | op.MEM | size, dst, (base,), off, 0, ref)
     elif sel.level >= 4 and load.core is None:  # what a loader widens must not extend a narrower sign
         sel.emit(LOAD, op.LDX | op.MEMSX | size, dst, (base,), off, 0, ref)

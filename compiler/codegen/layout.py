@@ -43,8 +43,6 @@ def lay_out_blocks(fn: MFunction) -> list[Line]:
             [target] = block.succs
             if target is after:
                 insns.pop()
-            elif target.insns[0].form is EXIT:
-                insns[-1] = target.insns[0]
             else:
                 jumps[len(insns) - 1] = target
         elif last.form in (BRANCH_K, BRANCH_X, MAY_GOTO):
@@ -94,7 +92,7 @@ def inverted(branch: MInsn, level: int) -> MInsn | None:
 
 
 def _thread_jumps(fn: MFunction) -> None:
-    """Let edges skip blocks that only jump, and drop the blocks that this leaves unreached."""
+    """Let edges skip blocks that only jump, make jumps to a lone exit exits, and drop what is then unreached."""
 
     def final(block: MBlock) -> MBlock:
         seen = {block}
@@ -106,6 +104,16 @@ def _thread_jumps(fn: MFunction) -> None:
     for block in fn.blocks:
         for which, target in enumerate(block.succs):
             block.succs[which] = final(target)
+    _drop_unreached(fn)
+    following: list[MBlock | None] = [*fn.blocks[1:], None]
+    for block, after in zip(fn.blocks, following, strict=True):
+        if block.insns[-1].form is JUMP and block.succs[0] is not after and block.succs[0].insns[0].form is EXIT:
+            block.insns = [*block.insns[:-1], block.succs[0].insns[0]]
+            block.succs = []
+    _drop_unreached(fn)
+
+
+def _drop_unreached(fn: MFunction) -> None:
     reached = {fn.blocks[0]}
     work = [fn.blocks[0]]
     while work:

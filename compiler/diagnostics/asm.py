@@ -131,7 +131,7 @@ class AsmRegisters(Advised):
 class AsmLevel(Advised):
     """An instruction is of a higher ISA level than what is compiled for.
 
-    `--cpu` says which level the oldest kernel has: 3 runs on Linux 5.12 and later, 4 on 6.6 and later.
+    `--cpu` says which level the oldest kernel has: 3 runs on Linux 5.1 and later, 4 on 6.6 and later.
 
         asm(i64, "{out} = {a}; {out} s/= 3", a=n)                      # fails, but for --cpu v4
         n // 3                                                         # works

@@ -17,7 +17,7 @@ from pybpf.compiler.isa.asm import AsmError
 from pybpf.compiler.isa.effects import OPERAND
 from pybpf.compiler.isa.inline import read_inline
 from pybpf.compiler.isa.levels import level, needs_kernel
-from pybpf.compiler.schema.specs import HelperSpec, MapSpec
+from pybpf.compiler.schema.specs import LEVEL_SINCE, HelperSpec, MapSpec
 from pybpf.compiler.schema.types import (
     BOOL,
     NONE,
@@ -145,11 +145,11 @@ def _check_target(checker: Checker, inline: InlineAsm, at: Any) -> None:
     """Every instruction must be one of the ISA level and of the kernels that are compiled for."""
     target = checker.session.target
     for insn, place in zip(inline.insns, inline.places):
-        if level(insn) > target.cpu:
+        lowest, since = level(insn), needs_kernel(insn)
+        if lowest > target.cpu:
             span = _place(checker, at, *place)
-            checker.fail(errors.AsmLevel(span, checker.text(span), level(insn), target.cpu))
-        since = needs_kernel(insn)
-        if since > target.kernel and since > (6, 6):
+            checker.fail(errors.AsmLevel(span, checker.text(span), lowest, target.cpu))
+        if since > target.kernel and since != LEVEL_SINCE[lowest]:  # came later than the level
             span = _place(checker, at, *place)
             checker.check_release(f"`{checker.text(span)}`", f"{since[0]}.{since[1]}", span)
 

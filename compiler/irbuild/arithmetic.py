@@ -120,12 +120,15 @@ def _emit(b: Builder, name: str, lhs: Value, rhs: Value) -> Value:
 
 
 def _floor_by_positive(b: Builder, op: str, lhs: Value, divisor: Const) -> Value:
-    """Signed // and % by a constant c > 0, without a signed division: for x < 0, x // c is ~(~x // c)."""
+    """Signed // and % by a constant c > 0, without a signed quotient: for x < 0, x // c is ~(~x // c)."""
     c = divisor.value
     if c & c - 1 == 0:
         if op == "//":
             return _emit(b, "ashr", lhs, Const(c.bit_length() - 1))
         return _emit(b, "and", lhs, Const(c - 1))
+    if op == "%" and b.shared.target.cpu >= 4:  # which has a signed remainder: add c where it is negative
+        rest = _emit(b, "smod", lhs, divisor)
+        return _emit(b, "add", rest, _emit(b, "and", _emit(b, "ashr", rest, Const(63)), divisor))
     sign = _emit(b, "ashr", lhs, Const(63))  # -1 for x < 0, else 0; so x ^ sign is ~x or x
     quotient = _emit(b, "xor", _emit(b, "udiv", _emit(b, "xor", lhs, sign), divisor), sign)
     if op == "//":

@@ -1,64 +1,65 @@
-"""Which instructions exist, and from which ISA level on.
+"""Which instructions exist, from which ISA level and from which kernel on.
 
 The levels are clang's `-mcpu` values, with the kernel release that runs each:
 
     v1   the base set of RFC 9669's groups base64, divmul64 without JLT, JLE, JSLT, JSLE     3.18
     v2   JLT, JLE, JSLT, JSLE                                                                4.14
-    v3   JMP32, ALU32, atomics that fetch and all atomics but 64-bit add                     5.1, atomics 5.12
+    v3   JMP32, ALU32, atomics that fetch and all atomics but add                            5.1, atomics 5.12
     v4   MOVSX, sign-extending loads, BSWAP, SDIV, SMOD, GOTOL                               6.6
 
-May-goto and address-space casts (6.9), load-acquire and store-release (6.15) belong to no published level; they count
-as level 4 here, and `KERNEL_SINCE` tells them from the rest.
+May-goto and address-space casts (6.9), load-acquire and store-release (6.15) belong to no level: a kernel has them or
+has not, and programs of any level may use them there.
 """
 
 from __future__ import annotations
 
 from pybpf.compiler.isa import opcodes as op
+from pybpf.compiler.schema.specs import LEVEL_SINCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.isa.insn import Insn
 
-__all__ = ["KERNEL_SINCE", "is_valid", "level", "needs_kernel"]
+__all__ = ["is_valid", "level", "needs_kernel"]
 
-# Oldest kernel that runs each level, for those who must say why something is refused.
-KERNEL_SINCE = {1: (3, 18), 2: (4, 14), 3: (5, 12), 4: (6, 6)}
-
+_MAY_GOTO, _ATOMICS, _ACQUIRES = (6, 9), (5, 12), (6, 15)
 _V2_JUMPS = frozenset({op.JLT, op.JLE, op.JSLT, op.JSLE})
 _FETCHING = frozenset(code | op.FETCH for code in op.ATOMIC_NAME) | {op.XCHG, op.CMPXCHG}
 _ORDERED = frozenset({op.LOAD_ACQ, op.STORE_REL})
 
 
 def level(insn: Insn) -> int:
-    """The lowest ISA level, 1 to 4, that has this (valid) instruction."""
+    """The lowest ISA level, 1 to 4, that has this (valid) instruction; 1 for what belongs to no level."""
     code, kind = insn.opcode & 0xF0, insn.opcode & 7
     if kind == op.ALU64 or kind == op.ALU:
         if code == op.END:
             return 4 if kind == op.ALU64 else 1
         if insn.off:
-            return 4  # SDIV, SMOD, MOVSX, address-space cast
+            return 1 if _casts(insn) else 4  # SDIV, SMOD, MOVSX
         return 1 if kind == op.ALU64 else 3
     if kind == op.JMP:
-        return 4 if code == op.JCOND else 2 if code in _V2_JUMPS else 1
+        return 2 if code in _V2_JUMPS else 1
     if kind == op.JMP32:
         return 4 if insn.opcode == op.GOTOL else 3
     if insn.opcode & 0xE0 == op.MEMSX:
         return 4
     if kind == op.STX and insn.opcode & 0xE0 == op.ATOMIC:
-        if insn.imm in _ORDERED:
-            return 4
-        return 1 if insn.imm == op.ADD else 3
+        return 1 if insn.imm == op.ADD or insn.imm in _ORDERED else 3
     return 1
+
+
+def _casts(insn: Insn) -> bool:
+    return insn.opcode == op.MOV_REG and insn.off == op.ADDR_SPACE_CAST
 
 
 def needs_kernel(insn: Insn) -> tuple[int, int]:
     """The oldest kernel release that runs this (valid) instruction."""
-    kind = insn.opcode & 7
-    if insn.opcode == op.MAY_GOTO or (insn.opcode == op.MOV_REG and insn.off == op.ADDR_SPACE_CAST):
-        return (6, 9)
-    if kind == op.STX and insn.opcode & 0xE0 == op.ATOMIC and insn.imm in _ORDERED:
-        return (6, 15)
-    return KERNEL_SINCE[level(insn)]
+    lowest = level(insn)
+    if insn.opcode == op.MAY_GOTO or _casts(insn):
+        return _MAY_GOTO
+    if insn.opcode & 7 == op.STX and insn.opcode & 0xE0 == op.ATOMIC:
+        return _ACQUIRES if insn.imm in _ORDERED else _ATOMICS if lowest > 1 else LEVEL_SINCE[1]
+    return LEVEL_SINCE[lowest]
 
 
 def is_valid(insn: Insn) -> bool:

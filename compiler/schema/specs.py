@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec", "KfuncSpec", "MapKind",
-    "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
+    "LEVEL_SINCE", "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec",
+    "KfuncSpec", "MapKind", "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
 ]  # fmt: skip
 
 
@@ -318,14 +318,46 @@ class BuiltinSpec(Record):
     name: str
 
 
-class Target(Record):
-    """What to compile for: the ISA level (1-4), the CPU architecture of probed registers, the oldest kernel."""
+# The oldest kernel that runs each ISA level. What came later than its level is a matter of the instruction
+# (isa/levels.py).
+LEVEL_SINCE = {1: (3, 18), 2: (4, 14), 3: (5, 1), 4: (6, 6)}
+_UNTOLD = (0, 0)
 
-    cpu: int = 3
+
+class Target(Record):
+    """What to compile for: the ISA level (1-4), the CPU architecture of probed registers, the oldest kernel.
+
+    The level is 3 unless told, or less where the kernel has less; the kernel is 6.1, or the first that has the level.
+    Raises DeclarationValueError for a level that there is not, or that the kernel does not run.
+    """
+
+    cpu: int = 0
     arch: str = "x86_64"
-    kernel: tuple[int, int] = (6, 1)
+    kernel: tuple[int, int] = _UNTOLD
     optimise: bool = True
     license: str = "GPL"
+
+    def __post_init__(self) -> None:
+        if self.kernel == _UNTOLD:
+            self.kernel = max((6, 1), LEVEL_SINCE.get(self.cpu, _UNTOLD))
+        best = max([level for level, since in LEVEL_SINCE.items() if since <= self.kernel], default=1)
+        self.cpu = self.cpu or min(best, 3)
+        if self.cpu not in LEVEL_SINCE or self.cpu > best:
+            _no_level(self.cpu, best, self.kernel)
+
+
+def _no_level(cpu: int, best: int, kernel: tuple[int, int]) -> None:
+    """Raise what is wrong with the ISA level of a target."""
+    from pybpf.compiler.schema.errors import DeclarationValueError
+
+    if cpu not in LEVEL_SINCE:
+        raise DeclarationValueError(f"there is no instruction set v{cpu}", help="it is one of 1, 2, 3 and 4")
+    oldest, since = ".".join(map(str, kernel)), ".".join(map(str, LEVEL_SINCE[cpu]))
+    raise DeclarationValueError(
+        f"instruction set v{cpu} needs Linux {since}, and the programs are to run on Linux {oldest} too",
+        label=f"Linux {oldest} has v{best}",
+        help=f"build with --cpu v{best}, or with --target {since}",
+    )
 
 
 def in_registers(program: ProgramSpec) -> bool:

@@ -15,7 +15,9 @@ __all__ = ["BTF", "CPU", "FILE", "FILES", "FORMAT", "LICENSE", "SET", "TARGET", 
 
 FILE = Argument("file", "FILE.py")
 FILES = Argument("files", "FILE.py...", multiple=True)
-TARGET = Option("--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told.")
+TARGET = Option(
+    "--target", metavar="KERNEL", help="Oldest kernel that must take the program; 6.1 unless told (6.6 with --cpu v4)."
+)
 CPU = Option("--cpu", choices=("v1", "v2", "v3", "v4"), help="BPF instruction set; v3 unless told.")
 LICENSE = Option(
     "--license", metavar="TEXT", help="Licence of the programs, GPL unless told; many helpers need one like it."
