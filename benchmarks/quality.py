@@ -58,6 +58,14 @@ def by_pybpf(name: str) -> bytes:
     return build(getattr(module, name)).elf
 
 
+def cases_of(name: str) -> dict[str, Any]:
+    """Inputs and what must come of them: kept in a file, or from a model."""
+    kept = HERE / "reference" / f"{name}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())  # type: ignore[no-any-return]
+    return importlib.import_module(f"models.{name}").spec()  # type: ignore[no-any-return]
+
+
 def wrong(spec: dict[str, Any], elf: bytes) -> list[str]:
     """The cases that don't come out as they should, each in an object of its own."""
     found = []
@@ -146,7 +154,7 @@ def measure(names: list[str], repeat: int, rounds: int) -> list[str]:
     ratios: dict[str, list[float]] = {column: [] for column in COLUMNS}
     floor = 0.0
     for name in ["null", *names]:
-        spec = json.loads((HERE / "reference" / f"{name}.json").read_text())
+        spec = cases_of(name)
         elves = {who: make(name) for who, make in makers.items()}
         failed = {who: wrong(spec, elf) for who, elf in elves.items()}
         timed = {who: Timed(spec, elf) for who, elf in elves.items()}

@@ -8,14 +8,16 @@
     total = sum_packet(pkt, length)                          # of what lies from the cursor on
     if total >= 0 and csum_fold(total + pseudo_sum(ip, IPPROTO_UDP, length)) == 0: ...
 
-A sum adds 16-bit words as the other end wrote them, without carry: sums may be added, in any order, before
-`csum_fold` makes a checksum of them. Fields such as `ip.check` read and write as host-order numbers, and so do these.
+A sum adds words as the other end wrote them, of 16 or of 32 bits, without carry: sums may be added, in any order,
+before `csum_fold` makes a checksum of them. Fields such as `ip.check` read and write as host-order numbers, and so do
+these.
 """
 
 from __future__ import annotations
 
 from pybpf.stdlib.struct import Struct
-from pybpf.stdlib.types import Array, L, i64, u8, u16, u32, u64
+from pybpf.stdlib.types import Array, L, be16, be32, i64, u8, u16, u32, u64
+from pybpf.stdlib.union import Union
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +28,22 @@ __all__ = [
     "csum_fold", "csum_replace2", "csum_replace4", "csum_replace16", "decrement_ttl", "ip_checksum", "pseudo_sum",
     "pseudo_sum6", "sum_packet", "transport_checksum", "transport_checksum6",
 ]  # fmt: skip
+
+
+class _net16(Union):
+    """A 16-bit word in host order, and as it lies in memory. What is summed in the order of memory costs no swaps, and
+    the checksum is the same one, swapped: RFC 1071 §1(B).
+    """
+
+    host: be16
+    raw: u16
+
+
+class _net32(Union):
+    """The same of 32 bits."""
+
+    host: be32
+    raw: u32
 
 
 class _block(Struct):
@@ -44,12 +62,27 @@ class _byte(Struct):
     value: u8
 
 
-def _folded(total: u64) -> u64:
+def _folded(total: u64) -> u16:
     """A sum as one word, carries added."""
     total = (total & 0xFFFF_FFFF) + (total >> 32)
+    total = (total & 0xFFFF) + (total >> 16)  # 18 bits at most
+    return _folded_twice(total)
+
+
+def _folded_twice(total: u64) -> u16:
+    """That of a sum below 2**31."""
     total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return (total & 0xFFFF) + (total >> 16)
+    return u16(total + (total >> 16))
+
+
+def _raw16(data: bytes, at: int) -> u16:
+    """The 16 bits at an offset, as they lie in memory."""
+    return _net16(host=int.from_bytes(data[at : at + 2], "big")).raw
+
+
+def _raw32(data: bytes, at: int) -> u32:
+    """The 32 bits there."""
+    return _net32(host=int.from_bytes(data[at : at + 4], "big")).raw
 
 
 def csum_fold(total: u64) -> u16:
@@ -59,30 +92,30 @@ def csum_fold(total: u64) -> u16:
 
 def csum_replace2(check: u16, old: u16, new: u16) -> u16:
     """The checksum after a 16-bit word changed from `old` to `new`."""
-    return csum_fold(u16(~check) + u16(~old) + new)
+    total = u16(~_net16(host=check).raw) + u16(~_net16(host=old).raw) + _net16(host=new).raw
+    return _net16(raw=u16(~_folded_twice(total))).host
 
 
 def csum_replace4(check: u16, old: u32, new: u32) -> u16:
     """The checksum after a 32-bit field changed from `old` to `new`."""
-    gone = u32(~old)
-    return csum_fold(u16(~check) + (gone >> 16) + (gone & 0xFFFF) + (new >> 16) + (new & 0xFFFF))
+    change = u32(~_net32(host=old).raw) + _net32(host=new).raw
+    total = u16(~_net16(host=check).raw) + (change & 0xFFFF) + (change >> 16)
+    return _net16(raw=u16(~_folded_twice(total))).host
 
 
 def csum_replace16(check: u16, old: bytes, new: bytes) -> u16:
     """The checksum after 16 bytes changed, such as an IPv6 address."""
-    total: u64 = u16(~check)
-    for i in range(8):
-        total += u16(~(old[2 * i] << 8 | old[2 * i + 1]))
-        total += new[2 * i] << 8 | new[2 * i + 1]
-    return csum_fold(total)
+    total: u64 = u16(~_net16(host=check).raw)
+    for i in range(4):
+        total += u32(~_raw32(old, 4 * i)) + _raw32(new, 4 * i)
+    return _net16(raw=u16(~_folded(total))).host
 
 
 def ip_checksum(ip: iphdr) -> u16:
     """The checksum of an IPv4 header without options, whatever its `check` is now."""
-    total = ip.version << 12 | ip.ihl << 8 | ip.tos
-    total += ip.tot_len + ip.id + ip.frag_off + (ip.ttl << 8 | ip.protocol)
-    total += (ip.saddr >> 16) + (ip.saddr & 0xFFFF) + (ip.daddr >> 16) + (ip.daddr & 0xFFFF)
-    return csum_fold(u64(total))
+    data = bytes(ip)
+    total = _raw32(data, 0) + _raw32(data, 4) + _raw16(data, 8) + _raw32(data, 12) + _raw32(data, 16)
+    return _net16(raw=u16(~_folded(total))).host
 
 
 def decrement_ttl(ip: iphdr) -> bool:
@@ -96,16 +129,15 @@ def decrement_ttl(ip: iphdr) -> bool:
 
 def pseudo_sum(ip: iphdr, protocol: int, length: int) -> u64:
     """The sum of the pseudo header that TCP and UDP checksums start from: RFC 9293 §3.1. `length` in bytes."""
-    addresses = (ip.saddr >> 16) + (ip.saddr & 0xFFFF) + (ip.daddr >> 16) + (ip.daddr & 0xFFFF)
-    return u64(addresses + protocol + length)
+    return u64(ip.saddr + ip.daddr + protocol + length)
 
 
 def pseudo_sum6(ip: ipv6hdr, protocol: int, length: int) -> u64:
     """That of IPv6: RFC 8200 §8.1, for ICMPv6 too. `protocol` is the transport's, whatever headers lie before it."""
     total: u64 = u64(protocol + length)
-    for i in range(8):
-        total += ip.saddr[2 * i] << 8 | ip.saddr[2 * i + 1]
-        total += ip.daddr[2 * i] << 8 | ip.daddr[2 * i + 1]
+    for i in range(4):
+        total += int.from_bytes(ip.saddr[4 * i : 4 * i + 4], "big")
+        total += int.from_bytes(ip.daddr[4 * i : 4 * i + 4], "big")
     return total
 
 
@@ -116,7 +148,7 @@ def sum_packet(pkt: Packet, length: u32) -> i64:
     """
     at = pkt.cursor
     left = length
-    total: u64 = 0  # of words as this machine reads them: swapped at the end, RFC 1071 §1(B)
+    total: u64 = 0  # of words as they lie in memory
     while left >= 32:
         if at + 32 > pkt.data_end:
             return -1
@@ -142,8 +174,7 @@ def sum_packet(pkt: Packet, length: u32) -> i64:
         if at + 1 > pkt.data_end:
             return -1
         total += _byte.at(at).value
-    found = u16(_folded(total))
-    return (found & 0xFF) << 8 | found >> 8
+    return _net16(raw=_folded(total)).host
 
 
 def transport_checksum(pkt: Packet, ip: iphdr) -> i64:

@@ -1,0 +1,1 @@
+"""What the programs of the second set should do: models in plain Python, and the packets they are asked about."""
