@@ -6,6 +6,9 @@
 Programs run in a row, each on some packets, over the same maps. What must agree: return values, packets, maps, globals,
 ring-buffer events. What the compiler refuses is counted; anything but a CompileError is a failure, as is a program that
 the verifier refuses. `--jobs 2` uses two processors.
+
+Compiled is mostly as `load` and `build` do, and now and then for another ISA level or without an optimisation. `--turns`
+goes through all levels with each optimisation left out, `--cpu` and `--without` say which it is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from pybpf import Target, VerifierError, load
 from pybpf.compiler import compile as compile_programs
 from pybpf.compiler.diagnostics.base import CompileError
 from pybpf.compiler.passes import PASSES
+from pybpf.compiler.schema.specs import LEVEL_SINCE
 from pybpf.simulator import Simulation
 from tests.differential.declarations import CONSTANTS, GLOBALS, MAPS
 from tests.differential.generate import module, program
@@ -34,7 +38,7 @@ from tests.differential.nodes import smaller
 from tests.differential.plain import World, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.differential.nodes import Program
 
@@ -44,12 +48,14 @@ __all__ = [
     "Config",
     "Count",
     "Failure",
-    "config_of",
+    "everything",
     "examine",
     "of_seed",
     "one_cpu",
     "run",
     "shrink",
+    "turns",
+    "usual",
 ]
 
 BATCH = 12  # programs in one object
@@ -72,13 +78,25 @@ class Config(NamedTuple):
 DEFAULT = Config()
 _RELEASE = os.uname().release.split(".")
 RUNNING = int(_RELEASE[0]), int(_RELEASE[1])
+BEST = 4 if RUNNING >= LEVEL_SINCE[4] else 3  # the ISA level of the running kernel
+HERE = Config(BEST, kernel=RUNNING)  # as `load` does
 ALL = [
     DEFAULT,
-    Config(kernel=RUNNING),
+    HERE,
     *[Config(level) for level in (1, 2)],
-    Config(4, kernel=RUNNING),
+    Config(3, kernel=RUNNING),
     *[Config(level, _NAMES) for level in (1, 3)],
-    *[Config(3, (name,), kernel) for name, kernel in zip(_NAMES, [DEFAULT.kernel, RUNNING] * len(_NAMES))],
+    Config(BEST, _NAMES, RUNNING),
+    *[
+        Config(level, (name,), kernel)
+        for name, (level, kernel) in zip(_NAMES, [(3, DEFAULT.kernel), (BEST, RUNNING)] * len(_NAMES))
+    ],
+]
+# Every level with nothing, everything, and each optimisation left out, for old kernels and for the running one.
+TURNS = [
+    Config(level, skip, kernel)
+    for skip in ((), _NAMES, *[(name,) for name in _NAMES])
+    for level, kernel in ((1, DEFAULT.kernel), (2, RUNNING), (3, DEFAULT.kernel), (BEST, RUNNING))
 ]
 
 
@@ -115,9 +133,19 @@ class Count:
         )
 
 
-def config_of(seed: int) -> Config:
-    """Mostly the usual one."""
-    return ALL[seed % 2] if seed % 4 else ALL[seed // 4 % len(ALL)]
+def usual(number: int) -> list[Config]:
+    """The configuration of a batch: mostly what `build` and `load` do."""
+    return [ALL[number % 2] if number % 4 else ALL[number // 4 % len(ALL)]]
+
+
+def everything(number: int) -> list[Config]:
+    """All of them, for each batch."""
+    return ALL
+
+
+def turns(number: int) -> list[Config]:
+    """The same, another one for each batch."""
+    return [TURNS[number % len(TURNS)]]
 
 
 def of_seed(seed: int, name: str = "f0") -> Program:
@@ -299,12 +327,17 @@ def _outcome(source: Program, seed: int, configs: Sequence[Config], kernel: bool
 # --- many programs
 
 
-def run(seeds: Sequence[int], kernel: bool = True, shrink_seconds: float = 60, all_configs: bool = False) -> Count:
-    """Examine the programs of some seeds, several in one object."""
+def run(
+    seeds: Sequence[int],
+    kernel: bool = True,
+    shrink_seconds: float = 60,
+    configurations: Callable[[int], Sequence[Config]] = usual,
+) -> Count:
+    """Examine the programs of some seeds, several in one object, a batch; `configurations` says how each is compiled."""
     count = Count()
     for start in range(0, len(seeds), BATCH):
         batch = list(seeds[start : start + BATCH])
-        configs = ALL if all_configs else [config_of(batch[0] // BATCH)]
+        configs = configurations(batch[0] // BATCH)
         programs = {seed: of_seed(seed, f"f{i}") for i, seed in enumerate(batch)}
         together = module(list(programs.values()))
         outcome = _outcome(together, batch[0], configs, kernel)
@@ -382,6 +415,9 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--all", action="store_true", help="every ISA level, and without each optimisation")
+    parser.add_argument("--turns", action="store_true", help="every ISA level without each optimisation, by turns")
+    parser.add_argument("--cpu", choices=("v1", "v2", "v3", "v4"), help="only this ISA level")
+    parser.add_argument("--without", metavar="PASS", help="only without this optimisation, or `all`")
     parser.add_argument("--show", action="store_true", help="print the source")
     parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS", help="time to make a failure small")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the seeds")
@@ -394,9 +430,11 @@ def main() -> int:
         print("\n".join([of_seed(seed).body() for seed in seeds]))
     with one_cpu():
         for start in range(0, len(seeds), 50 * BATCH):
-            count = run(seeds[start : start + 50 * BATCH], True, options.shrink, options.all)
+            count = run(seeds[start : start + 50 * BATCH], True, options.shrink, _configurations(options))
             total.agreed += count.agreed
             total.too_complex += count.too_complex
+            if count.too_complex:
+                print(f"too long for the verifier: {count.too_complex}", file=sys.stderr, flush=True)
             for code, number in count.refused.items():
                 total.refused[code] = total.refused.get(code, 0) + number
             for report in count.failed:
@@ -405,16 +443,27 @@ def main() -> int:
             if sys.stderr.isatty() or start + 50 * BATCH >= len(seeds) or start % (100 * BATCH) == 0:
                 done = start + len(seeds[start : start + 50 * BATCH])
                 print(f"{done} in {time.monotonic() - begin:.0f} s: {total}", file=sys.stderr, flush=True)
-    if total.too_complex:
-        print(f"too long for the verifier: {total.too_complex[:20]}", file=sys.stderr)
     return 1 if total.failed else 0
+
+
+def _configurations(options: argparse.Namespace) -> Callable[[int], Sequence[Config]]:
+    """How to compile, by what the command line says."""
+    if options.cpu or options.without:
+        skip = () if not options.without else _NAMES if options.without == "all" else (options.without,)
+        found = [each for each in TURNS if each.skip == skip and options.cpu in (None, f"v{each.cpu}")]
+        assert found, f"there is no optimisation {options.without}, or this kernel has not {options.cpu}"
+        return lambda number: [found[number % len(found)]]
+    return everything if options.all else turns if options.turns else usual
 
 
 def _share(options: argparse.Namespace) -> int:
     """The same in several processes, each with a part of the seeds."""
     part = -(-options.count // options.jobs)
     command = [sys.executable, "-m", "tests.differential.run", "--shrink", str(options.shrink)]
-    command += ["--all"] if options.all else []
+    for name in ("all", "turns"):
+        command += [f"--{name}"] if getattr(options, name) else []
+    for name in ("cpu", "without"):
+        command += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
     started = [
         subprocess.Popen([*command, "--first", str(options.first + i * part), "--count", str(part)])
         for i in range(options.jobs)

@@ -22,6 +22,7 @@ from tests.differential.run import (
     Count,
     Failure,
     TooComplex,
+    everything,
     examine,
     of_seed,
     one_cpu,
@@ -89,7 +90,7 @@ def test_hypothesis_finds_no_difference(choices: Random, size: int, config: Any)
 @pytest.mark.kernel
 def test_every_level_and_every_pass_left_out() -> None:
     with one_cpu():
-        count = run(range(2_000_000, 2_000_012), all_configs=True)
+        count = run(range(2_000_000, 2_000_012), configurations=everything)
     assert not count.failed, count.failed
 
 
