@@ -11,28 +11,34 @@ from pybpf.compiler.schema.specs import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.ir.function import Function
     from pybpf.compiler.schema.specs import GlobalSpec, ProgramSpec
     from pybpf.hooks.structops import StructOps
     from pybpf.program import Program
 
-__all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "specs_of"]
+__all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "known_passes", "specs_of"]
 
-STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:after-PASS, for each pass
+STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:before-PASS, ir:after-PASS, for each pass
 
 
 def build(
-    *programs: Program[..., Any] | type[StructOps], target: Target | None = None, name: str = "", **consts: Any
+    *programs: Program[..., Any] | type[StructOps],
+    target: Target | None = None,
+    name: str = "",
+    skip: Collection[str] = (),
+    **consts: Any,
 ) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
-    `consts` are initial values of `const()`s and `var()`s, by name. Raises CompileError, whose text is what a user
-    needs to see; DeclarationError (a TypeError or ValueError) for values that no global takes.
+    `consts` are initial values of `const()`s and `var()`s, by name. `skip` names passes of the optimiser to leave out.
+    Raises CompileError, whose text is what a user needs to see; DeclarationError (a TypeError or ValueError) for values
+    that no global takes.
     """
-    return compile_specs(specs_of(programs), target, name, consts)
+    return compile_specs(specs_of(programs), target, name, consts, None, skip)
 
 
 def check(*programs: Program[..., Any] | type[StructOps], target: Target | None = None) -> list[Diagnostic]:
@@ -46,16 +52,41 @@ def check(*programs: Program[..., Any] | type[StructOps], target: Target | None 
 
 
 def emit(
-    stage: str, *programs: Program[..., Any] | type[StructOps], target: Target | None = None, **consts: Any
+    stage: str,
+    *programs: Program[..., Any] | type[StructOps],
+    target: Target | None = None,
+    skip: Collection[str] = (),
+    **consts: Any,
 ) -> str:
-    """The text of one stage of the compilation. Raises DeclarationValueError for a stage that there is not."""
-    seen: dict[str, str] = {}  # by function, for what is observed function by function
+    """The text of one stage of the compilation. Raises DeclarationValueError for a stage or pass that there is not.
+
+    `ir:before-PASS` and `ir:after-PASS` show a function each time when that pass changes it.
+    """
+    seen: list[str] = []
+    moment, _, of_pass = stage.removeprefix("ir:").partition("-")
+    if of_pass and moment in ("before", "after"):
+        known_passes([of_pass], stage)
+    else:
+        moment = ""
+    states: dict[str, str] = {}  # of each function, as the last pass left it
+    times: dict[str, int] = {}
 
     def observe(name: str, value: Any) -> None:
-        if name == stage:
-            seen[getattr(value, "name", "")] = _print(name, value)
+        if not moment and name == stage:
+            seen.append(_print(name, value))
+        if moment and name == "ir:before":
+            states.update({function.name: _print_function(function) for function in value.functions})
+        if moment and name.startswith("ir:after-"):
+            text, before = _print_function(value), states[value.name]
+            states[value.name] = text
+            if name == f"ir:after-{of_pass}" and text != before:
+                times[value.name] = times.get(value.name, 0) + 1
+                heading = f"// {of_pass} changes {value.name}, time {times[value.name]}: {moment}\n"
+                seen.append(heading + (before if moment == "before" else text))
 
-    made = compile_specs(specs_of(programs), target, "", consts, observe)
+    made = compile_specs(specs_of(programs), target, "", consts, observe, skip)
+    if moment:
+        return "\n".join(seen) or f"// {of_pass} changes nothing here\n"
     if stage == "btf":
         from pybpf.compiler.elf.dump import dump_types
 
@@ -65,13 +96,30 @@ def emit(
 
         return dump_elf(made.elf)
     if not seen:
-        from pybpf.compiler.passes import PASSES
+        raise _no_stage(stage)
+    return "\n".join(seen)
 
-        known = [*STAGES, *(f"ir:after-{each}" for each, _ in PASSES)]
-        raise DeclarationValueError(
-            f"there is no stage {stage!r}", help=_near(stage, known) or f"stages are: {', '.join(known)}"
-        )
-    return "\n".join(seen.values())
+
+def known_passes(names: Collection[str], stage: str = "") -> None:
+    """Raises DeclarationValueError for what is no pass of the optimiser; `stage` is the stage that names it."""
+    from pybpf.compiler.passes import PASSES
+
+    known = [each for each, _ in PASSES]
+    for name in names:
+        if name not in known and stage:
+            raise _no_stage(stage)
+        if name not in known:
+            help = _near(name, known) or f"passes are: {', '.join(known)}"
+            raise DeclarationValueError(f"there is no pass {name!r}", help=help)
+
+
+def _no_stage(stage: str) -> DeclarationValueError:
+    from pybpf.compiler.passes import PASSES
+
+    known = [*STAGES, *(f"ir:{moment}-{each}" for each, _ in PASSES for moment in ("before", "after"))]
+    shown = [*STAGES, "ir:before-PASS", "ir:after-PASS"]
+    help = _near(stage, known) or f"stages are: {', '.join(shown)}; passes: {', '.join([each for each, _ in PASSES])}"
+    return DeclarationValueError(f"there is no stage {stage!r}", help=help)
 
 
 def _print(stage: str, value: Any) -> str:
@@ -83,9 +131,15 @@ def _print(stage: str, value: Any) -> str:
         from pybpf.compiler.codegen.dump import dump_code
 
         return "\n".join([dump_code(code) for code in value])
-    from pybpf.compiler.ir.printer import print_function, print_module
+    from pybpf.compiler.ir.printer import print_module
 
-    return print_function(value) if stage.startswith("ir:after-") else print_module(value)
+    return print_module(value)
+
+
+def _print_function(function: Function) -> str:
+    from pybpf.compiler.ir.printer import print_function
+
+    return print_function(function)
 
 
 def compile_specs(
@@ -94,6 +148,7 @@ def compile_specs(
     name: str,
     consts: Mapping[str, Any],
     observe: Callable[[str, Any], None] | None = None,
+    skip: Collection[str] = (),
 ) -> Object:
     """Compile declared programs; the other functions here, and `load`, are this one with something around it."""
     from pybpf.compiler import compile
@@ -106,7 +161,8 @@ def compile_specs(
         return encode(spec.type, consts[spec.name], spec.name)
 
     with _uncollected():
-        made = compile(specs, target or Target(), name=name, initial=initial if consts else None, observe=observe)
+        start = initial if consts else None
+        made = compile(specs, target or Target(), name=name, initial=start, observe=observe, skip=skip)
     for given in consts:
         if given not in made.globals:
             # what the user named, not the format strings that the compiler adds

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 OUTPUT = Option("-o", "--output", metavar="FILE", help="Object to write; x.bpf.o for x.py unless told, - for stdout.")
-EMIT = Option("--emit", metavar="STAGE", help="Print a stage instead: tree, ir, ir:after-PASS, asm, btf, elf.")
+EMIT = Option(
+    "--emit", metavar="STAGE", help="Print a stage instead: tree, ir, ir:before-PASS, ir:after-PASS, asm, btf, elf."
+)
+SKIP = Option("--skip", metavar="PASS", multiple=True, help="Leave out a pass of the optimiser, or `all` of them.")
 
 
 def run(values: dict[str, Any]) -> int:
@@ -26,11 +29,12 @@ def run(values: dict[str, Any]) -> int:
     target = target_of(values)
     use_btf(values)
     programs = programs_of(import_file(values["file"]))
+    skip = _passes(values["skip"])
     if values["emit"]:
-        text = emit(values["emit"], *programs, target=target, **consts)
+        text = emit(values["emit"], *programs, target=target, skip=skip, **consts)
         _write(values["output"] or "-", text.encode())
         return 0
-    made = build(*programs, target=target, **consts)
+    made = build(*programs, target=target, skip=skip, **consts)
     output = values["output"]
     if output is None:
         name = values["file"].replace("\\", "/").rpartition("/")[2]
@@ -39,6 +43,18 @@ def run(values: dict[str, Any]) -> int:
     if made.warnings or (values["format"] != "text" and output != "-"):
         show_diagnostics(made.warnings, values["format"])
     return 0
+
+
+def _passes(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    from pybpf.building import known_passes
+    from pybpf.compiler.passes import PASSES
+
+    if "all" in names:
+        return [name for name, _ in PASSES]
+    known_passes(names)
+    return names
 
 
 def _write(path: str, data: bytes) -> None:
@@ -72,5 +88,5 @@ COMMAND = Command(
     "The object holds every program that is a global of the file, with the maps that they use. Compiling needs no "
     "privilege and no kernel.",
     arguments=(FILE,),
-    options=(OUTPUT, EMIT, TARGET, CPU, LICENSE, SET, BTF, FORMAT),
+    options=(OUTPUT, EMIT, SKIP, TARGET, CPU, LICENSE, SET, BTF, FORMAT),
 )

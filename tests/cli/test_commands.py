@@ -254,6 +254,9 @@ def test_build_to_stdout(here: Path) -> None:
         (("--set", "only=1", "--set", "only=2"), "error: --set only is given twice"),
         (("--target", "six"), "help: write it as --target 6.1"),
         (("--emit", "nonsense"), "nonsense"),
+        (("--emit", "ir:after-gvnn"), "did you mean 'ir:after-gvn'?"),
+        (("--emit", "ir:during-gvn"), "error: there is no stage 'ir:during-gvn'"),
+        (("--skip", "magic"), "help: passes are: simplify, "),
     ],
 )
 def test_build_refuses(words: tuple[str, ...], told: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,6 +272,25 @@ def test_stages_print(stage: str, here: Path, capsys: pytest.CaptureFixture[str]
     assert (said.code, said.err) == (0, "")
     assert "hello" in said.out
     assert not (here / "hello.bpf.o").exists()
+
+
+def test_passes_print_what_they_change(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = [
+        Said(("build", "hello.py", "--emit", f"ir:{when}-dce"), capsys).out for when in ("before", "after")
+    ]
+    assert before.startswith("// dce changes hello, time 1: before\nfunc hello(")
+    assert after.startswith("// dce changes hello, time 1: after\nfunc hello(")
+    assert before.count("// dce") == after.count("// dce") and len(after) < len(before)
+    said = Said(("build", "hello.py", "--emit", "ir:after-dce", "--skip", "dce"), capsys)
+    assert said.out == "// dce changes nothing here\n"
+
+
+def test_without_the_optimiser_there_is_more_code(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_all, without_any = [
+        len(Said(("build", "hello.py", "--emit", "asm", *words), capsys).out)
+        for words in ((), ("--skip", "dce", "--skip", "all"))
+    ]
+    assert with_all < without_any
 
 
 def test_set_changes_the_object(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
