@@ -16,6 +16,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from pybpf.stdlib.kfuncs import names
+    from pybpf.stdlib.kfuncs import iterators, names
 
-    return names()
+    return [*names(), *iterators()]

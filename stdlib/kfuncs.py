@@ -11,8 +11,18 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
 from pybpf.compiler.schema.kernel import KernelType
-from pybpf.compiler.schema.specs import KfuncSpec
-from pybpf.compiler.schema.types import NONE, OptionalType, PtrType, Space, StructType, TextType, Type, is_aggregate
+from pybpf.compiler.schema.specs import IterSpec, KfuncSpec
+from pybpf.compiler.schema.types import (
+    NONE,
+    OptionalType,
+    PtrType,
+    Space,
+    StructType,
+    TextType,
+    Type,
+    is_aggregate,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +31,9 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["KERNELS_CONTEXT", "Kfunc", "UnknownKfunc", "kfunc", "names", "spec_of"]
+__all__ = [
+    "KERNELS_CONTEXT", "KernelIterator", "Kfunc", "UnknownKfunc", "iterator", "iterators", "kfunc", "names", "spec_of",
+]  # fmt: skip
 
 # The function that gives back a reference to an object of this struct: those of the kernel with KF_RELEASE.
 _RELEASES = {
@@ -61,6 +73,10 @@ KERNELS_CONTEXT = {
 }  # fmt: skip
 
 
+# A function of an iterator that programs which may sleep can call, and few others: the frontend knows which.
+_WAKEFUL = ("bpf_iter_css_task_new",)
+
+
 class UnknownKfunc(DeclarationError, AttributeError):
     """`kfuncs.bpf_tsk_from_pid`: no such function."""
 
@@ -90,6 +106,24 @@ class Kfunc:
         return f"<kernel function {self.__name__}>"
 
 
+class KernelIterator:
+    """`kfuncs.bpf_iter_task`: what a `for` in a program loops over. `__bpf__` is its IterSpec."""
+
+    __slots__ = ("__bpf__", "__name__")
+
+    def __init__(self, spec: IterSpec) -> None:
+        self.__name__ = spec.name
+        self.__bpf__ = spec
+
+    def __call__(self, *args: Any) -> Any:
+        from pybpf.stdlib.simulation import current
+
+        return current(f"{self.__name__}()").iterate(self.__bpf__, args)
+
+    def __repr__(self) -> str:
+        return f"<iterator {self.__name__} of the kernel>"
+
+
 _specs: dict[str, KfuncSpec | None] = {}
 
 
@@ -104,6 +138,8 @@ def spec_of(name: str) -> KfuncSpec | None:
             flags = known.flags | ({"variadic"} if known.variadic else set())
             programs = {kind: since for kind, since in known.programs.items() if kind == "LSM" or name not in _LSM_ONLY}
             programs = _ONLY.get(name, programs)
+            if name in _WAKEFUL:
+                flags |= {"wakeful"}
             if name.startswith("bpf_xdp_metadata_"):
                 flags = flags | {"bound"}
             release = _release_of(known.result) if "acquire" in flags else None
@@ -118,6 +154,23 @@ def spec_of(name: str) -> KfuncSpec | None:
                 name, known.params, known.result, flags, programs, known.since, release, cast, contexts
             )
     return _specs[name]
+
+
+def iterator(name: str) -> IterSpec | None:
+    """The iterator of the kernel that three functions of this name make: `bpf_iter_task` of `bpf_iter_task_new`, ..."""
+    if not name.startswith("bpf_iter_") or f"{name}_new" not in names():
+        return None
+    new, following, destroy = [spec_of(f"{name}_{end}") for end in ("new", "next", "destroy")]
+    if new is None or following is None or destroy is None:
+        return None
+    kind = new.params[0][1]
+    pointee = kind.pointee if isinstance(kind, PtrType) else None
+    return IterSpec(name, new, following, destroy, size_of(pointee)) if pointee is not None else None
+
+
+def iterators() -> list[str]:
+    """All iterators that are known, sorted."""
+    return [name.removesuffix("_new") for name in names() if name.startswith("bpf_iter_") and name.endswith("_new")]
 
 
 def _struct(kind: Type) -> str:
@@ -137,13 +190,17 @@ def names() -> list[str]:
     return kfuncs()
 
 
-def __getattr__(name: str) -> Kfunc:
+def __getattr__(name: str) -> Kfunc | KernelIterator:
     if name.startswith("__"):
         raise AttributeError(name)
+    looped = iterator(name)
+    if looped is not None:
+        found = globals()[name] = KernelIterator(looped)
+        return found
     if spec_of(name) is None:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, names(), 1, 0.7)
+        near = get_close_matches(name, [*names(), *iterators()], 1, 0.7)
         help = f"did you mean `{near[0]}`?" if near and near[0] != name else ""
         if name in names():
             help = "neither the bundled types nor this kernel's BTF have its signature: declare it, with @kfunc"
@@ -153,7 +210,7 @@ def __getattr__(name: str) -> Kfunc:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *names()]
+    return [*__all__, *names(), *iterators()]
 
 
 # --- declared by a stub

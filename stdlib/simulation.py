@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         def helper(self, spec: Any, args: tuple[Any, ...], /) -> Any:
             """The result of calling a kernel helper."""
 
+        def iterate(self, spec: Any, args: tuple[Any, ...], /) -> Any:
+            """What an iterator of the kernel gives."""
+
         def fill(self, spec: Any, args: tuple[Any, ...], /) -> Any:
             """The text or bytes that a filling helper makes."""
 

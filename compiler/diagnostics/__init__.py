@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.flow import *
     from pybpf.compiler.diagnostics.helpers import *
     from pybpf.compiler.diagnostics.hooks import *
+    from pybpf.compiler.diagnostics.iterators import *
     from pybpf.compiler.diagnostics.kernel import *
     from pybpf.compiler.diagnostics.kfuncs import *
     from pybpf.compiler.diagnostics.loops import *
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "agreement", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "kernel", "kfuncs", "loops", "maps",
-    "names", "optional", "patterns", "printing", "references", "statements", "structs", "subprograms", "sync", "syntax",
-    "texts", "types", "values", "warnings",
+    "agreement", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "iterators", "kernel", "kfuncs",
+    "loops", "maps", "names", "optional", "patterns", "printing", "references", "statements", "structs", "subprograms",
+    "sync", "syntax", "texts", "types", "values", "warnings",
 )  # fmt: skip
 
 

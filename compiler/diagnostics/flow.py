@@ -58,7 +58,7 @@ class Stale(Diagnostic):
 
     @property
     def iteration(self) -> bool:
-        return "iteration" in self.why and not self.again
+        return "iteration" in self.why and not self.again and not self.iterated
 
     @property
     def released(self) -> bool:
@@ -68,11 +68,15 @@ class Stale(Diagnostic):
     def moved(self) -> bool:
         return "moved" in self.why
 
+    @property
+    def iterated(self) -> bool:
+        return "iterator" in self.why
+
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
             causes = (
                 ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded),
-                ("moved", self.moved), ("released", self.released),
+                ("moved", self.moved), ("released", self.released), ("given", self.iterated),
             )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")
@@ -87,6 +91,8 @@ class Stale(Diagnostic):
             lines = (f"{self.name} = pkt.parse(...)",)
             yield Help("parse the packet again, from its start, where the cursor is now:", lines)
             yield Note("the kernel would say: R6 invalid mem access 'scalar'")
+        elif self.iterated:
+            yield Help("keep the numbers you need in variables, or acquire the object in the loop")
         elif self.released:
             yield Help("release it last, when nothing more is read from it")
         elif self.discarded:

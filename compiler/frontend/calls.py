@@ -29,6 +29,7 @@ from pybpf.compiler.schema.specs import (
     FillSpec,
     GlobalSpec,
     HelperSpec,
+    IterSpec,
     KfuncSpec,
     MapSpec,
     ProgramSpec,
@@ -344,6 +345,12 @@ def _helper(checker: Checker, schema: HelperSpec, value: Any, node: ast.Call, sp
     return helper(checker, schema, node, span)
 
 
+def _iterator(checker: Checker, schema: IterSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend.iterators import used_otherwise
+
+    return used_otherwise(checker, schema, span)
+
+
 def _kfunc(checker: Checker, schema: KfuncSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.kfuncs import kfunc
 
@@ -390,6 +397,7 @@ _BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None]
     EnumType: _enum,
     HelperSpec: _helper,
     KfuncSpec: _kfunc,
+    IterSpec: _iterator,
     FillSpec: _fill,
     BuiltinSpec: _compiler,
     ProgramSpec: _program,

@@ -45,7 +45,8 @@ _WEIGHT: dict[type, Cost] = {
     tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
 _FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
-_LOOPS = (tree.ForRange, tree.ForMap, tree.While)
+_LOOPS = (tree.ForRange, tree.ForMap, tree.ForEach, tree.While)
+_BY_KERNEL = (tree.ForMap, tree.ForEach)
 # What the verifier computes as it goes, where it knows the operands.
 _COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree.And, tree.Or)
 
@@ -84,7 +85,7 @@ def _can_be(bound: str, weigh: _Weigher, loop: Any) -> bool:
 
 
 def _is_bounded(loop: Any) -> bool:
-    return isinstance(loop, tree.ForMap) or bool(loop.bound)
+    return isinstance(loop, _BY_KERNEL) or bool(loop.bound)
 
 
 class _Weigher:
@@ -154,7 +155,7 @@ class _Weigher:
             self.fixed, self.around = before
         return self.functions[key]
 
-    def loop(self, node: tree.ForRange | tree.ForMap | tree.While) -> Cost:
+    def loop(self, node: tree.ForRange | tree.ForMap | tree.ForEach | tree.While) -> Cost:
         bounded = _is_bounded(node)  # by the kernel
         count = _ROUNDS if bounded else self.session.iterations.get(node, 1)
         before = self.fixed
@@ -168,7 +169,7 @@ class _Weigher:
             insns, branches = self.all(node.body)
         else:
             once, known = (0, 0), False
-            insns, branches = self.all(node.body if isinstance(node, tree.ForMap) else (node.test, *node.body))
+            insns, branches = self.all(node.body if isinstance(node, _BY_KERNEL) else (node.test, *node.body))
         self.fixed = before
         self.depth -= 1
         self.bounded -= bounded

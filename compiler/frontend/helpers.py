@@ -228,7 +228,9 @@ def address_of(value: Value) -> tree.Expr:
 
 def is_kernel(kind: Type) -> bool:
     """Whether it is a pointer into the kernel's memory or the process's."""
-    return isinstance(kind, PtrType) and kind.space in (Space.TRUSTED, Space.UNTRUSTED, Space.KERNEL, Space.USER)
+    return isinstance(kind, PtrType) and kind.space in (
+        Space.TRUSTED, Space.UNTRUSTED, Space.RCU, Space.KERNEL, Space.USER,
+    )  # fmt: skip
 
 
 # What passes for a struct of that name too.

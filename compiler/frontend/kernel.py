@@ -53,7 +53,7 @@ __all__ = [
     "struct_of", "walks",
 ]  # fmt: skip
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
+_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
 
 
 def struct_of(kind: Type) -> KernelType | None:

@@ -11,13 +11,13 @@ from pybpf.compiler.frontend import kinds, references, tree
 from pybpf.compiler.frontend.access import check_writable
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
 from pybpf.compiler.frontend.flow import exists_key
-from pybpf.compiler.frontend.helpers import check_licence, lies_inside
+from pybpf.compiler.frontend.helpers import check_licence, is_kernel, lies_inside
 from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
-from pybpf.compiler.schema.specs import KfuncSpec, permits
+from pybpf.compiler.schema.specs import IterSpec, KfuncSpec, permits
 from pybpf.compiler.schema.types import (
     U64,
     EnumType,
@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["kfunc", "plain_name", "prototype"]
+__all__ = ["iterator_arguments", "kfunc", "plain_name", "prototype"]
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
 _MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.RINGBUF)
 _SIZES = ("__sz", "__szk")
+# Programs that need not be sleepable for a function with the flag "wakeful": check_css_task_iter_allowlist() in
+# kernel/bpf/verifier.c.
+_WAKEFUL = {"LSM": "", "TRACING/BPF_TRACE_ITER": ""}
 # Ends of names of parameters that take what a program can't give.
 _UNSUPPORTED = {
     "__k": "a constant of the compiler's own", "__map": "a map", "__uninit": "a dynptr",
@@ -58,23 +60,11 @@ _OPAQUE = ("bpf_dynptr", "bpf_iter_", "bpf_list_head", "bpf_list_node", "bpf_rb_
 
 def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Value:
     """`bpf_...(...)`."""
+    for flag in ("iter_new", "iter_next", "iter_destroy"):
+        if flag in spec.flags:
+            checker.fail(errors.IteratorByHand(span, spec.name, spec.name.rpartition("_")[0]))
     _check_allowed(checker, spec, span)
-    params = [(name, kind) for name, kind in spec.params if not _is_hidden(name, kind)]
-    names = tuple([plain_name(name) for name, _ in params])
-    if node.keywords or len(node.args) != len(params):
-        written = checker.text(checker.span(node.func))
-        by_keyword, count = bool(node.keywords), len(node.args)
-        checker.fail(errors.HelperArguments(span, spec.name, written, names, count, by_keyword, prototype(spec)))
-    given: list[Any] = []
-    before: tree.Expr | None = None
-    for position, ((name, kind), argument) in enumerate(zip(params, node.args)):
-        follows = params[position + 1][0] if position + 1 < len(params) else ""
-        value = checker.expr(argument)
-        before = _argument(checker, spec, name, kind, value, before, follows.endswith(_SIZES))
-        given.append(before)
-    arguments: list[tree.Expr] = []
-    for name, kind in spec.params:
-        arguments.append(tree.Const(U64, span, 0) if _is_hidden(name, kind) else given.pop(0))
+    arguments = _arguments(checker, spec, spec.name, spec.params, node, span)
     made = tree.KfuncCall(_result(checker, spec, span), span, spec, tuple(arguments))
     releases = -1
     if "release" in spec.flags:
@@ -86,6 +76,35 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
     if isinstance(spec.release, KfuncSpec) and not spec.release.params:
         return references.entered(checker, made, spec.release)
     return references.called(checker, made, arguments, releases, spec.release)
+
+
+def iterator_arguments(checker: Checker, spec: IterSpec, node: ast.Call, span: Span) -> tuple[tree.Expr, ...]:
+    """What a call of an iterator gives to the function that makes it, behind the iterator itself."""
+    _check_allowed(checker, spec.new, span)
+    return tuple(_arguments(checker, spec.new, spec.name, spec.new.params[1:], node, span))
+
+
+def _arguments(
+    checker: Checker, spec: KfuncSpec, called: str, taken: tuple[tuple[str, Type], ...], node: ast.Call, span: Span
+) -> list[tree.Expr]:
+    """An argument for each of the parameters `taken`."""
+    params = [(name, kind) for name, kind in taken if not _is_hidden(name, kind)]
+    names = tuple([plain_name(name) for name, _ in params])
+    if node.keywords or len(node.args) != len(params):
+        written = checker.text(checker.span(node.func))
+        by_keyword, count = bool(node.keywords), len(node.args)
+        checker.fail(errors.HelperArguments(span, called, written, names, count, by_keyword, prototype(spec)))
+    given: list[Any] = []
+    before: tree.Expr | None = None
+    for position, ((name, kind), argument) in enumerate(zip(params, node.args)):
+        follows = params[position + 1][0] if position + 1 < len(params) else ""
+        value = checker.expr(argument)
+        before = _argument(checker, spec, name, kind, value, before, follows.endswith(_SIZES))
+        given.append(before)
+    arguments: list[tree.Expr] = []
+    for name, kind in taken:
+        arguments.append(tree.Const(U64, span, 0) if _is_hidden(name, kind) else given.pop(0))
+    return arguments
 
 
 def prototype(spec: KfuncSpec) -> str:
@@ -128,8 +147,10 @@ def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it needs a capability to reboot the machine"))
     if "bound" in spec.flags:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it is for programs that are bound to a device"))
-    if any(flag.startswith("iter_") for flag in spec.flags):
-        checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it works on an iterator, which for loops make"))
+    if "rcu_protected" in spec.flags and program.sleepable and not references.in_region(checker, "bpf_rcu_read_unlock"):
+        checker.fail(errors.KfuncNeedsRegion(span, spec.name, program.name, "bpf_rcu_read_lock"))
+    if "wakeful" in spec.flags and not program.sleepable and permits(_WAKEFUL, program) is None:
+        checker.fail(errors.KfuncNeedsSleep(span, spec.name, program.prog_type))
     if len(spec.params) > 5:
         checker.fail(errors.KfuncUnsupported(span, spec.name, "", "it takes more than five arguments"))
 
@@ -212,6 +233,8 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
         return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)
     trusted = spec.flags & {"trusted_args", "rcu", "release"}
+    if expr.type.space == Space.RCU and trusted <= {"rcu"}:
+        return expr
     if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
         checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))
     return expr
@@ -265,7 +288,7 @@ def _text(checker: Checker, spec: KfuncSpec, name: str, value: Value, what: str,
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
-    if name.endswith("__ign") and isinstance(expr.type, PtrType) and expr.type.space in (*_OBJECTS, Space.KERNEL):
+    if name.endswith("__ign") and is_kernel(expr.type):
         return expr
     if not isinstance(expr.type, PtrType):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a text", what))

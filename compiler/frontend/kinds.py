@@ -99,7 +99,7 @@ def host(type: Type) -> Type:
 _PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)
 
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
+_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
 _KERNEL = (*_OBJECTS, Space.KERNEL)
 
 

@@ -36,7 +36,8 @@ _CALLS: dict[type, str] = {
     tree.WithReserve: "a ring buffer's call", tree.WithAcquire: "a helper", tree.HelperCall: "a helper",
     tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call",
     tree.Printk: "printk",
-    tree.Fill: "a helper", tree.ForMap: "a loop over a map", tree.Discard: "a ring buffer's call",
+    tree.Fill: "a helper", tree.ForMap: "a loop over a map",
+    tree.ForEach: "a loop over an iterator", tree.Discard: "a ring buffer's call",
     tree.TimerCall: "a timer's call",
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.frontend.settle import carried, settle
+from pybpf.compiler.schema.specs import IterSpec
 from pybpf.compiler.schema.types import BOOL, I64, U64
 
 TYPE_CHECKING = False
@@ -123,8 +124,14 @@ def _returns(node: ast.While) -> bool:
 
 
 def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
-    """`for` over range(), over a constant tuple, over an array, or over a map."""
+    """`for` over range(), over a constant tuple, over an array, over a map, or over an iterator of the kernel."""
     from pybpf.compiler.frontend.mapwalk import for_map, walked
+
+    iterator = _iterated(checker, node.iter)
+    if iterator is not None:
+        from pybpf.compiler.frontend.iterators import for_each
+
+        return for_each(checker, node, iterator)
 
     walk = walked(checker, node.iter)
     if walk is not None:
@@ -145,6 +152,19 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
     start, stop = tree.Const(I64, span, 0), tree.Const(I64, span, items.count)
     inside = (0, max(items.count - 1, 0))
     return [*items.first, *_counted(checker, node, start, stop, 1, inside, items.count, items.count > 0, items.element)]
+
+
+def _iterated(checker: Checker, node: Any) -> IterSpec | None:
+    """The iterator of the kernel that an expression after `in` makes; None where it is something else."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.Attribute)):
+        return None
+    if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
+        return None
+    if isinstance(node.func, ast.Attribute) and "_iter_" not in node.func.attr:
+        return None
+    value = checker.expr(node.func)
+    spec = checker.schema(value) if isinstance(value, Known) else None
+    return spec if isinstance(spec, IterSpec) else None
 
 
 def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:

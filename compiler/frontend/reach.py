@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.record import Record, factory, fields
-from pybpf.compiler.schema.specs import GlobalSpec, KfuncSpec, MapSpec
+from pybpf.compiler.schema.specs import GlobalSpec, IterSpec, KfuncSpec, MapSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,6 +124,9 @@ class Reach:
             self._globals.setdefault(node)
         elif isinstance(node, KfuncSpec):
             self._kfuncs.setdefault(node)
+        elif isinstance(node, IterSpec):
+            for function in (node.new, node.next, node.destroy):
+                self._kfuncs.setdefault(function)
         elif isinstance(node, tree.Subprogram):
             self._subprograms.setdefault(node)
             self._visit(node.function)

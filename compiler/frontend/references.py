@@ -173,9 +173,11 @@ def check_all_released(checker: Checker, span: Span) -> None:
         checker.report(errors.StillHeld(span, name, origin, call, release, region))
 
 
-def in_region(checker: Checker) -> bool:
-    """Whether a region may be open here, in which nothing may sleep."""
+def in_region(checker: Checker, release: str = "") -> bool:
+    """Whether a region may be open here, in which nothing may sleep; or, given what ends it, whether one surely is."""
     state = checker.state or {}
+    if release:
+        return any(o in checker.with_held or state[held_key(o)].assigned for o in _open_regions(checker, release))
     spans = [o for o in checker.releases if held_key(o) in state or o in checker.with_held]
     return any(_is_region(checker.releases[o]) for o in spans)
 

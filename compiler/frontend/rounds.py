@@ -44,6 +44,11 @@ class _Walk:
             done = self.after(statement, done)
         return done
 
+    def over(self, nodes: Any, done: bool) -> bool:
+        for node in nodes:
+            done = self.after(node, done)
+        return done
+
     def test(self, node: Any, done: bool) -> tuple[bool, bool]:
         """What holds where the condition is true, and where it is false."""
         if isinstance(node, tree.Not):
@@ -81,10 +86,13 @@ class _Walk:
             self.block(node.body, yes)
             self.block(node.orelse, no)
             return yes and no
-        if isinstance(node, (tree.ForRange, tree.ForMap)):
+        if isinstance(node, (tree.ForRange, tree.ForMap, tree.ForEach)):
+            if isinstance(node, tree.ForEach):
+                done = self.over(node.args, done)
             if isinstance(node, tree.ForRange):
                 done = self.after(node.stop, self.after(node.start, done))
-            self.block(node.body, done or (isinstance(node, tree.ForRange) and node.var is self.var))
+            own = isinstance(node, (tree.ForRange, tree.ForEach)) and node.var is self.var
+            self.block(node.body, done or own)
             self.block(node.orelse, done)
             return done
         if isinstance(node, tree.WithAcquire):

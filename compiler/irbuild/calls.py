@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder, Lowered
 
 __all__ = [
-    "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text",
+    "argument", "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text",
     "tail_call",
 ]  # fmt: skip
 
@@ -45,7 +45,7 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     table: MapSpec | None = None  # the map that keys and values after it belong to
     for i, arg in enumerate(node.args):
         table = arg if isinstance(arg, MapSpec) else table
-        arguments.append(_argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table))
+        arguments.append(argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table))
     if spec.id in kernel.MOVES_PACKET:
         b.packet_moves = True
     result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))
@@ -54,7 +54,7 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     return None if isinstance(node.type, NoneType) else result
 
 
-def _argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | None) -> Value:
+def argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | None) -> Value:
     if isinstance(arg, MapSpec):
         return map_address(b, arg)
     if role in ("key", "value") and table is not None and is_scalar(arg.type) and not isinstance(arg.type, PtrType):
@@ -76,14 +76,14 @@ def asm(b: Builder, node: tree.Asm) -> Lowered:
     inline = read_inline(node.text, operands, has_result)
     if kernel.MOVES_PACKET.intersection(inline.helpers):
         b.packet_moves = True
-    inputs = [_argument(b, arg, "", None) for arg in node.args]
+    inputs = [argument(b, arg, "", None) for arg in node.args]
     made = b.emit(ops.Asm(node.text, inputs, "int" if has_result else "void", "", b.span))
     return made if has_result else None
 
 
 def kfunc_call(b: Builder, node: tree.KfuncCall) -> Lowered:
     """A function of the kernel, by name."""
-    arguments = [_argument(b, arg, "", None) for arg in node.args]
+    arguments = [argument(b, arg, "", None) for arg in node.args]
     kind = "void" if isinstance(node.type, NoneType) else kind_of(node.type)
     made = b.emit(ops.CallKernel(node.kfunc.name, arguments, kind, "", b.span))
     if isinstance(node.type, NoneType):

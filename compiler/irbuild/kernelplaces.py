@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["kernel_container", "kernel_fact", "kernel_place", "store_to"]
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED)
+_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
 _NEAR = 1 << 14  # an offset up to which a load may hold it, with room for the running kernel's to be larger
 
 

@@ -129,6 +129,7 @@ _STATEMENTS: dict[type, Callable[[Builder, Any], None]] = {
     tree.While: later("irbuild.loops", "while_"),
     tree.ForRange: later("irbuild.loops", "for_range"),
     tree.ForMap: later("irbuild.mapwalk", "for_map"),
+    tree.ForEach: later("irbuild.iterators", "for_each"),
     tree.Break: later("irbuild.loops", "break_"),
     tree.Continue: later("irbuild.loops", "continue_"),
     tree.Return: statements.return_,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVEL_SINCE", "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec",
-    "KfuncSpec", "MapKind", "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
+    "IterSpec", "KfuncSpec", "MapKind", "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
 ]  # fmt: skip
 
 
@@ -171,6 +171,20 @@ class KfuncSpec(Record, eq=False):
     @property
     def nullable(self) -> bool:
         return "ret_null" in self.flags
+
+
+class IterSpec(Record, eq=False):
+    """What a program loops over by three functions of the kernel (Documentation/bpf/bpf_iterators.rst, open-coded).
+
+    `new` makes the iterator in `size` bytes of the program's stack, which is the first parameter of all three; `next`
+    gives an element, or NULL behind the last; `destroy` follows on every way out, also where `new` failed.
+    """
+
+    name: str  # "bpf_iter_task", as a program calls it
+    new: KfuncSpec
+    next: KfuncSpec
+    destroy: KfuncSpec
+    size: int
 
 
 class FillSpec(Record, eq=False):

@@ -87,6 +87,7 @@ class Space:
     CTX = "ctx"  # the program's context
     TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
     UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
+    RCU = "rcu"  # likewise, there as long as the section of the program that looks at it: one of an iterator
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     INNER = "inner"  # a map that lies in a map of maps

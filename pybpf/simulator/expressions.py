@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
     from pybpf.simulator.translator import Translator
 
-__all__ = ["arithmetic", "element_type", "expression", "place", "scalar_at"]
+__all__ = ["argument", "arithmetic", "element_type", "expression", "place", "scalar_at"]
 
 _AST_BINARY = {
     "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "&": ast.BitAnd, "|": ast.BitOr, "^": ast.BitXor,
@@ -400,8 +400,13 @@ def _printk(t: Translator, node: tree.Printk) -> ast.expr:
 
 
 def _kfunc_call(t: Translator, node: tree.KfuncCall) -> ast.expr:
-    args = [place(t, a) if is_far(a.type) and _refers_to_object(a) else expression(t, a) for a in node.args]
+    args = [argument(t, a) for a in node.args]
     return t.call("_helper", t.constant(node.kfunc), t.constant(node.type), *args)
+
+
+def argument(t: Translator, node: tree.Expr) -> ast.expr:
+    """What a function of the kernel is given: a number, or an object where it lies."""
+    return place(t, node) if is_far(node.type) and _refers_to_object(node) else expression(t, node)
 
 
 def _refers_to_object(node: tree.Expr) -> bool:

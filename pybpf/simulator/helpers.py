@@ -65,6 +65,13 @@ def _probe_read_str(space: str) -> Callable[[Simulation, Place, int, int], int]:
     return read
 
 
+def _bits(sim: Simulation, words: Any, count: int) -> list[int]:
+    """The numbers of the bits that are set in so many words of 64 bits."""
+    found = words.read(8 * count) if isinstance(words, Place) else _space(sim, "kernel").read(words, 8 * count)
+    whole = int.from_bytes(found or b"", "little")
+    return [number for number in range(64 * count) if whole >> number & 1]
+
+
 def _space(sim: Simulation, name: str) -> Spaces:
     return sim.user if name == "user" else sim.kernel
 
@@ -162,6 +169,8 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_get_current_pid_tgid": _pid_tgid,
     "bpf_get_current_uid_gid": _uid_gid,
     "bpf_get_current_comm": _comm,
+    "bpf_iter_num": lambda sim, start, end: range(start, end),
+    "bpf_iter_bits": lambda sim, words, count: _bits(sim, words, count),
     "bpf_get_current_task": lambda sim: sim.current_task(),
     "bpf_get_current_task_btf": lambda sim: sim.current_task(),
     "bpf_current_task_under_cgroup": lambda sim, groups, index: groups.holds(index, 1),

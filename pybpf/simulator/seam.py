@@ -28,6 +28,10 @@ class Seam:
     def helper(self, spec: Any, args: tuple[Any, ...], /) -> Any:
         return self.simulation._helper(spec, spec.result, *args)
 
+    def iterate(self, spec: Any, args: tuple[Any, ...], /) -> Any:
+        """What a test supplies, as it is."""
+        return self.simulation._call(spec.name, args)
+
     def fill(self, spec: Any, args: tuple[Any, ...], /) -> Any:
         """Where nothing says how much is wanted, as much as a path may have."""
         return self.simulation._fill(spec, spec.default or TextType(4096), *args).value()

@@ -29,13 +29,13 @@ from pybpf.simulator.translator import Translator
 from pybpf.simulator.views import MapView, ProgramsView, RingView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
 
     from pybpf.compiler.frontend.tree import Program as TypedProgram
-    from pybpf.compiler.schema.specs import FillSpec, GlobalSpec, HelperSpec, MapSpec, Target
+    from pybpf.compiler.schema.specs import FillSpec, GlobalSpec, HelperSpec, IterSpec, MapSpec, Target
     from pybpf.compiler.schema.types import Type
     from pybpf.runtime.maps import PerCpu
     from pybpf.stdlib.maps import Map, PerCpuArray, PerCpuHash, RingBuffer
@@ -260,6 +260,7 @@ class Simulation:
             "_floor_divide": floor_divide,
             "_atomic": atomic,
             "_fresh": lambda data, type: Ref(bytearray(data), 0, type),
+            "_iterate": self._iterate,
             "_has_helper": lambda name: name in self._helpers or name in HELPERS,
             "_helper": self._helper,
             "_modulo": modulo,
@@ -318,7 +319,7 @@ class Simulation:
         if isinstance(helper, str):
             from pybpf.stdlib import helpers, kfuncs
 
-            if name not in helpers.names() and name not in kfuncs.names():
+            if name not in helpers.names() and name not in (*kfuncs.names(), *kfuncs.iterators()):
                 raise SimulationError(f"there is no helper {name!r}")
         self._helpers[name] = function
 
@@ -339,6 +340,14 @@ class Simulation:
                 f"{name}() has no simulation", f"supply one: simulation.helper({name!r}, lambda *args: 0)"
             )
         return known(self, *args)
+
+    def _iterate(self, spec: IterSpec, type: Type, *args: Any) -> Iterator[Any]:
+        """What an iterator of the kernel gives: its numbers, or its objects, which a test supplies."""
+        for element in self._call(spec.name, args):
+            if isinstance(type, PtrType):
+                yield self.objects.address(element, type.pointee)
+            else:
+                yield wrap(int(element), type.bits, type.signed) if isinstance(type, IntType) else element
 
     def _asm(self, text: str, *values: Any) -> int:
         from pybpf.simulator.asm import run_asm

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.schema.specs import HelperSpec
 from pybpf.compiler.schema.types import NONE, IntType, NoneType, PtrType, is_aggregate
-from pybpf.simulator.expressions import arithmetic, expression, kernel_store, place, scalar_at
+from pybpf.simulator.expressions import argument, arithmetic, expression, kernel_store, place, scalar_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,6 +110,13 @@ def _for_map(t: Translator, node: tree.ForMap) -> list[Any]:
     return [ast.For(target, walk, body(t, node.body), body(t, node.orelse) if node.orelse else [], None)]
 
 
+def _for_each(t: Translator, node: tree.ForEach) -> list[Any]:
+    args = [argument(t, arg) for arg in node.args]
+    elements = t.call("_iterate", t.constant(node.iterator), t.constant(node.var.type), *args)
+    inside = body(t, node.body)
+    return [ast.For(_name(t, node.var), elements, inside, body(t, node.orelse) if node.orelse else [], None)]
+
+
 def _with_lock(t: Translator, node: tree.WithLock) -> list[Any]:
     """There is one CPU, so nobody waits."""
     return [ast.Expr(expression(t, node.lock)), *body(t, node.body)]
@@ -151,6 +158,7 @@ _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.While: _while,
     tree.ForRange: _for,
     tree.ForMap: _for_map,
+    tree.ForEach: _for_each,
     tree.Break: lambda t, node: [ast.Break()],
     tree.Continue: lambda t, node: [ast.Continue()],
     tree.Return: _return,

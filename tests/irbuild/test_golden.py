@@ -1,4 +1,7 @@
-"""Python in, SSA out, before any optimisation. Each case is the body of a module; it starts with the usual imports."""
+"""Python in, SSA out, before any optimisation. Each case is the body of a module; it starts with the usual imports.
+
+A first line `# target 6.18` says which kernel it is for.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ def lowered(source: str) -> str:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         programs = [value.__bpf__ for value in vars(module).values() if isinstance(value, Program)]
-        ir = build(check(parse(programs), Target()), Target())
+        first = source.split("\n", 1)[0].partition("# target ")[2]
+        target = Target(kernel=tuple(map(int, first.split(".")))) if first else Target()  # type: ignore[arg-type]
+        ir = build(check(parse(programs), target), target)
     check_ir(ir)
     text = print_module(ir)
     assert print_module(parse_module(text)) == text

@@ -36,6 +36,7 @@ from pybpf import (
     const,
     fetch_add,
     helpers,
+    kfuncs,
     kprobe,
     ksyscall,
     load,
@@ -325,3 +326,9 @@ def sends_a_number(ctx: TracepointContext) -> None:
     samples.emit(7)  # 61 no event
     for number in commands.drain():
         print(number.nonesuch)  # 62 no such field
+
+
+@tracepoint("sched:sched_switch")
+def loops_over_tasks(ctx: TracepointContext) -> None:
+    for task in kfuncs.bpf_iter_task(1, 0):  # 63 no task
+        print(task + 1)  # 64 no number

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree.maps import RingReserve
     from pybpf.compiler.frontend.tree.nodes import Expr, Var
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, MapSpec
+    from pybpf.compiler.schema.specs import HelperSpec, IterSpec, KfuncSpec, MapSpec
 
 __all__ = [
-    "Assign", "Break", "Continue", "ExprStmt", "ForMap", "ForRange", "If", "Place", "Return", "Stmt", "Store",
-    "Update", "While", "WithAcquire", "WithLock", "WithReserve",
+    "Assign", "Break", "Continue", "ExprStmt", "ForEach", "ForMap", "ForRange", "If", "Place", "Return", "Stmt",
+    "Store", "Update", "While", "WithAcquire", "WithLock", "WithReserve",
 ]  # fmt: skip
 
 
@@ -113,6 +113,21 @@ class ForMap(Stmt):
     map: MapSpec
     key: Var | None
     value: Var | None
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    carried: tuple[Var, ...] = ()
+
+
+class ForEach(Stmt):
+    """for var in an iterator of the kernel: once for each element that it gives.
+
+    `args` are those of the function that makes it, behind the iterator itself. `var` refers to an object of the kernel
+    that is there for the iteration, or is a number. `orelse` and `carried` as in While.
+    """
+
+    iterator: IterSpec
+    args: tuple[Expr, ...]
+    var: Var
     body: list[Stmt]
     orelse: list[Stmt] = factory(list)
     carried: tuple[Var, ...] = ()

@@ -70,6 +70,9 @@ def count(pkt: XdpContext) -> XDP:
     with releasing(helpers.bpf_sk_lookup_tcp(pkt, where, sizeof(where), 0, 0)) as sk:
         if sk is not None:
             counts[2] = sk.family
+    for task in kfuncs.bpf_iter_task(None, 0):
+        for number in kfuncs.bpf_iter_num(0, task.tgid):
+            counts[3] = number
     mine = my_get(1)
     if mine is not None:
         my_put(mine)
