@@ -8,7 +8,7 @@ regalloc.py   linear scan: a register or memory for each part of each life
 rewrite.py    registers put in, with the moves that this takes (moves.py)
 spillslots.py which values in memory share a slot
 checker.py    proof that an allocation is right, for tests
-peephole.py   moves that do nothing
+peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
 frame.py      the stack; chains.py: that of functions which call each other
 layout.py     jumps and branches in the order of blocks
 farjump.py    jumps over more than 32767 slots
@@ -24,6 +24,7 @@ from pybpf.compiler.codegen.farjump import bring_into_reach
 from pybpf.compiler.codegen.frame import lay_out_frame
 from pybpf.compiler.codegen.intervals import build
 from pybpf.compiler.codegen.isel import select
+from pybpf.compiler.codegen.latches import lift_moves_of_latches
 from pybpf.compiler.codegen.layout import lay_out_blocks
 from pybpf.compiler.codegen.liveness import live_masks
 from pybpf.compiler.codegen.peephole import drop_redundant_moves
@@ -48,7 +49,7 @@ def compile_function(
     function: Function, level: int = 3, check: Callable[[MFunction, MFunction], None] | None = None
 ) -> MachineCode:
     """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and
-    again when redundant moves are gone.
+    again when redundant moves are gone and others moved.
 
     Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
     """
@@ -58,6 +59,7 @@ def compile_function(
         check(selected, allocated)
     phis = frozenset([v for block in selected.blocks for v in block.params])
     drop_redundant_moves(allocated, phis)
+    lift_moves_of_latches(allocated)
     if check is not None:
         check(selected, allocated)
     frame = lay_out_frame(allocated)

@@ -1,8 +1,8 @@
 """Block layout: an allocated function in, its instructions in a line, with each jump's target block, out.
 
 Jumps to a block that only jumps on go straight to the end of the chain; a jump to the block that follows is dropped;
-a branch to the block that follows is inverted, so that it falls through; a jump to a lone `exit` becomes one. Blocks
-keep the order that order.py gave them.
+a branch to the block that follows is inverted, so that it falls through; of a branch and a jump the branch goes back in
+a loop; a jump to a lone `exit` becomes one. Blocks keep the order that order.py gave them.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def lay_out_blocks(fn: MFunction) -> list[Line]:
     """The blocks in order, jumps and branches settled."""
     _thread_jumps(fn)
     lines = []
+    position = {block: index for index, block in enumerate(fn.blocks)}
     following: list[MBlock | None] = [*fn.blocks[1:], None]
     for block, after in zip(fn.blocks, following, strict=True):
         insns = list(block.insns)
@@ -47,16 +48,17 @@ def lay_out_blocks(fn: MFunction) -> list[Line]:
                 jumps[len(insns) - 1] = target
         elif last.form in (BRANCH_K, BRANCH_X, MAY_GOTO):
             taken, other = block.succs
-            flipped = inverted(last, fn.level) if taken is after else None
+            back = other is not after and position[other] <= position[block] < position[taken]
+            flipped = inverted(last, fn.level) if taken is after or back else None
             if taken is other:
                 insns.pop()
                 if taken is not after:
                     insns.append(MInsn(JUMP, op.GOTO, span=last.span))
                     jumps[len(insns) - 1] = taken
-            elif flipped is not None:
-                insns[-1] = flipped
-                jumps[len(insns) - 1] = other
             else:
+                if flipped is not None:
+                    insns[-1] = flipped
+                    taken, other = other, taken
                 jumps[len(insns) - 1] = taken
                 if other is not after:
                     insns.append(MInsn(JUMP, op.GOTO, span=last.span))
