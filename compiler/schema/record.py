@@ -52,29 +52,29 @@ class _RecordMeta(type):
     _fields: tuple[str, ...]
     _defaults: dict[str, Any]
 
-    def __new__(
-        mcls, name: str, bases: tuple[type, ...], ns: dict[str, Any], *, eq: bool | None = None
-    ) -> _RecordMeta:
-        own = [f for f in _annotations(ns) if not f.startswith("__")]
+    def __new__(mcls, name: str, bases: tuple[type, ...], ns: dict[str, Any], *, eq: bool | None = None) -> _RecordMeta:
+        inherited: tuple[str, ...] = ()
         defaults: dict[str, Any] = {}
-        inherited: list[str] = []
         for base in reversed(bases):
-            if isinstance(base, _RecordMeta):
-                inherited += [f for f in base._fields if f not in inherited]
+            if type(base) is mcls:
+                known = base._fields
+                inherited = (*inherited, *[f for f in known if f not in inherited]) if inherited else known
                 defaults.update(base._defaults)
-        for field in own:
+        own = []
+        for field in _annotations(ns):
             if field in ns:
                 defaults[field] = ns.pop(field)
-        ns["__slots__"] = tuple(f for f in own if f not in inherited)
-        ns["_fields"] = ns["__match_args__"] = (*inherited, *(f for f in own if f not in inherited))
+            if field not in inherited:
+                own.append(field)
+        ns["__slots__"] = slots = tuple(own)
+        ns["_fields"] = ns["__match_args__"] = inherited + slots
         ns["_defaults"] = defaults
         if eq is False:
             ns["__eq__"] = object.__eq__
             ns["__hash__"] = object.__hash__
-        cls = super().__new__(mcls, name, bases, ns)
         if "__init__" not in ns:
-            cls.__init__ = _first_init  # type: ignore[misc]
-        return cls
+            ns["__init__"] = _first_init
+        return type.__new__(mcls, name, bases, ns)
 
 
 def _annotations(ns: dict[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def _annotations(ns: dict[str, Any]) -> list[str]:
     if found is None and "__annotate_func__" in ns:  # Python 3.14 without the future import
         found = ns["__annotate_func__"](4)  # Format.STRING: names only, nothing is evaluated
     # ClassVars are written without a value in no record; only plain fields are annotated.
-    return [name for name, kind in (found or {}).items() if not str(kind).startswith("ClassVar")]
+    return [n for n, kind in found.items() if str(kind)[:8] != "ClassVar" and n[:2] != "__"] if found else []
 
 
 def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -96,10 +96,12 @@ def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _make_init(cls: Any) -> Callable[..., None]:
-    """`__init__` for the class's fields. Compiling one takes 45 us, so classes of the same shape share a template."""
+    """`__init__` for the class's fields. Compiling one takes 100 us, so classes of the same shape share a template, and
+    the image of the modules (pybpf/cli/image.py) keeps those that were made.
+    """
     made = tuple([isinstance(cls._defaults.get(field), _Factory) for field in cls._fields])
     shape = made, hasattr(cls, "__post_init__")
-    template = _templates.get(shape) or _templates.setdefault(shape, _template(*shape))
+    template = __kept__.get(shape) or __kept__.setdefault(shape, _template(*shape))
     names: dict[str, str] = {}  # the template's -> the class's
     env: dict[str, Any] = {"__name__": cls.__module__, "_unset": _unset}
     defaults = []
@@ -121,7 +123,7 @@ def _make_init(cls: Any) -> Callable[..., None]:
     return init
 
 
-_templates: dict[tuple[tuple[bool, ...], bool], Any] = {}
+__kept__: dict[tuple[tuple[bool, ...], bool], Any] = {}
 _unset = object()
 
 

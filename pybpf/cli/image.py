@@ -7,6 +7,11 @@ module is imported. Everything else (a module that is not in it, or has changed)
 writes the image after its own work when some module did not come from it; where it can't be written nothing is lost but
 time. It may be deleted at any moment.
 
+Two things besides the code are kept. A module may have a dict `__kept__` of what follows from its source alone and
+takes time to make. And for each module the image knows which others it imports as it is executed: those are made
+before it, in that order, past Python's machinery, which would take as long for each as all the rest of its import. What
+is found in an image for the first time is imported as usual, and watched; the image is then written once more.
+
 The file: _MAGIC, the index's length in 4 bytes, the index, the codes; both as marshal writes them.
 """
 
@@ -24,14 +29,15 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Any
 
-    # source file, whether it is a package, its time of change in ns, its size in bytes; where among
-    # the codes its own is, and how many bytes of it
-    Entry = tuple[str, bool, int, int, int, int]
+    # source file, whether it is a package, its time of change in ns, its size in bytes; what it imports as it is
+    # executed, None where nobody has seen it yet; where among the codes its own is, and how many bytes of it
+    Facts = tuple[str, bool, int, int, tuple[str, ...] | None]
+    Entry = tuple[str, bool, int, int, tuple[str, ...] | None, int, int]
 
 __all__ = ["Image", "install", "path_of_image"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MAGIC = b"pybpf3"
+_MAGIC = b"pybpf4"
 
 
 def path_of_image() -> str:
@@ -41,11 +47,14 @@ def path_of_image() -> str:
 
 
 class Image:
-    """Finder and loader of the modules in an image. `used` are the names of those that came from it."""
+    """Finder and loader of the modules in an image. `used` has those that came from it, and what each imported."""
 
     def __init__(self, entries: dict[str, Entry], file: FileIO | None = None, start: int = 0) -> None:
         self.entries = entries
-        self.used: set[str] = set()
+        self.used: dict[str, tuple[str, ...]] = {}
+        self._kept: dict[str, int] = {}  # how much of __kept__ was in the image
+        self._running: list[list[str]] = [[]]  # what each of the modules that are being executed has imported
+        self._path = path_of_image()
         self._file = file
         self._start = start
 
@@ -60,6 +69,7 @@ class Image:
             return None
         spec = ModuleSpec(name, self, origin=entry[0], is_package=entry[1])  # type: ignore[arg-type]
         spec.has_location = True
+        spec.cached = self._path
         if entry[1]:
             spec.submodule_search_locations = [os.path.dirname(entry[0])]
         return spec
@@ -68,32 +78,76 @@ class Image:
         """Modules are made as usual."""
 
     def exec_module(self, module: ModuleType) -> None:
-        self.used.add(module.__name__)
-        exec(self.get_code(module.__name__), module.__dict__)
+        name = module.__name__
+        entry = self.entries[name]
+        imported: list[str] = []
+        self._running.append(imported)
+        try:
+            for needed in entry[4] or ():
+                if needed not in sys.modules and not self._make(needed):
+                    break
+            code, kept = marshal.loads(self._bytes(entry))
+            exec(code, module.__dict__)
+        finally:
+            self._running.pop()
+        if kept:
+            module.__dict__["__kept__"].update(kept)
+        self._kept[name] = len(kept)
+        self.used[name] = tuple(imported)
+        self._running[-1].append(name)
+
+    def _make(self, name: str) -> bool:
+        """Import a module of the image, as the import system would. False, and nothing done, where it has to."""
+        parent, _, last = name.rpartition(".")
+        spec = self.find_spec(name) if parent in sys.modules else None
+        if spec is None:
+            return False
+        module: Any = type(sys)(name)
+        module.__spec__ = spec
+        module.__loader__ = self
+        module.__file__ = spec.origin
+        module.__cached__ = spec.cached
+        module.__package__ = spec.parent
+        if spec.submodule_search_locations is not None:
+            module.__path__ = spec.submodule_search_locations
+        sys.modules[name] = module
+        try:
+            self.exec_module(module)
+        except ImportError:  # modules that import each other: in the order in which Python does
+            del sys.modules[name]
+            return False
+        setattr(sys.modules[parent], last, module)
+        return True
 
     def get_code(self, name: str) -> CodeType:
-        code: CodeType = marshal.loads(self._bytes(self.entries[name]))
+        code: CodeType = marshal.loads(self._bytes(self.entries[name]))[0]
         return code
 
     def _bytes(self, entry: Entry) -> bytes:
         assert self._file is not None
-        self._file.seek(self._start + entry[4])
-        return self._file.read(entry[5])
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), entry[6], self._start + entry[5])
+        self._file.seek(self._start + entry[5])
+        return self._file.read(entry[6])
 
     def save_if_incomplete(self) -> None:
         """Write an image of what is imported now, and what is here already, if that is more than this one holds."""
-        missing = [
-            module
-            for name, module in list(sys.modules.items())
-            if name.partition(".")[0] == "pybpf" and name not in self.entries and _source(module)
-        ]
-        if missing and not sys.dont_write_bytecode:
-            known = {name: (entry[:4], self._bytes(entry)) for name, entry in self.entries.items()}
+        modules = {name: module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "pybpf"}
+        missing = [module for name, module in modules.items() if self._lacks(name, module) and _source(module)]
+        unseen = [name for name in self.used if self.entries[name][4] is None]
+        if (missing or unseen) and not sys.dont_write_bytecode:
+            known = {name: (entry[:5], self._bytes(entry)) for name, entry in self.entries.items()}
             for module in missing:
                 found = _found(module)
                 if found is not None:
                     known[module.__name__] = found
+            for name in unseen:
+                facts, code = known[name]
+                known[name] = (*facts[:4], self.used[name]), code
             _write(known)
+
+    def _lacks(self, name: str, module: ModuleType) -> bool:
+        return name not in self.entries or len(getattr(module, "__kept__", ())) > self._kept.get(name, 0)
 
 
 def install() -> Image:
@@ -129,7 +183,7 @@ def _source(module: ModuleType) -> str:
     return origin if origin and origin.endswith(".py") and origin.startswith(_PACKAGE + os.sep) else ""
 
 
-def _found(module: ModuleType) -> tuple[tuple[str, bool, int, int], bytes] | None:
+def _found(module: ModuleType) -> tuple[Facts, bytes] | None:
     """What there is to know of an imported module, and its code."""
     source = _source(module)
     try:
@@ -138,10 +192,11 @@ def _found(module: ModuleType) -> tuple[tuple[str, bool, int, int], bytes] | Non
         code = loader.get_code(module.__name__)
     except (OSError, AttributeError, ImportError):
         return None
-    return (source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size), marshal.dumps(code)
+    facts = source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, None
+    return facts, marshal.dumps((code, getattr(module, "__kept__", {})))
 
 
-def _write(known: dict[str, tuple[tuple[str, bool, int, int], bytes]]) -> None:
+def _write(known: dict[str, tuple[Facts, bytes]]) -> None:
     path = path_of_image()
     beside = f"{path}.{os.getpid()}"
     index, at = {}, 0

@@ -89,6 +89,42 @@ def test_a_broken_image_does_no_harm(image: Path, content: bytes) -> None:
     assert "schema.types" in probe(image)[0]
 
 
+ORDERED = """
+import sys
+sys.path.insert(0, {root!r})
+import pybpf.cli.image as image
+image.path_of_image = lambda: {path!r}
+found = image.install()
+made, make = [], found._make
+found._make = lambda name: make(name) and (made.append(name) or True)
+import pybpf.compiler, pybpf.compiler.schema.specs as specs
+specs.Target()
+found.save_if_incomplete()
+print(len(made), len(found.used))
+for name, module in sorted(sys.modules.items()):
+    if name.startswith("pybpf.compiler"):
+        spec, (parent, _, last) = module.__spec__, name.rpartition(".")
+        print(name, module.__file__, module.__package__, getattr(module, "__path__", None))
+        print(spec.origin, spec.parent, spec.has_location, vars(sys.modules[parent])[last] is module)
+"""
+
+
+def test_what_an_image_made_is_as_if_imported(image: Path) -> None:
+    """From the third time on, what a module imports is made before it, past the import system."""
+    code = ORDERED.format(root=str(ROOT), path=str(image))
+    runs = []
+    for _ in range(4):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean(), check=True)
+        runs.append(done.stdout.split("\n", 1))
+    plain, first, second, third = runs
+    assert plain[0] == "0 0"
+    assert first[0].startswith("0 ") and first[0] != "0 0"
+    made, used = map(int, third[0].split())
+    assert third == second
+    assert 0 < made < used
+    assert plain[1] == first[1] == third[1]
+
+
 def test_a_changed_source_is_not_taken_from_the_image(image: Path, tmp_path: Path) -> None:
     import shutil
 
