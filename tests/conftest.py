@@ -4,6 +4,9 @@
 
 `--fuzz N` runs the property tests only, with N times their examples (`make fuzz`).
 
+`--cpu v1` to `v4` and `--without-pass NAME` (`all`: without any) run the kernel tests only, with all that they compile
+in their own process compiled so. What asserts on the code itself is marked `code_shape`, and is skipped.
+
 `--no-unexplained-skips` (given in CI) fails the run when a test was skipped for a reason that is not in EXPLAINED: on
 the machines CI has, everything else can run, so a skip there means that a tool or a privilege got lost unnoticed.
 """
@@ -28,13 +31,20 @@ EXPLAINED = [
         r"this kernel ",  # "this kernel refuses fentry": what the kernel was asked and said no to
         r"needs Python 3\.\d+",  # syntax or library that the running interpreter does not have
         r"no pylibbpf for ",  # interpreters that libbpf has no wheel for
+        r"with --cpu v[12], ",  # instructions that the level has not
+        r"with --cpu or --without-pass, ",  # the code is not the usual
     )
 ]
+_NOT_BELOW_3 = {"E1306", "E1401"}  # instructions that come with ISA level 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite golden texts to what is produced now")
     parser.addoption("--fuzz", type=int, metavar="N", help="only property tests, with N times their examples")
+    parser.addoption("--cpu", choices=("v1", "v2", "v3", "v4"), help="only kernel tests, compiled for that ISA level")
+    parser.addoption(
+        "--without-pass", metavar="NAME", help="only kernel tests, compiled without that optimisation, or `all` of them"
+    )
     parser.addoption(
         "--no-unexplained-skips", action="store_true", help="fail if a test skips for a reason that CI does not know"
     )
@@ -42,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_guests" not in item.nodeid)  # they take longest
+    if config.getoption("--cpu") or config.getoption("--without-pass"):
+        config.hook.pytest_deselected(items=[item for item in items if not item.get_closest_marker("kernel")])
+        items[:] = [item for item in items if item.get_closest_marker("kernel")]
+        for item in items:
+            if mark := item.get_closest_marker("code_shape"):
+                item.add_marker(pytest.mark.skip(reason=f"with --cpu or --without-pass, {mark.args[0]}"))
     times = config.getoption("--fuzz")
     if not times:
         return
@@ -61,8 +77,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def checked_compilations() -> Iterator[None]:
-    """Compilations in the tests check the IR after building it and after each pass, and each register allocation.
+def checked_compilations(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Compilations in the tests check the IR after building it and after each pass, and each register allocation; they
+    follow --cpu and --without-pass.
 
     Not so inside a VM, where everything is ten times slower and nothing is compiled that is not compiled outside.
     """
@@ -74,8 +91,9 @@ def checked_compilations() -> Iterator[None]:
     from pybpf.compiler.ir.checker import check, check_function
 
     real = compiler.compile
+    configured = _configured(pytestconfig.getoption("--cpu"), pytestconfig.getoption("--without-pass"))
 
-    def checked(*args: Any, observe: Any = None, **options: Any) -> Any:
+    def checked(programs: Any, target: Any, observe: Any = None, **options: Any) -> Any:
         def see(stage: str, value: Any) -> None:
             if stage.startswith("ir:after-"):
                 check_function(value)
@@ -86,11 +104,36 @@ def checked_compilations() -> Iterator[None]:
             if observe is not None:
                 observe(stage, value)
 
-        return real(*args, observe=see, **options)
+        return configured(real, programs, target, observe=see, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "compile", checked)
         yield
+
+
+def _configured(cpu: str | None, without: str | None) -> Any:
+    """What calls `compile` as the options of the run say."""
+    from pybpf.compiler.diagnostics.base import CompileError
+    from pybpf.compiler.passes import PASSES
+    from pybpf.compiler.schema.record import replace
+    from pybpf.compiler.schema.specs import LEVEL_SINCE
+
+    names = [name for name, _ in PASSES]
+    assert without in (None, "all", *names), f"there is no optimisation {without}: {', '.join(names)}"
+    left_out = names if without == "all" else [without] if without else []
+    level = int(cpu[1]) if cpu else 0
+
+    def call(compile: Any, programs: Any, target: Any, skip: Any = (), **options: Any) -> Any:
+        if LEVEL_SINCE.get(level, (99, 0)) <= target.kernel:
+            target = replace(target, cpu=level)
+        try:
+            return compile(programs, target, skip=(*skip, *left_out), **options)
+        except CompileError as error:
+            if level in (1, 2) and {each.code for each in error.diagnostics if each.severity == "error"} <= _NOT_BELOW_3:
+                pytest.skip(f"with --cpu {cpu}, {error.diagnostics[0].texts()[0]}")
+            raise
+
+    return call
 
 
 @pytest.fixture

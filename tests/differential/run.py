@@ -7,7 +7,7 @@ Programs run in a row, each on some packets, over the same maps. What must agree
 ring-buffer events. What the compiler refuses is counted; anything but a CompileError is a failure, as is a program that
 the verifier refuses. `--jobs 2` uses two processors.
 
-Compiled is mostly as `load` and `build` do, and now and then for another ISA level or without an optimisation. `--turns`
+Compiled is mostly as `load` and `build` do, at times for another ISA level or without an optimisation. `--turns`
 goes through all levels with each optimisation left out, `--cpu` and `--without` say which it is.
 """
 
@@ -78,7 +78,7 @@ class Config(NamedTuple):
 DEFAULT = Config()
 _RELEASE = os.uname().release.split(".")
 RUNNING = int(_RELEASE[0]), int(_RELEASE[1])
-BEST = 4 if RUNNING >= LEVEL_SINCE[4] else 3  # the ISA level of the running kernel
+BEST = 4 if LEVEL_SINCE[4] <= RUNNING else 3  # the ISA level of the running kernel
 HERE = Config(BEST, kernel=RUNNING)  # as `load` does
 ALL = [
     DEFAULT,
@@ -333,7 +333,7 @@ def run(
     shrink_seconds: float = 60,
     configurations: Callable[[int], Sequence[Config]] = usual,
 ) -> Count:
-    """Examine the programs of some seeds, several in one object, a batch; `configurations` says how each is compiled."""
+    """Examine the programs of some seeds, several in one object; `configurations` says how each such batch is compiled."""
     count = Count()
     for start in range(0, len(seeds), BATCH):
         batch = list(seeds[start : start + BATCH])
