@@ -129,7 +129,8 @@ def _configured(cpu: str | None, without: str | None) -> Any:
         try:
             return compile(programs, target, skip=(*skip, *left_out), **options)
         except CompileError as error:
-            if level in (1, 2) and {each.code for each in error.diagnostics if each.severity == "error"} <= _NOT_BELOW_3:
+            codes = {each.code for each in error.diagnostics if each.severity == "error"}
+            if level in (1, 2) and codes <= _NOT_BELOW_3:
                 pytest.skip(f"with --cpu {cpu}, {error.diagnostics[0].texts()[0]}")
             raise
 

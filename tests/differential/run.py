@@ -333,7 +333,7 @@ def run(
     shrink_seconds: float = 60,
     configurations: Callable[[int], Sequence[Config]] = usual,
 ) -> Count:
-    """Examine the programs of some seeds, several in one object; `configurations` says how each such batch is compiled."""
+    """Examine the programs of some seeds, several in one object; `configurations` says how a batch is compiled."""
     count = Count()
     for start in range(0, len(seeds), BATCH):
         batch = list(seeds[start : start + BATCH])
