@@ -215,6 +215,15 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps.storages import PerCpuCgroupStorage as PerCpuCgroupStorage
     from pybpf.stdlib.maps.storages import SkStorage as SkStorage
     from pybpf.stdlib.maps.storages import TaskStorage as TaskStorage
+    from pybpf.stdlib.objects import Kptr as Kptr
+    from pybpf.stdlib.objects import ListHead as ListHead
+    from pybpf.stdlib.objects import ListNode as ListNode
+    from pybpf.stdlib.objects import RbNode as RbNode
+    from pybpf.stdlib.objects import RbRoot as RbRoot
+    from pybpf.stdlib.objects import RefCount as RefCount
+    from pybpf.stdlib.objects import obj_drop as obj_drop
+    from pybpf.stdlib.objects import obj_new as obj_new
+    from pybpf.stdlib.objects import refcount_acquire as refcount_acquire
     from pybpf.stdlib.process import ancestor_cgroup_id as ancestor_cgroup_id
     from pybpf.stdlib.process import cgroup_id as cgroup_id
     from pybpf.stdlib.process import jiffies as jiffies
@@ -353,6 +362,7 @@ _SURFACE = {
     "stdlib.summaries.stats": "Stats StatsBy",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
+    "stdlib.objects": "Kptr ListHead ListNode RbNode RbRoot RefCount obj_drop obj_new refcount_acquire",
     "stdlib.sync": "SpinLock Timer lock",
     "stdlib.types": "Array Bits Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.union": "Union",
@@ -373,15 +383,16 @@ __all__ = [
     "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64",
     "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words",
     "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack", "kernel_str",
-    "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "kretprobe", "kretsyscall", "ksym", "KsymIter",
-    "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext", "load",
-    "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL",
-    "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter",
-    "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node",
-    "Object", "offsetof", "one_in", "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage",
-    "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
-    "PostBind6Context", "printk", "ProgArray", "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
-    "RateLimitBy", "raw_tp", "RawTracepointContext", "read_argv", "read_path", "releasing", "ReusePortSockArray",
+    "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe", "kretsyscall", "ksym",
+    "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext",
+    "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash",
+    "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns",
+    "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid",
+    "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in", "open_link", "open_map",
+    "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
+    "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray",
+    "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp", "RawTracepointContext",
+    "RbNode", "RbRoot", "read_argv", "read_path", "RefCount", "refcount_acquire", "releasing", "ReusePortSockArray",
     "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation",
     "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
     "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter", "SockAddr4Context", "SockAddr6Context",

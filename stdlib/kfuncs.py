@@ -13,8 +13,10 @@ from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import IterSpec, KfuncSpec
 from pybpf.compiler.schema.types import (
+    BOOL,
     NONE,
     OptionalType,
+    ProtoType,
     PtrType,
     Space,
     StructType,
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
-    "KERNELS_CONTEXT", "KernelIterator", "Kfunc", "UnknownKfunc", "iterator", "iterators", "kfunc", "names", "spec_of",
+    "KERNELS_CONTEXT", "KernelIterator", "Kfunc", "UnknownKfunc", "iterator", "iterators", "kfunc", "names",
+    "release_for", "spec_of",
 ]  # fmt: skip
 
 # The function that gives back a reference to an object of this struct: those of the kernel with KF_RELEASE.
@@ -147,11 +150,17 @@ def spec_of(name: str) -> KfuncSpec | None:
                 release = spec_of(_REGIONS[name])
             elif name in _REGIONS.values():
                 flags |= {"leaves"}
+            params = known.params
+            if name == "bpf_rbtree_add_impl":  # its BTF shows a pointer to a function, which the loader compares
+                params = tuple([(own, _less(params[1][1]) if own == "less" else kind) for own, kind in params])
+            if name == "bpf_refcount_acquire_impl":
+                flags |= {"locked"}
             takes = [_struct(kind) for _, kind in known.params]
             contexts = {own: kernels for own, kernels in KERNELS_CONTEXT.items() if kernels in takes}
             cast = spec_of("bpf_cast_to_kern_ctx") if contexts else None
             _specs[name] = KfuncSpec(
-                name, known.params, known.result, flags, programs, known.since, release, cast, contexts
+                name, params, known.result, flags, programs, known.since, release, cast, contexts,
+                "obj_drop" if name == "bpf_obj_drop_impl" else "",
             )
     return _specs[name]
 
@@ -173,13 +182,23 @@ def iterators() -> list[str]:
     return [name.removesuffix("_new") for name in names() if name.startswith("bpf_iter_") and name.endswith("_new")]
 
 
+def _less(node: Type) -> Type:
+    """`bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *)`."""
+    return PtrType(ProtoType((("a", node), ("b", node)), BOOL), Space.KERNEL)
+
+
 def _struct(kind: Type) -> str:
     """The kernel's struct that a pointer points to; "" for anything else."""
     return kind.pointee.name if isinstance(kind, PtrType) and isinstance(kind.pointee, KernelType) else ""
 
 
 def _release_of(result: Type) -> KfuncSpec | None:
-    name = _RELEASES.get(_struct(result))
+    return release_for(_struct(result))
+
+
+def release_for(struct: str) -> KfuncSpec | None:
+    """What gives back a reference to an object of a struct; None where nothing is known to."""
+    name = _RELEASES.get(struct)
     return spec_of(name) if name is not None else None
 
 

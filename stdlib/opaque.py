@@ -1,4 +1,4 @@
-"""Where spin locks and timers may lie: in the values of some kinds of maps, one of each at most."""
+"""Where spin locks, timers, pointers, lists and trees may lie: in the values of some kinds of maps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,22 @@ if TYPE_CHECKING:
 __all__ = ["check_opaque"]
 
 # map_check_btf() in kernel/bpf/syscall.c.
-_HOMES = {"bpf_spin_lock": ("HASH", "ARRAY"), "bpf_timer": ("HASH", "LRU_HASH", "ARRAY")}
-_NAMES = {"bpf_spin_lock": "SpinLock", "bpf_timer": "Timer"}
+_TABLES = ("HASH", "LRU_HASH", "ARRAY")
+_HOMES = {
+    "bpf_spin_lock": ("HASH", "ARRAY"), "bpf_timer": _TABLES, "bpf_list_head": ("HASH", "ARRAY"),
+    "bpf_rb_root": ("HASH", "ARRAY"),
+    "kptr": (
+        *_TABLES, "PERCPU_HASH", "LRU_PERCPU_HASH", "PERCPU_ARRAY", "SK_STORAGE", "TASK_STORAGE", "INODE_STORAGE",
+        "CGRP_STORAGE",
+    ),
+}  # fmt: skip
+_NAMES = {
+    "bpf_spin_lock": "SpinLock", "bpf_timer": "Timer", "bpf_list_head": "ListHead", "bpf_rb_root": "RbRoot",
+    "kptr": "Kptr", "bpf_list_node": "ListNode", "bpf_rb_node": "RbNode", "bpf_refcount": "RefCount",
+}  # fmt: skip
+_PARTS = ("bpf_list_node", "bpf_rb_node", "bpf_refcount")  # of objects that programs allocate
+_ROOTS = ("bpf_list_head", "bpf_rb_root")
+_MOST = 8  # that a value may hold, whatever they are: BTF_FIELDS_MAX, less what older kernels lack
 
 
 def check_opaque(where: str, kind: str, key: Type | None, value: Type | None) -> None:
@@ -24,15 +38,29 @@ def check_opaque(where: str, kind: str, key: Type | None, value: Type | None) ->
         )
     held = opaque_in(value)
     for name in held:
-        if kind not in _HOMES[name]:
-            homes = " or ".join(
-                [{"HASH": "HashMap", "LRU_HASH": "LruHash", "ARRAY": "ArrayMap"}[h] for h in _HOMES[name]]
+        if name in _PARTS:
+            raise DeclarationTypeError(
+                f"{where} can't hold a {_NAMES[name]}",
+                help="it belongs in what obj_new() makes, which a list or a tree keeps",
             )
+        if name in _ROOTS and "bpf_spin_lock" not in held:
+            raise DeclarationTypeError(
+                f"{where}: a value with a {_NAMES[name]} needs a SpinLock, which guards it",
+                help="add a field:", lines=("lock: SpinLock = SpinLock()",),
+            )  # fmt: skip
+        if kind not in _HOMES[name]:
+            names = {"HASH": "HashMap", "LRU_HASH": "LruHash", "ARRAY": "ArrayMap"}
+            homes = " or ".join([names[home] for home in _HOMES[name] if home in names])
             raise DeclarationTypeError(
                 f"{where} can't hold a {_NAMES[name]}", help=f"keep it in the value of a {homes}"
             )
-        if held.count(name) > 1:
+        if held.count(name) > 1 and name not in (*_ROOTS, "kptr"):
             raise DeclarationTypeError(
                 f"{where}: a value has {held.count(name)} {_NAMES[name]}s, and the kernel knows one",
                 help="keep the others in maps of their own",
             )
+    if len(held) > _MOST:
+        raise DeclarationTypeError(
+            f"{where}: a value has {len(held)} fields that the kernel keeps things in, and {_MOST} are the most",
+            help="keep the others in a map of their own",
+        )

@@ -97,6 +97,10 @@ class StructMeta(type):
             finally:
                 type.__delattr__(cls, "__bpf_busy__")
             made.owner = cls
+            for field in made.fields:
+                holds = field.type.holds if isinstance(field.type, StructType) else None
+                if holds is not None and field.name in cls.__bpf_defaults__:  # `Kptr()` is a Kptr[task_struct]
+                    cls.__bpf_defaults__[field.name] = field.type.owner()
             cls.__bpf_layout__ = made
             type.__setattr__(cls, "__bpf_scope__", ({}, {}))  # let go of what the names held
         return made
@@ -152,6 +156,9 @@ def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
     except DeclarationTypeError as error:
         title = f"{cls.__name__}.{field}: {error.title}"
         raise DeclarationTypeError(title, help=error.help, lines=error.lines, site=error.site) from None
+    if isinstance(kind, StructType) and kind.opaque and kind.owner is None:
+        name = annotation.__name__
+        raise DeclarationTypeError(f"{cls.__name__}.{field}: {name} needs what it keeps, as in {name}[Job]")
     if kind is None:
         better = instead(annotation)
         raise DeclarationTypeError(

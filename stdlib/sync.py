@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     V = TypeVar("V")
     M = TypeVar("M", bound="Map[Any, Any]")
 
+    class Opaque: ...
+
     class SpinLock:
         """A field of a map's value that `with lock(value):` takes."""
 
@@ -57,12 +59,12 @@ if TYPE_CHECKING:
         ...
 
 
-__all__ = ["SpinLock", "Timer", "lock"]
+__all__ = ["Opaque", "SpinLock", "Timer", "lock"]
 
 
 if not TYPE_CHECKING:
 
-    class _Opaque:
+    class Opaque:
         """What the kernel keeps to itself: all are equal, and zero bytes."""
 
         __slots__ = ()
@@ -79,12 +81,12 @@ if not TYPE_CHECKING:
         def __copy__(self):
             return type(self)()
 
-    class SpinLock(_Opaque):
+    class SpinLock(Opaque):
         """A field of a map's value that `with lock(value):` takes."""
 
         __slots__ = ()
 
-    class Timer(_Opaque):
+    class Timer(Opaque):
         """A field of a map's value: a function that the kernel calls later, with the element."""
 
         __slots__ = ()

@@ -81,12 +81,20 @@ def _kinds(wholes: frozenset[object]) -> tuple[bool, bool]:
     return any(type(whole) is CallHelper for whole in wholes), PACKET in wholes
 
 
+_KPTR_XCHG = 194
+
+
 def is_aligned(addr: Value) -> bool:
-    """Whether the object that a constant offset leads into begins at a multiple of 8."""
+    """Whether the object that a constant offset leads into begins at a multiple of 8, and may be accessed as one likes.
+
+    What a map kept the verifier checks member by member.
+    """
     while True:
         if type(addr) is Guard:
             addr = addr.value
         elif type(addr) is PtrAdd and type(addr.offset) is Const:
             addr = addr.base
         else:
-            return type(addr) is CallHelper or (type(addr) is SlotAddr and addr.slot.align >= 8)
+            if type(addr) is CallHelper:
+                return addr.id != _KPTR_XCHG
+            return type(addr) is SlotAddr and addr.slot.align >= 8

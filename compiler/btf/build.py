@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     MapType,
     NoneType,
     OptionalType,
+    ProtoType,
     PtrType,
     StructType,
     TextType,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["TypeBuilder"]
+
+POINTERS = ("kptr", "percpu_kptr")  # type tags of pointers in values of maps
 
 _UNSIGNED = {8: "unsigned char", 16: "unsigned short", 32: "unsigned int", 64: "unsigned long long"}
 _SIGNED = {8: "signed char", 16: "short", 32: "int", 64: "long long"}
@@ -138,6 +141,8 @@ class TypeBuilder:
         return self.array(self.integer(8), type_.size)
 
     def _struct(self, type_: StructType) -> int:
+        if type_.opaque in POINTERS and type_.holds is not None:  # a pointer, tagged
+            return self.add(t.Ptr(self.add(t.TypeTag(type_.opaque, self.of(type_.holds.type)))))
         if type_ in self._open:  # reached again through a pointer: give it its id before it is complete
             if not self._open[type_]:
                 self._open[type_] = len(self.types)
@@ -148,9 +153,22 @@ class TypeBuilder:
         item = (t.Union if type_.union else t.Struct)(type_.name, type_.size, members)
         number = self._open.pop(type_)
         if not number:
-            return self.add(item)
-        self.types[number] = item
+            number = self.add(item)
+        else:
+            self.types[number] = item
+        for index, field in enumerate(type_.fields):
+            self._contents(number, index, field.type)
         return number
+
+    def _contents(self, struct: int, index: int, kind: Type) -> None:
+        """Say of a list or a tree, a member of a struct, what it contains (btf_find_graph_root, kernel/bpf/btf.c)."""
+        held = kind.holds if isinstance(kind, StructType) else None
+        if held is not None and held.node is not None:
+            self.of(held.type)
+            self.add(t.DeclTag(f"contains:{held.type}:{held.node.name}", struct, index))
+
+    def _proto(self, type_: ProtoType) -> int:
+        return self.prototype([t.Parameter(name, self.of(kind)) for name, kind in type_.params], self.of(type_.result))
 
 
 _MAKERS: dict[type[Type], Callable[[TypeBuilder, Any], int]] = {
@@ -163,6 +181,7 @@ _MAKERS: dict[type[Type], Callable[[TypeBuilder, Any], int]] = {
     MapType: lambda builder, type_: 0,  # a pointer to a map is `void *` in C
     NoneType: TypeBuilder._none,
     OptionalType: TypeBuilder._optional,
+    ProtoType: TypeBuilder._proto,
     PtrType: TypeBuilder._pointer,
     StructType: TypeBuilder._struct,
     TextType: TypeBuilder._text,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.loops import *
     from pybpf.compiler.diagnostics.maps import *
     from pybpf.compiler.diagnostics.names import *
+    from pybpf.compiler.diagnostics.objects import *
     from pybpf.compiler.diagnostics.optional import *
     from pybpf.compiler.diagnostics.patterns import *
     from pybpf.compiler.diagnostics.printing import *
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
 _THEMES = (
     "agreement", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "iterators", "kernel", "kfuncs",
-    "loops", "maps", "names", "optional", "patterns", "printing", "references", "statements", "structs", "subprograms",
+    "loops", "maps", "names", "objects", "optional", "patterns", "printing", "references", "statements", "structs",
+    "subprograms",
     "sync", "syntax", "texts", "types", "values", "warnings",
 )  # fmt: skip
 

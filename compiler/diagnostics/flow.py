@@ -22,7 +22,8 @@ class Stale(Diagnostic):
     would see the new object where Python sees the old one. Keep the numbers you need instead of the reference. What was
     read from a field of text, array or struct type is a reference to the field, and gone once the field is assigned. A
     header that was parsed is gone once a helper has changed where the packet starts or ends; a socket or another object
-    that was acquired, once it is released.
+    that was acquired, once it is released or put into a map, a list or a tree; what was found in a list or a tree, once
+    the lock is given back or something is taken out.
 
         for i in range(4):
             if i > 0:
@@ -65,6 +66,14 @@ class Stale(Diagnostic):
         return "released" in self.why
 
     @property
+    def kept(self) -> bool:
+        return "it was put into" in self.why or "given back" in self.why
+
+    @property
+    def lent(self) -> bool:
+        return "the lock was" in self.why or "the region" in self.why or "taken out" in self.why
+
+    @property
     def moved(self) -> bool:
         return "moved" in self.why
 
@@ -77,6 +86,7 @@ class Stale(Diagnostic):
             causes = (
                 ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded),
                 ("moved", self.moved), ("released", self.released), ("given", self.iterated),
+                ("given away", self.kept and not self.lent), ("that", self.lent),
             )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")
@@ -93,6 +103,10 @@ class Stale(Diagnostic):
             yield Note("the kernel would say: R6 invalid mem access 'scalar'")
         elif self.iterated:
             yield Help("keep the numbers you need in variables, or acquire the object in the loop")
+        elif self.lent:
+            yield Help(f"use `{self.name}` before, or keep what you need of it as numbers")
+        elif self.kept:
+            yield Help("use it before: the program holds it no longer")
         elif self.released:
             yield Help("release it last, when nothing more is read from it")
         elif self.discarded:

@@ -89,6 +89,7 @@ class NotHeld(Diagnostic):
     text: str
     held: tuple[str, ...]
     managed: str
+    handed: bool = False  # it should go into a map, a list or a tree
 
     code = "E1311"
     title = "`{text}` is not held here, so it can't be released"
@@ -99,13 +100,16 @@ class NotHeld(Diagnostic):
             return f"`{self.text}` is released at the end of its `with` block", "released here as well"
         if self.held:
             return f"`{self.text}` may be either of two references that are held", "which one is released?"
-        return super().texts()[0], "not acquired by this function"
+        title = f"`{self.text}` is not held here, so it can't be kept elsewhere" if self.handed else super().texts()[0]
+        return title, "not acquired by this function"
 
     def more(self) -> Iterator[Label | Note | Help]:
         if self.managed:
             yield Help("leave it out: the block releases it on every way out")
         elif self.held:
             yield Help(f"use a variable for each of {listed(self.held)}")
+        elif self.handed:
+            yield Help("give what this function acquired: it is held once, and then by who keeps it")
         else:
             yield Help("release it in the function that acquired it, once")
         yield Note("the kernel would say: R1 must be referenced when passed to release function")
@@ -187,11 +191,11 @@ class ReferenceEscapes(Diagnostic):
 
 
 class WithoutVariable(Advised):
-    """`with releasing(...)` without a name for what is acquired, or with one that is no local variable.
+    """`with releasing(...)` whose `as` names no local variable.
 
     Fails:
 
-        with releasing(kfuncs.bpf_task_from_pid(1)):
+        with releasing(kfuncs.bpf_task_from_pid(1)) as holder.task:
 
     Works:
 
@@ -202,8 +206,8 @@ class WithoutVariable(Advised):
 
     code = "E1315"
     title = "`{text}` needs a local variable"
-    label = "no name"
-    way_out = "name it:"
+    label = "kept elsewhere"
+    way_out = "name it so, or not at all:"
     lines = ("with {text} as it:",)
 
 

@@ -257,7 +257,10 @@ class OpaqueAssigned(Diagnostic):
     label = "is or holds a {kind}"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("assign its other fields one by one")
+        if self.kind == "kptr":
+            yield Help("exchange what it keeps:", (f"old = {self.text}.exchange(new)",))
+        else:
+            yield Help("assign its other fields one by one")
         yield Note(f"the kernel would say: {self.kind} cannot be accessed directly by load/store")
 
 

@@ -297,7 +297,7 @@ def is_fixed(checker: Checker, space: str) -> bool:
     context = checker.session.program.context
     if space == Space.CTX:
         return context is not None and not context.in_memory
-    return space in (Space.TRUSTED, Space.LENT)
+    return space in (Space.TRUSTED, Space.LENT, Space.RCU, Space.OWNED, Space.BORROWED)
 
 
 def index(checker: Checker, value: Value, length: int, what: str) -> tree.Expr:

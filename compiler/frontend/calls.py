@@ -22,6 +22,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, desc
 from pybpf.compiler.frontend.methods import map_method
 from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import (
     BuiltinSpec,
@@ -32,6 +33,7 @@ from pybpf.compiler.schema.specs import (
     IterSpec,
     KfuncSpec,
     MapSpec,
+    ObjectSpec,
     ProgramSpec,
     SubprogSpec,
 )
@@ -129,13 +131,11 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             checker.fail(errors.CallArguments(span, "discard()", "takes no arguments", f"{text}()"))
         return discard(checker, receiver, span)
     if isinstance(kind, StructType) and kind.opaque:
-        from pybpf.compiler.frontend.timers import METHODS, timer_call
-
-        methods = METHODS.get(kind.opaque, ())
+        methods, rule = _kept_for_kernel(kind)
         if name not in methods:
             near = closest(name, list(methods))
             checker.fail(errors.NoMethod(where, name, kind.owner.__name__, methods, near, False))
-        return timer_call(checker, receiver, node, name, span)
+        return rule(checker, receiver, node, name, span)
     if isinstance(kind, StructType):
         return _own_method(checker, receiver, kind.owner, kind.name, node, func.attr, span)
     if isinstance(kind, (TextType, BytesType)):
@@ -143,6 +143,17 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
 
         return method(checker, receiver, name, node, span)
     checker.fail(errors.NoMethod(where, name, kinds.spell(receiver.type), (), "", False))
+
+
+def _kept_for_kernel(kind: StructType) -> tuple[tuple[str, ...], Callable[..., Value]]:
+    """The methods of what the kernel keeps in a map's value, and what checks their calls."""
+    if kind.holds is None:
+        from pybpf.compiler.frontend.timers import METHODS, timer_call
+
+        return METHODS.get(kind.opaque, ()), timer_call
+    from pybpf.compiler.frontend import objects
+
+    return objects.METHODS[kind.opaque], objects.method
 
 
 def _folded(checker: Checker, receiver: Known, node: ast.Call, name: str, where: Span, span: Span) -> Value:
@@ -398,6 +409,7 @@ _BY_SCHEMA: dict[type, Callable[[Checker, Any, Any, ast.Call, Span, Type | None]
     HelperSpec: _helper,
     KfuncSpec: _kfunc,
     IterSpec: _iterator,
+    ObjectSpec: later("frontend.objects", "function"),
     FillSpec: _fill,
     BuiltinSpec: _compiler,
     ProgramSpec: _program,

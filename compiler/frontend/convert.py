@@ -164,6 +164,9 @@ def materialize(checker: Checker, value: Value, want: Type | None = None) -> tre
         checker.fail(errors.NoContainer(span, type(known).__name__, len(known)))
     schema = checker.schema(value)
     if isinstance(schema, StructType) and schema.opaque and not isinstance(known, type):
+        wanted = want.pointee if isinstance(want, PtrType) else want
+        if isinstance(wanted, StructType) and wanted.opaque == schema.opaque:  # `Kptr()` for a Kptr[task_struct]
+            schema = wanted
         return tree.Zero(PtrType(schema, Space.STACK), span)
     from pybpf.compiler.frontend.advise import not_a_value
 

@@ -41,6 +41,7 @@ _WEIGHT: dict[type, Cost] = {
     tree.MapDelete: (5, 0), tree.MapPop: (10, 1), tree.MapPush: (8, 0), tree.MapTake: (8, 1),
     tree.MapUpdate: (15, 2), tree.MapSetDefault: (15, 2),
     tree.RingEmit: (10, 1), tree.WithReserve: (8, 1), tree.WithLock: (6, 0), tree.TimerCall: (20, 1),
+    tree.NodeCall: (12, 2), tree.Allocate: (12, 1),
     tree.Printk: (8, 0), tree.HelperCall: (4, 0), tree.Fill: (5, 0), tree.KernelPlace: (8, 1), tree.Asm: (8, 2),
     tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip

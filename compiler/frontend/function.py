@@ -89,6 +89,7 @@ class Checker:
         self.left_out = 0  # statements left out, each because of an error in `diagnostics`
         self.lost_return = False  # one of them would have returned
         self.state: State | None = {}
+        self.locked = 0  # how many of its own locks are held here
         self.exits: list[State] = []  # the state at each way out
         self.loops: list[Loop] = []
         self.ranges: dict[tree.Expr, Interval] = {}
@@ -291,6 +292,7 @@ class Checker:
                 if statements.ends_always(nodes[position - 1]):
                     self.report(errors.Unreachable(self.span(node)))
                 break
+            acquired = len(self.releases)
             try:
                 handler = statements.STATEMENTS.get(type(node), statements.unsupported)
                 made += handler(self, node)
@@ -301,6 +303,7 @@ class Checker:
                 if self.state is not None and self.releases:
                     from pybpf.compiler.frontend.references import forget
 
+                    self.told.update(list(self.releases)[acquired:])  # what became of it nobody knows
                     forget(self, scope.mentioned_names(node))
         return made
 

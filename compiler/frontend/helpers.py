@@ -95,6 +95,10 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
         written, by_keyword = checker.text(checker.span(node.func)), bool(node.keywords)
         count = len(node.args)
         checker.fail(errors.HelperArguments(span, spec.name, written, tuple(names), count, by_keyword, spec.signature))
+    if spec.name == "bpf_kptr_xchg":
+        from pybpf.compiler.frontend.objects import by_helper as exchange
+
+        return exchange(checker, node.args, span)
     if spec.name == "bpf_tail_call":
         from pybpf.compiler.frontend.tailcalls import by_helper
 
@@ -119,7 +123,7 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
 
 # What a program of the language has no value for, by the struct, or by the helper where C has no type.
 _UNSUPPORTED = {
-    "bpf_dynptr": "a dynptr", "bpf_timer": "a timer", "bpf_kptr_xchg": "a pointer that a map keeps",
+    "bpf_dynptr": "a dynptr", "bpf_timer": "a timer",
     "bpf_per_cpu_ptr": "the address of a per-CPU variable", "bpf_this_cpu_ptr": "the address of a per-CPU variable",
 }  # fmt: skip
 
@@ -233,6 +237,7 @@ def is_kernel(kind: Type) -> bool:
     )  # fmt: skip
 
 
+_LENT = (Space.CTX, Space.OWNED, Space.BORROWED, Space.RCU)  # what helpers don't take for memory
 # What passes for a struct of that name too.
 _SOCKETS = ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock")
 _ALIKE = {"bpf_sock": _SOCKETS, "bpf_sock_common": _SOCKETS, "sock_common": _SOCKETS}
@@ -260,8 +265,9 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
         maybe_none(checker, expr)
     if kinds.aggregate(expr.type) is None:
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
-    if isinstance(expr.type, PtrType) and expr.type.space == Space.CTX:
-        checker.fail(errors.WrongType(expr.span, "part of the context", "an object of the program's own: a copy", what))
+    if isinstance(expr.type, PtrType) and expr.type.space in _LENT:
+        given = "part of the context" if expr.type.space == Space.CTX else "part of an object of obj_new()"
+        checker.fail(errors.WrongType(expr.span, given, "an object of the program's own: a copy", what))
     if argument.kind == "out":
         check_writable(checker, expr, expr.span)
     fixed = argument.type.pointee if isinstance(argument.type, PtrType) else None

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["iterator_arguments", "kfunc", "plain_name", "prototype"]
+__all__ = ["check_kfunc", "iterator_arguments", "kfunc", "plain_name", "prototype"]
 
 _MEMORY = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.RINGBUF)
 _SIZES = ("__sz", "__szk")
@@ -63,7 +63,7 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
     for flag in ("iter_new", "iter_next", "iter_destroy"):
         if flag in spec.flags:
             checker.fail(errors.IteratorByHand(span, spec.name, spec.name.rpartition("_")[0]))
-    _check_allowed(checker, spec, span)
+    check_kfunc(checker, spec, span)
     arguments = _arguments(checker, spec, spec.name, spec.params, node, span)
     made = tree.KfuncCall(_result(checker, spec, span), span, spec, tuple(arguments))
     releases = -1
@@ -80,7 +80,7 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
 
 def iterator_arguments(checker: Checker, spec: IterSpec, node: ast.Call, span: Span) -> tuple[tree.Expr, ...]:
     """What a call of an iterator gives to the function that makes it, behind the iterator itself."""
-    _check_allowed(checker, spec.new, span)
+    check_kfunc(checker, spec.new, span)
     return tuple(_arguments(checker, spec.new, spec.name, spec.new.params[1:], node, span))
 
 
@@ -127,7 +127,7 @@ def _c(kind: Type) -> str:
     return "void " if isinstance(kind, NoneType) else f"{kind} "
 
 
-def _check_allowed(checker: Checker, spec: KfuncSpec, span: Span) -> None:
+def check_kfunc(checker: Checker, spec: KfuncSpec, span: Span) -> None:
     """Whether this program may call it: its type, its licence, the kernels it is for, whether it may sleep."""
     program, state = checker.session.program, checker.state or {}
     found = state.get(exists_key(spec.name))

@@ -39,6 +39,7 @@ _CALLS: dict[type, str] = {
     tree.Fill: "a helper", tree.ForMap: "a loop over a map",
     tree.ForEach: "a loop over an iterator", tree.Discard: "a ring buffer's call",
     tree.TimerCall: "a timer's call",
+    tree.Allocate: "a function of the kernel",
 }  # fmt: skip
 
 
@@ -49,6 +50,8 @@ def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
     """
     program = checker.session.program
     for name in opaque_in(spec.value):
+        if name == "kptr":
+            continue
         what = _NAMES.get(name, name)
         if program.prog_type in _TRACING or (name == LOCK and program.prog_type == "SOCKET_FILTER"):
             checker.fail(errors.OpaqueForbidden(span, spec.name, what, program.section.partition("/")[0]))
@@ -56,7 +59,7 @@ def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
             checker.check_release("a spin lock in a program that may sleep", "6.6", span)
 
 
-_NAMES = {LOCK: "a SpinLock", "bpf_timer": "a Timer"}
+_NAMES = {LOCK: "a SpinLock", "bpf_timer": "a Timer", "bpf_list_head": "a ListHead", "bpf_rb_root": "an RbRoot"}
 _TRACING = ("KPROBE", "TRACEPOINT", "PERF_EVENT", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE")
 
 
@@ -82,7 +85,13 @@ def locked(checker: Checker, node: ast.With) -> list[tree.Stmt]:
         checker.fail(errors.LockOutsideMap(value.span, text, value.type.space))
     checker.session.locks = True
     held = tree.Field(PtrType(fields[0].type, Space.MAP), where, value, fields[0])
+    checker.locked += 1
     body = checker.block(node.body)
+    checker.locked -= 1
+    if len(opaque_in(struct)) > 1:
+        from pybpf.compiler.frontend.objects import forget
+
+        forget(checker, Space.BORROWED, "the lock was given back at the end of the `with` block", where)
     return [tree.WithLock(checker.span(node), held, body)]
 
 
@@ -94,38 +103,60 @@ def check(function: tree.Function) -> list[Diagnostic]:
     """Calls in blocks that hold a lock, in a function and those inlined in it."""
     found: dict[Any, Diagnostic] = {}
 
+    aliases: dict[tree.Var, Any] = {}  # what stands for the object that a variable refers to
+
     def visit(node: Any, lock: Any, at: Any) -> None:
         if isinstance(node, tree.Function):
             for statement in node.body:
                 visit(statement, lock, at)
         if not isinstance(node, tree.Node):
             return
+        if isinstance(node, tree.NodeCall):
+            held = None if lock is None else _root(lock, aliases)
+            if held is None or held is not _root(node.root, aliases):
+                span = at or node.span
+                found.setdefault(span, errors.NotLocked(span, node.kfunc.name, node.root.span, lock and lock.span))
+            elif node.less is not None:
+                visit(node.less.function, lock, None)
         if lock is not None:
             what = _call(node)
             if what:
                 span = at or node.span  # type: ignore[attr-defined]
-                found.setdefault(span, errors.CallWhileLocked(span, what, lock))
+                found.setdefault(span, errors.CallWhileLocked(span, what, lock.span))
                 return
         if isinstance(node, tree.WithLock):
             if lock is not None:
                 span = at or node.lock.span
-                found.setdefault(span, errors.LockInLock(span, lock))
+                found.setdefault(span, errors.LockInLock(span, lock.span))
                 return
             for statement in node.body:
-                visit(statement, node.lock.span, None)
+                visit(statement, node.lock, None)
             return
         if isinstance(node, tree.FuncCall) and lock is not None:
             at = at or node.span
+        if isinstance(node, tree.FuncCall):
+            aliases.update({var: _root(arg, aliases) for var, arg in zip(node.function.params, node.args)})
         for child in children(node):
             visit(child, lock, at)
+        if isinstance(node, tree.Assign):
+            aliases[node.var] = _root(node.value, aliases)
 
     visit(function, None, None)
     return list(found.values())
 
 
+def _root(node: tree.Expr, aliases: dict[tree.Var, Any]) -> Any:
+    """What stands for the object that a place lies in: a variable, or where it was found."""
+    while isinstance(node, (tree.Field, tree.Index, tree.Unwrap, tree.Wrap, tree.Cast)):
+        node = node.value if isinstance(node, (tree.Unwrap, tree.Wrap, tree.Cast)) else node.base
+    return aliases.get(node.var, node.var) if isinstance(node, tree.Local) else node
+
+
 def _call(node: Any) -> str:
     """What call a node becomes; "" for none."""
     what = _CALLS.get(type(node), "")
+    if isinstance(node, tree.KfuncCall) and "locked" in node.kfunc.flags:
+        return ""
     if not what and isinstance(node, (tree.Field, tree.Index, tree.KernelPlace)):
         base = node.base.type
         if isinstance(base, PtrType) and base.space in (Space.KERNEL, Space.USER):

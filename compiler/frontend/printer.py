@@ -197,6 +197,12 @@ def _timer(p: _Printer, n: tree.TimerCall) -> str:
     return p.call("timer.start", n.timer, n.map, n.delay, p.name(n.callback.function))
 
 
+def _node_call(p: _Printer, n: tree.NodeCall) -> str:
+    order = [p.name(n.less.function)] if n.less is not None and n.less.function is not None else []
+    element = [n.element] if n.element is not None else []
+    return p.typed(p.call(f"node {n.kfunc.name}", n.root, *element, *order), n)
+
+
 def _let(p: _Printer, n: tree.Let) -> str:
     return f"(let {n.var.name}: {_type(n.var.type)} = {p.expr(n.value)} in {p.expr(n.body)})"
 
@@ -264,6 +270,9 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Acquire: lambda p, n: p.call("acquire", n.value),
     tree.Release: lambda p, n: p.call("release", n.value),
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
+    tree.Allocate: lambda p, n: p.call("allocate", n.initial),
+    tree.KptrLoad: lambda p, n: p.typed(p.call("kept", n.place), n),
+    tree.NodeCall: _node_call,
     tree.TimerCall: _timer,
     tree.Atomic: lambda p, n: p.typed(
         p.call(f"atomic {n.op}", n.place, *[v for v in (n.expected, n.value) if v is not None]), n

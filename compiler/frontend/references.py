@@ -17,9 +17,10 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, tree
 from pybpf.compiler.frontend.convert import materialize
 from pybpf.compiler.frontend.flow import Fact, held_key
+from pybpf.compiler.frontend.known import Refused
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.schema.specs import KfuncSpec
-from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, PtrType, Space, StructType
+from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, StructType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +88,15 @@ def left(checker: Checker, call: tree.Expr, name: str) -> tree.Expr:
         checker.fail(errors.RegionNotOpen(call.span, checker.text(call.span), name))
     for origin in found:
         del state[held_key(origin)]
+    _end_section(checker, call.span)
     return tree.Release(call.type, call.span, call, tuple(found))
+
+
+def _end_section(checker: Checker, span: Span) -> None:
+    """What maps keep, and was looked at in an RCU section, may be gone."""
+    from pybpf.compiler.frontend.objects import forget
+
+    forget(checker, Space.RCU, "the region ended", span)
 
 
 def _open_regions(checker: Checker, release: str) -> list[Span]:
@@ -97,19 +106,22 @@ def _open_regions(checker: Checker, release: str) -> list[Span]:
     return sorted([o for o in spans if checker.releases[o].name == release], key=str)
 
 
-def given_back(checker: Checker, call: tree.Expr, given: tree.Expr) -> tree.Expr:
-    """`call` releases `given`, which must be held."""
+def given_back(checker: Checker, call: tree.Expr, given: tree.Expr, why: str = "it was released") -> tree.Expr:
+    """`call` releases `given`, which must be held, or hands it on: `why`."""
     state = checker.state
     assert state is not None
     found = sorted([o for o in origins(checker, given) if held_key(o) in state], key=str)
     name = checker.text(given.span)
     certain = [o for o in found if state[held_key(o)].assigned]
+    if not found and origins(checker, given) & checker.told:  # what became of it nobody knows
+        raise Refused
     if not found or len(certain) > 1 or (certain and len(found) > 1):
         held = tuple([checker.text(o) for o in found])
-        checker.fail(errors.NotHeld(call.span, name, held, _managed(checker, given)))
+        handed = why.startswith("it was put")
+        checker.fail(errors.NotHeld(call.span, name, held, _managed(checker, given), handed))
     for origin in found:
         del state[held_key(origin)]
-        flow.stale(state, origin, "it was released", call.span)
+        flow.stale(state, origin, why, call.span)
     return tree.Release(call.type, call.span, call, tuple(found))
 
 
@@ -165,7 +177,9 @@ def check_all_released(checker: Checker, span: Span) -> None:
         call = checker.text(origin)
         before = call.partition("(")[0]  # helpers. of helpers.bpf_sk_lookup_tcp; else a method that calls one
         at = before.find("bpf_")
-        release = (before[:at] if at >= 0 else "helpers.") + checker.releases[origin].name
+        spec = checker.releases[origin]
+        home = before[:at] if at >= 0 else "kfuncs." if isinstance(spec, KfuncSpec) else "helpers."
+        release = getattr(spec, "short", "") or home + spec.name
         del state[key]  # said once is enough
         if origin in checker.told:
             continue
@@ -193,7 +207,8 @@ def forget(checker: Checker, names: list[str]) -> None:
     for name in names:
         fact = state.get(name)
         for origin in fact.origins if fact is not None else ():
-            state.pop(held_key(origin), None)
+            if state.pop(held_key(origin), None) is not None:
+                checker.told.add(origin)
 
 
 # --- with
@@ -213,8 +228,8 @@ def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     release = checker.releases.get(value.span)
     if not isinstance(value, tree.Acquire) or release is None:
         checker.fail(errors.NotAcquired(value.span, checker.text(value.span)))
-    if item.optional_vars is None and isinstance(value.type, NoneType):
-        return [_region(checker, node, value)]
+    if item.optional_vars is None:
+        return [_unnamed(checker, node, value)]
     if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
         checker.told.add(value.span)
         checker.fail(errors.WithoutVariable(where, checker.text(where)))
@@ -242,13 +257,15 @@ def releasing(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     return [tree.WithAcquire(checker.span(node), var, value.value, release, body)]
 
 
-def _region(checker: Checker, node: ast.With, value: tree.Acquire) -> tree.Stmt:
-    """`with releasing(kfuncs.bpf_rcu_read_lock()):`, where there is nothing to be named."""
+def _unnamed(checker: Checker, node: ast.With, value: tree.Acquire) -> tree.Stmt:
+    """`with releasing(kfuncs.bpf_rcu_read_lock()):`, where there is nothing to be named, or nothing is."""
     assert checker.state is not None
     origin = value.span
     del checker.state[held_key(origin)]
     checker.with_held.add(origin)
     body = checker.block(node.body)
     checker.with_held.discard(origin)
-    var = tree.Var("%region", NONE, origin)
+    if isinstance(value.type, NoneType):
+        _end_section(checker, origin)
+    var = tree.Var("%held", value.type, origin)
     return tree.WithAcquire(checker.span(node), var, value.value, value.release, body)

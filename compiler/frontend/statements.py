@@ -243,6 +243,8 @@ def _check_escape(checker: Checker, expr: tree.Expr) -> None:
     kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
     if isinstance(kind, PtrType) and kind.space == Space.RINGBUF and origins(checker, expr) & checker.reserved:
         checker.fail(errors.RecordEscapes(expr.span, checker.text(expr.span)))
+    if isinstance(kind, PtrType) and kind.space == Space.BORROWED and checker.locked:
+        checker.fail(errors.BorrowedEscapes(expr.span, checker.text(expr.span)))
 
 
 def _program_return(checker: Checker, value: Value, span: Span) -> tree.Return:

@@ -34,15 +34,18 @@ from pybpf.compiler.irbuild.memory import (
 )
 from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
 from pybpf.compiler.irbuild.walk import has_effect, refers
-from pybpf.compiler.schema.types import PtrType, Space, StructType, TextType, Type, is_aggregate, size_of
+from pybpf.compiler.schema.types import ArrayType, PtrType, Space, StructType, TextType, Type, is_aggregate, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pybpf.compiler.irbuild.builder import Builder
     from pybpf.compiler.schema import types
 
 __all__ = ["MAKERS", "construct", "in_memory", "make", "pointee"]
 
+BY_MEMBER = (Space.OWNED, Space.BORROWED, Space.RCU)
 MAKERS = (tree.New, tree.Copy, tree.Fill, tree.Zero, tree.TextConst)
 
 
@@ -91,7 +94,12 @@ def construct(b: Builder, to: Address, kind: Type, node: tree.Expr, *, fresh: bo
     A shorter text is followed by zeroes. `fresh`: no reference leads to the memory at `to` yet.
     """
     before, b.span = b.span, node.span
-    if isinstance(node, tree.Zero):
+    if to.space in BY_MEMBER:
+        aside = slot_at(b, _label(kind), size_of(kind), temporary=True)
+        construct(b, aside, kind, node, fresh=True)
+        for offset, size in members(kind):
+            copy(b, field_at(to, offset), field_at(aside, offset), size)
+    elif isinstance(node, tree.Zero):
         clear(b, to, size_of(pointee(node)))
     elif isinstance(node, tree.TextConst):
         write_bytes(b, to, node.value)
@@ -117,7 +125,7 @@ def construct(b: Builder, to: Address, kind: Type, node: tree.Expr, *, fresh: bo
 
         _copy(b, to, address_of(b, node), kind, pointee(node))
     made, wanted = size_of(pointee(node)), size_of(kind)
-    if type(node) in MAKERS and made < wanted:
+    if type(node) in MAKERS and made < wanted and to.space not in BY_MEMBER:
         clear(b, field_at(to, made), wanted - made)
     b.span = before
 
@@ -130,11 +138,46 @@ def _copy(b: Builder, to: Address, source: Address, kind: Type, source_kind: Typ
             clear(b, to, size)
         probe_text(b, to, source, min(size, given))
         return
-    copy(b, to, source, min(size, given))
+    if source.space in BY_MEMBER:
+        for offset, part in members(source_kind):
+            copy(b, field_at(to, offset), field_at(source, offset), min(part, size - offset))
+        _clear_padding(b, to, source_kind)
+    else:
+        copy(b, to, source, min(size, given))
     if given < size:
         clear(b, field_at(to, given), size - given)
     if not is_tidy(source.space) and to.space != Space.RINGBUF:
         clear_tails(b, to, source_kind if given < size else kind)
+
+
+def members(kind: Type) -> Iterator[tuple[int, int]]:
+    """(offset, bytes) of what one access may reach in an object that the verifier knows by its BTF: a number, an array
+    of numbers (btf_struct_walk() in kernel/bpf/btf.c).
+    """
+    if isinstance(kind, StructType):
+        seen = set()
+        for field in kind.fields:
+            for offset, size in [(0, (field.bit_offset + field.bits + 7) // 8)] if field.bits else members(field.type):
+                place = field.offset + offset, size
+                if place not in seen:  # bit fields share theirs
+                    seen.add(place)
+                    yield place
+    elif isinstance(kind, ArrayType) and isinstance(kind.element, (StructType, ArrayType)):
+        step = size_of(kind.element)
+        for index in range(kind.length):
+            for offset, size in members(kind.element):
+                yield index * step + offset, size
+    else:
+        yield 0, size_of(kind)
+
+
+def _clear_padding(b: Builder, to: Address, kind: Type) -> None:
+    """Clear what lies between members."""
+    end = 0
+    for offset, size in [*members(kind), (size_of(kind), 0)]:
+        if offset > end:
+            clear(b, field_at(to, end), offset - end)
+        end = max(end, offset + size)
 
 
 def _fill(b: Builder, to: Address, node: tree.Fill) -> None:

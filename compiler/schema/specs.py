@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVEL_SINCE", "ArgSpec", "BuiltinSpec", "ContextSpec", "CtxField", "FillSpec", "GlobalSpec", "HelperSpec",
-    "IterSpec", "KfuncSpec", "MapKind", "MapSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec", "Target",
+    "IterSpec", "KfuncSpec", "MapKind", "MapSpec", "ObjectSpec", "OpsSpec", "ProgramSpec", "StateSpec", "SubprogSpec",
+    "Target",
 ]  # fmt: skip
 
 
@@ -154,8 +155,9 @@ class KfuncSpec(Record, eq=False):
     `params` and `result` are C's, as types of the language have them (KernelMember says how): the object's BTF shows
     them, and the loader compares. What the ends of parameters' names say (`__sz`, `__str`, `__ign`, ...) holds.
     `flags` are its KF_ flags, in lower case without KF_; "leaves": it ends a region that another function begins, whose
-    `release` it is; "address": its result is an address for asm() to use. `programs` are
-    those that may call it, as of HelperSpec; empty: all. `since` is its first release, "" where nobody says.
+    `release` it is; "locked": it may be called while a lock is held; "address": its result is an address for
+    asm() to use. `programs` are those that may call it, as of HelperSpec; empty: all. `since` is its first release, ""
+    where nobody says.
     """
 
     name: str
@@ -167,6 +169,7 @@ class KfuncSpec(Record, eq=False):
     release: HelperSpec | KfuncSpec | None = None  # what gives back its result, where that is a reference of its own
     cast: KfuncSpec | None = None  # what makes the kernel's own object of a program's context
     contexts: dict[str, str] = factory(dict)  # by the struct of a context, that object's
+    short: str = ""  # under which name programs call it, where that is another
 
     @property
     def nullable(self) -> bool:
@@ -185,6 +188,19 @@ class IterSpec(Record, eq=False):
     next: KfuncSpec
     destroy: KfuncSpec
     size: int
+
+
+class ObjectSpec(Record, eq=False):
+    """A function for objects that programs allocate: `obj_new`, `obj_drop`, `refcount_acquire`, by `name`.
+
+    `kfunc` is the kernel's; `release` what gives an object back; `check(class, what)` gives the struct of a class whose
+    objects may be allocated, or raises a DeclarationTypeError about `what`.
+    """
+
+    name: str
+    kfunc: KfuncSpec
+    release: KfuncSpec
+    check: Callable[[Any, str], StructType]
 
 
 class FillSpec(Record, eq=False):

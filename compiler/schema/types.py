@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
-    "ArrayType", "BoolType", "BitField", "BytesType", "EnumType", "Field", "IntType", "NoneType", "OptionalType",
-    "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
+    "ArrayType", "BoolType", "BitField", "BytesType", "EnumType", "Field", "IntType", "Kept", "NoneType",
+    "OptionalType", "ProtoType", "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
     "align_of", "is_aggregate", "is_scalar", "layout", "opaque_in", "size_of",
 ]  # fmt: skip
 
@@ -87,7 +87,9 @@ class Space:
     CTX = "ctx"  # the program's context
     TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
     UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
-    RCU = "rcu"  # likewise, there as long as the section of the program that looks at it: one of an iterator
+    RCU = "rcu"  # likewise, there as long as the section of the program that looks at it, which may be all of it
+    OWNED = "owned"  # an object that the program allocated, or took out of where it was kept: nobody else's
+    BORROWED = "borrowed"  # an object of a list or a tree, as long as the lock is held
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     INNER = "inner"  # a map that lies in a map of maps
@@ -179,6 +181,7 @@ class StructType(Type, eq=False):
 
     `owner` is the Python class that declares it (None: there is none); plain functions found on it are its methods.
     `opaque`: the kernel keeps something there that it finds by this name in BTF; programs never read or write it.
+    `holds`: of such, what it keeps objects of (Kept).
     """
 
     name: str
@@ -188,6 +191,7 @@ class StructType(Type, eq=False):
     union: bool = False
     owner: Any = None
     opaque: str = ""
+    holds: Any = None
 
     def __str__(self) -> str:
         return self.name
@@ -200,6 +204,30 @@ class StructType(Type, eq=False):
             if field.name == name:
                 return field
         return None
+
+
+class Kept(Record, eq=False):
+    """What a pointer, a list or a tree in a map's value keeps: objects of `type`, a struct of the kernel's or the
+    program's.
+
+    `calls` are the helpers and kernel functions behind its methods, by the method's name; `release` is what gives back
+    an object that was taken out. In a list or a tree objects hang by their field `node`.
+    """
+
+    type: Type
+    calls: dict[str, Any]
+    release: Any
+    node: Field | None = None
+
+
+class ProtoType(Type):
+    """A function's signature, where C takes a pointer to one."""
+
+    params: tuple[tuple[str, Type], ...]
+    result: Type
+
+    def __str__(self) -> str:
+        return "function"
 
 
 class OptionalType(Type):

@@ -475,6 +475,14 @@ def _timer(t: Translator, node: tree.TimerCall) -> ast.expr:
     return t.call("_timer_start", timer, _table(t, node.map), delay, t.name(t.function_name(node.callback.function)))
 
 
+def _node_call(t: Translator, node: tree.NodeCall) -> ast.expr:
+    element = t.literal(None) if node.element is None else expression(t, node.element)
+    order = node.less.function if node.less is not None else None
+    less = t.literal(None) if order is None else t.name(t.function_name(order))
+    root = place(t, node.root)
+    return t.call("_node_call", t.literal(node.kfunc.name), root, t.literal(node.node.offset), element, less)
+
+
 def _atomic(t: Translator, node: tree.Atomic) -> ast.expr:
     scalar, at = scalar_at(t, node.place), place(t, node.place)
     expected = expression(t, node.expected) if node.expected is not None else t.literal(None)
@@ -530,6 +538,9 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Acquire: lambda t, node: expression(t, node.value),
     tree.Release: lambda t, node: expression(t, node.value),
     tree.Atomic: _atomic,
+    tree.Allocate: lambda t, node: t.call("_allocate", expression(t, node.initial)),
+    tree.KptrLoad: lambda t, node: t.call("_kept", place(t, node.place)),
+    tree.NodeCall: _node_call,
     tree.TimerCall: _timer,
     tree.MapGet: _map("get"),
     tree.MapContains: _map("has"),

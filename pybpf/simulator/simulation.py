@@ -19,6 +19,7 @@ from pybpf.compiler.schema.types import EnumType, IntType, NoneType, PtrType, Sp
 from pybpf.simulator.context import given_arguments, lent_objects, make_context
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
+from pybpf.simulator.kept import Keeper
 from pybpf.simulator.memory import Far, Place, Ref, Spaces
 from pybpf.simulator.numbers import atomic, floor_divide, modulo, signed, wrap
 from pybpf.simulator.objects import Objects
@@ -132,6 +133,7 @@ class Simulation:
                 space.put(data, address)
         self.printed: list[str] = []
         self.timers = Timers()
+        self.keeper = Keeper()
         self.packet: bytearray | None = None
         self.metadata = bytearray()  # what lies in front of the packet
         self.redirected = 0  # the interface that a packet was sent to last
@@ -259,6 +261,9 @@ class Simulation:
             "_fill": self._fill,
             "_floor_divide": floor_divide,
             "_atomic": atomic,
+            "_allocate": self.keeper.allocate,
+            "_kept": self.keeper.load,
+            "_node_call": self.keeper.call,
             "_fresh": lambda data, type: Ref(bytearray(data), 0, type),
             "_iterate": self._iterate,
             "_has_helper": lambda name: name in self._helpers or name in HELPERS,

@@ -7,12 +7,14 @@ from pybpf.compiler.frontend.tree.nodes import Expr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree.functions import Callback, Function, Subprogram
+    from pybpf.compiler.frontend.tree.values import New
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec, MapSpec
+    from pybpf.compiler.schema.types import Field
 
 __all__ = [
-    "Acquire", "Asm", "Atomic", "FuncCall", "HelperCall", "KfuncCall", "KfuncExists", "Printk", "Release",
-    "RodataText", "SubprogAddr", "SubprogCall", "TailCall", "TimerCall",
+    "Acquire", "Allocate", "Asm", "Atomic", "FuncCall", "HelperCall", "KfuncCall", "KfuncExists", "KptrLoad",
+    "NodeCall", "Printk", "Release", "RodataText", "SubprogAddr", "SubprogCall", "TailCall", "TimerCall",
 ]  # fmt: skip
 
 
@@ -124,6 +126,33 @@ class Atomic(Expr):
     place: Expr
     value: Expr
     expected: Expr | None = None
+
+
+class KptrLoad(Expr):
+    """What a pointer in a map's value leads to, for now. `place` is the field; Optional of a reference into RCU."""
+
+    place: Expr
+
+
+class Allocate(Expr):
+    """A new object of the program: the result of `call`, an Optional reference, with the fields of `initial`."""
+
+    call: KfuncCall
+    initial: New
+
+
+class NodeCall(Expr):
+    """A function of a list or a tree, `root`: a field of a map's value. Objects hang there by their field `node`.
+
+    BOOL where it puts in `element` (into a tree in the order of `less`, of two references); else an Optional reference
+    to an object, as seen from `element` where that is given.
+    """
+
+    kfunc: KfuncSpec
+    root: Expr
+    node: Field
+    element: Expr | None = None
+    less: Callback | None = None
 
 
 class TimerCall(Expr):

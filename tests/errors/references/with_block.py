@@ -22,7 +22,7 @@ def nothing_acquired(pkt: XdpContext) -> XDP:
 
 @xdp
 def no_name(pkt: XdpContext) -> XDP:
-    with releasing(kfuncs.bpf_task_from_pid(1)):
+    with releasing(kfuncs.bpf_task_from_pid(1)) as task.tgid:
         pass
     return XDP.PASS
 
