@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["KfuncNotAllowed", "KfuncText", "KfuncUnsupported", "KfuncUntrusted"]
 
 
+# How programs call functions for objects of their own, by how the names begin.
+_WRITTEN = (
+    ("bpf_obj_new", "`obj_new(Job, due=1)`"), ("bpf_obj_drop", "`obj_drop(job)`"),
+    ("bpf_refcount_acquire", "`refcount_acquire(job)`"), ("bpf_list_", "a method of a ListHead: `jobs.queue.pop_front()`"),
+    ("bpf_rbtree_", "a method of an RbRoot: `jobs.tree.first()`"),
+)  # fmt: skip
+
+
 class KfuncNotAllowed(Diagnostic):
     """A kfunc that the kernel does not let this type of program call.
 
@@ -42,11 +50,11 @@ class KfuncNotAllowed(Diagnostic):
 class KfuncUnsupported(Diagnostic):
     """A kfunc that takes, or returns, what a program of this language has no value for.
 
-    Dynptrs, iterators, callbacks and objects that a program allocates are not values of the language.
+    Nodes and heads of lists and trees are fields of a Struct, which have methods.
 
-        kfuncs.bpf_iter_num_new(it, 0, 10)      # fails
+        kfuncs.bpf_list_pop_front(jobs.queue)       # fails
 
-        for i in range(10):                     # works
+        job = jobs.queue.pop_front()                # works
     """
 
     name: str
@@ -63,7 +71,8 @@ class KfuncUnsupported(Diagnostic):
         return super().texts()[0], self.problem
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("use a helper, or another kernel function")
+        written = next((text for start, text in _WRITTEN if self.name.startswith(start)), "")
+        yield Help(f"write {written}" if written else "use a helper, or another kernel function")
 
 
 class KfuncUntrusted(Advised):

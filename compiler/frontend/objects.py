@@ -90,6 +90,7 @@ def _exchange(checker: Checker, place: tree.Expr, kept: Kept, given: Any, span: 
     spec = kept.calls["exchange"]
     check_allowed(checker, spec, span)
     checker.check_release("a Kptr", _KPTRS, span)
+    _check_kfunc(checker, kept.release, span, _KPTRS)  # what is kept comes out, and must be given back
     value = checker.expr(given)
     empty = isinstance(value, Known) and value.value is None
     new = tree.Const(U64, value.span, 0) if empty else _object(checker, value, kept.type, "what a Kptr keeps")
@@ -146,10 +147,10 @@ def _node_call(checker: Checker, root: tree.Expr, kept: Kept, args: list[Any], n
     return references.acquired(checker, taken, kept.release)
 
 
-def _check_kfunc(checker: Checker, spec: KfuncSpec, span: Span) -> None:
+def _check_kfunc(checker: Checker, spec: KfuncSpec, span: Span, since: str = _OBJECTS) -> None:
     from pybpf.compiler.frontend.kfuncs import check_kfunc
 
-    checker.check_release("an object of a program", _OBJECTS, span)
+    checker.check_release("an object of a program", since, span)
     check_kfunc(checker, spec, span)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pybpf.stdlib.helpers import names, spec_of
+from pybpf.stdlib.kfuncs import spec_of as kfunc_spec
 from pybpf.stdlib.mapkinds import KINDS
 
 if TYPE_CHECKING:
@@ -102,9 +103,12 @@ CONSTRUCTS: dict[str, list[str]] = {
 }  # fmt: skip
 # What programs can't be given: a diagnostic says what to write.
 WITHOUT = (
-    "bpf_dynptr_data", "bpf_dynptr_from_mem", "bpf_dynptr_write", "bpf_find_vma", "bpf_kptr_xchg", "bpf_per_cpu_ptr",
+    "bpf_dynptr_data", "bpf_dynptr_from_mem", "bpf_dynptr_write", "bpf_find_vma", "bpf_per_cpu_ptr",
     "bpf_ringbuf_discard_dynptr", "bpf_ringbuf_reserve_dynptr", "bpf_ringbuf_submit_dynptr",
 )  # fmt: skip
+
+# Fields of values that keep an object, and what gives it back.
+KEPT = {"task": "bpf_task_release", "crypto": "bpf_crypto_ctx_release"}
 
 # Arguments that a row does not tell: by helper, position -> text.
 RECIPES: dict[str, dict[int, str]] = {
@@ -138,18 +142,25 @@ WHOLE = {
         "if found is not None:",
         "    helpers.bpf_sk_release(found)",
     ],
+    "bpf_kptr_xchg": [
+        "slot = KEPT.get(1)",
+        "if slot is not None:",
+        "    with releasing(helpers.bpf_kptr_xchg(slot.{field}, None)):",
+        "        pass",
+    ],
 }
 for _lookup in ("bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp"):
     WHOLE[_lookup] = [line.replace("bpf_sk_lookup_tcp", _lookup) for line in WHOLE["bpf_sk_release"]]
 
 HEAD = '''"""Made by tests/helpers/programs.py."""
 from pybpf import (
-    Array, Bytes, HashMap, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret, helpers, i32,
+    Array, Bytes, HashMap, Kptr, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret, helpers, i32,
     ksym, lock, lsm, releasing, tp_btf, tracepoint, u32, u64,
 )
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, U64, PtrType, Space
 from pybpf.hooks.base import ContextHook
+from pybpf.kernel import bpf_crypto_ctx, task_struct
 from pybpf.net import SockTuple4
 from pybpf.stdlib.contexts import cgroups, iterators, netfilter, packets, skb, sockets, tracing
 from pybpf.stdlib.mapkinds import KINDS
@@ -193,7 +204,13 @@ class Waiting(Struct):
     timer: Timer = Timer()
 
 
+class Kept(Struct):
+    task: Kptr[task_struct] = Kptr()
+    crypto: Kptr[bpf_crypto_ctx] = Kptr()
+
+
 COUNTS = HashMap[u32, u64](max_entries=4)
+KEPT = HashMap[u32, Kept](max_entries=4)
 LOCKED = HashMap[u32, Locked](max_entries=4)
 WAITING = HashMap[u32, Waiting](max_entries=4)
 COMMANDS = UserRingBuffer[u64](4096)
@@ -258,6 +275,11 @@ def source(helper: str, key: str) -> tuple[str, str, list[str]] | None:
     if helper in WHOLE:
         if kind == "SK_LOOKUP" and helper == "bpf_sk_release":
             return None  # it has nothing to release
+        if helper == "bpf_kptr_xchg":
+            field = next((field for field, release in KEPT.items() if kind in _programs(release)), None)
+            if field is None:
+                return None  # nothing that it could take out and give back
+            return hook, f"ctx: {context}", [line.format(field=field) for line in WHOLE[helper]]
         return hook, f"ctx: {context}", WHOLE[helper]
     for position, argument in enumerate(spec.args):
         argument = argument if position else spec.first.get(kind, argument)
@@ -275,6 +297,11 @@ def source(helper: str, key: str) -> tuple[str, str, list[str]] | None:
     lines.append(f"{indent}helpers.{helper}({', '.join(arguments)})")
     parameters = f"ctx: {context}" + (f", {extra.partition('.')[0]}" if extra else "")
     return hook, parameters, lines
+
+
+def _programs(kfunc: str) -> Iterable[str]:
+    spec = kfunc_spec(kfunc)
+    return spec.programs if spec is not None else ()
 
 
 def _plain(spec: Any, argument: Any, position: int) -> str | None:

@@ -45,7 +45,10 @@ def since(name: str, key: str) -> tuple[int, ...]:
     assert spec is not None
     kind = key.partition("/")[0]
     own = spec.programs.get(key, spec.programs.get(kind, ""))
-    return max(tuple(int(part) for part in text.split(".")) for text in (spec.since, own) if text)
+    more = []
+    if name == "bpf_kptr_xchg":  # pointers in maps mean what they mean here since 6.4
+        more = ["6.12" if kind in ("TRACEPOINT", "PERF_EVENT") else "6.4"]
+    return max(tuple(int(part) for part in text.split(".")) for text in (spec.since, own, *more) if text)
 
 
 def programs(key: str, tmp_path: Path, only: Iterable[str] = ()) -> dict[str, Any]:

@@ -60,11 +60,11 @@ MAPS: Rules = (
 )
 
 HELPERS: Rules = (
-    ("bpf_dynptr_data bpf_dynptr_from_mem bpf_dynptr_write bpf_find_vma bpf_kptr_xchg", "*", "language"),
+    ("bpf_dynptr_data bpf_dynptr_from_mem bpf_dynptr_write bpf_find_vma", "*", "language"),
     ("bpf_per_cpu_ptr bpf_ringbuf_*_dynptr", "*", "language"),
     ("bpf_rc_*", "*", "lirc"),
     ("bpf_tcp_send_ack", "*", "ops"),
-    ("bpf_cgrp_storage_*", "6.1", "old"),
+    ("bpf_cgrp_storage_* bpf_kptr_xchg", "6.1", "old"),
     ("bpf_override_return", "*", "override"),
     ("bpf_this_cpu_ptr", "6.18", "ksyms"),
     ("bpf_get_func_arg bpf_get_func_arg_cnt bpf_get_func_ret bpf_sock_from_file bpf_xdp_output", "6.18", "locked"),
