@@ -64,7 +64,8 @@ def test_the_command_lines_of_the_readme_are_right(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/kernel-types.md", "docs/semantics.md", "docs/stdlib.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "docs/kernel-types.md", "docs/semantics.md", "docs/stdlib.md"],
 )
 def test_links_and_files_that_pages_name_exist(page: str) -> None:
     text = (ROOT / page).read_text()
@@ -122,6 +123,20 @@ def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch:
         assert made.warnings == ()
         names += made.programs
     assert names == ["enter", "leave", "opening", "opened", "timed"]
+
+
+def test_the_programs_of_the_page_on_objects_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+    for number, block in enumerate(
+        re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "objects.md").read_text(), re.DOTALL)
+    ):
+        (tmp_path / f"objects_{number}.py").write_text(block)
+        module = import_file(str(tmp_path / f"objects_{number}.py"))
+        made = build(*programs_of(module), target=module.TARGET)
+        assert made.warnings == ()
+        names += made.programs
+    assert names == ["keep", "schedule"]
 
 
 def test_the_code_of_the_page_on_the_standard_library_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
