@@ -19,6 +19,11 @@ ONE_PYTHON = tests/packaging tests/typing tests/notebook tests/loaders tests/exa
 PROVING = tests/hooks tests/maps tests/helpers tests/vm/test_guests.py
 SUPPORT = -p tests.support.plugin
 
+# Tests that load what the compiler makes of programs: run again at other ISA levels, and without optimisations
+OF_CODE = $(addprefix tests/,programs hooks maps helpers stdlib simulator tools examples) \
+	tests/runtime/test_kernel_types.py tests/runtime/test_shared_values.py tests/acceptance/test_wrong_programs.py
+PASSES = $$(.venv/bin/python -c "from pybpf.compiler.passes import PASSES; print(*[name for name, _ in PASSES])")
+
 .PHONY: demo test check lint support bench fuzz unit others runtime tools
 
 demo: runtime
@@ -26,6 +31,8 @@ demo: runtime
 
 test: tools lint others
 	$(PYTEST) $(SUPPORT) -n 2 --dist loadgroup $(SKIPS)
+	@set -e; for options in "--cpu v1" "--cpu v3" "--without-pass all"; do echo "== kernel tests, $$options"; \
+		$(PYTEST) -n 2 --dist loadgroup -q $(SKIPS) $$options $(OF_CODE); done
 
 support: tools
 	$(PYTEST) $(SUPPORT) -n 2 --dist loadgroup -q --update $(PROVING)
@@ -55,6 +62,10 @@ bench: tools
 fuzz: tools
 	$(PYTEST) -n 2 -q --fuzz $(FUZZ)
 	.venv/bin/python -m tests.differential.run --first $$(date +%s)000 --count $$((2000 * $(FUZZ))) --jobs 2
+	.venv/bin/python -m tests.differential.run --turns --first $$(date +%s)500 --count $$((2000 * $(FUZZ))) --jobs 2
+	PYBPF_EVERY_PASS=1 $(PYTEST) -n 2 -q tests/acceptance/test_every_pass.py
+	@set -e; for name in $(PASSES); do echo "== kernel tests without $$name"; \
+		$(PYTEST) -n 2 --dist loadgroup -q --without-pass $$name $(OF_CODE); done
 	PYBPF_ROUNDS=10000 $(PYTEST) -q tests/runtime/test_leaks.py
 
 runtime:
