@@ -11,7 +11,6 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import member_of
-from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
@@ -19,8 +18,6 @@ from pybpf.compiler.frontend.helpers import fill, helper
 from pybpf.compiler.frontend.inline import inline
 from pybpf.compiler.frontend.innermaps import as_map, is_inner
 from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, describe
-from pybpf.compiler.frontend.methods import map_method
-from pybpf.compiler.frontend.reservation import discard
 from pybpf.compiler.frontend.scope import closest
 from pybpf.compiler.later import later
 from pybpf.compiler.schema.kernel import KernelType
@@ -58,11 +55,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from pybpf.compiler.frontend.construct import conversion, new_array, new_struct, new_text
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.methods import map_method
+    from pybpf.compiler.frontend.reservation import discard
     from pybpf.compiler.schema.span import Span
 else:
     import _ast as ast
+    discard = later("frontend.reservation", "discard")
+    conversion = later("frontend.construct", "conversion")
+    new_array = later("frontend.construct", "new_array")
+    new_struct = later("frontend.construct", "new_struct")
+    new_text = later("frontend.construct", "new_text")
+    map_method = later("frontend.methods", "map_method")
 
 __all__ = ["call"]
 

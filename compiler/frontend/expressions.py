@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, calls, flow, kinds, operators, tree
-from pybpf.compiler.frontend.conditions import condition, condition_value, truth
-from pybpf.compiler.frontend.construct import array_of
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of
 from pybpf.compiler.frontend.scope import closest, public_in
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import BOOL, ArrayType, BoolType, OptionalType, TextType
 
@@ -23,11 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pybpf.compiler.frontend.conditions import condition, condition_value, truth
+    from pybpf.compiler.frontend.construct import array_of
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
+    condition = later("frontend.conditions", "condition")
+    condition_value = later("frontend.conditions", "condition_value")
+    truth = later("frontend.conditions", "truth")
+    array_of = later("frontend.construct", "array_of")
 
 __all__ = ["EXPRESSIONS", "unify", "unsupported"]
 

@@ -8,22 +8,11 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, textlib, tree
-from pybpf.compiler.frontend.construct import new_array
 from pybpf.compiler.frontend.convert import type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue, describe
-from pybpf.compiler.frontend.numbers import (
-    absolute,
-    arguments,
-    division,
-    integer,
-    largest,
-    power,
-    rounded,
-    smallest,
-    whole,
-)
 from pybpf.compiler.frontend.printk import printk, seq_printf
 from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import (
     ArrayType,
@@ -48,8 +37,30 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
     Rule = Callable[[Checker, ast.Call, Span, Type | None], Value]
+    from pybpf.compiler.frontend.construct import new_array
+    from pybpf.compiler.frontend.numbers import (
+        absolute,
+        arguments,
+        division,
+        integer,
+        largest,
+        power,
+        rounded,
+        smallest,
+        whole,
+    )
 else:
     import _ast as ast
+    new_array = later("frontend.construct", "new_array")
+    absolute = later("frontend.numbers", "absolute")
+    arguments = later("frontend.numbers", "arguments")
+    division = later("frontend.numbers", "division")
+    integer = later("frontend.numbers", "integer")
+    largest = later("frontend.numbers", "largest")
+    power = later("frontend.numbers", "power")
+    rounded = later("frontend.numbers", "rounded")
+    smallest = later("frontend.numbers", "smallest")
+    whole = later("frontend.numbers", "whole")
 
 __all__ = ["BUILTINS", "COMPILER_FUNCTIONS"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree, tuples
-from pybpf.compiler.frontend.conditions import hold
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, relocate
 from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, Refused, TupleValue
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.moves import forget_packet
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, closest, find_locals, too_deep
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.record import Record, replace
 from pybpf.compiler.schema.specs import ContextSpec
 from pybpf.compiler.schema.types import NONE, NoneType, OptionalType, TupleType, Type
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ast
     from typing import Any
 
+    from pybpf.compiler.frontend.conditions import hold
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.frontend.session import Instance
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 else:
     import _ast as ast
+    hold = later("frontend.conditions", "hold")
 
 __all__ = [
     "Bound", "annotation", "bind", "called", "check_definition", "definition", "given_for", "inline", "key_of",

@@ -15,7 +15,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
-from pybpf.compiler.frontend.rounds import reads_of_before
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space
 
 TYPE_CHECKING = False
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend.rounds import reads_of_before
     from pybpf.compiler.frontend.session import Session
     from pybpf.compiler.schema.specs import Target
+else:
+    reads_of_before = later("frontend.rounds", "reads_of_before")
 
 __all__ = [
     "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "all_of", "assigned", "bound_for", "can_be_called", "check",

@@ -7,8 +7,9 @@ contradicts that, it is checked again with less assumed.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import bounds, flow, longloops, ranges, tree
+from pybpf.compiler.frontend import flow, longloops, ranges, tree
 from pybpf.compiler.frontend.measure import origins
+from pybpf.compiler.later import module
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import OptionalType, PtrType, Space
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pybpf.compiler.frontend import bounds
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.ranges import Interval
 else:
     import _ast as ast
+    bounds = module("frontend.bounds")
 
 __all__ = ["Loop", "carried", "check_kept", "settle"]
 

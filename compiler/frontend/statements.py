@@ -8,15 +8,13 @@ the statement never ends.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import assignment, closures, flow, kinds, reservation, tree, tuples
-from pybpf.compiler.frontend.conditions import condition
+from pybpf.compiler.frontend import closures, flow, kinds, tree, tuples
 from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import origins, range_of
 from pybpf.compiler.frontend.ranges import join
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
-from pybpf.compiler.frontend.settle import check_kept
-from pybpf.compiler.later import later
+from pybpf.compiler.later import later, module
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, OptionalType, PtrType, Space, TupleType
 
 TYPE_CHECKING = False
@@ -25,12 +23,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pybpf.compiler.frontend import assignment, reservation
+    from pybpf.compiler.frontend.conditions import condition
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
+    from pybpf.compiler.frontend.settle import check_kept
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
+    condition = later("frontend.conditions", "condition")
+    assignment = module("frontend.assignment")
+    reservation = module("frontend.reservation")
+    check_kept = later("frontend.settle", "check_kept")
 
 __all__ = ["STATEMENTS", "ends_always", "fall_off", "unsupported"]
 
@@ -193,7 +198,8 @@ def give_back(checker: Checker, value: Value, span: Span) -> tree.Return:
     what = f"the result of {checker.node.name}()"
     if isinstance(value, tree.Expr):
         _check_escape(checker, value)
-        check_kept(checker, value)
+        if checker.loops:
+            check_kept(checker, value)
     annotation = slot.declared
     there = isinstance(value, Known) and (value.value is not None or not isinstance(annotation, OptionalType))
     if annotation is not None and kinds.is_reference(annotation) and there:  # None is of any space

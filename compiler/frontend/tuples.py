@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, flow, kinds, scope, tree
-from pybpf.compiler.frontend.conditions import hold, negation, ordered
 from pybpf.compiler.frontend.convert import convert, type_of
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import Known, TupleValue
 from pybpf.compiler.frontend.measure import origins, range_of
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.record import Record, replace
 from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space, TupleType
 
@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
     Outcome = tuple[tree.Expr, State | None, State | None]
+    from pybpf.compiler.frontend.conditions import hold, negation, ordered
 else:
     import _ast as ast
+    hold = later("frontend.conditions", "hold")
+    negation = later("frontend.conditions", "negation")
+    ordered = later("frontend.conditions", "ordered")
 
 __all__ = [
     "Part", "assign", "choose", "compare", "display", "elements", "give_back", "held", "is_tuple", "items_of", "kept",

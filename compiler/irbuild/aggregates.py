@@ -32,8 +32,7 @@ from pybpf.compiler.irbuild.memory import (
     widest,
     write_bytes,
 )
-from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
-from pybpf.compiler.irbuild.walk import has_effect, refers
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.types import ArrayType, PtrType, Space, StructType, TextType, Type, is_aggregate, size_of
 
 TYPE_CHECKING = False
@@ -41,7 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pybpf.compiler.irbuild.builder import Builder
+    from pybpf.compiler.irbuild.tails import clear_tails, is_tidy
+    from pybpf.compiler.irbuild.walk import has_effect, refers
     from pybpf.compiler.schema import types
+else:
+    clear_tails = later("irbuild.tails", "clear_tails")
+    is_tidy = later("irbuild.tails", "is_tidy")
+    has_effect = later("irbuild.walk", "has_effect")
+    refers = later("irbuild.walk", "refers")
 
 __all__ = ["MAKERS", "construct", "in_memory", "make", "pointee"]
 

@@ -9,9 +9,8 @@ from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
 from pybpf.compiler.irbuild.arithmetic import extend
 from pybpf.compiler.irbuild.builder import Inlined, kind_of
-from pybpf.compiler.irbuild.maps import map_address
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
-from pybpf.compiler.irbuild.places import address_of
+from pybpf.compiler.later import later
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import (
     U64,
@@ -29,6 +28,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.irbuild.builder import Builder, Lowered
+    from pybpf.compiler.irbuild.maps import map_address
+    from pybpf.compiler.irbuild.places import address_of
+else:
+    address_of = later("irbuild.places", "address_of")
+    map_address = later("irbuild.maps", "map_address")
 
 __all__ = [
     "argument", "asm", "branch_call", "func_call", "helper_call", "kfunc_call", "kfunc_exists", "printk", "rodata_text",

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir.ops import Const
-from pybpf.compiler.irbuild import (
-    aggregates,
-    arithmetic,
-    calls,
-    conditions,
-    maps,
-    places,
-    statements,
-)
+from pybpf.compiler.irbuild import aggregates, arithmetic, calls, statements
 from pybpf.compiler.irbuild.builder import Builder, Tables, is_pair
-from pybpf.compiler.later import later
+from pybpf.compiler.later import later, module
 from pybpf.compiler.schema.types import NoneType
 
 TYPE_CHECKING = False
@@ -22,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pybpf.compiler.irbuild import conditions, maps, places
     from pybpf.compiler.irbuild.builder import Lowered
+else:
+    places = module("irbuild.places")
+    maps = module("irbuild.maps")
+    conditions = module("irbuild.conditions")
 
 __all__ = ["TABLES"]
 
