@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["finish", "link"]
 
-_OPAQUE = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU, Space.KERNEL, Space.USER)  # the kernel describes these
+_OPAQUE = (*Space.OBJECTS, Space.KERNEL, Space.USER)  # of objects that the kernel describes itself
 
 
 def link(

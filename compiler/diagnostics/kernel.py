@@ -10,7 +10,9 @@ from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ArgumentOther", "NoKernelMember", "NotKernelField", "NotKernelType"]
+__all__ = [
+    "ArgumentOther", "FoundInSleeper", "NoKernelMember", "NotKernelField", "NotKernelType", "NullPassed", "SocketFound",
+]  # fmt: skip
 
 
 class NoKernelMember(Diagnostic):
@@ -145,3 +147,96 @@ class NotKernelType(Diagnostic):
 
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("for example:", (self.example,))
+
+
+class FoundInSleeper(Diagnostic):
+    """In a program that may sleep, an object that was found by way of another one is passed to a helper.
+
+    Nothing keeps such an object from being freed while the program sleeps. What a program is given as an argument, and
+    what it acquires, stays; so does what lies in an object in place.
+
+    Fails:
+
+        @lsm("file_open", sleepable=True)
+        def probe(file) -> int:
+            cgroup = helpers.bpf_task_storage_get(notes, current_task().group_leader, None, 0)
+
+    Works:
+
+            cgroup = helpers.bpf_task_storage_get(notes, current_task(), None, 0)
+    """
+
+    text: str
+    name: str
+
+    code = "E1105"
+    title = "`{text}` may be gone while this program sleeps, and `{name}` needs it to be there"
+    label = "found by way of another object"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("give an argument of the program, or what a call acquired; or let the program not sleep")
+        yield Note("the kernel would say: R1 type=untrusted_ptr_ expected=ptr_, trusted_ptr_, rcu_ptr_")
+
+
+class NullPassed(Diagnostic):
+    """A pointer that may be NULL is passed to a function of the kernel.
+
+    That is what lies in another object, and what the kernel says of some arguments of tracepoints. Reading by way of
+    NULL gives zero; passing it on needs a test of the variable that holds it.
+
+    Fails:
+
+        @tp_btf("sched_pi_setprio")
+        def probe(tsk, pi_task) -> None:
+            seen = helpers.bpf_task_storage_get(notes, pi_task, None, 0)
+
+    Works:
+
+            if pi_task is None:
+                return
+            seen = helpers.bpf_task_storage_get(notes, pi_task, None, 0)
+    """
+
+    text: str
+    variable: str
+    name: str
+
+    code = "E1106"
+    title = "`{text}` may be None, and is passed to `{name}`"
+    label = "not tested"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        if self.variable:
+            yield Help("test it before:", (f"if {self.variable} is not None:", "    ..."))
+        else:
+            yield Help("keep it in a variable, and test that:", (f"it = {self.text}", "if it is not None:", "    ..."))
+        yield Note("the kernel would say: R1 type=ptr_or_null_ expected=ptr_, trusted_ptr_, rcu_ptr_")
+
+
+class SocketFound(Diagnostic):
+    """The socket of a packet or request, which nothing holds, is passed to a function of sockets.
+
+    Since Linux 6.4 these take sockets that are arguments of the program, those in a `struct socket`, and what they gave
+    themselves. Its members can be read.
+
+    Fails:
+
+        @tp_btf("kfree_skb")
+        def probe(skb, location, reason) -> None:
+            cookie = helpers.bpf_get_socket_cookie(skb.sk)
+
+    Works:
+
+            cookie = skb.sk.__sk_common.skc_cookie.counter
+    """
+
+    text: str
+    name: str
+
+    code = "E1107"
+    title = "`{name}` does not take `{text}`, which may be gone already"
+    label = "found by way of another object"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("read its members instead, or give a socket that is an argument of the program")
+        yield Note("the kernel would say: R1 type=rcu_ptr_ expected=sock_common, sock, tcp_sock, xdp_sock, ptr_")

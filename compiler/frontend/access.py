@@ -268,7 +268,7 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     ordered = isinstance(kind, ArrayType) and isinstance(kind.element, IntType) and kind.element.big
     in_struct = isinstance(base, tree.Field) or ordered
     kernels = isinstance(base.type, PtrType) and base.type.space in (
-        Space.KERNEL, Space.USER, Space.TRUSTED, Space.UNTRUSTED, Space.RCU,
+        Space.KERNEL, Space.USER, *Space.OBJECTS,
     )  # fmt: skip
     if kernels and not isinstance(kind, (TextType, StructType)) and not in_struct:
         from pybpf.compiler.frontend import kernel
@@ -396,7 +396,7 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
     if isinstance(root, tree.CtxLoad) and root.field.writable:
         return
     if isinstance(kind, PtrType) and kind.space in (
-        Space.CONST, Space.CTX, Space.TRUSTED, Space.UNTRUSTED, Space.RCU, Space.KERNEL, Space.USER,
+        Space.CONST, Space.CTX, *Space.OBJECTS, Space.KERNEL, Space.USER,
     ):  # fmt: skip
         checker.fail(errors.ReadOnlyMemory(span, kind.space))
     context = checker.session.program.context

@@ -258,8 +258,11 @@ def _parameters(checker: Checker, parsed: ParsedProgram) -> tuple[list[Parameter
             if spec.user:
                 kind = PtrType(kind.pointee, Space.USER)
             if spec.btf:
+                from pybpf.compiler.frontend.trust import of_argument
+
                 assigned = assigned_names(node.body)
-                kind = PtrType(kind.pointee, Space.KERNEL if parameter.arg in assigned else Space.TRUSTED)
+                space = Space.NULLABLE if kind.space == Space.NULLABLE else of_argument(spec.attach_type)
+                kind = PtrType(kind.pointee, Space.KERNEL if parameter.arg in assigned else space)
             made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind)))
             continue
         made.append(Parameter(parameter.arg, span, type=kind, range=ranges.of_type(kind), annotated=True))

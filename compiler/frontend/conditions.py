@@ -147,7 +147,7 @@ def truth(checker: Checker, value: Value, span: Span) -> tuple[tree.Expr, State 
     if kinds.is_int(kind):
         return tree.Truth(BOOL, span, expr), *_split(checker, expr, "!=", 0)
     if kinds.may_be_null(kind):
-        return tree.Compare(BOOL, span, "!=", expr, tree.NoneValue(kind, span)), state, state
+        return tree.Compare(BOOL, span, "!=", expr, tree.NoneValue(kind, span)), _there(checker, expr), state
     if isinstance(kind, OptionalType):
         return _optional_truth(checker, expr, span)
     if isinstance(kind, NoneType):
@@ -174,6 +174,17 @@ def _optional_truth(checker: Checker, expr: tree.Expr, span: Span) -> tuple[tree
     if not is_number and fact.presence != flow.PRESENT:
         false = flow.absent(checker.state, var.name)
     return tree.Truth(BOOL, span, expr), true, false
+
+
+def _there(checker: Checker, expr: tree.Expr) -> State | None:
+    """The state in which a pointer of the kernel is not NULL."""
+    state = checker.state
+    assert state is not None and isinstance(expr.type, PtrType)
+    var = underlying(checker, expr) if expr.type.space in Space.OBJECTS else None
+    fact = state.get(var.name) if var is not None else None
+    if var is None or fact is None:
+        return state
+    return {**state, var.name: replace(fact, presence=flow.PRESENT)}
 
 
 def _tested(checker: Checker, var: tree.Var, fact: flow.Fact, span: Span) -> None:
@@ -325,7 +336,7 @@ def identity(
     expr = lhs
     if kinds.may_be_null(expr.type):
         null = tree.NoneValue(expr.type, rhs.span)
-        return tree.Compare(BOOL, span, "==", expr, null), checker.state, checker.state
+        return tree.Compare(BOOL, span, "==", expr, null), checker.state, _there(checker, expr)
     if isinstance(expr, tree.Unwrap) and isinstance(expr.value, tree.Local):
         # known to be present: still a comparison, which the optimiser removes; nothing new is learnt
         return tree.IsNone(BOOL, span, expr.value), checker.state, checker.state

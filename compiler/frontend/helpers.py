@@ -190,14 +190,18 @@ def _argument(
     checker.fail(errors.HelperUnsupported(value.span, spec.name, argument.name, argument.kind))
 
 
-def kernel_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, value: Value, what: str) -> tree.Expr:
-    """A pointer to an object of the kernel, for the argument of kind "ptr"."""
+def kernel_object(
+    checker: Checker, spec: HelperSpec, argument: ArgSpec, value: Value, what: str, *, tested: bool = False
+) -> tree.Expr:
+    """A pointer to an object of the kernel, for the argument of kind "ptr". `tested`: the call stands behind a test
+    for NULL.
+    """
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
     if not isinstance(expr.type, PtrType):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), str(argument.type), what))
-    if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
+    if isinstance(expr, tree.KernelPlace) and lies_inside(expr, Space.TRUSTED, Space.ARGUMENT):
         inside: tree.Expr = replace(expr, type=PtrType(expr.type.pointee, Space.TRUSTED), direct=True)
         _check_object(checker, spec, argument, inside, what)
         return inside
@@ -206,6 +210,10 @@ def kernel_object(checker: Checker, spec: HelperSpec, argument: ArgSpec, value: 
         known = f"a {argument.type} of current_task() or of an argument of @tp_btf"
         checker.fail(errors.WrongType(expr.span, given, known, what))
     _check_object(checker, spec, argument, expr, what)
+    if expr.type.space in (Space.UNTRUSTED, Space.RCU, Space.NULLABLE, Space.RCU_NULLABLE):
+        from pybpf.compiler.frontend.trust import check_passed
+
+        check_passed(checker, expr, getattr(argument.type, "pointee", None), spec.name, tested)
     return expr
 
 
@@ -215,10 +223,12 @@ def _constant(value: Known) -> tree.RodataText:
     return tree.RodataText(PtrType(None, Space.GLOBAL), value.span, text)
 
 
-def lies_inside(place: tree.KernelPlace) -> bool:
-    """Whether it is a part of a trusted object, as much trusted as that is: no pointer is read to get there."""
+def lies_inside(place: tree.KernelPlace, *spaces: str) -> bool:
+    """Whether it is a part of an object in one of the spaces, as much trusted as that is: no pointer is read to get
+    there.
+    """
     base = place.base.type
-    if not isinstance(base, PtrType) or base.space != Space.TRUSTED or place.first or base.pointee is None:
+    if not isinstance(base, PtrType) or base.space not in spaces or place.first or base.pointee is None:
         return False
     steps = [step for step in place.path if not isinstance(step, tree.Expr)]
     return len(steps) == len(place.path) and isinstance(type_after(base.pointee, steps), KernelType)
@@ -232,9 +242,7 @@ def address_of(value: Value) -> tree.Expr:
 
 def is_kernel(kind: Type) -> bool:
     """Whether it is a pointer into the kernel's memory or the process's."""
-    return isinstance(kind, PtrType) and kind.space in (
-        Space.TRUSTED, Space.UNTRUSTED, Space.RCU, Space.KERNEL, Space.USER,
-    )  # fmt: skip
+    return isinstance(kind, PtrType) and kind.space in (*Space.OBJECTS, Space.KERNEL, Space.USER)
 
 
 _LENT = (Space.CTX, Space.OWNED, Space.BORROWED, Space.RCU)  # what helpers don't take for memory

@@ -5,7 +5,7 @@ A pointer is a value that may be NULL; what is read by way of NULL is zero, as i
 Optional, so `task.real_parent.tgid` needs no checks, and `task.mm is None` may be asked.
 
 How memory is read depends on where the pointer comes from. In a program whose arguments the kernel describes by BTF (a
-BTF tracepoint, fentry) they may be loaded from (Space.TRUSTED), and so may what their pointers lead to (UNTRUSTED): as
+BTF tracepoint, fentry) they may be loaded from (Space.TRUSTED), and so may what their pointers lead to (trust.py): as
 far as the verifier of Linux 6.1 follows a load (btf_struct_walk in kernel/bpf/btf.c, which `walks` repeats). Everything
 else is an address (KERNEL, USER), read by one probe read a hop.
 """
@@ -19,6 +19,7 @@ from pybpf.compiler.frontend.helpers import check_licence, is_kernel
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import closest
+from pybpf.compiler.frontend.trust import of_member
 from pybpf.compiler.schema.core import essential, offset_of, type_after
 from pybpf.compiler.schema.kernel import KernelMember, KernelType
 from pybpf.compiler.schema.types import (
@@ -52,8 +53,6 @@ __all__ = [
     "at", "cast", "container", "element", "is_writable", "kernel_element", "member", "members_of", "path_of", "place",
     "struct_of", "walks",
 ]  # fmt: skip
-
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
 
 
 def struct_of(kind: Type) -> KernelType | None:
@@ -100,13 +99,18 @@ def place(checker: Checker, base: tree.Expr, path: Path, span: Span, first: tree
     assert isinstance(base.type, PtrType) and base.type.pointee is not None
     root = base.type.pointee
     fixed = isinstance(first, int) and all(not isinstance(step, tree.Expr) for step in path)
-    direct = base.type.space in _OBJECTS and fixed and not first and isinstance(root, KernelType) and walks(root, path)
+    loads = base.type.space in Space.OBJECTS and fixed and not first
+    direct = loads and isinstance(root, KernelType) and walks(root, path)
     kind = _end(root, path)
     if not direct and not isinstance(kind, KernelType):
         reader = "bpf_probe_read_user" if base.type.space == Space.USER else "bpf_probe_read_kernel"
         check_licence(checker, reader, span)
-    made = tree.KernelPlace(_read_type(kind, base.type.space, direct), span, base, path, first, direct)
     last = path[-1] if path else None
+    read = _read_type(kind, base.type.space, direct)
+    if direct and isinstance(read, PtrType) and read.space == Space.UNTRUSTED and isinstance(last, KernelMember):
+        assert isinstance(root, KernelType)
+        read = PtrType(read.pointee, of_member(checker, base.type.space, essential(root.name), last.name))
+    made = tree.KernelPlace(read, span, base, path, first, direct)
     if isinstance(last, KernelMember) and last.bits and kinds.is_int(made.type):
         lowest = -(1 << last.bits - 1) if kinds.is_signed(made.type) else 0
         checker.ranges[made] = lowest, lowest + (1 << last.bits) - 1
@@ -276,7 +280,7 @@ def at(checker: Checker, to: Type, value: Value, span: Span, space: str = "") ->
         return tree.Cast(PtrType(to, space or Space.KERNEL), span, convert(checker, value, U64, f"{to}()"))
     if not is_kernel(kind):
         checker.fail(errors.WrongType(expr.span, kinds.spell(kind), "an address in the kernel", f"{to}()"))
-    if kind.space in _OBJECTS and not space:
+    if kind.space in Space.OBJECTS and not space:
         known = struct_of(kind)
         same = known is not None and isinstance(to, KernelType) and essential(known.name) == essential(to.name)
         if known is not None and known.name and same:

@@ -230,13 +230,16 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     given = expr.type.pointee
     if not (isinstance(given, KernelType) and _holds(given, wanted)):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
-    if isinstance(expr, tree.KernelPlace) and lies_inside(expr):
+    if isinstance(expr, tree.KernelPlace) and lies_inside(expr, Space.TRUSTED):
         return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)
-    trusted = spec.flags & {"trusted_args", "rcu", "release"}
-    if expr.type.space == Space.RCU and trusted <= {"rcu"}:
-        return expr
-    if expr.type.space != Space.TRUSTED and (trusted or expr.type.space != Space.UNTRUSTED):
+    space, wants = expr.type.space, spec.flags & {"trusted_args", "rcu", "release"}
+    known = space in (Space.TRUSTED, Space.NULLABLE) or (space in (Space.RCU, Space.RCU_NULLABLE) and wants == {"rcu"})
+    if not (known or (space in Space.OBJECTS and not wants)):
         checker.fail(errors.KfuncUntrusted(expr.span, spec.name, checker.text(expr.span), wanted.name))
+    if space in (Space.NULLABLE, Space.RCU_NULLABLE):
+        from pybpf.compiler.frontend.trust import check_present
+
+        check_present(checker, expr, spec.name)
     return expr
 
 

@@ -99,8 +99,7 @@ def host(type: Type) -> Type:
 _PLAIN = (Space.STACK, Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST)
 
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
-_KERNEL = (*_OBJECTS, Space.KERNEL)
+_KERNEL = (*Space.OBJECTS, Space.KERNEL)
 
 
 def may_be_null(type: Type) -> bool:
@@ -120,7 +119,7 @@ def merged(type: Type) -> Type:
     """
     if isinstance(type, OptionalType):
         return OptionalType(merged(type.inner))
-    if isinstance(type, PtrType) and type.space in _OBJECTS and not isinstance(type.pointee, StructType):
+    if isinstance(type, PtrType) and type.space in Space.OBJECTS and not isinstance(type.pointee, StructType):
         return PtrType(type.pointee, Space.KERNEL)
     return type
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["kernel_container", "kernel_fact", "kernel_place", "store_to"]
 
-_OBJECTS = (Space.TRUSTED, Space.UNTRUSTED, Space.RCU)
 _NEAR = 1 << 14  # an offset up to which a load may hold it, with room for the running kernel's to be larger
 
 
@@ -55,7 +54,7 @@ def kernel_place(b: Builder, node: tree.KernelPlace) -> Value:
     kind = _end(node)
     last = node.path[-1] if node.path else None
     if isinstance(kind, KernelType) or is_aggregate(kind):
-        return _inside(b, node) if _space(node.type) in _OBJECTS else _address(b, node)
+        return _inside(b, node) if _space(node.type) in Space.OBJECTS else _address(b, node)
     if isinstance(last, KernelMember) and last.bits:
         return _bits(b, node, kind)
     if node.direct:
@@ -109,7 +108,7 @@ def _load(b: Builder, node: tree.KernelPlace, base: Value, kind: Type) -> Value:
     offset = 0 if at is None else fact.value
     name = next((step.name for step in reversed(node.path) if isinstance(step, KernelMember)), "")
     if isinstance(kind, PtrType):
-        sort = "ptr" if _space(node.type) in _OBJECTS else "int"
+        sort = "ptr" if _space(node.type) in Space.OBJECTS else "int"
         return b.emit(ops.Load(base, offset, 64, False, sort, False, name, b.span, at))
     number = int_type(kind)
     bits = 8 * size_of(kind)
@@ -144,7 +143,7 @@ def _inside(b: Builder, node: tree.KernelPlace) -> Value:
     What a function of the kernel takes (it is as much trusted as the object) is never NULL: the verifier would see it.
     """
     offset = field_fact(core.BYTE_OFFSET, _root(node), _fixed(node))
-    if _space(node.type) == Space.TRUSTED:
+    if _space(node.type) == Space.TRUSTED:  # as helpers.kernel_object() says
         return b.emit(ops.PtrAdd(b.value(node.base), _relocated(b, offset), "", b.span))
     return _behind_test(b, node, lambda base: b.emit(ops.PtrAdd(base, _relocated(b, offset), "", b.span)))
 

@@ -86,14 +86,19 @@ class Space:
     PACKET_END = "packet_end"  # data_end itself: compared, never read
     CTX = "ctx"  # the program's context
     TRUSTED = "trusted"  # a kernel object the verifier lets us load from directly
+    ARGUMENT = "argument"  # likewise, of a function that is traced: helpers take it, functions of the kernel don't
     UNTRUSTED = "untrusted"  # likewise, found by way of one that is trusted; it may be gone, or NULL
     RCU = "rcu"  # likewise, there as long as the section of the program that looks at it, which may be all of it
+    NULLABLE = "nullable"  # as UNTRUSTED; it may be passed on only where a test has shown that it is not NULL
+    RCU_NULLABLE = "rcu_nullable"  # RCU, and NULLABLE
     OWNED = "owned"  # an object that the program allocated, or took out of where it was kept: nobody else's
     BORROWED = "borrowed"  # an object of a list or a tree, as long as the lock is held
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     INNER = "inner"  # a map that lies in a map of maps
     USER = "user"  # a user-space address: user probe reads only
+
+    OBJECTS = (TRUSTED, ARGUMENT, UNTRUSTED, RCU, NULLABLE, RCU_NULLABLE)  # what may be loaded from
 
 
 class PtrType(Type):

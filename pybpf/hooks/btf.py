@@ -193,6 +193,14 @@ def _context(function: Callable[..., Any]) -> ContextSpec | None:
     return said.__bpf__ if isinstance(said, type) and issubclass(said, RawTracepointContext) else None  # type: ignore[attr-defined]
 
 
+# Arguments of tracepoints that may be NULL, of structs that functions of the kernel take (raw_tp_null_args in
+# kernel/bpf/btf.c of Linux 6.13, which the verifier goes by since then; they may be NULL before as well).
+_NULLS: dict[str, tuple[int, ...]] = {
+    "kfree_skb": (3,), "sched_pi_setprio": (1,), "sched_stick_numa": (2,), "sched_swap_numa": (2,),
+    "tcp_send_reset": (0, 1), "tcp_sendmsg_locked": (2,),
+}  # fmt: skip
+
+
 class _TracepointHook(BtfHook):
     """A tracepoint: one that looks like a misspelt name is refused; others may be a module's, or of another kernel."""
 
@@ -214,9 +222,14 @@ class _TracepointHook(BtfHook):
         from pybpf.stdlib.tracepoints import raw_arguments
 
         names = raw_arguments(self.target) or ()
-        if len(names) != len(found.params):
-            return found
-        return replace(found, params=tuple([(name, kind) for name, (_, kind) in zip(names, found.params)]))
+        nulls, params = _NULLS.get(self.target, ()), []
+        for number, (name, kind) in enumerate(found.params):
+            if len(names) == len(found.params):
+                name = names[number]
+            if isinstance(kind, PtrType) and (number in nulls or name.endswith("__nullable")):
+                kind = PtrType(kind.pointee, Space.NULLABLE)
+            params.append((name, kind))
+        return replace(found, params=tuple(params))
 
     def _doubt(self) -> tuple[str, str]:
         return "", ""

@@ -29,7 +29,7 @@ def is_far(type: Type) -> bool:
     """Whether a reference of the type is a plain number: an address in user or kernel memory."""
     if not isinstance(type, PtrType):
         return False
-    if type.space in (Space.TRUSTED, Space.UNTRUSTED, Space.RCU):  # a kernel object; of a StructType only helpers know
+    if type.space in Space.OBJECTS:  # a kernel object; of a StructType only helpers know
         return type.pointee is not None and not isinstance(type.pointee, StructType)
     return type.space in (Space.USER, Space.KERNEL)
 

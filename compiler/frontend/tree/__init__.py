@@ -9,7 +9,7 @@ Types of expressions (pybpf.compiler.schema.types):
     PtrType(aggregate, space)       a reference to a struct, array, text or bytes in that space
     PtrType(None, PACKET)           an address inside the packet; PACKET_END is only compared
     PtrType(x, KERNEL or USER)      an address outside the program's reach; 0 is None
-    PtrType(x, TRUSTED, UNTRUSTED, RCU)  a kernel object that may be loaded from; it may be NULL, which is None
+    PtrType(x, TRUSTED, ...)    a kernel object that may be loaded from; it may be NULL, which is None
     OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for
                                     references
     NoneType                        no value
