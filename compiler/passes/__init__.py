@@ -27,13 +27,14 @@ PASSES = (
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
+    ("unroll", "loops of a few short turns"),
     ("joins", "constants stored side by side"),
     ("tails", "pieces of code that are the same"),
     ("dce", "what nothing needs"),
 )  # fmt: skip
 ORDER = (
-    "simplify", "slots", "simplify", "copies", "cfg", "threading", "bypass", "copies", "cfg", "gvn", "checks", "cfg",
-    "loads", "joins", "tails", "dce",
+    "simplify", "slots", "simplify", "copies", "cfg", "unroll", "threading", "bypass", "copies", "cfg", "gvn", "checks",
+    "cfg", "loads", "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 

@@ -4,21 +4,27 @@
     reaching.at_start(block)        # the value of the variable there; places phis where definitions meet
     reaching.finish()               # fills the phis in
 
+`repair(function, {value: {block: value at its end, ...}, ...})` does so for all uses of values that now have several.
+
 Phis are placed only where a question leads, on the iterated dominance frontier of the definitions (Cytron et al.,
 "Efficiently Computing Static Single Assignment Form", 1991). Where no definition reaches, the value is `undefined`.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.ir.ops import Phi
+from pybpf.compiler.analysis.dominators import dominators
+from pybpf.compiler.ir.ops import Const, Phi
+from pybpf.compiler.passes.cfg import prune
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.analysis.dominators import Dominators
-    from pybpf.compiler.ir.function import Block
-    from pybpf.compiler.ir.ops import Value
+    from collections.abc import Collection
 
-__all__ = ["Reaching"]
+    from pybpf.compiler.analysis.dominators import Dominators
+    from pybpf.compiler.ir.function import Block, Function
+    from pybpf.compiler.ir.ops import Op, Value
+
+__all__ = ["Reaching", "repair"]
 
 
 class Reaching:
@@ -81,3 +87,36 @@ class Reaching:
             block, phi = self._unfilled.pop()
             phi.incoming = [(b, self.at_end(b)) for b in self.tree.predecessors[block]]
             block.ops.insert(0, phi)
+
+
+def repair(function: Function, variables: dict[Value, dict[Block, Value]], right: Collection[Block] = ()) -> None:
+    """Let each use of a value with several definitions see the one that reaches it; in `right` blocks it does so."""
+    tree = dominators(function)
+    frontiers = tree.frontiers()
+    prune(function)
+    for block in tree.order:
+        tree.predecessors[block] = [p for p in tree.predecessors[block] if p in tree.first]
+    reaching: dict[Value, Reaching] = {}
+
+    def read(value: Value, at: Block, end: bool) -> Value:
+        definitions = variables.get(value)
+        if definitions is None or (at in definitions and definitions[at] is value):
+            return value
+        if value not in reaching:
+            alive = {b: v for b, v in definitions.items() if b in tree.first}
+            reaching[value] = Reaching(tree, frontiers, alive, value.kind, value.name, Const(0))
+        return reaching[value].at_end(at) if end else reaching[value].at_start(at)
+
+    def rename(op: Op, block: Block) -> None:
+        op.map_args(lambda value: read(value, block, False))
+
+    for block in list(function.blocks):
+        if block in right:
+            continue
+        for op in list(block.ops):
+            if type(op) is Phi:
+                op.incoming = [(b, v if b in right else read(v, b, True)) for b, v in op.incoming]
+            else:
+                rename(op, block)
+    for value in reaching.values():
+        value.finish()

@@ -26,9 +26,9 @@ from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.function import Block
-from pybpf.compiler.ir.ops import Branch, Const, Jump, Phi
-from pybpf.compiler.passes.cfg import fresh_label, prune, retarget
-from pybpf.compiler.passes.ssa import Reaching
+from pybpf.compiler.ir.ops import Branch, Jump, Phi
+from pybpf.compiler.passes.cfg import fresh_label, retarget
+from pybpf.compiler.passes.ssa import repair
 from pybpf.compiler.schema.record import replace
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def run(function: Function) -> bool:
         ways = _find(function)
         if not ways:
             break
-        _repair(function, _thread(function, ways))
+        repair(function, _thread(function, ways))
         changed = True
     return changed
 
@@ -148,34 +148,3 @@ def _thread(function: Function, ways: list[tuple[Block, Block, Block]]) -> dict[
 
 def _rename(op: Op, new: dict[Value, Value]) -> None:
     op.map_args(lambda value: new.get(value, value))
-
-
-def _repair(function: Function, variables: dict[Value, dict[Block, Value]]) -> None:
-    """Let each use of a value with several definitions see the one that reaches it."""
-    tree = dominators(function)
-    frontiers = tree.frontiers()
-    prune(function)
-    for block in tree.order:
-        tree.predecessors[block] = [p for p in tree.predecessors[block] if p in tree.first]
-    reaching: dict[Value, Reaching] = {}
-
-    def read(value: Value, at: Block, end: bool) -> Value:
-        definitions = variables.get(value)
-        if definitions is None or (at in definitions and definitions[at] is value):
-            return value
-        if value not in reaching:
-            alive = {b: v for b, v in definitions.items() if b in tree.first}
-            reaching[value] = Reaching(tree, frontiers, alive, value.kind, value.name, Const(0))
-        return reaching[value].at_end(at) if end else reaching[value].at_start(at)
-
-    def rename(op: Op, block: Block) -> None:
-        op.map_args(lambda value: read(value, block, False))
-
-    for block in list(function.blocks):
-        for op in list(block.ops):
-            if type(op) is Phi:
-                op.incoming = [(b, read(v, b, True)) for b, v in op.incoming]
-            else:
-                rename(op, block)
-    for value in reaching.values():
-        value.finish()
