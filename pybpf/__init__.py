@@ -191,6 +191,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.maps import PerCpuArray as PerCpuArray
     from pybpf.stdlib.maps import PerCpuHash as PerCpuHash
     from pybpf.stdlib.maps import RingBuffer as RingBuffer
+    from pybpf.stdlib.maps.arena import Arena as Arena
     from pybpf.stdlib.maps.cgroups import CgroupArray as CgroupArray
     from pybpf.stdlib.maps.devices import CpuEntry as CpuEntry
     from pybpf.stdlib.maps.devices import CpuMap as CpuMap
@@ -270,6 +271,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.types import Bits as Bits
     from pybpf.stdlib.types import Bytes as Bytes
     from pybpf.stdlib.types import L as L
+    from pybpf.stdlib.types import Ptr as Ptr
     from pybpf.stdlib.types import Text as Text
     from pybpf.stdlib.types import be16 as be16
     from pybpf.stdlib.types import be32 as be32
@@ -342,6 +344,7 @@ _SURFACE = {
     "stdlib.kfuncs": "kfunc",
     "stdlib.maps": "ArrayMap HashMap LpmTrie LruHash LruPerCpuHash PerCpuArray PerCpuHash RingBuffer",
     "stdlib.maps.devices": "CpuEntry CpuMap DevEntry DevMap DevMapHash XskMap",
+    "stdlib.maps.arena": "Arena",
     "stdlib.maps.cgroups": "CgroupArray",
     "stdlib.maps.nested": "ArrayOfMaps HashOfMaps",
     "stdlib.maps.queues": "BloomFilter Queue Stack",
@@ -364,7 +367,7 @@ _SURFACE = {
     "stdlib.subprog": "subprog",
     "stdlib.objects": "Kptr ListHead ListNode RbNode RbRoot RefCount obj_drop obj_new refcount_acquire",
     "stdlib.sync": "SpinLock Timer lock",
-    "stdlib.types": "Array Bits Bytes L Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
+    "stdlib.types": "Array Bits Bytes L Ptr Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.union": "Union",
     "stdlib.usdt": "UsdtContext",
     "stdlib.variables": "const var",
@@ -372,39 +375,39 @@ _SURFACE = {
 _HOME = {name: module for module, names in _SURFACE.items() for name in names.split()}
 
 __all__ = [
-    "action", "ancestor_cgroup_id", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32", "be64",
-    "Bits", "BloomFilter", "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build", "Bytes",
-    "cdef", "cgroup", "cgroup_id", "CgroupArray", "CgroupBind", "CgroupEgress", "CgroupIter", "CgroupSkbContext",
-    "CgroupStorage", "CgrpStorage", "check", "classifier", "comm", "compare_exchange", "CompileError", "const",
-    "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "d_path", "DeclarationError", "DevEntry",
-    "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists", "enum_value", "exchange",
-    "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit", "field_signed", "field_size",
-    "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a", "freplace", "fsession",
-    "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy", "i16", "i32", "i64",
-    "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word", "jhash_2words",
-    "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack", "kernel_str",
-    "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe", "kretsyscall", "ksym",
-    "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2", "LircContext",
-    "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash",
-    "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns", "net", "net_ns",
-    "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid",
-    "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in", "open_link", "open_map",
-    "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
+    "action", "ancestor_cgroup_id", "Arena", "Array", "ArrayMap", "ArrayOfMaps", "asm", "AttachError", "be16", "be32",
+    "be64", "Bits", "BloomFilter", "bpf_iter", "BpfLinkIter", "BpfMapElemIter", "BpfMapIter", "BpfProgIter", "build",
+    "Bytes", "cdef", "cgroup", "cgroup_id", "CgroupArray", "CgroupBind", "CgroupEgress", "CgroupIter",
+    "CgroupSkbContext", "CgroupStorage", "CgrpStorage", "check", "classifier", "comm", "compare_exchange",
+    "CompileError", "const", "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "d_path",
+    "DeclarationError", "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists",
+    "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit",
+    "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a",
+    "freplace", "fsession", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy",
+    "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word",
+    "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack",
+    "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe", "kretsyscall",
+    "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2",
+    "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash",
+    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns",
+    "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf",
+    "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in", "open_link",
+    "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
     "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray",
-    "Program", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp", "RawTracepointContext",
-    "RbNode", "RbRoot", "read_argv", "read_path", "RefCount", "refcount_acquire", "releasing", "ReusePortSockArray",
-    "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext", "SetsockoptContext", "Simulation",
-    "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext",
-    "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter", "SockAddr4Context", "SockAddr6Context",
-    "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter", "SocketFilterContext", "SockHash",
-    "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag", "SpinLock", "Stack", "StackTrace",
-    "Stats", "stats", "StatsBy", "Struct", "struct_ops", "StructOps", "subprog", "syscall", "SysctlContext", "Target",
-    "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc", "TcContext", "TcpIter", "TcpState",
-    "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint", "TracepointContext", "Tristate",
-    "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32", "u64", "u8", "UdpIter", "uid",
-    "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes", "user_read", "user_stack",
-    "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext",
-    "XskMap",
+    "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
+    "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount", "refcount_acquire", "releasing",
+    "ReusePortSockArray", "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext",
+    "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext",
+    "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter",
+    "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
+    "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
+    "SpinLock", "Stack", "StackTrace", "Stats", "stats", "StatsBy", "Struct", "struct_ops", "StructOps", "subprog",
+    "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc",
+    "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
+    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
+    "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes",
+    "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
+    "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

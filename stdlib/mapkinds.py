@@ -68,7 +68,7 @@ KINDS: dict[str, MapKind] = {
                 user="push peek"),
         MapKind("USER_RINGBUF", 31, sleepable="6.1", keyed=False, since="6.1", family="commands"),
         MapKind("CGRP_STORAGE", 32, sleepable="6.2", since="6.2", family="storage"),
-        MapKind("ARENA", 33, sleepable="6.9", keyed=False, since="6.9"),
+        MapKind("ARENA", 33, sleepable="6.9", keyed=False, since="6.9", family="arena", flags="mmapable"),
     )
 }  # fmt: skip
 

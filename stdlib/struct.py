@@ -18,7 +18,15 @@ from __future__ import annotations
 import sys
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.types import BitField, BoolType, EnumType, IntType, StructType, Type, layout
+from pybpf.compiler.schema.types import (
+    BitField,
+    BoolType,
+    EnumType,
+    IntType,
+    StructType,
+    Type,
+    layout,
+)
 from pybpf.stdlib.annotations import annotated, evaluated, scope_of
 from pybpf.stdlib.types import instead, type_of, why_not
 
@@ -67,6 +75,10 @@ class StructMeta(type):
         namespace["__slots__"] = tuple(own)
         namespace["__bpf_fields__"] = annotations
         namespace["__bpf_defaults__"] = fallback
+        pointers = [field for field, kind in own.items() if _is_pointer(kind)]
+        if pointers:
+            inherited = [field for base in bases for field in getattr(base, "__bpf_pointers__", ())]
+            namespace["__bpf_pointers__"] = (*inherited, *pointers)
         namespace["__bpf_packed__"] = bases[0].__dict__.get("__bpf_packed__", False) if packed is None else packed
         # Names of the function around the class, for annotations that are strings.
         frame = sys._getframe(1 if mcls is StructMeta else 2)  # a Union's metaclass is in between
@@ -91,19 +103,53 @@ class StructMeta(type):
                 raise DeclarationTypeError(
                     f"struct {cls.__name__} contains itself", help="keep the key of a map's entry in its place"
                 )
+            outermost = not _busy
             type.__setattr__(cls, "__bpf_busy__", True)
+            _busy.append(cls)
             try:
                 made = _lay_out(cls)
             finally:
                 type.__delattr__(cls, "__bpf_busy__")
+                _busy.remove(cls)
+                if outermost and made is None:
+                    _pointed.clear()
             made.owner = cls
             for field in made.fields:
                 holds = field.type.holds if isinstance(field.type, StructType) else None
                 if holds is not None and field.name in cls.__bpf_defaults__:  # `Kptr()` is a Kptr[task_struct]
                     cls.__bpf_defaults__[field.name] = field.type.owner()
+            early: StructType | None = cls.__dict__.get("__bpf_shell__")
+            if early is not None:  # pointers lead to it already
+                early.fields, early.size, early.align, early.union = made.fields, made.size, made.align, made.union
+                early.owner, made = cls, early
             cls.__bpf_layout__ = made
             type.__setattr__(cls, "__bpf_scope__", ({}, {}))  # let go of what the names held
+            while outermost and _pointed:
+                assert _pointed.pop().__bpf__
         return made
+
+    def __bpf_early__(cls) -> StructType:
+        """The layout for a pointer to it. While structs are laid out it may get its fields later: it may lead back."""
+        if "__bpf_layout__" in cls.__dict__ or "__bpf_fields__" not in cls.__dict__ or not _busy:
+            return cls.__bpf__
+        shell: StructType | None = cls.__dict__.get("__bpf_shell__")
+        if shell is None:
+            shell = StructType(cls.__name__, (), 0, 1)
+            type.__setattr__(cls, "__bpf_shell__", shell)
+        if cls not in _busy and cls not in _pointed:
+            _pointed.append(cls)
+        return shell
+
+
+_busy: list[Any] = []  # structs that are being laid out, outermost first
+_pointed: list[Any] = []  # those that pointers in them lead to, which are next
+
+
+def _is_pointer(annotation: object) -> bool:
+    """Whether a field's annotation, which may be a string still, is `Ptr[...]`."""
+    if isinstance(annotation, str):
+        return annotation.partition("[")[0].rpartition(".")[2] == "Ptr"
+    return type(annotation).__name__ == "Ptr"
 
 
 def _lay_out(cls: Any) -> StructType:
@@ -148,6 +194,8 @@ def _lay_out(cls: Any) -> StructType:
 def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
     """The type of one field. Raises DeclarationTypeError."""
     annotation = evaluated(cls, field, annotation)
+    if _is_pointer(annotation) and isinstance(annotation.target, str):
+        annotation = type(annotation)(evaluated(cls, field, annotation.target))
     try:
         bits: object = getattr(annotation, "__bpf__", None)
         if isinstance(bits, BitField):
@@ -190,6 +238,8 @@ else:
     class Struct(metaclass=StructMeta):
         """Base of all structs; see the module's docstring."""
 
+        __bpf_pointers__ = ()  # names of fields that are pointers
+
         def __init__(self, **values):
             cls = type(self)
             if len(values) != len(cls.__bpf_fields__) or values.keys() != cls.__bpf_fields__.keys():
@@ -200,15 +250,30 @@ else:
         def __eq__(self, other):
             if type(other) is not type(self):
                 return NotImplemented
-            return all(getattr(self, field) == getattr(other, field) for field in type(self).__bpf_fields__)
+            pointers = type(self).__bpf_pointers__  # two that lead to different objects differ, whatever is in those
+            return all(
+                getattr(self, field) is getattr(other, field)
+                if field in pointers
+                else getattr(self, field) == getattr(other, field)
+                for field in type(self).__bpf_fields__
+            )
 
         def __hash__(self):
             # Structs are map keys, so `dict(obj[flows])` has to work; as with any key, leave it alone once it is one.
             cls = type(self)
-            return hash((cls.__name__, *[_hashable(getattr(self, field)) for field in cls.__bpf_fields__]))
+            plain = [field for field in cls.__bpf_fields__ if field not in cls.__bpf_pointers__]
+            return hash((cls.__name__, *[_hashable(getattr(self, field)) for field in plain]))
 
         def __repr__(self):
-            inner = ", ".join([f"{field}={getattr(self, field, '?')!r}" for field in type(self).__bpf_fields__])
+            pointers = type(self).__bpf_pointers__  # which may lead back here
+            inner = ", ".join(
+                [
+                    f"{field}={_pointed_to(getattr(self, field, None))}"
+                    if field in pointers
+                    else f"{field}={getattr(self, field, '?')!r}"
+                    for field in type(self).__bpf_fields__
+                ]
+            )
             return f"{type(self).__name__}({inner})"
 
         def __bytes__(self):
@@ -227,6 +292,10 @@ else:
             from pybpf.stdlib.simulation import current
 
             return current(f"{cls.__name__}.at()").struct_at(cls, address)
+
+
+def _pointed_to(value: Any) -> str:
+    return "None" if value is None else f"<{type(value).__name__}>"
 
 
 def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:

@@ -26,11 +26,13 @@ from pybpf.compiler.schema.types import (
     BytesType,
     EnumType,
     IntType,
+    OptionalType,
     PtrType,
     Space,
     StructType,
     TextType,
     Type,
+    is_aggregate,
     size_of,
 )
 
@@ -55,8 +57,8 @@ if TYPE_CHECKING:
     be64: TypeAlias = int
 
 __all__ = [
-    "Array", "Bits", "Bytes", "L", "Text", "be16", "be32", "be64", "class_of", "enum_members", "i16", "i32", "i64",
-    "i8", "type_of", "u16", "u32", "u64", "u8",
+    "Array", "Bits", "Bytes", "L", "Ptr", "Text", "be16", "be32", "be64", "class_of", "enum_members", "i16", "i32",
+    "i64", "i8", "type_of", "u16", "u32", "u64", "u8",
 ]  # fmt: skip
 
 _MAX_SIZE = 1 << 29  # KMALLOC_MAX_SIZE is far below; this only keeps absurd literals out of the layouts
@@ -150,6 +152,8 @@ if TYPE_CHECKING:
     Text: TypeAlias = str | SizedText[N]
     Bytes: TypeAlias = bytes | SizedBytes[N]
 
+    Ptr: TypeAlias = T | None
+
     class Array(Generic[T, N]):
         """`Array[u8, L[6]]`: a fixed number of elements. `Array[u8, L[6]]()` is all zero."""
 
@@ -220,6 +224,39 @@ else:
         def __class_getitem__(cls, size):
             size = _literal(size, "Bytes")
             return _sized(Bytes, (Bytes, size), f"Bytes[{size}]", BytesType(size))
+
+    class Ptr:
+        """`Ptr[Node]`: a pointer to an object in an arena, or None; a field of 8 bytes.
+
+        Inside the class itself, and for one that is declared further down, the name is quoted: `next: Ptr["Node"]`.
+        """
+
+        __slots__ = ("__weakref__", "target")
+
+        def __init__(self, target):
+            self.target = target
+
+        def __class_getitem__(cls, target):
+            return cls(target)
+
+        @property
+        def __bpf__(self):
+            if isinstance(self.target, str):
+                raise DeclarationTypeError(
+                    f'Ptr["{self.target}"]: a quoted name is looked up for a field of a Struct only',
+                    help="write the whole annotation in quotes, or import annotations from __future__",
+                )
+            early = getattr(self.target, "__bpf_early__", None)
+            kind = early() if early is not None else type_of(self.target)
+            if not is_aggregate(kind):
+                raise DeclarationTypeError(
+                    f"Ptr of {_spell(self.target)}: a pointer leads to a Struct, an Array, a Text or Bytes",
+                    help="put it into a Struct",
+                )
+            return OptionalType(PtrType(kind, Space.ARENA))
+
+        def __repr__(self):
+            return f"Ptr[{_spell(self.target)}]"
 
     class Array(list):
         """`Array[u8, L[6]]`: a fixed number of elements; `Array[u8, L[6]]()` is all zero."""
@@ -329,7 +366,7 @@ def why_not(annotation: object) -> str:
     if origin is list or origin is tuple or origin is dict or origin is set:
         return f"a {_spell(origin)} has no fixed layout; use Array[u32, L[8]] or a Struct"
     if type(None) in getattr(annotation, "__args__", ()):
-        return "what lies in memory is always there and can't be None"
+        return "what lies in memory is always there and can't be None; a pointer into an arena is Ptr[...]"
     return f"{_spell(annotation)} is not a type that BPF has a layout for"
 
 
@@ -362,6 +399,8 @@ def zero(kind: Type) -> Any:
         for field in kind.fields:
             setattr(made, field.name, zero(field.type))
         return made
+    if isinstance(kind, OptionalType):
+        return None
     return False if kind is BOOL else 0
 
 

@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     BytesType,
     EnumType,
     IntType,
+    OptionalType,
     StructType,
     TextType,
     opaque_in,
@@ -161,6 +162,10 @@ def encode(kind: Type, value: Any, where: str) -> bytes:
             return int(value).to_bytes(base.bits // 8, "big" if base.big else "little", signed=base.signed)
         case BoolType():
             return bytes([bool(value)])
+        case OptionalType():
+            if value is not None:
+                raise DeclarationTypeError(f"{where}: a pointer starts as None: what it leads to is not there yet")
+            return bytes(8)
         case TextType() | BytesType():
             raw = value.encode() if isinstance(value, str) else value
             if not isinstance(raw, (bytes, bytearray)):

@@ -60,6 +60,8 @@ def dump_insn(fn: MFunction, insn: MInsn, block: MBlock | None = None) -> str:
     if form is m.ALU_K or form is m.ALU_X:
         table = op.ALU_SIGNED_OPERATOR if insn.off else op.ALU_OPERATOR
         return f"{dst} = {half}{srcs[0]} {table[code].removesuffix('=')} {srcs[1] if form is m.ALU_X else insn.imm}"
+    if form is m.MOV_X and insn.op == op.MOV_REG and insn.off == op.ADDR_SPACE_CAST:
+        return f"{dst} = addr_space_cast({srcs[0]}, {insn.imm >> 16}, {insn.imm & 0xFFFF})"
     if form is m.MOV_X:
         return f"{dst} = {half}{f'(s{insn.off})' if insn.off else ''}{srcs[0]}"
     if form is m.LOAD:

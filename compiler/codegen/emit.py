@@ -151,7 +151,7 @@ def _call(insn: MInsn, frame: Frame) -> list[Slot]:
 _ENCODE: dict[str, Callable[[MInsn, Frame], list[Slot]]] = {
     "alu_k": lambda i, f: [(i.op, i.dst, i.off, i.imm)],
     "alu_x": lambda i, f: [(i.op, i.dst | i.srcs[1] << 4, i.off, 0)],
-    "mov_x": lambda i, f: [(i.op, i.dst | i.srcs[0] << 4, i.off, 0)],
+    "mov_x": lambda i, f: [(i.op, i.dst | i.srcs[0] << 4, i.off, i.imm)],
     "mov_k": lambda i, f: [(i.op, i.dst, 0, i.imm)],
     "load": lambda i, f: [(i.op, i.dst | i.srcs[0] << 4, _offset(i, f), 0)],
     "store_k": lambda i, f: [(i.op, i.srcs[0], _offset(i, f), i.imm)],

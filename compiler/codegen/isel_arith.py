@@ -282,6 +282,11 @@ def _to_int(sel: Selector, to: ops.ToInt) -> None:
     sel.emit(ALU_K, op.ALU64 | op.NEG, sel.vregs[to], (negated,))
 
 
+def _arena_cast(sel: Selector, cast: ops.ArenaCast) -> None:
+    """From address space 1 to 0: what the verifier takes for PTR_TO_ARENA, from a number of any kind."""
+    sel.emit(MOV_X, op.MOV_REG, sel.vregs[cast], (sel.vreg(cast.value),), op.ADDR_SPACE_CAST, 1)
+
+
 def _extend(sel: Selector, extend: ops.Extend) -> None:
     dst, value, bits = sel.vregs[extend], extend.value, extend.bits
     if extend.signed:
@@ -328,6 +333,7 @@ ARITHMETIC: dict[type, Callable[[Selector, Any], None]] = {
     ops.Binary: _binary,
     ops.PtrAdd: _ptradd,
     ops.ToInt: _to_int,
+    ops.ArenaCast: _arena_cast,
     ops.Extend: _extend,
     ops.Swap: _swap,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.codegen.isel_arith import fits, shift_pair, signed_32
-from pybpf.compiler.codegen.machine import ALU_X, CMPXCHG, FETCH, FRAME_POINTER, LOAD, STORE_K, STORE_X
+from pybpf.compiler.codegen.machine import ALU_X, CMPXCHG, FETCH, FRAME_POINTER, LOAD, MOV_X, STORE_K, STORE_X
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 
@@ -27,7 +27,21 @@ def loads_sign(sel: Selector, extend: ops.Extend) -> bool:
     load = extend.value
     if type(load) is not ops.Load or not extend.signed or load.bits != extend.bits or load.kind != "int":
         return False
-    return sel.level >= 4 and sel.uses(load) == 1 and load.core is None
+    return sel.level >= 4 and sel.uses(load) == 1 and load.core is None and not in_arena(load.addr)
+
+
+def in_arena(addr: Value) -> bool:
+    """Whether an address is one in an arena, from where kernels don't load signed (convert_ctx_accesses)."""
+    seen: set[Value] = set()
+    waiting = [addr]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is ops.ArenaCast:
+            return True
+        if type(value) in (ops.Guard, ops.PtrAdd, ops.Phi) and value not in seen:
+            seen.add(value)
+            waiting += value.args() if type(value) is ops.Phi else value.args()[:1]  # type: ignore[attr-defined]
+    return False
 
 
 def _load(sel: Selector, load: ops.Load) -> None:
@@ -39,11 +53,16 @@ def _load(sel: Selector, load: ops.Load) -> None:
         base, off, ref = sel.address(load.addr, load.offset)
     if not (load.signed or load in sel.sign_loads) or load.bits == 64:
         sel.emit(LOAD, op.LDX | op.MEM | size, dst, (base,), off, 0, ref)
-    elif sel.level >= 4 and load.core is None:  # what a loader widens must not extend a narrower sign
+        return
+    if sel.level >= 4 and load.core is None and not in_arena(load.addr):
+        # (what a loader widens must not extend a narrower sign)
         sel.emit(LOAD, op.LDX | op.MEMSX | size, dst, (base,), off, 0, ref)
+        return
+    loaded = sel.temp()
+    sel.emit(LOAD, op.LDX | op.MEM | size, loaded, (base,), off, 0, ref)
+    if sel.level >= 4:
+        sel.emit(MOV_X, op.MOV_REG, dst, (loaded,), load.bits)
     else:
-        loaded = sel.temp()
-        sel.emit(LOAD, op.LDX | op.MEM | size, loaded, (base,), off, 0, ref)
         shift_pair(sel, dst, loaded, load.bits, op.ARSH)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.diagnostics.agreement import *
+    from pybpf.compiler.diagnostics.arenas import *
     from pybpf.compiler.diagnostics.asm import *
     from pybpf.compiler.diagnostics.calls import *
     from pybpf.compiler.diagnostics.elements import *
@@ -39,10 +40,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "agreement", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "iterators", "kernel", "kfuncs",
-    "loops", "maps", "names", "objects", "optional", "patterns", "printing", "references", "statements", "structs",
-    "subprograms",
-    "sync", "syntax", "texts", "types", "values", "warnings",
+    "agreement", "arenas", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "iterators", "kernel",
+    "kfuncs", "loops", "maps", "names", "objects", "optional", "patterns", "printing", "references", "statements",
+    "structs", "subprograms", "sync", "syntax", "texts", "types", "values", "warnings",
 )  # fmt: skip
 
 

@@ -195,6 +195,8 @@ class HelperNeedsGpl(Advised):
 
 # Helpers that do the same without waiting for memory to be read in.
 _AWAKE = {
+    "bpf_arena_alloc_pages": "an object that is there already: of an array in `arena.var(...)`, or of user space",
+    "bpf_arena_free_pages": "a program that may sleep to free it, or let user space do it",
     "bpf_copy_from_user": "bpf_probe_read_user(dst, size, address), or user_bytes(address)",
     "bpf_copy_from_user_task": "bpf_probe_read_user(dst, size, address), or user_bytes(address)",
 }

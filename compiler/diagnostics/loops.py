@@ -381,6 +381,10 @@ class MapIteration(Diagnostic):
         if self.kind.endswith("_STORAGE") and "CGROUP" not in self.kind:
             yield Help("its values are kept with what they belong to: ask it of an object that you have")
             return
+        if self.kind == "ARENA":
+            lines = ("node = root.head", "while node is not None:", "    node = node.next")
+            yield Help("follow the pointers in it:", lines)
+            return
         yield Help("do it in user space, where obj is what load() gave:", (f"for key in obj[{self.name}]:",))
 
 

@@ -425,7 +425,8 @@ class FStringElsewhere(Advised):
 
 
 class IsOnValues(Advised):
-    """`is` on numbers or objects. Numbers have no identity; only `is None` has a meaning in a program.
+    """`is` on numbers or objects. Numbers have no identity; only `is None` has a meaning in a program, and `is` between
+    objects in an arena, which pointers lead to.
 
     Fails:
 

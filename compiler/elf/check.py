@@ -33,8 +33,9 @@ def check_model(model: ObjectModel) -> None:
     for spec in model.globals:
         assert len(spec.init) == size_of(spec.type) > 0, f"{spec.name}: {len(spec.init)} bytes for a {spec.type}"
     for map_ in model.maps:
-        for number in (map_.max_entries, map_.flags, map_.pinning, map_.extra):
+        for number in (map_.max_entries, map_.flags, map_.pinning):
             assert 0 <= number < 1 << 32, f"map {map_.name}: {number} does not fit 32 bits"
+        assert 0 <= map_.extra < 1 << 64, f"map {map_.name}: {map_.extra} does not fit 64 bits"
     for extern in model.externs:
         known = extern.section == ".ksyms" or (extern.section == ".kconfig" and extern.params is None)
         assert known, f"extern {extern.name}"

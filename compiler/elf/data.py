@@ -1,4 +1,4 @@
-"""Globals and literals -> `.rodata`, `.data`, `.bss`, with a symbol each."""
+"""Globals and literals -> `.rodata`, `.data`, `.bss`, with a symbol each; those of an arena -> `.addr_space.1`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from pybpf.compiler.elf.model import Literal, ObjectModel
     from pybpf.compiler.schema.specs import GlobalSpec
 
-__all__ = ["DataSection", "data_section", "data_sections", "data_symbols"]
+__all__ = ["ARENA", "DataSection", "data_section", "data_sections", "data_symbols"]
 
-_FLAGS = {".rodata": SHF_ALLOC, ".data": SHF_ALLOC | SHF_WRITE, ".bss": SHF_ALLOC | SHF_WRITE}
+ARENA = ".addr_space.1"  # what libbpf (ARENA_SEC) puts at the start of the object's arena
+_FLAGS = {
+    ".rodata": SHF_ALLOC, ".data": SHF_ALLOC | SHF_WRITE, ".bss": SHF_ALLOC | SHF_WRITE, ARENA: SHF_ALLOC | SHF_WRITE,
+}  # fmt: skip
 
 
 class DataSection(Record):
@@ -40,6 +43,9 @@ def data_sections(model: ObjectModel) -> list[DataSection]:
     """The sections that the model needs, in a fixed order. A variable whose value starts as zeros is in `.bss`."""
     found: dict[str, list[GlobalSpec]] = {name: [] for name in _FLAGS}
     for spec in model.globals:
+        if spec.arena is not None:
+            found[ARENA].append(spec)
+            continue
         found[".rodata" if spec.constant else ".data" if any(spec.init) else ".bss"].append(spec)
     sections = []
     for name, specs in found.items():

@@ -74,7 +74,9 @@ def map_definition(builder: TypeBuilder, map_: MapSpec) -> tuple[int, int]:
     """
     members: list[tuple[str, int]] = [("type", _number(builder, map_.kind.number))]
     for name, number in (("max_entries", map_.max_entries), ("map_flags", map_.flags), ("map_extra", map_.extra)):
-        if number:
+        if number >> 32:  # more than an array's length can say: libbpf 1.4 takes an enumerator (__ulong)
+            members.append((name, builder.add(t.Enum64("", 8, False, ((f"{map_.name}_{name}", number),)))))
+        elif number:
             members.append((name, _number(builder, number)))
     if map_.numa_node is not None:
         members.append(("numa_node", _number(builder, map_.numa_node)))

@@ -28,6 +28,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     TextType,
     is_aggregate,
+    is_arena_pointer,
     opaque_in,
 )
 
@@ -56,6 +57,9 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
     known = Known(value, span)
     schema = checker.schema(known)
     if isinstance(schema, GlobalSpec):
+        if schema.arena is not None:
+            checker.check_release(f"a map of type {schema.arena.kind.name}", schema.arena.kind.since, span)
+            return tree.Global(reference(schema.type, Space.ARENA), span, schema)
         return tree.Global(reference(schema.type, Space.CONST if schema.constant else Space.GLOBAL), span, schema)
     if isinstance(schema, MapSpec):
         checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)
@@ -158,6 +162,8 @@ def field(checker: Checker, base: tree.Expr, name: str, span: Span) -> tree.Expr
         return None
     assert isinstance(base.type, PtrType)
     made = tree.Field(reference(found.type, base.type.space), span, base, found)
+    if base.type.space == Space.ARENA or is_arena_pointer(found.type):
+        checker.session.arena_pointers.append(made)
     range_of(checker, made)
     return made
 
@@ -289,7 +295,10 @@ def element(checker: Checker, base: tree.Expr, node: ast.Subscript, span: Span) 
     at = index(checker, checker.expr(node.slice), length, checker.text(checker.span(node.value)))
     if not isinstance(at, tree.Const) and is_fixed(checker, base.type.space):
         checker.fail(errors.SocketIndex(at.span, checker.text(at.span), checker.text(checker.span(node.value))))
-    return tree.Index(reference(inner, base.type.space), span, base, at)
+    made = tree.Index(reference(inner, base.type.space), span, base, at)
+    if base.type.space == Space.ARENA or is_arena_pointer(inner):
+        checker.session.arena_pointers.append(made)
+    return made
 
 
 def is_fixed(checker: Checker, space: str) -> bool:

@@ -19,6 +19,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     TextType,
     Type,
+    is_arena_pointer,
 )
 
 TYPE_CHECKING = False
@@ -118,6 +119,10 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
             return "an address is good for one run only; use one of the context's fields", ()
         if expr.type.space == Space.PACKET:
             return "an address is good for one run only; use what is read from there, or the distance between two", ()
+    if is_arena_pointer(to):
+        if kinds.is_int(expr.type):
+            return "what lies at an address is:", (f"arena.at({wanted}, {text})",)
+        return "", ()
     if isinstance(wanted, StructType):
         names = [f.name for f in wanted.fields]
         if len(names) <= 6:

@@ -23,6 +23,7 @@ from pybpf.compiler.schema.types import (
     StructType,
     TextType,
     is_aggregate,
+    is_arena_pointer,
     opaque_in,
     size_of,
 )
@@ -40,8 +41,8 @@ else:
     import _ast as ast
 
 __all__ = [
-    "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "check_whole", "delete",
-    "is_atomic", "place_type", "update",
+    "ARENA_ATOMICS", "annotated", "assign", "assign_to", "augmented", "check_aligned", "check_operator", "check_whole",
+    "delete", "in_arena", "is_atomic", "place_type", "update",
 ]  # fmt: skip
 
 
@@ -344,6 +345,8 @@ def update(checker: Checker, place: tree.Expr, op: str, value: Value, span: Span
     if atomic:
         check_aligned(checker, place, kind)
         check_operator(checker, op, span)
+        if in_arena(place):
+            checker.check_release(f"`{op}=` in an arena", ARENA_ATOMICS, span)
     return tree.Update(span, place, op, made.rhs, atomic)
 
 
@@ -381,7 +384,20 @@ def is_shared(place: tree.Expr) -> bool:
         return True
     if isinstance(place, tree.MapIndex):
         return not place.map.kind.percpu
-    return isinstance(place.type, PtrType) and place.type.space in (Space.MAP, Space.GLOBAL)
+    return isinstance(place.type, PtrType) and place.type.space in (Space.MAP, Space.GLOBAL, Space.ARENA)
+
+
+ARENA_ATOMICS = "6.10"  # PROBE_ATOMIC in the JIT compilers of x86-64 and arm64
+
+
+def in_arena(place: tree.Expr) -> bool:
+    """Whether a place lies in an arena."""
+    root = place
+    while isinstance(root, (tree.Field, tree.Index)):
+        root = root.base
+    if isinstance(root, tree.Global):
+        return root.spec.arena is not None
+    return is_arena_pointer(root.type)
 
 
 def delete(checker: Checker, node: ast.Delete) -> list[tree.Stmt]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import access, kinds, tree
-from pybpf.compiler.frontend.assignment import check_aligned, place_type
+from pybpf.compiler.frontend.assignment import ARENA_ATOMICS, check_aligned, in_arena, place_type
 from pybpf.compiler.frontend.convert import convert
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.schema.specs import MapSpec
@@ -32,7 +32,8 @@ ATOMICS = {
     "compare_exchange": "cmpxchg",
 }  # fmt: skip
 _LEVEL, _SINCE = 3, "5.12"
-_MEMORY = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.STACK, Space.RINGBUF)
+_MEMORY = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.STACK, Space.RINGBUF, Space.ARENA)
+_NOT_IN_ARENA = ("fetch_and", "fetch_or", "fetch_xor")  # bpf_jit_supports_insn(), arch/x86/net/bpf_jit_comp.c
 
 
 def atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> tree.Expr:
@@ -92,4 +93,8 @@ def _place(checker: Checker, node: Any, name: str) -> tuple[tree.Expr, Type]:
     if isinstance(root.type, PtrType) and root.type.space not in _MEMORY:
         checker.fail(errors.NotAtomicPlace(span, text, f"it lies in {root.type.space} memory", ""))
     check_aligned(checker, place, kind)
+    if in_arena(place):
+        checker.check_release(f"{name}() in an arena", ARENA_ATOMICS, span)
+        if name in _NOT_IN_ARENA:
+            checker.fail(errors.NotAtomicPlace(span, text, f"in an arena kernels have no {name}()", ""))
     return place, kind

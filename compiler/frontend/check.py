@@ -42,6 +42,7 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     iterations: dict[tree.Stmt, int] = {}
     subprograms: dict[Any, Instance] = {}
     states: dict[Any, dict[str, tree.Var]] = {}
+    arena_pointers: list[Any] = []
     reach = Reach()
     slots: dict[tree.Program, list[Any]] = {}  # functions of programs that one may go on in
     waiting = list(parsed.programs)
@@ -51,7 +52,8 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
         spec = parsed_program.spec
         state = states.setdefault(spec.context, {})
         session = Session(
-            parsed.sources, target, spec, state=state, iterations=iterations, subprograms=subprograms
+            parsed.sources, target, spec, state=state, iterations=iterations, subprograms=subprograms,
+            arena_pointers=arena_pointers,
         )
         program, diagnostics = _program(session, parsed_program)
         for diagnostic in diagnostics:
@@ -62,6 +64,12 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
             waiting += _tail_called(report, parsed.sources, program, reach.add(program), known, slots[program])
     report.raise_if_failed()
     reached = reach.reached()
+    if arena_pointers or any([spec.kind.family == "arena" for spec in reached.maps]):
+        from pybpf.compiler.frontend.arenas import belong
+
+        for diagnostic in belong(programs, reached.maps):
+            report.add(diagnostic)
+        report.raise_if_failed()
     _name_apart(programs)
     _distinct(report, programs, reached)
     typed = tree.Typed(programs, reached.maps, reached.globals, list(report.diagnostics), reached.subprograms)

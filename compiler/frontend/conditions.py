@@ -28,6 +28,7 @@ from pybpf.compiler.schema.types import (
     PtrType,
     Space,
     TextType,
+    is_arena_pointer,
 )
 
 TYPE_CHECKING = False
@@ -316,7 +317,10 @@ def _compare(
 def identity(
     checker: Checker, lhs: Value, rhs: Value, span: Span, op: str
 ) -> tuple[tree.Expr, State | None, State | None]:
-    """`x is None`; on compile-time objects `is` is decided at once; on numbers it is a mistake."""
+    """`x is None`; on compile-time objects `is` is decided at once; on numbers it is a mistake.
+
+    Objects in an arena have an identity: their address.
+    """
     if isinstance(lhs, Known) and lhs.value is None:
         lhs, rhs = rhs, lhs
     if not (isinstance(rhs, Known) and rhs.value is None):
@@ -324,6 +328,9 @@ def identity(
             return constant_outcome(checker, lhs.value is rhs.value, span)
         if kinds.may_be_null(type_of(lhs)) and kinds.may_be_null(type_of(rhs)):
             return _pointers(checker, "==", lhs, rhs, span), checker.state, checker.state
+        if is_arena_pointer(type_of(lhs)) and is_arena_pointer(type_of(rhs)):  # the same address
+            assert isinstance(lhs, tree.Expr) and isinstance(rhs, tree.Expr)
+            return tree.Compare(BOOL, span, "==", lhs, rhs), checker.state, checker.state
         for flag, value in ((rhs, lhs), (lhs, rhs)):  # the two bools are objects of their own
             if isinstance(flag, Known) and isinstance(flag.value, bool) and isinstance(type_of(value), BoolType):
                 test, true, false = truth(checker, value, span)

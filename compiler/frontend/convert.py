@@ -296,6 +296,8 @@ def into(checker: Checker, value: Value, to: PtrType, what: str, where: Span | N
         and expr.type.pointee is not None
         and kinds.same(expr.type.pointee, to.pointee or NONE)
     ):
+        if to.space == Space.ARENA:
+            checker.fail(errors.NotInArena(expr.span, what, str(to.pointee), expr.type.space))
         checker.fail(errors.OtherSpace(expr.span, what, str(to.pointee), expr.type.space, to.space, where))
     text, wanted = kinds.aggregate(expr.type), to.pointee
     if isinstance(text, TextType) and isinstance(wanted, TextType) and text.size > wanted.size:

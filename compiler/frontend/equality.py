@@ -18,6 +18,7 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     StructType,
+    is_arena_pointer,
 )
 
 TYPE_CHECKING = False
@@ -118,6 +119,8 @@ def _equal(checker: Checker, kind: Type, a: tree.Expr, b: tree.Expr, span: Span)
     elif isinstance(kind, StructType):  # a union: its bytes
         x, y = _bytes_of(a, kind.size), _bytes_of(b, kind.size)
         return tree.TextCompare(BOOL, span, x, y)
+    elif is_arena_pointer(kind):  # to the same object
+        return tree.Compare(BOOL, span, "==", a, b)
     else:
         return ordered(checker, "==", a, b, span)[0]
     result = parts[-1]

@@ -124,7 +124,8 @@ def all_of(root: Any, classes: tuple[type, ...]) -> list[Any]:
 
 def _is_reference(var: tree.Var) -> bool:
     kind = var.type.inner if isinstance(var.type, OptionalType) else var.type
-    return isinstance(kind, PtrType) and kind.pointee is not None and kind.space not in (Space.KERNEL, Space.USER)
+    addresses = (Space.KERNEL, Space.USER, Space.ARENA)
+    return isinstance(kind, PtrType) and kind.pointee is not None and kind.space not in addresses
 
 
 def assigned(nodes: Iterable[Any]) -> dict[tree.Var, None]:

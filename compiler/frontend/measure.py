@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from pybpf.compiler.frontend import kinds, ranges, tree
-from pybpf.compiler.schema.types import ArrayType, IntType, OptionalType, PtrType, Space, align_of, size_of
+from pybpf.compiler.schema.types import (
+    ArrayType,
+    IntType,
+    OptionalType,
+    PtrType,
+    Space,
+    align_of,
+    is_aggregate,
+    is_arena_pointer,
+    size_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +126,8 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
         case tree.Local():
             fact = checker.state.get(expr.var.name) if checker.state is not None else None
             return fact.origins if fact is not None else frozenset()
+        case tree.Field() | tree.Index() if is_arena_pointer(expr.type) and not _is_inside(expr):
+            return frozenset()  # what is pointed to is another object
         case tree.Field() | tree.Index() | tree.Slice():
             return origins(checker, expr.base)
         case tree.Wrap() | tree.Unwrap() | tree.Cast():
@@ -130,6 +142,14 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
                 found |= origins(checker, argument)
             return found
     return frozenset()
+
+
+def _is_inside(place: tree.Field | tree.Index) -> bool:
+    """Whether what a reference to a part of an object refers to lies in the object."""
+    if isinstance(place, tree.Field):
+        return is_aggregate(place.field.type)
+    kind = kinds.aggregate(place.base.type)
+    return not isinstance(kind, ArrayType) or is_aggregate(kind.element)
 
 
 def alignment(checker: Checker, place: tree.Expr) -> int:

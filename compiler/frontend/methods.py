@@ -216,6 +216,16 @@ def _local(call: Call) -> tree.Expr:
     return tree.HelperCall(maps.entry_type(call.map), call.span, helper, (call.map, tree.Const(U64, call.span, 0)))
 
 
+def _arena(name: str) -> Callable[[Call], tree.Expr]:
+    def build(call: Call) -> tree.Expr:
+        from pybpf.compiler.frontend import arenas
+
+        made: tree.Expr = getattr(arenas, name)(call.checker, call.map, call.arguments, call.span)
+        return made
+
+    return build
+
+
 METHODS = (
     Method(("hash", "array", "trie", "storage"), "get", ("key", "default="), _get),
     Method(("maps",), "get", ("key",), _get),
@@ -235,6 +245,10 @@ METHODS = (
     Method(("stacks",), "id", ("user=", "skip=", "reuse="), _stack_id),
     Method(("commands",), "drain", (), _drain),
     Method(("local",), "local", (), _local),
+    Method(("arena",), "alloc", ("kind",), _arena("alloc")),
+    Method(("arena",), "free", ("object",), _arena("free")),
+    Method(("arena",), "address", ("object",), _arena("address")),
+    Method(("arena",), "at", ("kind", "address"), _arena("at")),
 )
 
 # What Python's mappings have and a program can't do, and what to write instead.

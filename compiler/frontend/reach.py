@@ -122,6 +122,8 @@ class Reach:
                 self._globals.setdefault(node.lost)
         elif isinstance(node, GlobalSpec):
             self._globals.setdefault(node)
+            if node.arena is not None:
+                self._visit(node.arena)
         elif isinstance(node, KfuncSpec):
             self._kfuncs.setdefault(node)
         elif isinstance(node, IterSpec):

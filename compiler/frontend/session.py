@@ -65,6 +65,8 @@ class Session(Record, eq=False):
     in_subprogram: list[str] = factory(list)
     # functions checked as subprograms; shared by all sessions of a compilation
     subprograms: dict[Any, Instance] = factory(dict)
+    # expressions that follow pointers into an arena; shared by all sessions of a compilation
+    arena_pointers: list[tree.Expr] = factory(list)
     # whether a lock is taken anywhere
     locks: bool = False
     # functions that timers call, by the function and the map

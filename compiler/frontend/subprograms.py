@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "context_use", "make_subprogram"]
 
 MOST_ARGUMENTS = 5  # registers R1 to R5
-_LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.PACKET)  # what a function's end leaves as it is
+# What a function's end leaves as it is.
+_LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.PACKET, Space.ARENA)
 NONNULL = (6, 8)  # the kernel that knows the tags "arg:nonnull" and "arg:ctx"
 # Programs whose context a kernel does not tell by the name of its struct (elf/model.py, Param).
 _TAGGED_CONTEXTS = ("SYSCALL", "TRACEPOINT", "TRACING")

@@ -376,6 +376,7 @@ _RULES: dict[type, Callable[[_Checker, Any], list[str]]] = {
     ops.Load: _load,
     ops.Relocated: _relocated,
     ops.ToInt: lambda checker, op: _ptr(op.value),
+    ops.ArenaCast: lambda checker, op: _int(op.value),
     ops.Store: _store,
     ops.Atomic: _atomic,
     ops.SlotAddr: _slotaddr,

@@ -257,6 +257,7 @@ _RUN: dict[type, Callable[[Machine, Any, Callable[[ops.Value], int]], int]] = {
     ops.Hide: lambda m, op, get: get(op.value),
     ops.Load: _load,
     ops.Relocated: lambda m, op, get: op.fact.value & MASK,
+    ops.ArenaCast: lambda m, op, get: get(op.value),  # one address space will do
     ops.ToInt: lambda m, op, get: get(op.value),
     ops.Store: _store,
     ops.Atomic: _atomic,

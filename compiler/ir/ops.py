@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 
 __all__ = [
-    "BINARY", "CALLS", "NEGATED", "PREDICATES", "SWAPPED", "Asm", "Atomic", "Binary", "Branch", "Call", "CallHelper",
-    "CallKernel", "Cmp", "Const", "Extend", "ExternAddr", "FuncAddr", "GlobalAddr", "Guard", "Hide", "Jump", "Load",
-    "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Relocated", "Return", "SlotAddr", "Store", "Swap", "ToInt",
-    "Unreachable", "Value",
+    "BINARY", "CALLS", "NEGATED", "PREDICATES", "SWAPPED", "ArenaCast", "Asm", "Atomic", "Binary", "Branch", "Call",
+    "CallHelper", "CallKernel", "Cmp", "Const", "Extend", "ExternAddr", "FuncAddr", "GlobalAddr", "Guard", "Hide",
+    "Jump", "Load", "MapAddr", "MayGoto", "Op", "Param", "Phi", "PtrAdd", "Relocated", "Return", "SlotAddr", "Store",
+    "Swap", "ToInt", "Unreachable", "Value",
 ]  # fmt: skip
 
 BINARY = ("add", "sub", "mul", "udiv", "umod", "sdiv", "smod", "and", "or", "xor", "shl", "lshr", "ashr")
@@ -290,6 +290,22 @@ class ToInt(Op):
     pure = True
 
 
+class ArenaCast(Op):
+    """result = where the kernel has what user space has at the address `value`, a number, of the program's arena.
+
+    Any number may be cast, and accessed: what is not there reads as 0, and takes no stores. The result is for loads,
+    stores and atomic operations only; what is compared, added to and kept is the number.
+    """
+
+    value: Value
+    name: str = ""
+    span: Span | None = None
+
+    kind = "ptr"
+    operands = ("value",)
+    pure = True
+
+
 class Store(Op):
     """Memory at addr + offset = the low `bits` (8..64) of value."""
 
@@ -367,7 +383,9 @@ class GlobalAddr(Op):
 
 
 class ExternAddr(Op):
-    """result = address of the kernel's `symbol`, as a number; 0 for one that is weak and that the kernel lacks."""
+    """result = address of `symbol`, as a number: of one of the kernel's (0 if it is weak and the kernel lacks it), or
+    of a variable in an arena.
+    """
 
     symbol: str
     name: str = ""

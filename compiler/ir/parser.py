@@ -58,6 +58,7 @@ span: "!" STRING INT ":" INT "-" INT ":" INT
    | LOAD INT [CONST] [core] "[" operand OFFSET "]"      -> load
    | core "=" INT                                        -> relocated
    | "toint" operand                                     -> toint
+   | "arenacast" operand                                 -> arenacast
    | "store." INT "[" operand OFFSET "]" "," operand     -> store
    | "atomic" [WIDTH] ATOMIC "[" operand OFFSET "]" "," operand ["," operand]  -> atomic
    | "slot" SLOT                                         -> slotaddr
@@ -452,6 +453,9 @@ class _Builder(Transformer[Token, Any]):
 
     def toint(self, value: ops.Value) -> ops.Op:
         return ops.ToInt(value)
+
+    def arenacast(self, value: ops.Value) -> ops.Op:
+        return ops.ArenaCast(value)
 
     def store(self, bits: int, addr: ops.Value, offset: int, value: ops.Value) -> ops.Op:
         return ops.Store(addr, offset, bits, value)

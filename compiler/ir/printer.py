@@ -30,6 +30,7 @@ asked for), `Function.program`, `Function.span`, `Function.context_struct` and `
 from __future__ import annotations
 
 from pybpf.compiler.ir.ops import (
+    ArenaCast,
     Asm,
     Atomic,
     Binary,
@@ -201,6 +202,7 @@ _PRINT: dict[type, Callable[[Any, Names], str]] = {
     Guard: lambda op, names: f"guard {names.value(op.value)}",
     Relocated: lambda op, names: f"{_core(op.fact)} = {op.fact.value}",
     ToInt: lambda op, names: f"toint {names.value(op.value)}",
+    ArenaCast: lambda op, names: f"arenacast {names.value(op.value)}",
     Hide: lambda op, names: f"hide {names.list(op.args())}",
     Load: _load,
     Store: lambda op, names: f"store.{op.bits} {_place(op.addr, op.offset, names)}, {names.value(op.value)}",

@@ -20,5 +20,5 @@ def atomic(b: Builder, node: tree.Atomic) -> Value:
     expected = b.value(node.expected) if node.expected is not None else None
     value = b.value(node.value)
     number = int_type(node.type)
-    old = b.emit(ops.Atomic(node.op, at.base, at.offset, number.bits, value, expected, True, "", b.span))
+    old = b.emit(ops.Atomic(node.op, b.there(at.base), at.offset, number.bits, value, expected, True, "", b.span))
     return extend(b, old, number.bits, True) if number.signed else old

@@ -110,10 +110,12 @@ class Held(Record, eq=False):
 
 
 def kind_of(type: Type) -> str:
-    """The kind of SSA value for a scalar or (maybe null) reference. Kernel and user addresses are mere numbers."""
+    """The kind of SSA value for a scalar or (maybe null) reference. Addresses of the kernel, of user space and of
+    arenas are mere numbers.
+    """
     if isinstance(type, OptionalType):
         type = type.inner
-    if isinstance(type, PtrType) and type.space not in (Space.KERNEL, Space.USER):
+    if isinstance(type, PtrType) and type.space not in (Space.KERNEL, Space.USER, Space.ARENA):
         return "ptr"
     return "int"
 
@@ -380,15 +382,21 @@ class Builder:
             return value
         return self.emit(ops.Guard(value, kind, value.name, self.span))
 
+    def there(self, addr: Value) -> Value:
+        """The address to load from and store to: of the numbers among them, which are an arena's, the kernel's own."""
+        if addr.kind == "int" and type(addr) is not Const:
+            return self.emit(ops.ArenaCast(addr, addr.name, self.span))
+        return addr
+
     def load(self, addr: Value, offset: int, bits: int, signed: bool = False, constant: bool = False) -> Value:
-        return self.emit(ops.Load(addr, offset, bits, signed and bits < 64, "int", constant, "", self.span))
+        return self.emit(ops.Load(self.there(addr), offset, bits, signed and bits < 64, "int", constant, "", self.span))
 
     def store(self, addr: Value, offset: int, bits: int, value: Value) -> None:
         while type(value) is ops.Extend and value.bits >= bits:
             value = value.value  # the store takes the low bits only
         if type(value) is Const:
             value = Const(value.value & (1 << bits) - 1 if bits < 64 else value.value)
-        self.emit(ops.Store(addr, offset, bits, value, self.span))
+        self.emit(ops.Store(self.there(addr), offset, bits, value, self.span))
 
     def add_to(self, base: Value, offset: int) -> Value:
         return self.emit(ops.PtrAdd(base, Const(offset), "", self.span)) if offset else base

@@ -23,7 +23,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.places import packet_start
 from pybpf.compiler.irbuild.ssa import Cell
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import PtrType, Space
+from pybpf.compiler.schema.types import PtrType, Space, is_arena_pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def enter(b: Builder, loop: tree.While | tree.ForRange) -> Carried:
         if is_address(var):
             address, distance = b.cells(var)[0], Cell(f"{var.name}.offset")
             addresses.append((address, distance))
+            continue
+        if is_arena_pointer(var.type):  # compared with 0 only, and read from memory: nothing to be followed
             continue
         for cell in b.cells(var):
             if cell.kind == "int":

@@ -12,7 +12,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.arithmetic import extend, int_type, swap
 from pybpf.compiler.schema.record import Record
-from pybpf.compiler.schema.types import U64, PtrType, Space, TextType, Type, align_of, size_of
+from pybpf.compiler.schema.types import U64, PtrType, Space, TextType, Type, align_of, is_arena_pointer, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def load(b: Builder, at: Address, kind: Type, *, constant: bool = False) -> Valu
     size = size_of(kind)
     if not is_direct(b, at):
         at = probe(b, at, size, "scalar")
+    if is_arena_pointer(kind):
+        return b.load(at.base, at.offset, 64, constant=constant)
     if isinstance(kind, PtrType):
         is_object = at.space == Space.TRUSTED and kind.space not in (Space.KERNEL, Space.USER)
         return b.emit(ops.Load(at.base, at.offset, 64, False, "ptr" if is_object else "int", constant, "", b.span))
@@ -137,7 +139,7 @@ def _raw(b: Builder, at: Address, size: int, signed: bool, constant: bool) -> Va
 def store(b: Builder, at: Address, kind: Type, value: Value) -> None:
     """Store a scalar at the width and in the byte order of `kind`."""
     size = size_of(kind)
-    if not isinstance(kind, PtrType):
+    if not isinstance(kind, PtrType) and not is_arena_pointer(kind):
         number = int_type(kind)
         if number.big and size > 1:
             # what was just read from network order goes back as it was
@@ -203,7 +205,7 @@ def clear(b: Builder, at: Address, size: int) -> None:
         whole = size // 8 * 8
 
         def step(offset: Value) -> None:
-            b.store(b.emit(ops.PtrAdd(at.base, offset, "", b.span)), at.offset, 64, Const(0))
+            b.store(further(b, at.base, offset), at.offset, 64, Const(0))
 
         each(b, whole, 8, step)
         clear(b, field_at(at, whole), size - whole)
@@ -232,8 +234,8 @@ def copy(b: Builder, to: Address, source: Address, size: int) -> None:
         whole = size // 8 * 8
 
         def step(offset: Value) -> None:
-            word = b.load(b.emit(ops.PtrAdd(source.base, offset, "", b.span)), source.offset, 64)
-            b.store(b.emit(ops.PtrAdd(to.base, offset, "", b.span)), to.offset, 64, word)
+            word = b.load(further(b, source.base, offset), source.offset, 64)
+            b.store(further(b, to.base, offset), to.offset, 64, word)
 
         each(b, whole, 8, step)
         copy(b, field_at(to, whole), field_at(source, whole), size - whole)

@@ -34,6 +34,7 @@ from pybpf.compiler.schema.types import (
     Type,
     align_of,
     is_aggregate,
+    is_arena_pointer,
     size_of,
 )
 
@@ -64,10 +65,13 @@ def address_of(b: Builder, node: tree.Expr) -> Address:
     elif isinstance(node, tree.Slice):
         at = _slice(b, node)
     elif isinstance(node, tree.Global):
-        start: Value = b.emit(ops.GlobalAddr(node.spec.name, span=b.span))
-        if node.spec.how == "percpu":
-            start = b.call(kernel.THIS_CPU_PTR, start, kind="ptr")
-        at = Address(start, 0, Space.GLOBAL)
+        if node.spec.arena is not None:
+            at = Address(b.emit(ops.ExternAddr(node.spec.name, span=b.span)), 0, Space.ARENA)
+        else:
+            start: Value = b.emit(ops.GlobalAddr(node.spec.name, span=b.span))
+            if node.spec.how == "percpu":
+                start = b.call(kernel.THIS_CPU_PTR, start, kind="ptr")
+            at = Address(start, 0, Space.GLOBAL)
     elif isinstance(node, tree.MapIndex):
         at = Address(slot_of(b, node), 0, Space.PERCPU if node.map.kind.percpu else Space.MAP)
     elif isinstance(node, tree.CtxLoad) and node.field.role in ("", "array") and not _is_object(node.field.type):
@@ -103,7 +107,8 @@ def _element(b: Builder, node: tree.Index) -> Address:
     if type(index) is Const:
         return field_at(base, index.value * step)
     length = kind.pointee.length if isinstance(kind.pointee, ArrayType) else size_of(kind.pointee)
-    index = b.guard(bounded(b, index, length), "int")
+    if base.space != Space.ARENA:  # there the verifier takes any address
+        index = b.guard(bounded(b, index, length), "int")
     if step > 1:
         by_shift = step & step - 1 == 0
         amount = step.bit_length() - 1 if by_shift else step
@@ -124,7 +129,8 @@ def _slice(b: Builder, node: tree.Slice) -> Address:
     start = b.value(node.start)
     if type(start) is Const:
         return field_at(base, start.value)
-    start = b.guard(bounded(b, start, size_of(node.base.type.pointee) - size + 1), "int")
+    if base.space != Space.ARENA:
+        start = b.guard(bounded(b, start, size_of(node.base.type.pointee) - size + 1), "int")
     inside = further(b, base.base, start)
     if base.space == Space.PACKET:
         inside = _inside_packet(b, inside, base.offset + size)
@@ -341,6 +347,8 @@ def _plain_ctx_load(b: Builder, node: tree.CtxLoad) -> Value:
 
 def unwrap_reference(b: Builder, node: tree.Unwrap) -> Value:
     """The reference in an Optional that was tested. A variable keeps the guarded value, so that it is guarded once."""
+    if is_arena_pointer(node.type):
+        return b.value(node.value)
     value = b.guard(b.value(node.value))
     if type(node.value) is tree.Local:
         b.write(b.cells(node.value.var), value)
@@ -411,7 +419,7 @@ def update_memory(b: Builder, at: Address, kind: Type, op: str, operand: Type, v
     number = int_type(kind)
     if atomic and op in _ATOMIC and number.bits >= 32 and not number.big:
         value = negate(b, value) if op == "-" else value
-        b.emit(ops.Atomic(_ATOMIC[op], at.base, at.offset, number.bits, value, span=b.span))
+        b.emit(ops.Atomic(_ATOMIC[op], b.there(at.base), at.offset, number.bits, value, span=b.span))
         return
     old = load(b, at, kind)
     store(b, at, kind, compute(b, op, is_signed(operand), old, value))

@@ -37,7 +37,13 @@ def build(typed: Typed, target: Target) -> Module:
         functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     functions += shared.bodies
     variables = [*typed.globals, *shared.formats.values(), *shared.externs.values()]
-    return Module(functions, list(typed.maps), variables, target.license)
+    module = Module(functions, list(typed.maps), variables, target.license)
+    for program, function in zip(typed.programs, functions):
+        if program.arena is not None:
+            from pybpf.compiler.irbuild.arenas import tie
+
+            tie(function, program.arena, module)
+    return module
 
 
 def _program(program: Program, shared: Shared) -> Function:

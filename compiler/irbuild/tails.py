@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
-from pybpf.compiler.irbuild.memory import Address, each, field_at
+from pybpf.compiler.irbuild.memory import Address, each, field_at, further
 from pybpf.compiler.schema.types import ArrayType, Space, StructType, TextType, Type, size_of
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def clear_tails(b: Builder, at: Address, kind: Type) -> None:
 
 def _loop(b: Builder, keep: Cell, place: Address, size: int) -> None:
     def step(index: Value) -> None:
-        _one(b, keep, b.emit(ops.PtrAdd(place.base, index, "", b.span)), place.offset)
+        _one(b, keep, further(b, place.base, index), place.offset)
 
     each(b, size, 1, step)
 

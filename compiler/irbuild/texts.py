@@ -10,7 +10,7 @@ from pybpf.compiler.frontend import tree
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.aggregates import pointee
-from pybpf.compiler.irbuild.memory import Address, pieces, readable
+from pybpf.compiler.irbuild.memory import Address, further, pieces, readable
 from pybpf.compiler.irbuild.places import address_of
 from pybpf.compiler.schema.types import U64, TextType, size_of
 
@@ -101,7 +101,7 @@ def _texts(b: Builder, lhs: Address, lhs_size: int, rhs: Address, rhs_size: int,
 def _plus(b: Builder, at: Address, index: Value) -> Address:
     if type(index) is Const:
         return Address(at.base, at.offset + index.value, at.space, 1)
-    return Address(b.emit(ops.PtrAdd(at.base, index, "", b.span)), at.offset, at.space, 1)
+    return Address(further(b, at.base, index), at.offset, at.space, 1)
 
 
 def _one_byte(b: Builder, lhs: Address, rhs: Address, equal: Block, differ: Block) -> None:

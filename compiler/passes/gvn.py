@@ -166,6 +166,7 @@ _KEYS: dict[type, Callable[[_Numbering, Any], Key | None]] = {
     ops.Binary: _binary,
     ops.PtrAdd: lambda state, op: ("ptradd", state.of(op.base), state.of(op.offset)),
     ops.Extend: lambda state, op: ("extend", op.bits, op.signed, state.of(op.value)),
+    ops.ArenaCast: lambda state, op: ("arenacast", state.of(op.value)),
     ops.ToInt: lambda state, op: ("toint", state.of(op.value)),
     ops.Swap: lambda state, op: ("swap", op.bits, state.of(op.value)),
     ops.Cmp: lambda state, op: ("cmp", op.pred, op.width, state.of(op.lhs), state.of(op.rhs)),

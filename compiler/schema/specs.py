@@ -92,6 +92,7 @@ class GlobalSpec(Record, eq=False):
     section: str = ""
     weak: bool = False
     how: str = ""
+    arena: MapSpec | None = None  # it lies at the start of that map, which user space shares
 
 
 class ArgSpec(Record):

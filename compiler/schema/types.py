@@ -18,7 +18,7 @@ __all__ = [
     "BOOL", "I8", "I16", "I32", "I64", "NONE", "U8", "U16", "U32", "U64",
     "ArrayType", "BoolType", "BitField", "BytesType", "EnumType", "Field", "IntType", "Kept", "NoneType",
     "OptionalType", "ProtoType", "PtrType", "Space", "StructType", "TextType", "TupleType", "Type",
-    "align_of", "is_aggregate", "is_scalar", "layout", "opaque_in", "size_of",
+    "align_of", "is_aggregate", "is_arena_pointer", "is_scalar", "layout", "opaque_in", "size_of",
 ]  # fmt: skip
 
 
@@ -96,6 +96,7 @@ class Space:
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     INNER = "inner"  # a map that lies in a map of maps
+    ARENA = "arena"  # memory shared with user space, by its address there: any is taken, what is not there reads as 0
     USER = "user"  # a user-space address: user probe reads only
 
     OBJECTS = (TRUSTED, ARGUMENT, UNTRUSTED, RCU, NULLABLE, RCU_NULLABLE)  # what may be loaded from
@@ -269,6 +270,12 @@ def is_aggregate(type: Type) -> bool:
     return isinstance(type, (StructType, ArrayType, TextType, BytesType))
 
 
+def is_arena_pointer(type: Type) -> bool:
+    """Whether it is a reference into an arena, or None or such a one, as a field that is a pointer holds it."""
+    inner = type.inner if isinstance(type, OptionalType) else type
+    return isinstance(inner, PtrType) and inner.space == Space.ARENA
+
+
 def opaque_in(type: Type | None) -> list[str]:
     """What the kernel keeps in a value of the type: names of BTF types, one for each field."""
     if isinstance(type, StructType):
@@ -295,6 +302,8 @@ def size_of(type: Type) -> int:
             return type.size
         case StructType():
             return type.size
+        case OptionalType():  # a pointer, of which 0 is None
+            return size_of(type.inner)
     size = getattr(type, "size", None)  # a KernelType (kernel.py), of which this module does not know
     if size is not None:
         return int(size)

@@ -16,7 +16,8 @@ Encoding mirrors it, and checks: an integer outside its width is an `OverflowErr
 Python values: ints and bools as such; enums as members of the IntEnum that was declared (a number without a name as an
 int); `Text` as str (UTF-8 with surrogateescape, up to the first NUL);
 `Bytes` as bytes; arrays as lists; structs as instances of the class that declares them (`StructType.owner`), or of a
-plain class made here where there is none. A dict is taken for a struct when encoding.
+plain class made here where there is none. A dict is taken for a struct when encoding. A pointer into an arena is a view
+of what it leads to, or None.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from pybpf.compiler.schema.types import (
     EnumType,
     Field,
     IntType,
+    OptionalType,
     PtrType,
     StructType,
     TextType,
@@ -135,6 +137,28 @@ class _Texts(dict[bytes, str]):
         return made
 
 
+def _lead(address: int, kind: Type) -> Any:
+    if not address:
+        return None
+    from pybpf.runtime.arenamemory import pointed_to
+
+    return pointed_to(address, kind)
+
+
+def _address(value: Any, kind: Type) -> int:
+    if value is None:
+        return 0
+    from pybpf.runtime.arenamemory import address_of
+
+    return address_of(value, kind)
+
+
+def _pointee(kind: OptionalType) -> Type:
+    """What a pointer into an arena leads to."""
+    assert isinstance(kind.inner, PtrType) and kind.inner.pointee is not None
+    return kind.inner.pointee
+
+
 _MOST_TEXTS, _LONGEST_TEXT = 4096, 64  # together at most about a megabyte
 
 DECODE_ENV = {
@@ -143,6 +167,7 @@ DECODE_ENV = {
     "big": lambda raw: int.from_bytes(raw, "big"),
     "little": lambda raw: int.from_bytes(raw, "little"),
     "new": object.__new__,
+    "lead": _lead,
 }
 
 
@@ -186,6 +211,8 @@ def read(code: Code, kind: Type, at: int) -> str:
             return code.take(at, _INT_CODES[kind.bits, kind.signed], kind.bits // 8)
         case PtrType():
             return code.take(at, "Q", 8)
+        case OptionalType():
+            return f"lead({code.take(at, 'Q', 8)}, {code.constant(_pointee(kind))})"
         case TextType():
             raw = code.take(at, f"{kind.size}s", kind.size)
             return f"texts[{raw}]" if kind.size <= _LONGEST_TEXT else f"text({raw})"
@@ -293,6 +320,7 @@ def _cast(value: Any, cls: Any) -> Any:
 
 _ENCODE_ENV = {
     "text": _put_text, "raw": _put_bytes, "bool1": _put_bool, "big": _put_big, "array": _put_array, "cast": _cast,
+    "address": _address,
 }  # fmt: skip
 
 
@@ -327,6 +355,9 @@ def _write(code: Code, kind: Type, at: int, value: str, out: list[str]) -> None:
         case PtrType():
             code.take(at, "Q", 8)
             out.append(value)
+        case OptionalType():
+            code.take(at, "Q", 8)
+            out.append(f"address({value}, {code.constant(_pointee(kind))})")
         case TextType():
             code.take(at, f"{kind.size}s", kind.size)
             out.append(f"text({value}, {kind.size})")

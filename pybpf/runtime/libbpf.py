@@ -72,6 +72,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "bpf_map__set_map_flags": (c_int, [c_void_p, c_uint32]),
     "bpf_map__attach_struct_ops": (c_void_p, [c_void_p]),
     "bpf_map__fd": (c_int, [c_void_p]),
+    "bpf_map__map_extra": (c_uint64, [c_void_p]),
+    "bpf_map__reuse_fd": (c_int, [c_void_p, c_int]),
     "bpf_map__pin_path": (c_char_p, [c_void_p]),
     "bpf_map__is_internal": (ctypes.c_bool, [c_void_p]),
     "bpf_map__initial_value": (c_void_p, [c_void_p, POINTER(c_size_t)]),
@@ -143,6 +145,7 @@ class Library:
                 function = getattr(cdll, name)
                 function.restype, function.argtypes = result, arguments
                 setattr(self, name, function)
+        self.knows_arenas = hasattr(cdll, "bpf_token_create")  # both came with 1.4
         self.usable = not any(name in _FUNCTIONS for name in self.lacks)
         self.version = str(self.libbpf_version_string().decode()) if self.usable else "?"
 

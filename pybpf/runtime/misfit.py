@@ -14,6 +14,7 @@ from pybpf.compiler.schema.types import (
     EnumType,
     Field,
     IntType,
+    OptionalType,
     PtrType,
     StructType,
     TextType,
@@ -42,6 +43,14 @@ def explain_misfit(kind: Type, value: Any, where: str) -> None:
             _check_int(kind.min, kind.max, str(kind), value, where)
         case PtrType():
             _check_int(0, (1 << 64) - 1, "address", value, where)
+        case OptionalType():
+            from pybpf.runtime.arenamemory import address_of
+
+            assert isinstance(kind.inner, PtrType)
+            try:
+                address_of(value, kind.inner.pointee)
+            except TypeError as error:
+                raise TypeError(f"{where}: {error}") from None
         case TextType():
             if not isinstance(value, str):
                 raise TypeError(f"{where}: expected a str ({kind}), not {_shown(value)}")

@@ -18,7 +18,9 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
+from pybpf.compiler.elf.data import ARENA
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
+from pybpf.compiler.schema.types import BytesType
 from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
 from pybpf.runtime.kinds import unknown_to_libraries
@@ -33,9 +35,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from pybpf.compiler.schema.types import Type
     from pybpf.program import Program
+    from pybpf.runtime.arenamemory import ArenaMemory
     from pybpf.runtime.links import Link
     from pybpf.runtime.maps import LoadedBloomFilter, LoadedMap, LoadedQueue, PerCpu
+    from pybpf.runtime.maps.arenas import LoadedArena, MadeArena
     from pybpf.runtime.maps.cgroups import LoadedCgroups
     from pybpf.runtime.maps.devices import LoadedCpus, LoadedDevices, LoadedXsks
     from pybpf.runtime.maps.nested import LoadedMaps
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
     from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.runtime.verifier import Origin
     from pybpf.stdlib.maps import ArrayMap, HashMap, LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.arena import Arena
     from pybpf.stdlib.maps.cgroups import CgroupArray
     from pybpf.stdlib.maps.devices import CpuMap, DevMap, DevMapHash, XskMap
     from pybpf.stdlib.maps.events import PerfEventArray, UserRingBuffer
@@ -71,6 +77,9 @@ V = TypeVar("V")
 J = TypeVar("J")
 W = TypeVar("W")
 
+ARENA_MAP = 33  # BPF_MAP_TYPE_ARENA
+ARENA_SECTION = ARENA.encode() + b"\0"
+STAND_IN = ".data.arena_1"  # what libraries that know no arenas are told in its place (maps/arenas.py)
 _LOG_SIZES = (16 << 20, 256 << 20)  # bytes of address space; only what the kernel writes takes memory
 
 
@@ -169,6 +178,10 @@ class LoadedObject:
         self.elf = elf  # the object file's bytes; libbpf may refer to them
         self._only = only
         self._called: frozenset[str] = frozenset()  # only ever tail-called: `attach()` leaves them alone
+        self._arenas: dict[str, MadeArena] = {}  # by the map's name, until they are in `maps`
+        self._arena_symbols: dict[str, variables.Symbol] = {}
+        self._images: list[tuple[int, int]] = []  # what the library maps for them, and then forgets the size of
+        self._arena_memory: ArenaMemory | None = None  # that its variables are in
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
         try:
@@ -184,8 +197,13 @@ class LoadedObject:
         lib = library()
         options = OpenOpts(sz=ctypes.sizeof(OpenOpts), object_name=self.name.encode(),
                            pin_root_path=self._pin_path)  # fmt: skip
+        elf = self.elf
+        if ARENA_SECTION in elf:
+            from pybpf.runtime.maps.arenas import for_library
+
+            elf = self._read = for_library(elf)
         with messages() as said:
-            handle = lib.bpf_object__open_mem(self.elf, len(self.elf), options)
+            handle = lib.bpf_object__open_mem(elf, len(elf), options)
         if not handle:
             code = ctypes.get_errno()
             raise LoadError(
@@ -205,6 +223,7 @@ class LoadedObject:
             self._select()
             self._aim()
             self._look_for_pins()
+            self._prepare_arenas()
             variables.initialise(values, self._symbols, self._codecs, self._section_memory)
             with LogBuffers(list(self._each("program")), size, log_level) as buffers:
                 with messages() as said:
@@ -259,6 +278,41 @@ class LoadedObject:
             from pybpf.runtime.maps.pinning import check_pins
 
             check_pins(pinned)
+
+    def _prepare_arenas(self) -> None:
+        """Make the arenas, map them, and let the library take them for its own."""
+        lib = library()
+        for map in self._each("map"):
+            name = self._string(lib.bpf_map__name(map))
+            if lib.bpf_map__type(map) != ARENA_MAP and not name.endswith(STAND_IN):
+                continue
+            from pybpf.runtime.maps.arenas import make_arena
+
+            if lib.bpf_map__is_internal(map):  # of a library that knows no arenas: the variables in the only one
+                made = next(iter(self._arenas.values()))
+                self._images.append(self._section_memory(STAND_IN))
+            else:
+                made = self._arenas.get(name)
+                if made is None:
+                    spec = self._map_specs.get(name)
+                    pages, flags = lib.bpf_map__max_entries(map), lib.bpf_map__map_flags(map)
+                    extra = spec.extra if spec is not None else int(lib.bpf_map__map_extra(map))
+                    made = make_arena(name, pages, flags, extra, self._string(lib.bpf_map__pin_path(map)))
+                    self._arenas[name] = made
+                    self._fill(made)
+            result = lib.bpf_map__reuse_fd(map, made.fd)
+            if result < 0:
+                raise LoadError(f"creating map {name!r}: {errno_name(-result)}")
+
+    def _fill(self, arena: MadeArena) -> None:
+        """Put the initial values of variables into a new arena. (What is all zero is written too: so it gets pages.)"""
+        data = variables.section_data(self.elf, ARENA)
+        if not data:
+            return
+        self._arena_symbols = variables.symbols(self.elf, ARENA.__eq__)
+        self._arena_memory = arena.memory
+        if arena.fresh:
+            arena.memory.write(arena.memory.start, data)
 
     def _aim(self) -> None:
         """Tell the kernel which loaded program each is for that replaces or traces a function of one."""
@@ -324,7 +378,11 @@ class LoadedObject:
         sections: dict[str, variables.Section] = {}
         for map in self._each("map"):
             fd = lib.bpf_map__fd(map)
-            if is_table(map):
+            if lib.bpf_map__type(map) == ARENA_MAP:
+                if not lib.bpf_map__is_internal(map):
+                    name = self._string(lib.bpf_map__name(map))
+                    self.maps[name] = self._loaded_arena(map, name, fd)
+            elif is_table(map):
                 name = self._string(lib.bpf_map__name(map))
                 self.tables[name] = LoadedTable(self, map, fd, name)
             elif lib.bpf_map__is_internal(map):
@@ -340,6 +398,24 @@ class LoadedObject:
         sizes = lib.bpf_map__key_size(map), lib.bpf_map__value_size(map)
         entries = lib.bpf_map__max_entries(map)
         return loaded_map(self, fd, name, lib.bpf_map__type(map), sizes, entries, self._map_specs.get(name))
+
+    def _loaded_arena(self, map: int, name: str, fd: int) -> Any:
+        from pybpf.runtime.kinds import map_kind
+        from pybpf.runtime.maps.arenas import LoadedArena
+
+        pages = library().bpf_map__max_entries(map)
+        spec = self._map_specs.get(name) or MapSpec(name, map_kind(ARENA_MAP), None, None, pages)
+        made = self._arenas.pop(name)
+        os.close(made.fd)  # the library has one
+        return LoadedArena(fd, spec, pages, self._check, made.memory)
+
+    def _in_arena(self, name: str) -> tuple[ArenaMemory, Type, int]:
+        """Where a variable in the arena is: the memory, its type, its address."""
+        symbol = self._arena_symbols[name]
+        assert self._arena_memory is not None
+        spec = self._global_specs.get(name)
+        kind = spec.type if spec is not None else BytesType(symbol.size)
+        return self._arena_memory, kind, self._arena_memory.start + symbol.offset
 
     def _program_of(self, declaration: Any) -> LoadedProgram:
         """The loaded program of a declaration."""
@@ -370,6 +446,8 @@ class LoadedObject:
         def __getitem__(self, what: UserRingBuffer[V]) -> LoadedUserRingBuffer[V]: ...
         @overload
         def __getitem__(self, what: StackTrace) -> LoadedStacks: ...
+        @overload
+        def __getitem__(self, what: Arena) -> LoadedArena: ...
         @overload
         def __getitem__(self, what: SockMap | ReusePortSockArray) -> LoadedSockets[int]: ...
         @overload
@@ -430,6 +508,9 @@ class LoadedObject:
                 return self.maps[what]
             if what in self.globals:
                 return self.globals[what]
+            if what in self._arena_symbols:
+                memory, kind, address = self._in_arena(what)
+                return memory.get(kind, address)
             names = {**self.maps, **dict.fromkeys(self.globals)}
             hint = variables.close_match(what, names) or f"it has {', '.join(names) or 'none'}"
             raise KeyError(f"object {self.name!r} has no map or global {what!r}; {hint}")
@@ -440,6 +521,9 @@ class LoadedObject:
             if known is spec:
                 return self.maps[name]
         for name, variable in self._global_specs.items():
+            if variable is spec and spec.arena is not None:
+                memory, kind, address = self._in_arena(name)
+                return memory.get(kind, address)
             if variable is spec:
                 return self.globals[name]
         if isinstance(spec, GlobalSpec) and spec.section:
@@ -457,6 +541,10 @@ class LoadedObject:
         name = next((name for name, known in self._global_specs.items() if known is spec), spec)
         if not isinstance(name, str):
             raise TypeError("only globals are set like this; a map's elements are set as obj[map][key] = value")
+        if name in self._arena_symbols:
+            memory, kind, address = self._in_arena(name)
+            memory.set(kind, address, value)
+            return
         self.globals[name] = value
 
     # ---------------------------------------------------------------------- attaching
@@ -560,9 +648,17 @@ class LoadedObject:
             self.globals.close()
             for link in reversed(self.links):
                 link._leave()
+            for arena in self._arenas.values():  # of a load that failed
+                arena.close()
+            self._arenas.clear()
             handle, self._handle = self._handle, None
             if handle is not None:
                 library().bpf_object__close(handle)
+            if self._images:
+                from pybpf.runtime.maps.arenas import unmap
+
+                while self._images:
+                    unmap(*self._images.pop())
 
     def __del__(self) -> None:
         closed = getattr(self, "_closed", None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import GlobalSpec
 
-__all__ = ["Globals", "Symbol", "close_match", "initialise", "is_data_section", "symbols"]
+__all__ = ["Globals", "Symbol", "close_match", "initialise", "is_data_section", "section_data", "symbols"]
 
 _DATA = (".rodata", ".data", ".bss")
 _MMAPABLE = 1 << 10  # BPF_F_MMAPABLE
@@ -51,8 +51,11 @@ def is_data_section(name: str) -> bool:
     return name.startswith(_DATA) and (name in _DATA or name.startswith(tuple(f"{prefix}." for prefix in _DATA)))
 
 
-def symbols(elf: bytes) -> dict[str, Symbol]:
-    """The data symbols of an ELF64 little-endian object, in symbol order. LoadError where it is none."""
+def symbols(elf: bytes, wanted: Callable[[str], bool] = is_data_section) -> dict[str, Symbol]:
+    """The data symbols of an ELF64 little-endian object, in symbol order. LoadError where it is none.
+
+    Those of sections that are `wanted`.
+    """
     if elf[:6] != b"\x7fELF\x02\x01" or len(elf) < 64:
         raise LoadError("not an ELF object for BPF (64 bits, little-endian)")
     (start,) = struct.unpack_from("<Q", elf, 40)
@@ -68,11 +71,20 @@ def symbols(elf: bytes) -> dict[str, Symbol]:
             text = _strings(elf, headers[header[6]])
             for at in range(header[4], header[4] + header[5], 24):
                 name, info, _, index, value, size = struct.unpack_from("<IBBHQQ", elf, at)
-                if info & 15 == 1 and index < count and is_data_section(sections[index]):  # STT_OBJECT
+                if info & 15 == 1 and index < count and wanted(sections[index]):  # STT_OBJECT
                     found[text(name)] = Symbol(sections[index], value, size)
     except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise LoadError("the ELF object is cut short or damaged") from error
     return found
+
+
+def section_data(elf: bytes, name: str) -> bytes:
+    """What an object's section holds; b"" where it has none of that name."""
+    (start,) = struct.unpack_from("<Q", elf, 40)
+    entry_size, count, names_index = struct.unpack_from("<HHH", elf, 58)
+    headers = [struct.unpack_from("<IIQQQQII", elf, start + index * entry_size) for index in range(count)]
+    names = _strings(elf, headers[names_index])
+    return next((elf[each[4] : each[4] + each[5]] for each in headers if names(each[0]) == name), b"")
 
 
 def _strings(elf: bytes, header: tuple[int, ...]) -> Callable[[int], str]:

@@ -23,6 +23,7 @@ from pybpf.compiler.schema.types import (
     Space,
     TextType,
     is_aggregate,
+    is_arena_pointer,
     size_of,
 )
 from pybpf.simulator.context import is_lent
@@ -255,6 +256,8 @@ class _Maker:
         for field, value in zip(self.fields, values):
             if field.bits:
                 Bits(field).store(made, value)
+            elif is_arena_pointer(field.type):
+                scalar_of(field.type).store(made.at(field.offset, None), value)
             elif isinstance(value, Place):
                 made.at(field.offset, None).write(to_bytes(field.type, value))
             else:
@@ -335,6 +338,10 @@ def _const(t: Translator, node: tree.Const) -> ast.expr:
 
 def _compare(t: Translator, node: tree.Compare) -> ast.expr:
     lhs = expression(t, node.lhs)
+    if is_arena_pointer(node.lhs.type):
+        from pybpf.simulator.arenas import same_place
+
+        return t.call(t.constant(same_place), lhs, expression(t, node.rhs))
     return t.here(ast.Compare(lhs, [_AST_COMPARE[node.op]()], [expression(t, node.rhs)]))  # type: ignore[no-any-return]
 
 
@@ -437,6 +444,19 @@ def _map(method: str) -> Callable[[Translator, Any], ast.expr]:
 
 def _operand(t: Translator, node: tree.Expr) -> ast.expr:
     return place(t, node) if is_far(node.type) else expression(t, node)
+
+
+def _arena_alloc(t: Translator, node: tree.ArenaAlloc) -> ast.expr:
+    assert isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType)
+    return t.method(_table(t, node.map), "alloc", t.literal(node.pages), t.constant(node.type.inner.pointee))
+
+
+def _arena_address(t: Translator, node: tree.ArenaAddress) -> ast.expr:
+    value = expression(t, node.value)
+    if not isinstance(node.type, OptionalType):
+        return t.method(_table(t, node.map), "address", value)
+    assert isinstance(node.type.inner, PtrType)
+    return t.method(_table(t, node.map), "at", value, t.constant(node.type.inner.pointee))
 
 
 def _key(t: Translator, spec: MapSpec, key: tree.Expr) -> ast.expr:
@@ -551,6 +571,11 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.MapSetDefault: _map_default,
     tree.MapPush: lambda t, node: t.method(_table(t, node.map), "push", _operand(t, node.value), t.literal(node.flags)),
     tree.MapTake: lambda t, node: t.method(_table(t, node.map), "take", t.literal(node.keeps)),
+    tree.ArenaAlloc: _arena_alloc,
+    tree.ArenaFree: lambda t, node: t.method(
+        _table(t, node.map), "free", expression(t, node.value), t.literal(node.pages)
+    ),
+    tree.ArenaAddress: _arena_address,
     tree.RingEmit: lambda t, node: t.method(_table(t, node.map), "emit", _operand(t, node.value)),
     tree.Discard: lambda t, node: t.method(t.name(f"_record_{t.variable(node.var)}"), "discard"),
 }

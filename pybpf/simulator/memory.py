@@ -16,6 +16,7 @@ from pybpf.compiler.schema.types import (
     EnumType,
     Field,
     IntType,
+    OptionalType,
     PtrType,
     StructType,
     Type,
@@ -242,8 +243,12 @@ _scalars: dict[Type, Scalar] = {}
 
 
 def scalar_of(type: Type) -> Scalar:
-    """The Scalar of a type; addresses are 64-bit numbers."""
+    """The Scalar of a type; addresses are 64-bit numbers, but for pointers into arenas."""
     found = _scalars.get(type)
+    if found is None and isinstance(type, OptionalType):
+        from pybpf.simulator.arenas import Pointer
+
+        found = _scalars[type] = Pointer(type)  # type: ignore[assignment]
     if found is None:
         kind = IntType(64) if isinstance(type, PtrType) else type
         found = _scalars[type] = Scalar(kind)

@@ -184,7 +184,14 @@ class Storage(Table):
         return super().put(key, value, flags) if any(key) else -EINVAL
 
 
+def _arena(spec: MapSpec) -> Any:
+    from pybpf.simulator.arenas import Pages
+
+    return Pages(spec)
+
+
 TABLES: dict[str, Callable[[MapSpec], Any]] = {
+    "arena": _arena,
     "maps": Tables,
     "storage": Storage,
     "trie": Trie,

@@ -141,6 +141,10 @@ def view(table: Any, find: Callable[[Any], Any]) -> Any:
         return table.slots
     if type(table) is Stacks:
         raise SimulationError(f"there are no stacks in a simulation: map {table.spec.name} is for the kernel")
+    if table.spec.kind.family == "arena":
+        from pybpf.simulator.arenas import ArenaView
+
+        return ArenaView(table)
     return _VIEWS[type(table)](table)
 
 

@@ -391,7 +391,11 @@ class Simulation:
                 from pybpf.stdlib.variables import encode
 
                 data = encode(spec.type, self._initial[spec.name], spec.name)
-            found = self._globals[id(spec)] = Ref(bytearray(data), 0, spec.type)
+            if spec.arena is not None:
+                found = self.table(spec.arena).variable(spec, data)
+            else:
+                found = Ref(bytearray(data), 0, spec.type)
+            self._globals[id(spec)] = found
             self._specs.append(spec)
         return found
 
@@ -429,6 +433,9 @@ class Simulation:
             from pybpf.simulator.otherviews import view
 
             return view(table, self.table)
+        if isinstance(spec, GlobalSpec) and spec.arena is not None:
+            memory = self.table(spec.arena).memory
+            return memory.get(spec.type, memory.start + self.global_place(spec).offset)
         if isinstance(spec, GlobalSpec):
             return self.global_place(spec).value()
         raise TypeError(f"{declaration!r} is no map or global: give the declaration, as in sim[paths]")
@@ -439,6 +446,10 @@ class Simulation:
         from pybpf.stdlib.variables import encode
 
         spec = getattr(declaration, "__bpf__", declaration)
+        if isinstance(spec, GlobalSpec) and spec.arena is not None:
+            memory = self.table(spec.arena).memory
+            memory.set(spec.type, memory.start + self.global_place(spec).offset, value)
+            return
         if isinstance(spec, GlobalSpec):
             self.global_place(spec).write(encode(spec.type, value, spec.name))
             return

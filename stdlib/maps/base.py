@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationError, DeclarationTypeError, DeclarationValueError
 from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import U32, size_of
+from pybpf.compiler.schema.types import U32, OptionalType, size_of
 from pybpf.stdlib.mapkinds import FLAGS, MAX_ENTRIES, MAX_KEY, MAX_PERCPU_VALUE, MAX_VALUE
 from pybpf.stdlib.naming import check_call, check_symbol, declared_here, spelled, symbol_of
 from pybpf.stdlib.opaque import check_opaque
@@ -159,6 +159,8 @@ class Declaration:
                 f"map {name}, its {role}: {why_not(given)}",
                 help=f"declare the {role} as {better}" if better else "",
             )
+        if isinstance(kind, OptionalType):
+            raise DeclarationTypeError(f"map {name}, its {role}: a pointer by itself", help="put it into a Struct")
         return kind
 
     def __repr__(self) -> str:

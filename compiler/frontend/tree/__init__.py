@@ -10,6 +10,7 @@ Types of expressions (pybpf.compiler.schema.types):
     PtrType(None, PACKET)           an address inside the packet; PACKET_END is only compared
     PtrType(x, KERNEL or USER)      an address outside the program's reach; 0 is None
     PtrType(x, TRUSTED, ...)    a kernel object that may be loaded from; it may be NULL, which is None
+    PtrType(x, ARENA)               an object in the program's arena, by its address in user space
     OptionalType(inner)             one of those, or None: (present, value) for numbers, a nullable address for
                                     references
     NoneType                        no value

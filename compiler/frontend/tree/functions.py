@@ -78,6 +78,7 @@ class Program(Record, eq=False):
     function: Function
     args: tuple[tuple[Var, int], ...] = ()
     computed: Computed | None = None
+    arena: MapSpec | None = None  # the one that pointers which it follows lead into
 
 
 class Typed(Record, eq=False):

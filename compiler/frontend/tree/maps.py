@@ -7,11 +7,11 @@ from pybpf.compiler.frontend.tree.nodes import Expr
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.frontend.tree.nodes import Var
-    from pybpf.compiler.schema.specs import MapSpec
+    from pybpf.compiler.schema.specs import KfuncSpec, MapSpec
 
 __all__ = [
-    "Discard", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop", "MapPush", "MapSet", "MapSetDefault",
-    "MapTake", "MapUpdate", "RingEmit", "RingReserve",
+    "ArenaAddress", "ArenaAlloc", "ArenaFree", "Discard", "MapContains", "MapDelete", "MapGet", "MapIndex", "MapPop",
+    "MapPush", "MapSet", "MapSetDefault", "MapTake", "MapUpdate", "RingEmit", "RingReserve",
 ]  # fmt: skip
 
 
@@ -101,6 +101,33 @@ class MapSetDefault(Expr):
 
     map: MapSpec
     key: Expr
+    value: Expr
+
+
+class ArenaAlloc(Expr):
+    """arena.alloc(T): Optional reference to a T in `pages` fresh pages of the arena, all zero."""
+
+    map: MapSpec
+    kfunc: KfuncSpec
+    pages: int
+
+
+class ArenaFree(Expr):
+    """arena.free(value): gives `pages` pages back, from the one that `value` refers to. Type NONE."""
+
+    map: MapSpec
+    kfunc: KfuncSpec
+    value: Expr
+    pages: int
+
+
+class ArenaAddress(Expr):
+    """arena.address(value): the address (u64) that user space has for what a reference, or an Optional one, refers to.
+
+    arena.at(T, address): the Optional reference to what lies at the address `value`.
+    """
+
+    map: MapSpec
     value: Expr
 
 

@@ -24,11 +24,13 @@ from pybpf.runtime.maps.queues import LoadedBloomFilter, LoadedQueue
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pybpf.runtime.maps.arenas import LoadedArena
     from pybpf.runtime.maps.percpu import PerCpu
     from pybpf.runtime.ringbuf import LoadedRingBuffer
     from pybpf.runtime.stacks import LoadedStacks
     from pybpf.runtime.userring import LoadedUserRingBuffer
     from pybpf.stdlib.maps import LruPerCpuHash, Map, PerCpuArray, PerCpuHash, RingBuffer
+    from pybpf.stdlib.maps.arena import Arena
     from pybpf.stdlib.maps.events import UserRingBuffer
     from pybpf.stdlib.maps.queues import BloomFilter, Queue, Stack
     from pybpf.stdlib.maps.stacks import StackTrace
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     def open_map(what: str | os.PathLike[str] | int, kind: type[UserRingBuffer[V]], /) -> LoadedUserRingBuffer[V]: ...
     @overload
     def open_map(what: str | os.PathLike[str] | int, kind: type[StackTrace], /) -> LoadedStacks: ...
+    @overload
+    def open_map(what: str | os.PathLike[str] | int, kind: type[Arena], /) -> LoadedArena: ...
     @overload
     def open_map(what: str | os.PathLike[str] | int, kind: type[Map[K, V]], /) -> LoadedMap[K, V]: ...
     @overload
@@ -111,6 +115,9 @@ def by_id(number: int) -> int:
 
 def _declared(info: MapInfo, kind: Any) -> MapSpec:
     """The spec of a map that is said to be of a class, as `HashMap[u32, u64]`."""
+    there = map_kind(info.type)
+    if there.family == "arena" and getattr(kind, "kind", None) is there:
+        return MapSpec(info.name or "map", there, None, None, info.max_entries, flags=info.flags)
     if not (isinstance(kind, type) and hasattr(kind, "_resolve") and getattr(kind, "_types", None)):
         raise TypeError(f"open_map() takes a type of map with its types, as HashMap[u32, u64], not {kind!r}")
     declared: Any = object.__new__(kind)
@@ -118,7 +125,6 @@ def _declared(info: MapInfo, kind: Any) -> MapSpec:
     declared.depth = info.value_size // 8  # of stack traces
     name = info.name or "map"
     key, value = declared._resolve(name)
-    there = map_kind(info.type)
     if there.name != declared.kind.name:
         raise PybpfError(f"map {name!r} is a {there.name}, not a {declared.kind.name}")
     for role, given, size in (("key", key, info.key_size), ("value", value, info.value_size)):
@@ -162,6 +168,10 @@ def _buffer(fd: int, spec: MapSpec, info: MapInfo, check: Callable[[], None]) ->
         from pybpf.runtime.stacks import LoadedStacks
 
         return LoadedStacks(fd, spec, info.max_entries, check)
+    if spec.kind.family == "arena":
+        from pybpf.runtime.maps.arenas import opened_arena
+
+        return opened_arena(fd, spec, info.max_entries, check)
     return None
 
 
