@@ -56,39 +56,44 @@ def dominators(function: Function) -> Dominators:
     order = function.reverse_postorder()
     number = {block: n for n, block in enumerate(order)}
     predecessors = function.predecessors()
-    parent = {order[0]: order[0]}
+    before = [[number[p] for p in predecessors[block] if p in number] for block in order]
+    parents = [0] + [-1] * (len(order) - 1)  # by number: dictionaries of blocks would take twice as long
     changed = True
     while changed:
         changed = False
-        for block in order[1:]:
-            above: Block | None = None
-            for p in predecessors[block]:
-                if p not in parent:
+        for n in range(1, len(order)):
+            above = -1
+            for p in before[n]:
+                if parents[p] < 0:
                     continue
-                if above is None:
+                if above < 0:
                     above = p
                     continue
-                while above is not p:  # walk both up until they meet
-                    while number[p] > number[above]:
-                        p = parent[p]
-                    while number[above] > number[p]:
-                        above = parent[above]
-            assert above is not None
-            if parent.get(block) is not above:
-                parent[block] = above
+                while above != p:  # walk both up until they meet
+                    while p > above:
+                        p = parents[p]
+                    while above > p:
+                        above = parents[above]
+            if parents[n] != above:
+                parents[n] = above
                 changed = True
-    children: dict[Block, list[Block]] = {block: [] for block in order}
-    for block in order[1:]:
-        children[parent[block]].append(block)
+    below: list[list[int]] = [[] for _ in order]
+    for n in range(1, len(order)):
+        below[parents[n]].append(n)
     first: dict[Block, int] = {}
     last: dict[Block, int] = {}
-    stack = [(order[0], False)]
+    stack = [0]
     while stack:
-        block, done = stack.pop()
-        if done:
-            last[block] = len(first) - 1
+        n = stack.pop()
+        if n < 0:
+            last[order[~n]] = len(first) - 1
             continue
-        first[block] = len(first)
-        stack.append((block, True))
-        stack += [(child, False) for child in reversed(children[block])]
+        first[order[n]] = len(first)
+        if below[n]:
+            stack.append(~n)
+            stack += below[n][::-1]
+        else:
+            last[order[n]] = len(first) - 1
+    parent = {block: order[parents[n]] for n, block in enumerate(order)}
+    children = {block: [order[child] for child in below[n]] for n, block in enumerate(order)}
     return Dominators(order, predecessors, parent, children, first, last)

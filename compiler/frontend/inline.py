@@ -258,8 +258,8 @@ def given_for(checker: Checker, inner: Checker, module: Module, parameter: Any, 
     wanted = annotation(inner, parameter)
     if _is_star(node, parameter):
         wanted = None  # of each item; it is what it is given
-    taken_apart = isinstance(wanted, TupleType) or name in _assigned(node)
-    if isinstance(value, Known) and type(value.value) is tuple and taken_apart:
+    is_tuple = isinstance(value, Known) and type(value.value) is tuple
+    if is_tuple and (isinstance(wanted, TupleType) or name in _assigned(node)):
         value = TupleValue(tuple(tuples.items_of(checker, value) or ()), value.span)
     if isinstance(value, TupleValue):
         return _tuple_parameter(checker, inner, parameter, value, wanted, node, name)

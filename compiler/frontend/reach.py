@@ -23,21 +23,20 @@ _LEAVES = frozenset((
 def children(node: Record) -> list[Any]:
     """What a node of the tree holds, in the order of its fields: nodes, specs, functions."""
     found: list[Any] = []
-    for name in fields(node):
-        if name in _LEAVES:
-            continue
+    kind = type(node)
+    for name in _fields.get(kind) or _fields.setdefault(kind, [f for f in fields(kind) if f not in _LEAVES]):
         value = getattr(node, name)
-        if isinstance(value, (list, tuple)):
+        if type(value) is tuple or type(value) is list:
             for item in value:
-                if isinstance(item, tuple):  # (field, value) of New
-                    found.append(item[1])
-                else:
-                    found.append(item)
+                found.append(item[1] if isinstance(item, tuple) else item)  # (field, value) of New
         else:
             found.append(value)
             if isinstance(value, MapSpec) and value.at is not None:
                 found.append(value.at)
     return found
+
+
+_fields: dict[type, list[str]] = {}
 
 
 class Reached(Record):

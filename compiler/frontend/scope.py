@@ -20,6 +20,7 @@ from pybpf.compiler.schema.types import BOOL, NONE, OptionalType, PtrType, Space
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Callable
     from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
@@ -128,16 +129,20 @@ class Names:
 
 
 def children(node: Any) -> list[Any]:
-    """The syntax nodes directly below one."""
+    """The syntax nodes directly below one, but for operators and contexts, which have nothing in them."""
     found = []
-    for field in node._fields:
+    kind = type(node)
+    for field in _fields.get(kind) or _fields.setdefault(kind, [f for f in kind._fields if f not in _WITHOUT_NODES]):
         value = getattr(node, field, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
+        if type(value) is list:
             found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
     return found
 
+
+_WITHOUT_NODES = {"arg", "attr", "ctx", "id", "kind", "module", "name", "op", "ops", "type_comment"}
+_fields: dict[type, list[str]] = {}
 
 _DEEPEST = 250  # levels of syntax: each takes some of Python's 1000 levels of calls in every stage
 
@@ -174,21 +179,26 @@ _SCOPES = (
 )
 
 
+_BOUND: dict[type, Callable[[Any], list[str]]] = {
+    ast.Name: lambda node: [] if type(node.ctx) is ast.Load else [node.id],
+    ast.FunctionDef: lambda node: [node.name],
+    ast.AsyncFunctionDef: lambda node: [node.name],
+    ast.ClassDef: lambda node: [node.name],
+    ast.MatchAs: lambda node: [node.name] if node.name is not None else [],
+    ast.MatchStar: lambda node: [node.name] if node.name is not None else [],
+    ast.MatchMapping: lambda node: [node.rest] if node.rest is not None else [],
+    ast.Import: lambda node: [alias.asname or alias.name.partition(".")[0] for alias in node.names],
+    ast.ImportFrom: lambda node: [alias.asname or alias.name.partition(".")[0] for alias in node.names],
+}
+
+
 def _bound(node: Any) -> list[str]:
     """Names that a node itself binds: by assignment, definition or import."""
-    if isinstance(node, ast.Name):
-        return [] if isinstance(node.ctx, ast.Load) else [node.id]
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [node.name]
-    if isinstance(node, (ast.MatchAs, ast.MatchStar)):
-        return [node.name] if node.name is not None else []
-    if isinstance(node, ast.MatchMapping):
-        return [node.rest] if node.rest is not None else []
-    if isinstance(node, ast.Call):
+    kind = type(node)
+    if kind is ast.Call:
         return list(getattr(node, "rebinds", ()))  # by a nested function that may be called (closures.py)
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
-    return []
+    rule = _BOUND.get(kind)
+    return rule(node) if rule is not None else []
 
 
 def find_locals(node: Any, parameters: list[str]) -> Locals:
@@ -197,18 +207,20 @@ def find_locals(node: Any, parameters: list[str]) -> Locals:
     seen = set(parameters)
 
     def visit(item: Any) -> None:
-        for name in _bound(item) if not isinstance(item, ast.Call) else ():
-            if name not in seen:
-                seen.add(name)
-                found.names.append(name)
-        if isinstance(item, ast.Global):
+        kind = type(item)
+        if kind in _BOUND:
+            for name in _BOUND[kind](item):
+                if name not in seen:
+                    seen.add(name)
+                    found.names.append(name)
+        if kind is ast.Global:
             found.globals.update(item.names)
-        elif isinstance(item, ast.Nonlocal):
+        elif kind is ast.Nonlocal:
             found.nonlocals.update(item.names)
-        elif isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+        elif kind is ast.AnnAssign and isinstance(item.target, ast.Name):
             found.annotations.setdefault(item.target.id, item.annotation)
-        elif isinstance(item, _SCOPES):
-            found.nested = found.nested or isinstance(item, (ast.FunctionDef, ast.Lambda))
+        elif kind in _SCOPES:
+            found.nested = found.nested or kind in (ast.FunctionDef, ast.Lambda)
             return
         for child in children(item):
             visit(child)
@@ -228,7 +240,7 @@ def _walk_names(node: Any, stores: bool) -> list[str]:
         else:
             names = _bound(item)
         found.extend([name for name in names if name not in found])
-        if not isinstance(item, _SCOPES):
+        if type(item) not in _SCOPES:
             for child in children(item):
                 visit(child)
 

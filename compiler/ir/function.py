@@ -78,8 +78,9 @@ class Function(Record, eq=False):
         """Predecessors of every block, in block order; one entry an edge."""
         found: dict[Block, list[Block]] = {block: [] for block in self.blocks}
         for block in self.blocks:
-            for target in block.successors():
-                found[target].append(block)
+            if block.ops:
+                for target in block.ops[-1].targets():
+                    found[target].append(block)
         return found
 
     def replace_uses(self, new: dict[Value, Value]) -> None:
@@ -97,15 +98,17 @@ class Function(Record, eq=False):
 
     def reverse_postorder(self) -> list[Block]:
         """Blocks that the entry reaches, each before its successors where no loop forbids it."""
-        seen = {self.blocks[0]}
+        entry = self.blocks[0]
+        seen = {entry}
         order: list[Block] = []
-        stack = [(self.blocks[0], iter(self.blocks[0].successors()))]
+        stack = [(entry, entry.ops[-1].targets()[::-1] if entry.ops else [])]
         while stack:
-            block, rest = stack[-1]
-            for target in rest:
+            block, left = stack[-1]  # what is left of its targets
+            while left:
+                target = left.pop()
                 if target not in seen:
                     seen.add(target)
-                    stack.append((target, iter(target.successors())))
+                    stack.append((target, target.ops[-1].targets()[::-1] if target.ops else []))
                     break
             else:
                 order.append(block)

@@ -58,13 +58,20 @@ def optimise(
 def optimise_function(
     function: Function, skip: Collection[str] = (), observe: Callable[[str, Function], None] | None = None
 ) -> None:
-    """Run the rounds over one function."""
+    """Run the rounds over one function. A pass that found nothing to do is left out until another changes something."""
     schedule = [(name, pass_named(name)) for name in ORDER if name not in skip]
+    changes = 0  # of the function so far
+    idle: dict[str, int] = {}  # how many there had been when a pass found nothing
     for _ in range(ROUNDS):
-        changed = False
+        before = changes
         for name, run in schedule:
-            changed |= run(function)
+            if idle.get(name) == changes:
+                continue
+            if run(function):
+                changes += 1
+            else:
+                idle[name] = changes
             if observe is not None:
                 observe(name, function)
-        if not changed:
+        if changes == before:
             return

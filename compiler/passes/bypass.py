@@ -54,15 +54,16 @@ def run(function: Function) -> bool:
 
 
 def _once(function: Function) -> bool:
-    if not any(_decides(block) for block in function.blocks):
+    edges = {block: sources for block in function.blocks if (sources := _decided(block))}
+    if not edges:
         return False
     tree = dominators(function)
     users: dict[Value, list[Block]] | None = None
     for block in tree.order[1:]:
-        if not _decides(block):
+        if block not in edges:
             continue
         for source in tree.predecessors[block]:
-            if not any(b is source and type(v) is Const for phi in block.phis() for b, v in phi.incoming):
+            if source not in edges[block]:
                 continue
             if users is None:
                 users = _users(function)
@@ -89,9 +90,18 @@ def _end(tree: Dominators, block: Block, source: Block, users: dict[Value, list[
         needed |= missed  # so it leads to one of these at most
 
 
-def _decides(block: Block) -> bool:
-    """Whether a phi of the block is a constant on some way."""
-    return any(type(value) is Const for phi in block.phis() for _, value in phi.incoming)
+def _decided(block: Block) -> set[Block]:
+    """The blocks from which a phi of this one, where nothing happens, is a constant."""
+    if type(block.ops[0]) is not Phi or not _quiet(block):
+        return set()
+    return {source for phi in block.phis() for source, value in phi.incoming if type(value) is Const}
+
+
+def _quiet(block: Block) -> bool:
+    """It leads on to other blocks, and does nothing else."""
+    return type(block.ops[-1]) in (Jump, Branch) and all(
+        [op.pure or type(op) in (Load, Guard) for op in block.ops[:-1]]
+    )
 
 
 class _Walk:
@@ -138,9 +148,7 @@ class _Walk:
         tree = self.tree
         if block in self.needed or any(p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]):
             return False
-        if type(block.ops[-1]) not in (Jump, Branch):
-            return False
-        return all(op.pure or type(op) in (Load, Guard) for op in block.ops[:-1])
+        return _quiet(block)
 
     def missed(self, target: Block, values: tuple[Value, ...], users: dict[Value, list[Block]]) -> set[Block]:
         """The blocks that were walked past though something of them is needed at the target or later."""

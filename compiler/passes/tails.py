@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pybpf.compiler.analysis.dominators import Dominators
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Op
 
@@ -46,15 +47,18 @@ def run(function: Function) -> bool:
         if not block.phis():
             groups.setdefault(tuple([type(op) for op in block.ops]), []).append(block)
     changed = False
+    tree: Dominators | None = None
     for group in groups.values():
         if len(group) > 1:
-            changed |= _merge(function, group)
+            tree = tree or dominators(function)
+            if _merge(function, group, tree):
+                changed, tree = True, None
     return changed
 
 
-def _merge(function: Function, group: list[Block]) -> bool:
-    tree = dominators(function)
+def _merge(function: Function, group: list[Block], tree: Dominators) -> bool:
     alive = set(function.blocks)
+    before = tree.predecessors
     headers = {b for b in group if any(p in tree.first and tree.dominates(b, p) for p in tree.predecessors.get(b, ()))}
     kept: list[Block] = []
     changed = False
@@ -62,9 +66,10 @@ def _merge(function: Function, group: list[Block]) -> bool:
         if block not in alive or block in headers or block not in tree.first:
             continue
         for other in kept:
-            piece = _Piece(function)
+            piece = _Piece(function, before)
             if other in alive and piece.same(other, block) and piece.can_go():
                 alive -= piece.go(other, block)
+                before = function.predecessors()
                 changed = True
                 break
         else:
@@ -75,9 +80,9 @@ def _merge(function: Function, group: list[Block]) -> bool:
 class _Piece:
     """A piece that is compared with an earlier one. `values` and `blocks` are what stands for what: new -> earlier."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, before: dict[Block, list[Block]]) -> None:
         self.function = function
-        self.before = function.predecessors()
+        self.before = before
         self.values: dict[Value, Value] = {}
         self.blocks: dict[Block, Block] = {}
         self.ends: list[tuple[Block, Block]] = []  # (a block of the piece, where control goes on from it)

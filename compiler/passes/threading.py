@@ -33,6 +33,7 @@ from pybpf.compiler.schema.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf.compiler.analysis.dominators import Dominators
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Op, Value
 
@@ -44,19 +45,20 @@ ROUNDS = 8  # each may open a way for the next
 
 def run(function: Function) -> bool:
     """Thread all branches that can be, then those that this opened."""
-    changed = _fold(function)
+    whole = dominators(function)
+    changed = _fold(whole)
+    tree = None if changed else whole
     for _ in range(ROUNDS):
-        ways = _find(function)
+        ways = _find(tree or dominators(function))
         if not ways:
             break
         repair(function, _thread(function, ways))
-        changed = True
+        changed, tree = True, None
     return changed
 
 
-def _fold(function: Function) -> bool:
+def _fold(tree: Dominators) -> bool:
     """Make jumps of the branches that are decided whichever way control comes."""
-    tree = dominators(function)
     facts = Facts(tree, Ranges())
     changed = False
     for block in tree.order[1:]:
@@ -73,10 +75,9 @@ def _fold(function: Function) -> bool:
     return changed
 
 
-def _find(function: Function) -> list[tuple[Block, Block, Block]]:
+def _find(tree: Dominators) -> list[tuple[Block, Block, Block]]:
     """(predecessor, block, target): ways through `block` that can only go to `target`."""
     found = []
-    tree = dominators(function)
     ranges = Ranges()
     facts = Facts(tree, ranges)
     for block in tree.order[1:]:
