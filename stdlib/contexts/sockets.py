@@ -44,7 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SockOpsContext"]
 
 
-class SockOpsContext(Context):
+if TYPE_CHECKING:
+    from pybpf.stdlib.net.sockets import TcpFigures as _TcpFigures
+else:
+    _TcpFigures = object
+
+
+class SockOpsContext(Context, _TcpFigures):
     """Something that happens to a TCP connection: `struct bpf_sock_ops`. `op` says what, as SockOp has it.
 
     `args` are the event's own; `reply` is what the kernel takes from the program, where the event asks for something.
@@ -63,31 +69,9 @@ class SockOpsContext(Context):
         remote_port: int
         local_port: int
         is_fullsock: int
-        snd_cwnd: int
-        srtt_us: int
         bpf_sock_ops_cb_flags: int
         state: int
-        rtt_min: int
-        snd_ssthresh: int
-        rcv_nxt: int
-        snd_nxt: int
-        snd_una: int
-        mss_cache: int
-        ecn_flags: int
-        rate_delivered: int
-        rate_interval_us: int
-        packets_out: int
-        retrans_out: int
-        total_retrans: int
-        segs_in: int
-        data_segs_in: int
-        segs_out: int
-        data_segs_out: int
-        lost_out: int
-        sacked_out: int
         sk_txhash: int
-        bytes_received: int
-        bytes_acked: int
         sk: Socket | None
         skb_data: int
         skb_data_end: int

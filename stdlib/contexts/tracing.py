@@ -35,13 +35,11 @@ PARMS = (112, 104, 96, 88, 72, 64)
 RC = 80
 
 
-class PtRegs(Context):
-    """The registers of a probed function, x86-64: `struct pt_regs`, names as in the user ABI.
+if TYPE_CHECKING:
 
-    `parm1` ... `parm6` are those of a function's first arguments, where it is entered; `rc` that of its result.
-    """
+    class _Registers(Context):
+        """The registers that both contexts have, for type checkers."""
 
-    if TYPE_CHECKING:
         r15: int
         r14: int
         r13: int
@@ -63,6 +61,18 @@ class PtRegs(Context):
         flags: int
         sp: int
         ss: int
+
+else:
+    _Registers = Context
+
+
+class PtRegs(_Registers):
+    """The registers of a probed function, x86-64: `struct pt_regs`, names as in the user ABI.
+
+    `parm1` ... `parm6` are those of a function's first arguments, where it is entered; `rc` that of its result.
+    """
+
+    if TYPE_CHECKING:
         parm1: int
         parm2: int
         parm3: int
@@ -96,7 +106,7 @@ class SessionContext(PtRegs):
         asm("*(u64 *)({place} + 0) = {value}", place=bpf_session_cookie(), value=value)
 
 
-class PerfEventContext(Context):
+class PerfEventContext(_Registers):
     """A sample of a perf event: `struct bpf_perf_event_data`, with the registers of `PtRegs`.
 
     `sample_period`: events since the last sample. `addr`: the address that the event is about, as that of a page fault
@@ -104,27 +114,6 @@ class PerfEventContext(Context):
     """
 
     if TYPE_CHECKING:
-        r15: int
-        r14: int
-        r13: int
-        r12: int
-        bp: int
-        bx: int
-        r11: int
-        r10: int
-        r9: int
-        r8: int
-        ax: int
-        cx: int
-        dx: int
-        si: int
-        di: int
-        orig_ax: int
-        ip: int
-        cs: int
-        flags: int
-        sp: int
-        ss: int
         sample_period: int
         addr: int
 

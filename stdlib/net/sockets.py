@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
 __all__ = [
-    "SockTuple4", "SockTuple6", "Socket", "SocketCommon", "TcpSocket", "sockaddr_in", "sockaddr_in6", "socket_struct",
+    "SockTuple4", "SockTuple6", "Socket", "SocketCommon", "TcpFigures", "TcpSocket", "sockaddr_in", "sockaddr_in6",
+    "socket_struct",
 ]  # fmt: skip
 
 
@@ -85,10 +86,11 @@ class Socket(SocketCommon):
         priority: int
 
 
-class TcpSocket:
-    """What is known of a TCP connection, `struct bpf_tcp_sock`, as `helpers.bpf_tcp_sock(sk)` gives it."""
+if TYPE_CHECKING:
 
-    if TYPE_CHECKING:
+    class TcpFigures:
+        """What is known of a TCP connection, for type checkers: here, and in the context of sockops programs."""
+
         snd_cwnd: int
         srtt_us: int
         rtt_min: int
@@ -111,6 +113,15 @@ class TcpSocket:
         sacked_out: int
         bytes_received: int
         bytes_acked: int
+
+else:
+    TcpFigures = object
+
+
+class TcpSocket(TcpFigures):
+    """What is known of a TCP connection, `struct bpf_tcp_sock`, as `helpers.bpf_tcp_sock(sk)` gives it."""
+
+    if TYPE_CHECKING:
         dsack_dups: int
         delivered: int
         delivered_ce: int
