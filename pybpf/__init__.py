@@ -141,6 +141,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.contexts.tracing import RawTracepointContext as RawTracepointContext
     from pybpf.stdlib.contexts.tracing import SessionContext as SessionContext
     from pybpf.stdlib.contexts.tracing import TracepointContext as TracepointContext
+    from pybpf.stdlib.dynptrs import Dynptr as Dynptr
     from pybpf.stdlib.everyday import cpu as cpu
     from pybpf.stdlib.everyday import current_task as current_task
     from pybpf.stdlib.everyday import gid as gid
@@ -335,6 +336,7 @@ _SURFACE = {
     "TcContext",
     "stdlib.contexts.sockets": "SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockOpsContext",
     "stdlib.contexts.tracing": "PerfEventContext PtRegs RawTracepointContext SessionContext TracepointContext",
+    "stdlib.dynptrs": "Dynptr",
     "stdlib.everyday": "cpu current_task gid kernel_read ktime pid random task tid uid user_read",
     "stdlib.facts": "container_of enum_exists enum_value exists field_signed field_size type_exists type_id_local "
     "type_id_target type_matches",
@@ -380,21 +382,21 @@ __all__ = [
     "Bytes", "cdef", "cgroup", "cgroup_id", "CgroupArray", "CgroupBind", "CgroupEgress", "CgroupIter",
     "CgroupSkbContext", "CgroupStorage", "CgrpStorage", "check", "classifier", "comm", "compare_exchange",
     "CompileError", "const", "container_of", "Counter", "cpu", "CpuEntry", "CpuMap", "current_task", "d_path",
-    "DeclarationError", "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Embedded", "enum_exists",
-    "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor", "fexit",
-    "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret", "fnv1a",
-    "freplace", "fsession", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram", "HistogramBy",
-    "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2", "jhash_1word",
-    "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read", "kernel_stack",
-    "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe", "kretsyscall",
-    "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram", "lirc_mode2",
-    "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie", "LruHash",
-    "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext", "mount_ns",
-    "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter", "NoBpf",
-    "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in", "open_link",
-    "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event", "PerfEventArray",
-    "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk", "ProgArray",
-    "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
+    "DeclarationError", "DevEntry", "DeviceContext", "DevMap", "DevMapHash", "DmabufIter", "Dynptr", "Embedded",
+    "enum_exists", "enum_value", "exchange", "exists", "fentry", "fetch_add", "fetch_and", "fetch_or", "fetch_xor",
+    "fexit", "field_signed", "field_size", "FLOW", "flow_dissector", "FlowDissectorContext", "FlowKeys", "fmod_ret",
+    "fnv1a", "freplace", "fsession", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram",
+    "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2",
+    "jhash_1word", "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read",
+    "kernel_stack", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe",
+    "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram",
+    "lirc_mode2", "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie",
+    "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext",
+    "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter",
+    "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in",
+    "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event",
+    "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk",
+    "ProgArray", "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
     "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount", "refcount_acquire", "releasing",
     "ReusePortSockArray", "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext",
     "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext",

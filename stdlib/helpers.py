@@ -44,10 +44,20 @@ _NUMBERS: dict[str, Type] = {
 _RELEASED_BY = {
     "bpf_sk_lookup_tcp": "bpf_sk_release", "bpf_sk_lookup_udp": "bpf_sk_release",
     "bpf_skc_lookup_tcp": "bpf_sk_release", "bpf_ringbuf_reserve": "bpf_ringbuf_discard",
+    "bpf_ringbuf_reserve_dynptr": "bpf_ringbuf_discard_dynptr",
 }  # fmt: skip
 # Results that are less than the prototype says: RET_PTR_TO_SOCK_COMMON_OR_NULL.
 _RESULTS = {"bpf_skc_lookup_tcp": "bpf_sock_common"}
-_RELEASES = ("bpf_sk_release", "bpf_ringbuf_submit", "bpf_ringbuf_discard")
+_RELEASES = (
+    "bpf_sk_release", "bpf_ringbuf_submit", "bpf_ringbuf_discard", "bpf_ringbuf_submit_dynptr",
+    "bpf_ringbuf_discard_dynptr",
+)  # fmt: skip
+# What helpers do with a dynptr: HelperSpec.dynptr.
+_DYNPTRS = {
+    "bpf_dynptr_data": "data", "bpf_dynptr_from_mem": "local", "bpf_dynptr_write": "write",
+    "bpf_ringbuf_discard_dynptr": "ringbuf+", "bpf_ringbuf_reserve_dynptr": "ringbuf",
+    "bpf_ringbuf_submit_dynptr": "ringbuf+",
+}  # fmt: skip
 
 # Bytes of the headers that helpers read or write whole.
 _SIZES = {"iphdr": 20, "ipv6hdr": 40, "tcphdr": 20}
@@ -153,6 +163,7 @@ def _parse(row: str) -> HelperSpec:
         signature=signature,
         release=spec_of(_RELEASED_BY[name]) if name in _RELEASED_BY else None,
         releases=name in _RELEASES,
+        dynptr=_DYNPTRS.get(name, ""),
     )
 
 

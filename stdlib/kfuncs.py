@@ -76,6 +76,11 @@ KERNELS_CONTEXT = {
 }  # fmt: skip
 
 
+# What functions do with a dynptr: KfuncSpec.dynptr.
+_DYNPTRS = {
+    "bpf_dynptr_clone": "clone", "bpf_dynptr_from_skb": "skb", "bpf_dynptr_from_skb_meta": "skb_meta",
+    "bpf_dynptr_from_xdp": "xdp", "bpf_dynptr_slice": "slice", "bpf_dynptr_slice_rdwr": "slice_rdwr",
+}  # fmt: skip
 # A function of an iterator that programs which may sleep can call, and few others: the frontend knows which.
 _WAKEFUL = ("bpf_iter_css_task_new",)
 
@@ -161,6 +166,7 @@ def spec_of(name: str) -> KfuncSpec | None:
             _specs[name] = KfuncSpec(
                 name, params, known.result, flags, programs, known.since, release, cast, contexts,
                 "obj_drop" if name == "bpf_obj_drop_impl" else "",
+                _DYNPTRS.get(name, ""),
             )
     return _specs[name]
 

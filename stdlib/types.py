@@ -295,7 +295,7 @@ def type_of(annotation: object) -> Type | None:
     if isinstance(kind, KernelType):  # held by its address
         return PtrType(kind, Space.KERNEL)
     if isinstance(kind, Type):
-        return kind
+        return None if getattr(kind, "opaque", "") == "bpf_dynptr" else kind
     if annotation is bool:
         return BOOL
     if isinstance(annotation, type) and issubclass(annotation, int) and hasattr(annotation, "__members__"):
@@ -349,6 +349,8 @@ def why_not(annotation: object) -> str:
         return "Array needs its element and length, as in Array[u8, L[16]]"
     from pybpf.stdlib.annotations import annotated
 
+    if getattr(getattr(annotation, "__bpf__", None), "opaque", "") == "bpf_dynptr":
+        return "a Dynptr lives in a variable of a program, and nothing else can hold it"
     if isinstance(annotation, str):
         return f"{annotation!r} is a text; write the type itself, without quotes"
     if getattr(annotation, "__bpf_declares__", ""):

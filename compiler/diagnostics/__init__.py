@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.arenas import *
     from pybpf.compiler.diagnostics.asm import *
     from pybpf.compiler.diagnostics.calls import *
+    from pybpf.compiler.diagnostics.dynptrs import *
     from pybpf.compiler.diagnostics.elements import *
     from pybpf.compiler.diagnostics.events import *
     from pybpf.compiler.diagnostics.flow import *
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.warnings import *
 
 _THEMES = (
-    "agreement", "arenas", "asm", "calls", "elements", "events", "flow", "helpers", "hooks", "iterators", "kernel",
-    "kfuncs", "loops", "maps", "names", "objects", "optional", "patterns", "printing", "references", "statements",
-    "structs", "subprograms", "sync", "syntax", "texts", "types", "values", "warnings",
+    "agreement", "arenas", "asm", "calls", "dynptrs", "elements", "events", "flow", "helpers", "hooks", "iterators",
+    "kernel", "kfuncs", "loops", "maps", "names", "objects", "optional", "patterns", "printing", "references",
+    "statements", "structs", "subprograms", "sync", "syntax", "texts", "types", "values", "warnings",
 )  # fmt: skip
 
 

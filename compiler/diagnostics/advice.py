@@ -66,6 +66,7 @@ _MEMORY = {
     "global": "a global of the program", "const": "a constant of the program",
     "ringbuf": "a ring-buffer record", "ctx": "the context",
     "lent": "the kernel's memory", "trusted": "the kernel's memory", "untrusted": "the kernel's memory",
+    "rcu": "the kernel's memory", "slice": "what slice() gives",
     "kernel": "the kernel's memory", "user": "the process's memory",
 }  # fmt: skip
 

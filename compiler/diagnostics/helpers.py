@@ -237,13 +237,6 @@ _PLAINLY = {
     "bpf_timer_init": "write value.timer.start(table, delay, callback)",
     "bpf_timer_start": "write value.timer.start(table, delay, callback)",
     "bpf_timer_cancel": "write value.timer.cancel()",
-    "bpf_dynptr_from_mem": "read and write the memory itself",
-    "bpf_ringbuf_reserve_dynptr": "write rb.emit(event), or with rb.reserve() as event",
-    "bpf_ringbuf_submit_dynptr": "write rb.emit(event), or with rb.reserve() as event",
-    "bpf_ringbuf_discard_dynptr": "write rb.emit(event), or with rb.reserve() as event",
-    "bpf_dynptr_read": "read the memory itself",
-    "bpf_dynptr_write": "write the memory itself",
-    "bpf_dynptr_data": "read and write the memory itself",
     "bpf_kptr_xchg": "keep a number that tells the object, such as its pid, and look it up again",
     "bpf_per_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and read it",
     "bpf_this_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and read it",
@@ -308,7 +301,7 @@ class HelperFormat(Diagnostic):
 
 
 class HelperUnsupported(Diagnostic):
-    """A helper with an argument of a kind that a program can't give: a callback, a dynptr, a string made at run time.
+    """A helper with an argument of a kind that a program can't give: a callback, a string made at run time.
 
     What such helpers are for is written in the language itself.
 

@@ -285,7 +285,14 @@ class PopOfOpaque(Advised):
     lines = ("entry = {name}.get({key})", "if entry is not None:", "    ...", "    del {name}[{key}]")
 
 
-class ReserveOutsideWith(Advised):
+def _reserving(name: str, sized: bool) -> tuple[str, ...]:
+    """How a record is reserved."""
+    if sized:
+        return (f"with {name}.reserve(size) as d:", "    d.write(header)")
+    return (f"with {name}.reserve() as event:", "    if event is not None:", "        ...")
+
+
+class ReserveOutsideWith(Diagnostic):
     """`reserve()` outside a `with` statement.
 
     A reserved record must be submitted on every path, which `with` sees to.
@@ -298,15 +305,17 @@ class ReserveOutsideWith(Advised):
     """
 
     name: str
+    sized: bool = False  # its records are bytes of any number
 
     code = "E0411"
     title = "`{name}.reserve()` stands only in a `with` statement"
     label = "nothing would submit the record"
-    way_out = "write:"
-    lines = ("with {name}.reserve() as event:", "    if event is not None:", "        ...")
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("write:", _reserving(self.name, self.sized))
 
 
-class WithoutName(Advised):
+class WithoutName(Diagnostic):
     """A reservation without a name for the record.
 
     Without `as` there is nothing to fill the record by.
@@ -319,12 +328,14 @@ class WithoutName(Advised):
     """
 
     name: str
+    sized: bool = False
 
     code = "E0412"
     title = "the record reserved in `{name}` needs a name"
     label = "no `as`"
-    way_out = "write:"
-    lines = ("with {name}.reserve() as event:", "    if event is not None:", "        ...")
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("write:", _reserving(self.name, self.sized))
 
 
 class ReserveNumber(Advised):

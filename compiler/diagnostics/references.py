@@ -60,6 +60,11 @@ class StillHeld(Diagnostic):
             yield Help("or let a block do so on every way out:", (f"with releasing({self.call}):",))
             yield Note("the kernel would say: BPF_EXIT instruction cannot be used inside such a region")
             return
+        if self.release.endswith("_dynptr"):
+            yield Help("release it first:", (f"{self.release}({self.name or 'd'}, 0)",))
+            yield Help("or let a block do so on every way out:", ("with records.reserve(size) as d:",))
+            yield Note("the kernel would say: BPF_EXIT instruction in main prog would lead to reference leak")
+            return
         if self.name:
             yield Help("release it first:", (f"{self.release}({self.name})",))
         else:
@@ -139,7 +144,10 @@ class AcquiredAgain(Diagnostic):
     label = "acquired again"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("release it before the iteration ends, on every way:", (f"with releasing({self.call}) as it:",))
+        block = f"with releasing({self.call}) as it:"
+        if self.release.endswith("_dynptr"):
+            block = "with records.reserve(size) as d:"
+        yield Help("release it before the iteration ends, on every way:", (block,))
         yield Note("the kernel would say: BPF_EXIT instruction in main prog would lead to reference leak")
 
 

@@ -405,7 +405,7 @@ def check_writable(checker: Checker, target: tree.Expr, span: Span) -> None:
     if isinstance(root, tree.CtxLoad) and root.field.writable:
         return
     if isinstance(kind, PtrType) and kind.space in (
-        Space.CONST, Space.CTX, *Space.OBJECTS, Space.KERNEL, Space.USER,
+        Space.CONST, Space.SLICE, Space.CTX, *Space.OBJECTS, Space.KERNEL, Space.USER,
     ):  # fmt: skip
         checker.fail(errors.ReadOnlyMemory(span, kind.space))
     context = checker.session.program.context

@@ -136,7 +136,7 @@ def _method(checker: Checker, node: ast.Call, func: ast.Attribute, span: Span, w
             text = checker.text(checker.span(node.func))
             checker.fail(errors.CallArguments(span, "discard()", "takes no arguments", f"{text}()"))
         return discard(checker, receiver, span)
-    if isinstance(kind, StructType) and kind.opaque:
+    if isinstance(kind, StructType) and kind.opaque and kind.opaque != "bpf_dynptr":
         methods, rule = _kept_for_kernel(kind)
         if name not in methods:
             near = closest(name, list(methods))
@@ -240,7 +240,7 @@ def _known(checker: Checker, callee: Known, node: ast.Call, span: Span, want: Ty
     value = callee.value
     schema = checker.schema(callee)
     if schema is not None:
-        rule = _BY_SCHEMA.get(type(schema))
+        rule = _BY_SCHEMA.get(StructType if isinstance(schema, StructType) else type(schema))
         if rule is not None:
             return rule(checker, schema, value, node, span, want)
     declares = getattr(value, "__bpf_declares__", "")
@@ -330,6 +330,10 @@ def _int(checker: Checker, schema: IntType, value: Any, node: ast.Call, span: Sp
 
 
 def _struct(checker: Checker, schema: StructType, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
+    if schema.opaque == "bpf_dynptr":
+        from pybpf.compiler.frontend import dynptrs
+
+        return dynptrs.new(checker, schema, node, span)  # type: ignore[arg-type]
     return new_struct(checker, schema, node, span)
 
 
@@ -365,7 +369,7 @@ def _helper(checker: Checker, schema: HelperSpec, value: Any, node: ast.Call, sp
 def _iterator(checker: Checker, schema: IterSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:
     from pybpf.compiler.frontend.iterators import used_otherwise
 
-    return used_otherwise(checker, schema, span)
+    used_otherwise(checker, schema, span)
 
 
 def _kfunc(checker: Checker, schema: KfuncSpec, value: Any, node: ast.Call, span: Span, want: Type | None) -> Value:

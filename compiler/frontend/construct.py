@@ -195,6 +195,8 @@ def copied(checker: Checker, node: ast.Call, deep: bool, span: Span) -> Value:
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
     kind = kinds.aggregate(expr.type)
+    if kinds.is_dynptr(expr.type):
+        checker.fail(errors.DynptrCopied(span, checker.text(span)))
     if not isinstance(kind, (StructType, ArrayType)):
         return value
     parts = [f.type for f in kind.fields] if isinstance(kind, StructType) else [kind.element]
@@ -213,6 +215,8 @@ def raw_bytes(checker: Checker, value: Value, span: Span) -> tree.Expr | None:
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
+    if kinds.is_dynptr(expr.type):
+        checker.fail(errors.DynptrCopied(span, checker.text(span)))
     kind = kinds.aggregate(expr.type)
     of_bytes = isinstance(kind, ArrayType) and kinds.same(kind.element, U8)
     if not isinstance(kind, (StructType, BytesType)) and not of_bytes:

@@ -5,6 +5,7 @@ As in Python two structs of one class are equal if all their fields are, and not
 
 from __future__ import annotations
 
+from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.access import reference
 from pybpf.compiler.frontend.conditions import hold, identity, negation, ordered
@@ -82,6 +83,8 @@ def objects(checker: Checker, op: str, lhs: Value, rhs: Value, span: Span) -> tr
     """Two structs, or two arrays, of one type; None where they are not, or are too large."""
     left, right = materialize(checker, lhs), materialize(checker, rhs, lhs.type if isinstance(lhs, tree.Expr) else None)
     kind, other = kinds.aggregate(left.type), kinds.aggregate(right.type)
+    if kinds.is_dynptr(left.type) or kinds.is_dynptr(right.type):
+        checker.fail(errors.DynptrCopied(span, checker.text(span)))
     if kind is None or other is None or not kinds.same(kind, other) or op not in ("==", "!="):
         return None
     if not isinstance(kind, (StructType, ArrayType)) or _count(kind) > _MOST:

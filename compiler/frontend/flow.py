@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     State: TypeAlias = "dict[str, Fact]"
 
-__all__ = ["ABSENT", "MAYBE", "PRESENT", "Fact", "absent", "covers", "exists_key", "held_key", "join", "stale"]
+__all__ = [
+    "ABSENT", "MAYBE", "PRESENT", "Fact", "absent", "covers", "exists_key", "filled_key", "held_key", "join", "stale",
+]  # fmt: skip
 
 # Whether an Optional variable holds a value.
 MAYBE, PRESENT, ABSENT = 0, 1, 2
@@ -85,7 +87,7 @@ def covers(assumed: State, seen: State | None) -> bool:
         return True
     for name, fact in assumed.items():
         other = seen.get(name)
-        if other is None and name[0] == "&" and fact.assigned:
+        if other is None and name[0] in "&@" and fact.assigned:
             return False
         if other is None or other is fact or other.poisoned:  # a poisoned one comes with an error
             continue
@@ -97,12 +99,17 @@ def covers(assumed: State, seen: State | None) -> bool:
             or (other.stale is not None and fact.stale is None)
         ):
             return False
-    return not any(name[0] == "&" and name not in assumed for name in seen)
+    return not any(name[0] in "&@" and name not in assumed for name in seen)
 
 
 def held_key(origin: Span) -> str:
     """The name of the fact that the reference acquired at `origin` is held (references.py)."""
     return f"&{origin}"
+
+
+def filled_key(origin: Span) -> str:
+    """The name of the fact that the Dynptr() made at `origin` was filled by a call (dynptrs.py)."""
+    return f"@{origin}"
 
 
 def exists_key(function: str) -> str:

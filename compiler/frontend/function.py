@@ -71,6 +71,7 @@ class Checker:
         self.presets: dict[str, Type] = {}
         self.unsigned: set[str] = set()  # variables that began as literals, and to which u64s are added later
         self.parameters: list[scope.Parameter] = []
+        self.dynptrs: dict[Span, str] = {}  # the kinds of those that Dynptr() makes, by its place
         self.declared_result: Type | None = None  # from the annotation; None: infer it
         self.is_program = False
         self.diagnostics: list[Diagnostic] = []
@@ -300,7 +301,7 @@ class Checker:
                 self.left_out += 1
                 self.lost_return = self.lost_return or scope.returns(node)
                 self.poison(scope.assigned_names(node))
-                if self.state is not None and self.releases:
+                if self.state is not None and (self.releases or self.dynptrs):
                     from pybpf.compiler.frontend.references import forget
 
                     self.told.update(list(self.releases)[acquired:])  # what became of it nobody knows

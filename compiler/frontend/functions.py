@@ -291,6 +291,12 @@ def _atomic(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> 
     return atomic(checker, node, span, want)
 
 
+def _dynptr(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
+    from pybpf.compiler.frontend import dynptrs
+
+    return dynptrs.method(checker, node, span, node.func.attr)  # type: ignore[attr-defined]
+
+
 COMPILER_FUNCTIONS: dict[str, Rule] = {
     "Array": _array,
     "asm": _asm,
@@ -298,6 +304,7 @@ COMPILER_FUNCTIONS: dict[str, Rule] = {
         ("compare_exchange", "exchange", "fetch_add", "fetch_and", "fetch_or", "fetch_xor"), _atomic
     ),
     "container_of": _container,
+    **dict.fromkeys(("dynptr.data", "dynptr.discard", "dynptr.slice", "dynptr.slice_rdwr"), _dynptr),
     "enum_exists": _ask,
     "enum_value": _ask,
     "exists": _ask,

@@ -107,10 +107,16 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     first = spec.first.get(checker.session.program.prog_type)
     for i, (argument, given) in enumerate(zip(spec.args, node.args)):
         argument = argument if i or first is None else first
+        if spec.dynptr == "data" and i == 2:
+            part: Value = dynptrs().raw_slice(checker, spec, arguments, checker.expr(given), span)
+            return part
         arguments.append(_argument(checker, spec, argument, given, arguments, i))
     arguments += [tree.Const(U64, span, 0)] * (len(spec.args) - len(arguments))
     result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
     made = tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
+    if spec.dynptr and not spec.releases:
+        filled: Value = dynptrs().called(checker, made, spec, arguments)
+        return filled
     if spec.releases or spec.release is not None:
         from pybpf.compiler.frontend.references import called
 
@@ -121,9 +127,16 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     return restart(checker, made)
 
 
+def dynptrs() -> Any:
+    """The module about dynptrs, which few programs have."""
+    from pybpf.compiler.frontend import dynptrs as module
+
+    return module
+
+
 # What a program of the language has no value for, by the struct, or by the helper where C has no type.
 _UNSUPPORTED = {
-    "bpf_dynptr": "a dynptr", "bpf_timer": "a timer",
+    "bpf_timer": "a timer",
     "bpf_per_cpu_ptr": "the address of a per-CPU variable", "bpf_this_cpu_ptr": "the address of a per-CPU variable",
 }  # fmt: skip
 
@@ -137,6 +150,11 @@ def _argument(
     if argument.kind == "ptr" and lacking:
         checker.fail(errors.HelperUnsupported(checker.span(node), spec.name, argument.name, lacking))
     value = checker.expr(node, argument.type)
+    if struct == "bpf_dynptr":
+        fills = bool(spec.release) or spec.dynptr == "local"
+        if spec.dynptr == "local":
+            dynptrs().check_memory(checker, spec, before[0])
+        return dynptrs().argument(checker, spec, argument.name, value, fills, before)
     what = f"`{argument.name}` of {spec.name}()"
     if argument.zero and argument.kind != "size" and isinstance(value, Known) and value.value is None:
         return tree.Const(U64, value.span, 0)
@@ -271,7 +289,7 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
     expr = materialize(checker, value)
     if isinstance(expr.type, OptionalType):
         maybe_none(checker, expr)
-    if kinds.aggregate(expr.type) is None:
+    if kinds.aggregate(expr.type) is None or kinds.is_dynptr(expr.type):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
     if isinstance(expr.type, PtrType) and expr.type.space in _LENT:
         given = "part of the context" if expr.type.space == Space.CTX else "part of an object of obj_new()"

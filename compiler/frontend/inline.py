@@ -94,6 +94,11 @@ def called(
         return replace(instance.known, span=span)
     runtime = [v for (_, value), p in zip(values.given, parameters) for v in _runtime(checker, value, p)]
     given = tuple([convert(checker, v, var.type, f"`{var.name}`") for v, var in zip(runtime, instance.function.params)])
+    for argument in given:
+        if kinds.is_dynptr(argument.type):
+            from pybpf.compiler.frontend.dynptrs import check_filled
+
+            check_filled(checker, argument)
     if instance.moves_packet:
         forget_packet(checker, f"{function.__name__}()", span)
     if isinstance(instance.result, TupleType):

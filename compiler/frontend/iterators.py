@@ -18,7 +18,8 @@ from pybpf.compiler.schema.types import IntType, PtrType, Space, Type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import ast
+    from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
@@ -32,7 +33,7 @@ _GONE = "the iterator went on to the next element"
 _ENDED = "the loop over the iterator has ended"
 
 
-def used_otherwise(checker: Checker, spec: IterSpec, span: Span) -> Any:
+def used_otherwise(checker: Checker, spec: IterSpec, span: Span) -> NoReturn:
     """A call of an iterator that no `for` loops over."""
     checker.fail(errors.IteratorOutsideLoop(span, spec.name, checker.text(span)))
 

@@ -11,7 +11,7 @@ from pybpf.compiler.frontend import kinds, references, tree
 from pybpf.compiler.frontend.access import check_writable
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
 from pybpf.compiler.frontend.flow import exists_key
-from pybpf.compiler.frontend.helpers import check_licence, is_kernel, lies_inside
+from pybpf.compiler.frontend.helpers import check_licence, dynptrs, is_kernel, lies_inside
 from pybpf.compiler.frontend.known import ContextRef, Known
 from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
@@ -50,12 +50,12 @@ _SIZES = ("__sz", "__szk")
 _WAKEFUL = {"LSM": "", "TRACING/BPF_TRACE_ITER": ""}
 # Ends of names of parameters that take what a program can't give.
 _UNSUPPORTED = {
-    "__k": "a constant of the compiler's own", "__map": "a map", "__uninit": "a dynptr",
+    "__k": "a constant of the compiler's own", "__map": "a map",
     "__alloc": "an allocated object", "__refcounted_kptr": "a counted object", "__irq_flag": "a saved interrupt flag",
     "__const_str": "a constant string",
 }  # fmt: skip
 # Structs of the kernel that only the calls of their own kind may touch.
-_OPAQUE = ("bpf_dynptr", "bpf_iter_", "bpf_list_head", "bpf_list_node", "bpf_rb_root", "bpf_rb_node", "bpf_wq")
+_OPAQUE = ("bpf_iter_", "bpf_list_head", "bpf_list_node", "bpf_rb_root", "bpf_rb_node", "bpf_wq")
 
 
 def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Value:
@@ -65,7 +65,13 @@ def kfunc(checker: Checker, spec: KfuncSpec, node: ast.Call, span: Span) -> Valu
             checker.fail(errors.IteratorByHand(span, spec.name, spec.name.rpartition("_")[0]))
     check_kfunc(checker, spec, span)
     arguments = _arguments(checker, spec, spec.name, spec.params, node, span)
+    if spec.dynptr.startswith("slice"):
+        part: Value = dynptrs().raw_slice(checker, spec, arguments, arguments[-1], span)
+        return part
     made = tree.KfuncCall(_result(checker, spec, span), span, spec, tuple(arguments))
+    if spec.dynptr:
+        filled: Value = dynptrs().called(checker, made, spec, arguments)
+        return filled
     releases = -1
     if "release" in spec.flags:
         releases = next(i for i, (_, kind) in enumerate(spec.params) if isinstance(kind, PtrType))
@@ -99,12 +105,23 @@ def _arguments(
     for position, ((name, kind), argument) in enumerate(zip(params, node.args)):
         follows = params[position + 1][0] if position + 1 < len(params) else ""
         value = checker.expr(argument)
-        before = _argument(checker, spec, name, kind, value, before, follows.endswith(_SIZES))
+        none = name.endswith("__nullable") and isinstance(value, Known) and value.value is None
+        if _is_dynptr(kind) and not none:
+            fills = name.endswith("__uninit")
+            before = dynptrs().argument(checker, spec, plain_name(name), value, fills, given)
+        else:
+            before = _argument(checker, spec, name, kind, value, before, follows.endswith(_SIZES))
         given.append(before)
     arguments: list[tree.Expr] = []
     for name, kind in taken:
         arguments.append(tree.Const(U64, span, 0) if _is_hidden(name, kind) else given.pop(0))
     return arguments
+
+
+def _is_dynptr(kind: Type) -> bool:
+    """Whether C's type is `struct bpf_dynptr *`."""
+    pointee = kind.pointee if isinstance(kind, PtrType) else None
+    return getattr(pointee, "opaque", "") == "bpf_dynptr" or getattr(pointee, "name", "") == "bpf_dynptr"
 
 
 def prototype(spec: KfuncSpec) -> str:
@@ -258,7 +275,8 @@ def _memory(checker: Checker, expr: tree.Expr, wanted: Type | None, what: str, s
     given = kinds.aggregate(expr.type)
     assert isinstance(expr.type, PtrType)
     least = 0 if sized or wanted is None else size_of(wanted)
-    if given is None or not is_aggregate(given) or expr.type.space not in (*_MEMORY, Space.PACKET):
+    there = expr.type.space in (*_MEMORY, Space.PACKET) and not kinds.is_dynptr(expr.type)
+    if given is None or not is_aggregate(given) or not there:
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
     if size_of(given) < least:
         checker.fail(errors.WrongType(expr.span, str(given), f"at least {least} bytes", what))
@@ -269,6 +287,8 @@ def _memory(checker: Checker, expr: tree.Expr, wanted: Type | None, what: str, s
 def _size(checker: Checker, value: Value, memory: tree.Expr | None, what: str) -> tree.Expr:
     """The byte count of the memory before it: not more than there is."""
     size = number(checker, value)
+    if isinstance(memory, tree.Const):  # None
+        return to_type(checker, size, U64, value.span)
     pointee = kinds.aggregate(memory.type) if memory is not None else None
     most = size_of(pointee) if pointee is not None else 0
     lo, hi = (size, size) if isinstance(size, int) else range_of(checker, size)

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_int", "is_signed", "is_wide", "join", "same",
-    "settle", "spell",
-    "wanted_array",
+    "AnyInt", "KnownType", "aggregate", "host", "int_base", "is_dynptr", "is_int", "is_signed", "is_wide", "join",
+    "same", "settle", "spell", "wanted_array",
 ]  # fmt: skip
 
 
@@ -153,6 +152,8 @@ def join(a: Type | None, b: Type) -> Type | None:
         return _join_literal(a, b)
     if isinstance(b, AnyInt):
         return _join_literal(b, a)
+    if _dynptr(a) is not None or _dynptr(b) is not None:
+        return _join_dynptrs(a, b)
     if isinstance(a, NoneType) or isinstance(b, NoneType):
         pointer = b if isinstance(a, NoneType) else a
         if may_be_null(pointer):
@@ -171,6 +172,26 @@ def join(a: Type | None, b: Type) -> Type | None:
             return PtrType(a.pointee, Space.KERNEL)
         return None
     return _join_ints(a, b)
+
+
+def _dynptr(kind: Type) -> Any:
+    """The DynptrType that a type refers to, or may refer to."""
+    inner = kind.inner if isinstance(kind, OptionalType) else kind
+    struct = inner.pointee if isinstance(inner, PtrType) else inner
+    return struct if isinstance(struct, StructType) and struct.opaque == "bpf_dynptr" else None
+
+
+def is_dynptr(kind: Type) -> bool:
+    """Whether it refers to a dynptr."""
+    return _dynptr(kind) is not None
+
+
+def _join_dynptrs(a: Type, b: Type) -> Type | None:
+    """A variable holds dynptrs of one kind, and always holds one."""
+    one, two = _dynptr(a), _dynptr(b)
+    if one is None or two is None or not isinstance(a, PtrType) or not isinstance(b, PtrType):
+        return None
+    return b if one.kind == "empty" else a if two.kind == "empty" else None
 
 
 def _is_tuple(kind: Type) -> bool:
@@ -277,10 +298,10 @@ def fits_annotation(declared: Type, found: Type) -> bool:
     if isinstance(declared, OptionalType):
         inner = found.inner if isinstance(found, OptionalType) else found
         return isinstance(found, NoneType) or fits_annotation(declared.inner, inner)
-    return (
+    return bool(
         isinstance(declared, PtrType)
         and isinstance(found, PtrType)
-        and same(declared.pointee or NONE, found.pointee or NONE)
+        and (same(declared.pointee or NONE, found.pointee or NONE) or (_dynptr(declared) and _dynptr(found)))
     )
 
 

@@ -16,8 +16,8 @@ from pybpf.compiler.frontend.innermaps import as_map
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.scope import assigned_names
 from pybpf.compiler.frontend.settle import carried, settle
-from pybpf.compiler.schema.specs import MapSpec
-from pybpf.compiler.schema.types import Space
+from pybpf.compiler.schema.specs import HelperSpec, MapSpec
+from pybpf.compiler.schema.types import PtrType, Space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
+    from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
 
@@ -60,12 +61,13 @@ def for_map(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[t
     span, where = checker.span(node), checker.span(node.iter)
     if what == "drain":
         for helper in spec.helpers.values():
-            check_allowed(checker, helper, where)
+            if isinstance(helper, HelperSpec):
+                check_allowed(checker, helper, where)
     elif spec.kind.name not in _KINDS:
         checker.fail(errors.MapIteration(where, spec.name, spec.kind.name))
     checker.check_release("a loop over a map", _SINCE, where)
     names = _targets(checker, node, spec, what)
-    assert spec.value is not None and checker.state is not None
+    assert checker.state is not None
     key = value = None
     given: list[tuple[str, tree.Var, Any]] = []
     if what not in ("values", "drain"):
@@ -73,7 +75,10 @@ def for_map(checker: Checker, node: ast.For, spec: MapSpec, what: str) -> list[t
         key = tree.Var("%key", access.reference(spec.key, Space.STACK), where)
         given.append((names[0], key, checker.span(node.target)))
     if what != "keys":
-        kind = access.reference(spec.value, Space.STACK) if what == "drain" else maps.entry_type(spec)
+        if spec.value is None:  # bytes, which a dynptr of the kernel's is about
+            kind: Type = PtrType(spec.helpers["dynptr"].of("given"), Space.STACK)
+        else:
+            kind = access.reference(spec.value, Space.STACK) if what == "drain" else maps.entry_type(spec)
         value = tree.Var("%value", kind, where)
         given.append((names[-1], value, checker.span(node.target)))
     entry = checker.state

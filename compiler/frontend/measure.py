@@ -118,6 +118,10 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
     match expr:
         case tree.New() | tree.Copy() | tree.Fill() | tree.Zero() | tree.TextConst() | tree.RingReserve():
             return frozenset([expr.span])
+        case tree.NewDynptr():
+            return frozenset([expr.span])
+        case tree.DynptrSlice():  # gone with the dynptr
+            return origins(checker, expr.dynptr) | {expr.span}
         case tree.Acquire():
             return frozenset([expr.span])
         case tree.HelperCall() if kind.space == Space.TRUSTED:  # a view of a socket is gone when that is released

@@ -177,12 +177,14 @@ def _take(keeps: bool) -> Callable[[Call], tree.Expr]:
 
 
 def _emit(call: Call) -> tree.Expr:
+    if call.map.value is None:
+        call.checker.fail(errors.RecordsOfAnySize(call.span, call.map.name))
     value = maps.map_value(call.checker, call.map, call.value("event"))
     return tree.RingEmit(BOOL, call.span, call.map, value)
 
 
 def _reserve(call: Call) -> tree.Expr:
-    call.checker.fail(errors.ReserveOutsideWith(call.span, call.map.name))
+    call.checker.fail(errors.ReserveOutsideWith(call.span, call.map.name, call.map.value is None))
 
 
 def _tail_call(call: Call) -> tree.Expr:
@@ -239,7 +241,7 @@ METHODS = (
     Method(("hash", "storage"), "pop", ("key", "default="), _pop),
     Method(("hash", "storage"), "setdefault", ("key", "default"), _setdefault),
     Method(("ring",), "emit", ("event",), _emit),
-    Method(("ring",), "reserve", (), _reserve),
+    Method(("ring",), "reserve", ("size=",), _reserve),
     Method(("programs",), "tail_call", ("ctx", "index"), _tail_call),
     Method(("perf",), "emit", ("event", "packet="), _perf_emit),
     Method(("stacks",), "id", ("user=", "skip=", "reuse="), _stack_id),

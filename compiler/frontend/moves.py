@@ -22,7 +22,7 @@ MOVES_PACKET = frozenset((
     9, 10, 11, 12, 13, 18, 19, 31, 38, 39, 43, 44, 50, 54, 63, 65, 73, 74, 75, 76, 90, 91, 143,
 ))  # fmt: skip
 
-_PACKET = (Space.PACKET, Space.PACKET_END)
+_PACKET = (Space.PACKET, Space.PACKET_END, Space.SLICE)
 
 
 def forget_packet(checker: Checker, what: str, span: Span) -> None:

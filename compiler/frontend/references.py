@@ -14,9 +14,9 @@ to be None holds none; what is released is gone, for all variables that refer to
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import flow, tree
+from pybpf.compiler.frontend import flow, kinds, tree
 from pybpf.compiler.frontend.convert import materialize
-from pybpf.compiler.frontend.flow import Fact, held_key
+from pybpf.compiler.frontend.flow import Fact, filled_key, held_key
 from pybpf.compiler.frontend.known import Refused
 from pybpf.compiler.frontend.measure import origins
 from pybpf.compiler.schema.specs import KfuncSpec
@@ -137,6 +137,10 @@ def returned(checker: Checker, result: tree.Expr) -> None:
     """A function returns `result`: what it holds of it passes to the caller. It must not be what a `with` releases."""
     state = checker.state
     assert state is not None
+    if kinds.is_dynptr(result.type):
+        from pybpf.compiler.frontend.dynptrs import check_filled
+
+        check_filled(checker, result)
     made = origins(checker, result)
     for origin in made & checker.with_held:
         checker.fail(errors.ReferenceEscapes(result.span, checker.text(result.span), origin))
@@ -209,6 +213,8 @@ def forget(checker: Checker, names: list[str]) -> None:
         for origin in fact.origins if fact is not None else ():
             if state.pop(held_key(origin), None) is not None:
                 checker.told.add(origin)
+            if origin in checker.dynptrs:
+                state[filled_key(origin)] = Fact()
 
 
 # --- with

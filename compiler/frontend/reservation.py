@@ -60,16 +60,25 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     if spec is None:
         checker.fail(errors.WithOther(where))
     if not isinstance(item.optional_vars, ast.Name) or item.optional_vars.id not in checker.slots:
-        checker.fail(errors.WithoutName(where, spec.name))
+        checker.fail(errors.WithoutName(where, spec.name, spec.value is None))
     name = item.optional_vars.id
-    assert spec.value is not None and checker.state is not None
-    if not is_aggregate(spec.value):
-        checker.fail(errors.ReserveNumber(where, spec.name, str(spec.value)))
+    assert checker.state is not None
     slot = checker.slots[name]
     if slot.declared is not None or slot.var is not None or name in checker.reserved_names:
         checker.fail(errors.ReserveName(checker.span(item.optional_vars), name, name in checker.reserved_names))
-    kind = OptionalType(PtrType(spec.value, Space.RINGBUF))
-    reserve = tree.RingReserve(kind, where, spec)
+    before: list[tree.Stmt] = []
+    reserve: tree.Expr
+    subject: Any = item.context_expr
+    if spec.value is None:
+        from pybpf.compiler.frontend.dynptrs import reserved
+
+        before, reserve = reserved(checker, spec, subject, where)
+        kind = reserve.type
+    else:
+        if not is_aggregate(spec.value):
+            checker.fail(errors.ReserveNumber(where, spec.name, str(spec.value)))
+        kind = OptionalType(PtrType(spec.value, Space.RINGBUF))
+        reserve = tree.RingReserve(kind, where, spec)
     slot.joined, slot.span = kind, checker.span(item.optional_vars)
     slot.var = tree.Var(name, kind, slot.span)
     checker.state[name] = Fact(source=where, origins=frozenset([where]))
@@ -82,6 +91,9 @@ def with_statement(checker: Checker, node: ast.With) -> list[tree.Stmt]:
     for state in (checker.state, *((loop.breaks, loop.continues) if loop is not None else ())):
         if state is not None:
             flow.stale(state, where, "its record was submitted at the end of the `with` block", where)
+    if not isinstance(reserve, tree.RingReserve):
+        submit, takes_back = spec.helpers["submit"], spec.helpers["reserve"].release
+        return [*before, tree.WithAcquire(span, var, reserve, submit, body, takes_back)]
     return [tree.WithReserve(span, var, reserve, body)]
 
 
@@ -93,7 +105,9 @@ def _reserved_map(checker: Checker, node: Any) -> MapSpec | None:
     schema = checker.schema(value) if isinstance(value, Known) else None
     if not isinstance(schema, MapSpec) or schema.kind.family != "ring":
         return None
-    if node.args or node.keywords:
+    if (node.args or node.keywords) and schema.value is not None:
+        checker.fail(errors.RecordsOfOneType(checker.span(node), schema.name, str(schema.value)))
+    if node.keywords or len(node.args) > 1:
         example = f"{schema.name}.reserve()"
         checker.fail(errors.CallArguments(checker.span(node), f"`{example}`", "takes no arguments", example))
     return schema

@@ -107,7 +107,7 @@ def settle(
         weaker = flow.join(head, back)
         assert weaker is not None
         for name, fact in weaker.items():
-            if name not in head or name[0] == "&":  # a reference that is held has no range
+            if name not in head or name[0] in "&@":  # a reference that is held has no range
                 continue
             if fact.poisoned and not head[name].poisoned:
                 # The error was reported in this attempt only: what led to it must be there in the next one too.
@@ -120,7 +120,7 @@ def settle(
                 widened = (lo if lo == before[0] else min(lo, least), hi if hi == before[1] else max(hi, most))
                 weaker[name] = replace(fact, range=widened)
         slow -= slowly and slow > 0
-        head = {name: fact for name, fact in weaker.items() if name in head or name[0] == "&"}
+        head = {name: fact for name, fact in weaker.items() if name in head or name[0] in "&@"}
     raise AssertionError("the facts at a loop's head do not settle")
 
 

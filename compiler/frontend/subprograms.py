@@ -251,7 +251,8 @@ def _static_parameter(
     if made.known is None:
         assert made.type is not None
         kind = made.type
-        if isinstance(kind, NoneType) or (isinstance(kind, OptionalType) and not kinds.is_reference(kind)):
+        several = isinstance(kind, OptionalType) and not kinds.is_reference(kind)
+        if several or kinds.is_dynptr(kind) or isinstance(kind, NoneType):
             checker.fail(errors.SubprogramArgument(value.span, node.name, parameter.arg, kinds.spell(kind)))
         made = replace(made, range=ranges.of_type(kind))
     return made
@@ -279,7 +280,7 @@ def _global_parameter(
     if kinds.is_int(kind) and not isinstance(wanted, OptionalType):
         limits = ranges.of_type(wanted)
         return Parameter(name, span, type=wanted, range=limits, annotated=True)
-    if not isinstance(kind, PtrType) or kind.pointee is None:
+    if not isinstance(kind, PtrType) or kind.pointee is None or kinds.is_dynptr(kind):
         inner.fail(errors.GlobalParameter(span, node.name, name, text))
     if kinds.may_be_null(kind):  # of the kernel: an address, to which the verifier has nothing to say
         return Parameter(name, span, type=PtrType(kind.pointee, Space.KERNEL))

@@ -92,21 +92,26 @@ class Reservation(Record, eq=False):
     """A ring-buffer record that must be submitted or discarded on every way out; or what `release` gives back; or a
     spin lock (`locked`) that must be released.
 
-    `open` is 1 on paths where there is one; without it there always is.
+    `open` is 1 on paths where there is one; without it there always is. `discards` is what takes a dynptr back.
     """
 
     record: Value
     open: Cell | None = None
     release: HelperSpec | KfuncSpec | None = None
     locked: bool = False
+    discards: HelperSpec | None = None
 
 
 class Held(Record, eq=False):
-    """A reference that a call acquired, as the program releases it itself. `open` is 1 where it has not yet."""
+    """A reference that a call acquired, as the program releases it itself. `open` is 1 where it has not yet.
+
+    `certain`: it is never NULL, which the verifier does not see of a place on the stack.
+    """
 
     value: Cell
     open: Cell
     release: HelperSpec | KfuncSpec
+    certain: bool = False
 
 
 def kind_of(type: Type) -> str:

@@ -50,12 +50,18 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     for i, arg in enumerate(node.args):
         table = arg if isinstance(arg, MapSpec) else table
         arguments.append(argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table))
-    if spec.id in kernel.MOVES_PACKET:
+    if spec.id in kernel.MOVES_PACKET or (spec.dynptr == "write" and _of_packet(node.args[0])):
         b.packet_moves = True
     result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))
     if spec.id in kernel.INT_BEFORE_6_4 and b.shared.target.kernel < (6, 4):
         result = extend(b, result, 32, True)
     return None if isinstance(node.type, NoneType) else result
+
+
+def _of_packet(dynptr: tree.Expr | MapSpec) -> bool:
+    """Whether a write to the dynptr may move a packet."""
+    kind = dynptr.type.pointee if isinstance(dynptr, tree.Expr) and isinstance(dynptr.type, PtrType) else None
+    return getattr(kind, "kind", "") in ("", "skb", "skb_meta")
 
 
 def argument(b: Builder, arg: tree.Expr | MapSpec, role: str, table: MapSpec | None) -> Value:

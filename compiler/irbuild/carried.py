@@ -70,7 +70,7 @@ def hidden(b: Builder, value: Value) -> Value:
     return b.emit(ops.Hide(value, b.read_one(b.zero), value.name, b.span))
 
 
-def enter(b: Builder, loop: tree.While | tree.ForRange) -> Carried:
+def enter(b: Builder, loop: tree.While | tree.ForRange | tree.ForEach) -> Carried:
     """In front of the loop."""
     numbers, addresses = [], []
     variables = dict.fromkeys(loop.carried)

@@ -43,7 +43,7 @@ def is_followed(b: Builder, value: Value, depth: int = 0, seen: frozenset[ops.Ph
     return type(value) not in (ops.Swap, ops.Hide)
 
 
-def note_loop(b: Builder, loop: tree.While | tree.ForRange) -> None:
+def note_loop(b: Builder, loop: tree.While | tree.ForRange | tree.ForEach) -> None:
     """Note the variables that a loop which is about to be built gives values of which the verifier knows nothing."""
     assigned = list(_assignments(loop.body))
     assigned += _assignments([loop.test] if isinstance(loop, tree.While) else [])

@@ -84,6 +84,8 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.KfuncCall: calls.kfunc_call,
     tree.KfuncExists: calls.kfunc_exists,
     tree.RodataText: calls.rodata_text,
+    tree.NewDynptr: later("irbuild.dynptrs", "new_dynptr"),
+    tree.DynptrSlice: later("irbuild.dynptrs", "dynptr_slice"),
     tree.Acquire: later("irbuild.references", "acquire"),
     tree.Release: later("irbuild.references", "release_call"),
     tree.Atomic: later("irbuild.atomics", "atomic"),

@@ -27,7 +27,6 @@ _ADDRESS = PtrType(U64, Space.MAP)
 
 def for_map(b: Builder, node: tree.ForMap) -> None:
     spec = node.map
-    assert spec.value is not None
     after = b.new_block("endfor")
     other = b.new_block("else") if node.orelse else after
     params = [(name, "ptr", _ADDRESS) for name in ("map", "key", "value")]
@@ -37,8 +36,9 @@ def for_map(b: Builder, node: tree.ForMap) -> None:
     def build(body: Body) -> None:
         inner = body.inner
         if spec.kind.family == "commands":
-            assert node.value is not None and spec.value is not None
-            inner.write(inner.cells(node.value), _sent(body, spec.value))
+            assert node.value is not None
+            sent = body.params[0] if spec.value is None else _sent(body, spec.value)
+            inner.write(inner.cells(node.value), sent)
             inner.statements(node.body)
             return
         if node.key is not None:

@@ -84,7 +84,7 @@ def is_made_up(b: Builder) -> bool:
 def widest(b: Builder, at: Address, offset: int = 0) -> int:
     """The widest access, in bytes, that is allowed at `at` + offset."""
     offset += at.offset
-    if b.shared.target.arch in _UNALIGNED and at.space in (Space.PACKET, Space.RINGBUF):
+    if b.shared.target.arch in _UNALIGNED and at.space in (Space.PACKET, Space.RINGBUF, Space.SLICE):
         return 8
     return min(at.align, offset & -offset if offset else 8)
 

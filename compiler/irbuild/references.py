@@ -6,6 +6,7 @@ slot that is not there) release what is held at that point; a `with releasing(..
 
 from __future__ import annotations
 
+from pybpf.compiler.frontend.kinds import is_dynptr
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild.builder import Held, Reservation, kind_of
@@ -37,12 +38,15 @@ def acquire(b: Builder, node: tree.Acquire) -> Lowered:
     start = len(b.acquired)
     lowered = b.lower(node.value)
     value: Value = lowered if isinstance(lowered, Value) else Const(1)
+    if node.place is not None:
+        value = b.value(node.place)
     for span in b.acquired[start:]:  # what an inlined function acquired it released, or it is this result
         b.write((b.held[span].open,), Const(0))
     b.acquired.append(node.span)
     held = b.held.get(node.span)
     if held is None:
-        held = b.held[node.span] = Held(Cell("", kind_of(node.type)), Cell(""), node.release)
+        kind = node.type if node.place is None else node.place.type
+        held = b.held[node.span] = Held(Cell("", kind_of(kind)), Cell(""), node.release, is_dynptr(kind))
         entry = b.function.blocks[0]
         if entry is not b.block:  # on ways that don't come by here nothing is held
             b.variables.write(entry, held.value, Const(0))
@@ -69,7 +73,10 @@ def release_held(b: Builder) -> None:
         b.start(given)
         if b.reachable:
             value = b.read_one(held.value)
-            b.test("ne", value, Const(0), some, done)
+            if held.certain:
+                b.jump(some)
+            else:
+                b.test("ne", value, Const(0), some, done)
             b.start(some)
             if b.reachable:
                 give_back(b, held.release, b.guard(value) if value.kind == "ptr" else value)
@@ -83,7 +90,11 @@ def with_acquire(b: Builder, node: tree.WithAcquire) -> None:
     lowered = b.lower(node.acquire)
     record: Value = lowered if isinstance(lowered, Value) else Const(1)
     b.write(b.cells(node.var), record)
-    if not isinstance(node.var.type, OptionalType):
+    if node.discards is not None:
+        taken = Cell("")
+        b.write((taken,), Const(1))
+        reservation = b.records[node.var] = Reservation(record, taken, node.release, discards=node.discards)
+    elif not isinstance(node.var.type, OptionalType):
         reservation = Reservation(record, None, node.release)
     else:
         is_open = Cell("")

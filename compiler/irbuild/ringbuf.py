@@ -118,7 +118,7 @@ def with_reserve(b: Builder, node: tree.WithReserve) -> None:
 def discard(b: Builder, node: tree.Discard) -> None:
     reservation = b.records[node.var]
     assert reservation.open is not None
-    b.call(kernel.RINGBUF_DISCARD, b.guard(reservation.record), Const(0))
+    _give_back(b, reservation, b.guard(reservation.record), True)
     b.write((reservation.open,), Const(0))
 
 
@@ -141,6 +141,6 @@ def _give_back(b: Builder, reservation: Reservation, record: Value, discard: boo
     elif reservation.release is not None:
         from pybpf.compiler.irbuild.references import give_back
 
-        give_back(b, reservation.release, record)
+        give_back(b, (discard and reservation.discards) or reservation.release, record)
     else:
         b.call(kernel.RINGBUF_DISCARD if discard else kernel.RINGBUF_SUBMIT, record, Const(0))

@@ -128,7 +128,10 @@ class HelperSpec(Record, eq=False):
     program type, the first argument where it is another than in `args`. `maps`: names of the only map types that it
     takes (empty: any), `not_maps`: of those that it does not take. `since`: first kernel release, as "5.8". `release`:
     what gives back its result, where that is a
-    reference of its own; `releases`: it gives back its first argument.
+    reference of its own; `releases`: it gives back its first argument. `dynptr`: what it does with one, beyond looking
+    into it: the kind that it makes (dynptrs.py; "clone": the kind of its first argument), "data" or "slice" or
+    "slice_rdwr" where it gives memory that one is about, "write" where it may change a packet, "ringbuf+" where it
+    wants one of such a record.
     """
 
     name: str
@@ -148,6 +151,7 @@ class HelperSpec(Record, eq=False):
     signature: str = ""  # C prototype, for messages
     release: HelperSpec | None = None
     releases: bool = False
+    dynptr: str = ""
 
 
 class KfuncSpec(Record, eq=False):
@@ -171,6 +175,7 @@ class KfuncSpec(Record, eq=False):
     cast: KfuncSpec | None = None  # what makes the kernel's own object of a program's context
     contexts: dict[str, str] = factory(dict)  # by the struct of a context, that object's
     short: str = ""  # under which name programs call it, where that is another
+    dynptr: str = ""  # as of HelperSpec
 
     @property
     def nullable(self) -> bool:

@@ -93,6 +93,7 @@ class Space:
     RCU_NULLABLE = "rcu_nullable"  # RCU, and NULLABLE
     OWNED = "owned"  # an object that the program allocated, or took out of where it was kept: nobody else's
     BORROWED = "borrowed"  # an object of a list or a tree, as long as the lock is held
+    SLICE = "slice"  # a slice of a dynptr, to be read only: the memory itself, or a copy of it
     LENT = "lent"  # a kernel object that the program may write to while it runs, at fixed offsets: flow keys
     KERNEL = "kernel"  # a kernel address: probe reads only
     INNER = "inner"  # a map that lies in a map of maps

@@ -21,7 +21,7 @@ import select
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pybpf.runtime.codec import codec
 from pybpf.runtime.errors import LoadError, MapFull, ObjectClosed, errno_name
@@ -33,11 +33,18 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.schema.specs import MapSpec
 
-__all__ = ["LoadedUserRingBuffer"]
+__all__ = ["LoadedUserRingBuffer", "raw_command"]
 
 V = TypeVar("V")
 
 _HEADER = struct.Struct("<II")
+
+
+def raw_command(command: Any, name: str) -> bytes:
+    """What is sent to a buffer of bytes: bytes, or a Struct."""
+    if not isinstance(command, (bytes, bytearray, memoryview)) and not hasattr(type(command), "__bpf_fields__"):
+        raise TypeError(f"command of {name!r}: {command!r} is neither bytes nor a Struct")
+    return bytes(command)
 
 
 class LoadedUserRingBuffer(MapHandle, Generic[V]):
@@ -47,8 +54,7 @@ class LoadedUserRingBuffer(MapHandle, Generic[V]):
         """`size` is the kernel's, in bytes; `fd` stays the object's."""
         super().__init__(fd, spec, size, check)
         self.size = size
-        assert spec.value is not None
-        self._codec = codec(spec.value, f"command of {spec.name!r}")
+        self._codec = codec(spec.value, f"command of {spec.name!r}") if spec.value is not None else None
         self._lock = threading.RLock()
         self._closed = False
         self._wake = -1
@@ -69,8 +75,10 @@ class LoadedUserRingBuffer(MapHandle, Generic[V]):
         While there is no room, wait for at most `timeout` seconds (None: until there is; 0: not at all), then raise
         MapFull. Raises TypeError or OverflowError for what is no such command, ObjectClosed when the object is closed.
         """
-        data = self._codec.encode(command)
+        data = self._codec.encode(command) if self._codec is not None else raw_command(command, self.spec.name)
         record = _HEADER.pack(len(data), 0) + data.ljust((len(data) + 7) // 8 * 8, b"\0")
+        if len(record) > self.size:
+            raise ValueError(f"command of {self.name!r}: {len(data)} bytes never fit into a buffer of {self.size}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._put(record):
             left = None if deadline is None else deadline - time.monotonic()
@@ -159,4 +167,4 @@ class LoadedUserRingBuffer(MapHandle, Generic[V]):
             self._wake = -1
 
     def __repr__(self) -> str:
-        return f"<user ring buffer {self.name!r}: {self.size} bytes of {self.spec.value}>"
+        return f"<user ring buffer {self.name!r}: {self.size} bytes of {self.spec.value or 'any commands'}>"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pybpf.compiler.schema.types import is_aggregate, size_of
+from pybpf.compiler.schema.types import is_aggregate
 from pybpf.runtime.codec import codec
+from pybpf.runtime.userring import raw_command
+from pybpf.simulator.dynptrs import SimulatedDynptr
 from pybpf.simulator.memory import Ref, scalar_of
 from pybpf.simulator.tables import Ring, to_bytes
 from pybpf.simulator.views import RingView
@@ -57,6 +59,7 @@ def perf_output(sim: Any, ring: PerfRing, flags: int, data: Any, size: int) -> i
     packet = bytes(sim.packet or b"")
     if wanted > len(packet):
         return -_EFAULT
+    assert ring.value_type is not None
     return ring.put(to_bytes(ring.value_type, data)[:size], packet[:wanted])
 
 
@@ -76,15 +79,18 @@ class Commands:
     """A user ring buffer: what was sent and not yet taken, oldest first."""
 
     def __init__(self, spec: MapSpec) -> None:
-        assert spec.value is not None
         self.spec = spec
-        self.value_type = spec.value
+        self.value_type = spec.value  # None: bytes, of which a record has any number
         self.sent: list[bytes] = []
 
     def walk(self) -> Iterator[tuple[None, Any]]:
         """What a program's drain() takes: numbers, or places of their own."""
         kind = self.value_type
         while self.sent:
+            if kind is None:
+                sent = self.sent.pop(0)
+                yield None, SimulatedDynptr(Ref(bytearray(sent), 0, None), len(sent))
+                continue
             place = Ref(bytearray(to_bytes(kind, Ref(bytearray(self.sent.pop(0)), 0, kind))), 0, kind)
             yield None, place if is_aggregate(kind) else scalar_of(kind).load(place)
 
@@ -94,7 +100,8 @@ class CommandsView(Generic[V]):
 
     def __init__(self, table: Commands) -> None:
         self._table = table
-        self._value = codec(table.value_type, f"command of {table.spec.name!r}")
+        name = f"command of {table.spec.name!r}"
+        self._value = codec(table.value_type, name) if table.value_type is not None else None
 
     @property
     def waiting(self) -> int:
@@ -103,8 +110,8 @@ class CommandsView(Generic[V]):
 
     def send(self, command: V, timeout: float | None = None) -> None:
         """Send a command. There is nobody to wait for: MapFull where there is no room."""
-        data = self._value.encode(command)
-        if self.waiting + 8 + (size_of(self._table.value_type) + 7) // 8 * 8 > self._table.spec.max_entries:
+        data = self._value.encode(command) if self._value is not None else raw_command(command, self._table.spec.name)
+        if self.waiting + 8 + (len(data) + 7) // 8 * 8 > self._table.spec.max_entries:
             from pybpf.runtime.errors import MapFull
 
             raise MapFull(f"user ring buffer {self._table.spec.name!r} is full: run the program that drains it")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from pybpf.compiler.frontend import tree
+from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.schema.core import offset_of, type_after
 from pybpf.compiler.schema.kernel import KernelMember, KernelType
 from pybpf.compiler.schema.types import (
@@ -416,6 +416,18 @@ def argument(t: Translator, node: tree.Expr) -> ast.expr:
     return place(t, node) if is_far(node.type) and _refers_to_object(node) else expression(t, node)
 
 
+def _discard(t: Translator, node: tree.Discard) -> ast.expr:
+    """A record that was reserved for a dynptr belongs to that."""
+    name = t.variable(node.var)
+    return t.method(t.name(name if kinds.is_dynptr(node.var.type) else f"_record_{name}"), "discard")
+
+
+def _dynptr_slice(t: Translator, node: tree.DynptrSlice) -> ast.expr:
+    assert isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType)
+    kind = t.constant(node.type.inner.pointee)
+    return t.method(expression(t, node.dynptr), "slice", expression(t, node.offset), t.literal(node.size), kind)
+
+
 def _refers_to_object(node: tree.Expr) -> bool:
     return isinstance(node.type, PtrType) and node.type.pointee is not None and is_aggregate(node.type.pointee)
 
@@ -555,6 +567,8 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.RodataText: lambda t, node: t.call(
         "_fresh", t.literal(node.value + b"\0"), t.constant(TextType(len(node.value) + 1))
     ),
+    tree.NewDynptr: lambda t, node: t.call("_dynptr"),
+    tree.DynptrSlice: _dynptr_slice,
     tree.Acquire: lambda t, node: expression(t, node.value),
     tree.Release: lambda t, node: expression(t, node.value),
     tree.Atomic: _atomic,
@@ -577,5 +591,5 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     ),
     tree.ArenaAddress: _arena_address,
     tree.RingEmit: lambda t, node: t.method(_table(t, node.map), "emit", _operand(t, node.value)),
-    tree.Discard: lambda t, node: t.method(t.name(f"_record_{t.variable(node.var)}"), "discard"),
+    tree.Discard: _discard,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pybpf.simulator.dynptrs import DYNPTR_HELPERS
 from pybpf.simulator.kept import KEPT_HELPERS
 from pybpf.simulator.memory import Place, Ref, Spaces
 from pybpf.simulator.packets import PACKET_HELPERS
@@ -185,6 +186,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
     "bpf_ringbuf_submit": _finish(True),
     "bpf_ringbuf_discard": _finish(False),
     "bpf_strncmp": _strncmp,
+    **DYNPTR_HELPERS,
     **PACKET_HELPERS,
     **KEPT_HELPERS,
 }

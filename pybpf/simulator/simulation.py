@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import EnumType, IntType, NoneType, PtrType, Space, TextType, size_of
 from pybpf.simulator.context import given_arguments, lent_objects, make_context
+from pybpf.simulator.dynptrs import SimulatedDynptr
 from pybpf.simulator.errors import SimulationError
 from pybpf.simulator.helpers import HELPERS
 from pybpf.simulator.kept import Keeper
@@ -256,6 +257,7 @@ class Simulation:
             "_asm": self._asm,
             "_context_at": lambda offset, type: Ref(self._context, offset, type),
             "_dynamic": self._dynamic,
+            "_dynptr": SimulatedDynptr,
             "_element": _element,
             "_far": lambda address, space, type: Far(self.user if space == Space.USER else self.kernel, address, type),
             "_fill": self._fill,

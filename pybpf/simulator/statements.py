@@ -139,6 +139,10 @@ def _with(t: Translator, node: tree.WithReserve) -> list[Any]:
 def _with_acquire(t: Translator, node: tree.WithAcquire) -> list[Any]:
     """The block, at the end of which what was acquired is released, if there is any."""
     first = t.here(ast.Assign([_name(t, node.var)], expression(t, node.acquire)))
+    if node.discards is not None:  # a record, which the block may have taken back
+        record = t.name(t.variable(node.var))
+        submit = t.call("_helper", t.constant(node.release), t.constant(NONE), record, t.literal(0))
+        return [first, ast.Try(body(t, node.body), [], [], [t.here(ast.Expr(submit))])]
     held = t.name(t.variable(node.var))
     more = [t.literal(0)] * (len(node.release.args) - 1) if isinstance(node.release, HelperSpec) else []
     if isinstance(node.var.type, NoneType):  # a region, which nothing stands for

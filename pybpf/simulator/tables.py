@@ -186,10 +186,9 @@ class Ring:
     """
 
     def __init__(self, spec: MapSpec) -> None:
-        assert spec.value is not None
         self.spec = spec
-        self.value_type: Type = spec.value
-        self.size = size_of(spec.value)
+        self.value_type: Type | None = spec.value  # None: bytes, of which a record has any number
+        self.size = size_of(spec.value) if spec.value is not None else 0
         self.events: list[bytes] = []
         self.lost = 0  # what emit and reserve found no room for
         self._reserved = 0
@@ -199,6 +198,7 @@ class Ring:
         return used + _record_size(size) < self.spec.max_entries  # one byte always stays free
 
     def emit(self, value: Any) -> bool:
+        assert self.value_type is not None
         done = self.output(to_bytes(self.value_type, value)) == 0
         self.lost += not done
         return done

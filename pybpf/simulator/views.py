@@ -117,7 +117,8 @@ class RingView(Sequence[V]):
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
-        self._value = codec(ring.value_type, f"event of ring buffer {ring.spec.name!r}")
+        name = f"event of ring buffer {ring.spec.name!r}"
+        self._value = codec(ring.value_type, name) if ring.value_type is not None else None
 
     @overload
     def __getitem__(self, index: int) -> V: ...
@@ -125,8 +126,11 @@ class RingView(Sequence[V]):
     def __getitem__(self, index: slice) -> list[V]: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return [self._value.decode(event, 0) for event in self._ring.events[index]]
-        return self._value.decode(self._ring.events[index], 0)
+            return [self._decoded(event) for event in self._ring.events[index]]
+        return self._decoded(self._ring.events[index])
+
+    def _decoded(self, event: bytes) -> Any:
+        return event if self._value is None else self._value.decode(event, 0)
 
     def __len__(self) -> int:
         return len(self._ring.events)

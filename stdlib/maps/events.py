@@ -11,10 +11,11 @@ from pybpf.stdlib.opaque import check_opaque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Generic, TypeVar
+    from typing import Any, Generic, TypeVar, overload
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
+    from pybpf.stdlib.dynptrs import Dynptr
 
     V = TypeVar("V")
 
@@ -120,6 +121,8 @@ class UserRingBuffer(_Events["V"], Declaration):
             )
 
     def _resolve(self, name: str) -> tuple[Type | None, Type | None]:
+        if self._types[0] is bytes:
+            return None, None
         command = self._one(name, "command", self._types[0])
         check_opaque(f"map {name}", self.kind.name, None, command)
         if size_of(command) > _MOST_COMMAND:
@@ -134,13 +137,30 @@ class UserRingBuffer(_Events["V"], Declaration):
         if not made.helpers:
             from pybpf.stdlib.helpers import spec_of
 
-            made.helpers = {"drain": spec_of("bpf_user_ringbuf_drain"), "read": spec_of("bpf_dynptr_read")}
+            made.helpers = {"drain": spec_of("bpf_user_ringbuf_drain")}
+            if made.value is not None:
+                made.helpers["read"] = spec_of("bpf_dynptr_read")
+            else:
+                from pybpf.stdlib.dynptrs import Dynptr
+
+                made.helpers["dynptr"] = Dynptr.__bpf__  # type: ignore[attr-defined]
         return made
 
-    def drain(self) -> Iterator[V]:
-        """In the program: `for command in commands.drain():` takes what user space has sent, oldest first.
+    if TYPE_CHECKING:
 
-        `break` leaves the rest for the next time. While another CPU drains the same buffer there is nothing.
-        """
-        taken: Iterator[V] = self._live().drain()
-        return taken
+        @overload
+        def drain(self: UserRingBuffer[bytes]) -> Iterator[Dynptr]: ...
+        @overload
+        def drain(self) -> Iterator[V]: ...
+        def drain(self) -> Any:
+            """In the program: `for command in commands.drain():` takes what user space has sent, oldest first.
+
+            `break` leaves the rest for the next time. While another CPU drains the same buffer there is nothing. Of a
+            `UserRingBuffer[bytes]` it gives a Dynptr of what was sent.
+            """
+
+    else:
+
+        def drain(self):
+            """In the program: `for command in commands.drain():` takes what user space has sent, oldest first."""
+            return self._live().drain()

@@ -12,10 +12,11 @@ from pybpf.stdlib.opaque import check_opaque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import Generic, TypeVar
+    from typing import Any, Generic, TypeVar, overload
 
     from pybpf.compiler.schema.specs import MapSpec
     from pybpf.compiler.schema.types import Type
+    from pybpf.stdlib.dynptrs import Dynptr
 
     V = TypeVar("V")
 
@@ -33,6 +34,8 @@ __all__ = ["RingBuffer"]
 
 class RingBuffer(_Events["V"], Declaration):
     """`RingBuffer[Event](bytes)`: BPF_MAP_TYPE_RINGBUF; `obj[...]` has the events in the order of submission.
+
+    The records of a `RingBuffer[bytes](...)` are bytes, each as many as the program reserves: `reserve(size)`.
 
     With `count_lost=True` the program counts what `emit` and `reserve` find no room for, in a variable of its own:
     `obj[opens].lost`.
@@ -56,6 +59,8 @@ class RingBuffer(_Events["V"], Declaration):
             )
 
     def _resolve(self, name: str) -> tuple[Type | None, Type | None]:
+        if self._types[0] is bytes:
+            return None, None
         event = self._one(name, "event", self._types[0])
         check_opaque(f"map {name}", self.kind.name, None, event)
         # __bpf_ringbuf_reserve refuses what is larger than the buffer, with its header rounded up to 8 bytes
@@ -69,6 +74,15 @@ class RingBuffer(_Events["V"], Declaration):
 
     def spec(self, fallback: str = "") -> MapSpec:
         made = super().spec(fallback)
+        if made.value is None and not made.helpers:
+            from pybpf.stdlib.dynptrs import Dynptr
+            from pybpf.stdlib.helpers import spec_of
+
+            made.helpers = {
+                "dynptr": Dynptr.__bpf__,  # type: ignore[attr-defined]
+                "reserve": spec_of("bpf_ringbuf_reserve_dynptr"),
+                "submit": spec_of("bpf_ringbuf_submit_dynptr"),
+            }
         if self.count_lost and made.lost is None:
             made.lost = GlobalSpec(f"{made.name}_lost", U64, bytes(8), False)
         return made
@@ -83,7 +97,23 @@ class RingBuffer(_Events["V"], Declaration):
         done: bool = self._live().emit(event)
         return done
 
-    def reserve(self) -> AbstractContextManager[V | None]:
-        """In the program: `with events.reserve() as e:` gives a record to fill in, None where the buffer is full."""
-        record: AbstractContextManager[V | None] = self._live().reserve()
-        return record
+    if TYPE_CHECKING:
+
+        @overload
+        def reserve(self: RingBuffer[bytes], size: int, /) -> AbstractContextManager[Dynptr]:
+            """In the program: `with events.reserve(size) as d:` gives a record of so many bytes to write to.
+
+            Writing to it fails where the buffer is full. Linux 5.19.
+            """
+
+        @overload
+        def reserve(self) -> AbstractContextManager[V | None]:
+            """In the program: `with events.reserve() as e:` gives a record, None where the buffer is full."""
+
+        def reserve(self, *size: int) -> Any: ...
+
+    else:
+
+        def reserve(self, *size):
+            """In the program: `with events.reserve() as e:` gives a record, None where the buffer is full."""
+            return self._live().reserve(*size)

@@ -35,7 +35,8 @@ HIDDEN = ("meta__ign", "aux__ign", "aux__prog")
 REGIONS = {"bpf_rcu_read_lock": "bpf_rcu_read_unlock", "bpf_preempt_disable": "bpf_preempt_enable"}
 
 HEAD = '''"""Made by tests/helpers/kernel_functions.py."""
-from pybpf import Bytes, L, bpf_iter, kfuncs, lsm, releasing, tp_btf, fentry, fexit, fmod_ret, tracepoint, u64
+from pybpf import Bytes, Dynptr, L, bpf_iter, kfuncs, lsm, releasing, tp_btf, fentry, fexit, fmod_ret, tracepoint, u64
+from pybpf import var
 from pybpf.hooks.base import ContextHook
 from pybpf.stdlib.contexts import cgroups, iterators, netfilter, packets, skb, sockets, tracing
 
@@ -51,6 +52,9 @@ class Plain(ContextHook):
 
 def plain(pattern, target=""):
     return Plain(pattern, target)
+
+
+KEPT = var(Bytes[L[64]])
 '''
 
 
@@ -90,6 +94,8 @@ def _argument(name: str, kind: object, key: str, before: list[str]) -> str | Non
         return "8" if name.endswith(("__sz", "__szk")) else "0"
     if isinstance(kind.pointee, TextType):
         return '"text"'
+    if isinstance(kind.pointee, KernelType) and kind.pointee.name == "bpf_dynptr":
+        return "Dynptr()" if name.endswith("__uninit") else "Dynptr.from_mem(KEPT)"
     if isinstance(kind.pointee, KernelType):
         struct = kind.pointee.name
         if struct in CONTEXTS:

@@ -97,15 +97,12 @@ _WAIT = [
 CONSTRUCTS: dict[str, list[str]] = {
     "bpf_loop": ["for i in range(u32(helpers.bpf_ktime_get_ns())):", "    total += i"],
     "bpf_for_each_map_elem": ["for key, value in COUNTS.items():", "    total += value"],
-    "bpf_user_ringbuf_drain": _DRAIN, "bpf_dynptr_read": _DRAIN, "bpf_spin_lock": _LOCK, "bpf_spin_unlock": _LOCK,
+    "bpf_user_ringbuf_drain": _DRAIN, "bpf_spin_lock": _LOCK, "bpf_spin_unlock": _LOCK,
     "bpf_timer_init": _WAIT, "bpf_timer_set_callback": _WAIT, "bpf_timer_start": _WAIT, "bpf_timer_cancel": _WAIT,
     "bpf_this_cpu_ptr": ["total += ACTIVE"],
 }  # fmt: skip
 # What programs can't be given: a diagnostic says what to write.
-WITHOUT = (
-    "bpf_dynptr_data", "bpf_dynptr_from_mem", "bpf_dynptr_write", "bpf_find_vma", "bpf_per_cpu_ptr",
-    "bpf_ringbuf_discard_dynptr", "bpf_ringbuf_reserve_dynptr", "bpf_ringbuf_submit_dynptr",
-)  # fmt: skip
+WITHOUT = ("bpf_find_vma", "bpf_per_cpu_ptr")
 
 # Fields of values that keep an object, and what gives it back.
 KEPT = {"task": "bpf_task_release", "crypto": "bpf_crypto_ctx_release"}
@@ -136,6 +133,31 @@ WHOLE = {
         "if record is not None:",
         "    helpers.bpf_ringbuf_discard(record, 0)",
     ],
+    "bpf_dynptr_from_mem": ["d = Dynptr()", "helpers.bpf_dynptr_from_mem(ROOM, 64, 0, d)"],
+    "bpf_dynptr_read": ["d = Dynptr.from_mem(ROOM)", "helpers.bpf_dynptr_read(memory, 8, d, 0, 0)"],
+    "bpf_dynptr_write": ["d = Dynptr.from_mem(ROOM)", "helpers.bpf_dynptr_write(d, 4, memory, 8, 0)"],
+    "bpf_dynptr_data": [
+        "d = Dynptr.from_mem(ROOM)",
+        "part = helpers.bpf_dynptr_data(d, 0, 16)",
+        "if part is not None:",
+        "    part[3] = 1",
+    ],
+    "bpf_ringbuf_reserve_dynptr": [
+        "d = Dynptr()",
+        "if helpers.bpf_ringbuf_reserve_dynptr(RINGBUF, 24, 0, d) < 0:",
+        "    total += 1",
+        "helpers.bpf_ringbuf_discard_dynptr(d, 0)",
+    ],
+    "bpf_ringbuf_discard_dynptr": [
+        "d = Dynptr()",
+        "helpers.bpf_ringbuf_reserve_dynptr(RINGBUF, 24, 0, d)",
+        "helpers.bpf_ringbuf_discard_dynptr(d, 0)",
+    ],
+    "bpf_ringbuf_submit_dynptr": [
+        "d = Dynptr()",
+        "helpers.bpf_ringbuf_reserve_dynptr(RINGBUF, 24, 0, d)",
+        "helpers.bpf_ringbuf_submit_dynptr(d, 0)",
+    ],
     "bpf_sk_release": [
         "where = SockTuple4(saddr=1, daddr=2, sport=3, dport=4)",
         "found = helpers.bpf_sk_lookup_tcp(ctx, where, 12, 0, 0)",
@@ -154,8 +176,8 @@ for _lookup in ("bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp"):
 
 HEAD = '''"""Made by tests/helpers/programs.py."""
 from pybpf import (
-    Array, Bytes, HashMap, Kptr, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret, helpers, i32,
-    ksym, lock, lsm, releasing, tp_btf, tracepoint, u32, u64,
+    Array, Bytes, Dynptr, HashMap, Kptr, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret,
+    helpers, i32, ksym, lock, lsm, releasing, tp_btf, tracepoint, u32, u64, var,
 )
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, U64, PtrType, Space
@@ -211,6 +233,7 @@ class Kept(Struct):
 
 COUNTS = HashMap[u32, u64](max_entries=4)
 KEPT = HashMap[u32, Kept](max_entries=4)
+ROOM = var(Bytes[L[64]])
 LOCKED = HashMap[u32, Locked](max_entries=4)
 WAITING = HashMap[u32, Waiting](max_entries=4)
 COMMANDS = UserRingBuffer[u64](4096)

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Field
 
 __all__ = [
-    "Acquire", "Allocate", "Asm", "Atomic", "FuncCall", "HelperCall", "KfuncCall", "KfuncExists", "KptrLoad",
-    "NodeCall", "Printk", "Release", "RodataText", "SubprogAddr", "SubprogCall", "TailCall", "TimerCall",
+    "Acquire", "Allocate", "Asm", "Atomic", "DynptrSlice", "FuncCall", "HelperCall", "KfuncCall", "KfuncExists",
+    "KptrLoad", "NewDynptr", "NodeCall", "Printk", "Release", "RodataText", "SubprogAddr", "SubprogCall", "TailCall",
+    "TimerCall",
 ]  # fmt: skip
 
 
@@ -49,11 +50,13 @@ class RodataText(Expr):
 class Acquire(Expr):
     """The result of a call, which is a reference that is held until a Release names this expression's span.
 
-    Where it is None nothing is held. `release` is what gives it back, with it as the only argument.
+    Where it is None nothing is held. `release` is what gives it back, with it as the only argument. Where the call
+    fills a dynptr, that is the reference, and `place` refers to it; the span is then its NewDynptr's.
     """
 
     value: Expr
     release: HelperSpec | KfuncSpec
+    place: Expr | None = None
 
 
 class Release(Expr):
@@ -61,6 +64,23 @@ class Release(Expr):
 
     value: Expr
     of: tuple[Span, ...]
+
+
+class NewDynptr(Expr):
+    """Dynptr(): 16 bytes of the stack, which a call makes a dynptr of. A reference to a DynptrType."""
+
+
+class DynptrSlice(Expr):
+    """A reference to `size` bytes at `offset` (u32) of the memory that a dynptr is about, or None. `call` gives it.
+
+    With a `buffer`, a reference to as many bytes, it is that where they don't lie in one piece.
+    """
+
+    call: HelperSpec | KfuncSpec
+    dynptr: Expr
+    offset: Expr
+    size: int
+    buffer: Expr | None = None
 
 
 class FuncCall(Expr):

@@ -156,12 +156,14 @@ class WithLock(Stmt):
 
 class WithAcquire(Stmt):
     """with releasing(acquire) as var: body. `var` has the type of `acquire`, a call that acquires a reference; on every
-    way out of the body `release` gives it back, if there is one."""
+    way out of the body `release` gives it back, if there is one. `discards`: what does so on a way that fails, and
+    where the body says `var.discard()`."""
 
     var: Var
     acquire: Expr
     release: HelperSpec | KfuncSpec
     body: list[Stmt]
+    discards: HelperSpec | None = None
 
 
 class WithReserve(Stmt):
