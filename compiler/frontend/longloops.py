@@ -32,7 +32,7 @@ else:
 
 __all__ = [
     "CALLBACK", "CALLBACK_SINCE", "MAY_GOTO", "MOST", "all_of", "assigned", "bound_for", "can_be_called", "check",
-    "is_on_stack", "outside",
+    "is_on_stack", "outside", "wrong",
 ]  # fmt: skip
 
 MAY_GOTO, CALLBACK = "may_goto", "callback"
@@ -73,7 +73,7 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
                     visit(statement)
         elif isinstance(node, tree.Node):
             if isinstance(node, tree.ForMap) or getattr(node, "bound", "") == CALLBACK:
-                found.extend(_wrong(session, node))
+                found.extend(wrong(session, node))
             for child in children(node):
                 visit(child)
 
@@ -81,7 +81,8 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     return found
 
 
-def _wrong(session: Session, loop: Any) -> list[Diagnostic]:
+def wrong(session: Session, loop: Any) -> list[Diagnostic]:
+    """What is wrong with a loop whose body becomes a function."""
     changed = assigned([loop])
     found: list[Diagnostic] = []
     if session.target.kernel < FOLLOWED_SINCE:
