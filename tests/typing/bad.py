@@ -4,6 +4,7 @@ from pybpf import (
     LWT,
     TCX,
     XDP,
+    Arena,
     CgroupSkbContext,
     Counter,
     DevMap,
@@ -14,6 +15,7 @@ from pybpf import (
     LwtContext,
     PerfEventArray,
     ProgArray,
+    Ptr,
     PtRegs,
     RingBuffer,
     SockAddr4Context,
@@ -36,6 +38,7 @@ from pybpf import (
     const,
     fetch_add,
     helpers,
+    i32,
     kfuncs,
     kprobe,
     ksyscall,
@@ -332,3 +335,24 @@ def sends_a_number(ctx: TracepointContext) -> None:
 def loops_over_tasks(ctx: TracepointContext) -> None:
     for task in kfuncs.bpf_iter_task(1, 0):  # 63 no task
         print(task + 1)  # 64 no number
+
+
+class Link(Struct):
+    next: Ptr["Link"]
+
+
+class Args(Struct):
+    key: u64
+
+
+arena = Arena(100, page=4096)  # 65 no such argument
+links = arena.var(Link)
+
+
+@syscall
+def follow(ctx: Args) -> i32:
+    links.next.next = None  # 66 unchecked pointer
+    links.next = 5  # 67 a number for a pointer
+    node = arena.alloc(Link)
+    node.next = None  # 68 unchecked allocation
+    return 0
