@@ -30,7 +30,6 @@ REASONS = {
     "ops": "For tables of functions whose programs get such a socket; the tests have none.",
     "override": "No kernel here is built with CONFIG_BPF_KPROBE_OVERRIDE.",
     "lirc": "No kernel here is built with support for infrared receivers.",
-    "arena": "pybpf has no maps of this type yet: their addresses need casts between address spaces.",
     "storage": "Only security hooks and functions that they call may use it, and this kernel is locked down.",
     UNTESTED: "No test shows it.",
 }
@@ -53,8 +52,7 @@ HOOKS: Rules = (
 )
 
 MAPS: Rules = (
-    ("CGRP_STORAGE", "6.1", "old"),
-    ("ARENA", "*", "arena"),
+    ("CGRP_STORAGE ARENA", "6.1", "old"),
     ("INODE_STORAGE", "6.18", "storage"),
     ("INSN_ARRAY", "*", "future"),
 )
