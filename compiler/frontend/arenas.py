@@ -20,6 +20,7 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     Space,
+    Type,
     is_aggregate,
     is_arena_pointer,
     size_of,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.diagnostics.base import Diagnostic
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.types import Type
 
 __all__ = ["address", "alloc", "at", "belong", "free"]
 
@@ -83,12 +83,11 @@ def _kind(checker: Checker, spec: MapSpec, node: Any, method: str) -> Type:
     """The type that an argument names: of an object."""
     given = checker.expr(node)
     schema = checker.schema(given) if isinstance(given, Known) and isinstance(given.value, type) else None
-    if not is_aggregate(schema):
+    if not isinstance(schema, Type) or not is_aggregate(schema):
         takes = "takes a Struct, or an Array, for its type"
         example = f"{spec.name}.{method}({'Node' if method == 'alloc' else 'Node, address'})"
         checker.fail(errors.CallArguments(given.span, f"`{spec.name}.{method}()`", takes, example))
-    found: Type = schema
-    return found
+    return schema
 
 
 def _object(checker: Checker, spec: MapSpec, node: Any, method: str, optional: bool) -> tree.Expr:
@@ -144,7 +143,7 @@ def _used(program: tree.Program) -> tuple[list[MapSpec], Span | None]:
         elif isinstance(node, tree.Node):
             kind = getattr(node, "type", None)
             if followed is None and isinstance(kind, PtrType) and kind.space == Space.ARENA:
-                followed = node.span
+                followed = getattr(node, "span", None)
             for child in children(node):
                 visit(child)
         elif isinstance(node, tree.Function):

@@ -42,8 +42,9 @@ def tie(function: Function, arena: MapSpec, module: Module) -> None:
     inside = {spec.name for spec in module.globals if spec.arena is arena}
     for block in function.blocks:
         for op in block.ops:
-            named = op.symbol == arena.name if type(op) is ops.MapAddr else type(op) is ops.ExternAddr
-            if named and (type(op) is ops.MapAddr or op.symbol in inside):
+            if isinstance(op, ops.MapAddr) and op.symbol == arena.name:
+                return
+            if isinstance(op, ops.ExternAddr) and op.symbol in inside:
                 return
     address = ops.MapAddr(arena.name, span=function.span)
     function.blocks[0].ops[:0] = [address, ops.Asm("r0 = {1}", [address], "void", "", function.span)]

@@ -24,10 +24,11 @@ from pybpf.runtime.structs import class_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Literal
 
 __all__ = ["ArenaMemory", "ArrayView", "address_of", "find", "pointed_to"]
 
-_WORDS = {2: "H", 4: "I", 8: "Q"}
+_WORDS: dict[int, Literal["H", "I", "Q"]] = {2: "H", 4: "I", 8: "Q"}
 
 
 class ArenaMemory:
@@ -248,7 +249,7 @@ def _equal(view: Any, other: object) -> bool:
     """As Struct's `==`: the fields are equal, pointers lead to the same object."""
     cls = class_for(view.__bpf_kind__)
     if not isinstance(other, cls):
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return]
     for field in view.__bpf_kind__.fields:
         mine, others = getattr(view, field.name), getattr(other, field.name)
         if (mine is not others) if isinstance(field.type, OptionalType) else (mine != others):
@@ -278,18 +279,14 @@ def _shown(view: Any) -> str:
     parts = []
     try:
         for field in kind.fields:
-            value = getattr(view, field.name)
-            pointer = isinstance(field.type, OptionalType) and value is not None
-            parts.append(
-                f"{field.name}={f'<{_name(value)} at {value.__bpf_address__:#x}>' if pointer else repr(value)}"
-            )
+            value: Any = getattr(view, field.name)
+            if isinstance(field.type, OptionalType) and value is not None:  # it may lead back here
+                parts.append(f"{field.name}=<{value.__bpf_kind__} at {value.__bpf_address__:#x}>")
+            else:
+                parts.append(f"{field.name}={value!r}")
     except ObjectClosed:
         return f"<{kind.name} in a closed arena>"
     return f"{kind.name}({', '.join(parts)})"
-
-
-def _name(value: Any) -> str:
-    return str(getattr(value, "__bpf_kind__", type(value).__name__))
 
 
 class ArrayView:

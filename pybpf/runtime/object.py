@@ -289,7 +289,7 @@ class LoadedObject:
             from pybpf.runtime.maps.arenas import make_arena
 
             if lib.bpf_map__is_internal(map):  # of a library that knows no arenas: the variables in the only one
-                made = next(iter(self._arenas.values()))
+                made: MadeArena | None = next(iter(self._arenas.values()))
                 self._images.append(self._section_memory(STAND_IN))
             else:
                 made = self._arenas.get(name)
@@ -300,6 +300,7 @@ class LoadedObject:
                     made = make_arena(name, pages, flags, extra, self._string(lib.bpf_map__pin_path(map)))
                     self._arenas[name] = made
                     self._fill(made)
+            assert made is not None
             result = lib.bpf_map__reuse_fd(map, made.fd)
             if result < 0:
                 raise LoadError(f"creating map {name!r}: {errno_name(-result)}")

@@ -103,7 +103,8 @@ def _address(place: Any) -> int:
     memory = _known.get(id(place.memory)) if isinstance(place, Ref) else None
     if memory is None:
         raise SimulationError("a pointer can only lead to an object in an arena")
-    return memory.start + place.offset
+    address: int = memory.start + place.offset
+    return address
 
 
 def _place(address: int, kind: Type) -> Ref | None:

@@ -130,6 +130,7 @@ class Arena(Declaration):
         @property
         def var(self) -> _Make:
             """A variable of the program that lies in the arena, at its start: `root = arena.var(Root)`."""
+            ...
 
         def alloc(self, kind: type[T], /) -> T | None:
             """In a program that may sleep: a new object of the type, in pages of its own; None where none are free."""
@@ -139,6 +140,7 @@ class Arena(Declaration):
 
         def address(self, object: object, /) -> int:
             """In the program: the address that user space has for an object; 0 for None."""
+            ...
 
         def at(self, kind: type[T], address: int, /) -> T | None:
             """In the program: the object at an address; None for 0."""
