@@ -24,6 +24,7 @@ from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import ObjectSpec
 from pybpf.compiler.schema.types import Kept, StructType, opaque_in
 from pybpf.stdlib.kfuncs import release_for, spec_of
+from pybpf.stdlib.opaque import check_bits
 from pybpf.stdlib.sync import Opaque
 
 TYPE_CHECKING = False
@@ -264,6 +265,8 @@ if not TYPE_CHECKING:
                     f"{what}: a {kind.name} holds what only the value of a map can",
                     help="locks, timers, lists and pointers belong in the value of a map",
                 )
+        if held:
+            check_bits(what, kind)
         if len(held) > 1 and "bpf_refcount" not in held:
             raise DeclarationTypeError(
                 f"{what}: a {kind.name} can hang in two places, and has no RefCount",

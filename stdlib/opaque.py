@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.types import opaque_in
+from pybpf.compiler.schema.types import ArrayType, StructType, opaque_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["check_opaque"]
+__all__ = ["check_bits", "check_opaque"]
 
 # map_check_btf() in kernel/bpf/syscall.c.
 _TABLES = ("HASH", "LRU_HASH", "ARRAY")
@@ -28,6 +28,23 @@ _NAMES = {
 _PARTS = ("bpf_list_node", "bpf_rb_node", "bpf_refcount")  # of objects that programs allocate
 _ROOTS = ("bpf_list_head", "bpf_rb_root")
 _MOST = 8  # that a value may hold, whatever they are: BTF_FIELDS_MAX, less what older kernels lack
+
+
+def check_bits(where: str, kind: Type) -> None:
+    """Raise DeclarationTypeError for a bit field that begins inside a byte, beside what the kernel keeps.
+
+    btf_find_struct_field() in kernel/bpf/btf.c (since Linux 6.10) takes the BTF of no object that has one.
+    """
+    if isinstance(kind, ArrayType):
+        check_bits(where, kind.element)
+    for field in kind.fields if isinstance(kind, StructType) else ():
+        if field.bits and field.bit_offset:
+            raise DeclarationTypeError(
+                f"{where}: the kernel takes no bit field like `{field.name}`, which begins inside a byte, where it keeps"
+                " something too",
+                help="make it a number of its own",
+            )
+        check_bits(where, field.type)
 
 
 def check_opaque(where: str, kind: str, key: Type | None, value: Type | None) -> None:
@@ -59,6 +76,8 @@ def check_opaque(where: str, kind: str, key: Type | None, value: Type | None) ->
                 f"{where}: a value has {held.count(name)} {_NAMES[name]}s, and the kernel knows one",
                 help="keep the others in maps of their own",
             )
+    if held and value is not None:
+        check_bits(where, value)
     if len(held) > _MOST:
         raise DeclarationTypeError(
             f"{where}: a value has {len(held)} fields that the kernel keeps things in, and {_MOST} are the most",

@@ -12,6 +12,8 @@ from pybpf import (
     XDP,
     Array,
     ArrayMap,
+    Bits,
+    DeclarationError,
     HashMap,
     Kptr,
     L,
@@ -46,7 +48,7 @@ from pybpf import (
     var,
     xdp,
 )
-from pybpf.kernel import bpf_cpumask, cgroup, task_struct
+from pybpf.kernel import bpf_cpumask, cgroup, sock, task_struct
 from pybpf.simulator.errors import SimulationError
 from tests.proofs import prove
 
@@ -682,3 +684,58 @@ def test_kernel_objects_are_simulated() -> None:
 def test_the_shape_of_a_tree_is_the_kernels() -> None:
     with Simulation(target=NEWEST) as sim, pytest.raises(SimulationError, match="how the kernel balances"):
         sim.run(walked, PACKET)
+
+
+# --- declarations
+
+
+class NoNode(Struct):
+    due: u64
+
+
+class HalfByte(Struct):
+    low: Bits[u8, L[3]]
+    high: Bits[u8, L[3]]
+    node: ListNode = ListNode()
+
+
+class Unguarded(Struct):
+    head: ListHead[Item] = ListHead()
+
+
+class Many(Struct):
+    first: Kptr[task_struct]
+    second: Kptr[task_struct]
+    third: Kptr[task_struct]
+    fourth: Kptr[task_struct]
+    fifth: Kptr[task_struct]
+    sixth: Kptr[task_struct]
+    seventh: Kptr[task_struct]
+    eighth: Kptr[task_struct]
+    ninth: Kptr[task_struct]
+
+
+class Bare(Struct):
+    kept: Kptr  # type: ignore[type-arg]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: ListHead[NoNode], "NoNode has no ListNode"),
+        (lambda: RbRoot[Item], "Item has no RbNode"),
+        (lambda: ListHead[HalfByte], "no bit field like `high`"),
+        (lambda: Kptr[sock], "the kernel lets maps keep"),
+        (lambda: Kptr[u64], "of a class of Struct"),
+        (lambda: Kptr[Slot], "holds what only the value of a map can"),
+        (lambda: ArrayMap[Unguarded](1, name="m").__bpf__, "needs a SpinLock"),
+        (lambda: ArrayMap[Item](1, name="m").__bpf__, "can't hold a ListNode"),
+        (lambda: PerCpuArray[Items](1, name="m").__bpf__, "can't hold a"),
+        (lambda: HashMap[Slot, u64](max_entries=1, name="m").__bpf__, "can't be part of a key"),
+        (lambda: ArrayMap[Many](1, name="m").__bpf__, "8 are the most"),
+        (lambda: Bare.__bpf__, "Kptr needs what it keeps"),
+    ],
+)
+def test_declarations(made: Any, said: str) -> None:
+    with pytest.raises(DeclarationError, match=said):
+        made()
