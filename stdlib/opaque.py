@@ -40,8 +40,8 @@ def check_bits(where: str, kind: Type) -> None:
     for field in kind.fields if isinstance(kind, StructType) else ():
         if field.bits and field.bit_offset:
             raise DeclarationTypeError(
-                f"{where}: the kernel takes no bit field like `{field.name}`, which begins inside a byte, where it keeps"
-                " something too",
+                f"{where}: the kernel takes no bit field like `{field.name}`, which begins inside a byte, where it"
+                " keeps something too",
                 help="make it a number of its own",
             )
         check_bits(where, field.type)
