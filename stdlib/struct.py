@@ -114,10 +114,11 @@ class StructMeta(type):
                 if outermost and made is None:
                     _pointed.clear()
             made.owner = cls
+            given: dict[str, Any] = cls.__dict__["__bpf_defaults__"]
             for field in made.fields:
-                holds = field.type.holds if isinstance(field.type, StructType) else None
-                if holds is not None and field.name in cls.__bpf_defaults__:  # `Kptr()` is a Kptr[task_struct]
-                    cls.__bpf_defaults__[field.name] = field.type.owner()
+                kind = field.type
+                if isinstance(kind, StructType) and kind.holds is not None and field.name in given:
+                    given[field.name] = kind.owner()  # `Kptr()` is a Kptr[task_struct]
             early: StructType | None = cls.__dict__.get("__bpf_shell__")
             if early is not None:  # pointers lead to it already
                 early.fields, early.size, early.align, early.union = made.fields, made.size, made.align, made.union
