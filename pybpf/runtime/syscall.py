@@ -11,7 +11,7 @@ import os
 import struct
 
 __all__ = [
-    "bpf", "bpf_result", "btf_data", "fence", "link_create", "link_kprobes", "link_uprobes", "obj_info",
+    "bpf", "bpf_result", "btf_data", "detach_entry", "fence", "link_create", "link_kprobes", "link_uprobes", "obj_info",
     "open_perf_event", "perf_attach", "perf_enable", "raw_tracepoint_open", "setns_network", "tracefs_mount",
 ]  # fmt: skip
 
@@ -66,6 +66,11 @@ def bpf_result(command: int, attr: bytes | bytearray) -> tuple[int, bytes]:
         error.attr = buffer.raw  # type: ignore[attr-defined]
         raise error
     return result, buffer.raw
+
+
+def detach_entry(kind: int) -> dict[str, object]:
+    """For pybpf.runtime.links.guard: BPF_PROG_DETACH of a program that is attached as `kind`."""
+    return {"kind": "bpf", "call": _BPF, "command": 9, "type": kind}
 
 
 def bpf(command: int, attr: bytes | bytearray) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpf.runtime import syscall
 from pybpf.runtime.errors import AttachError
+from pybpf.runtime.links import guardian
 from pybpf.runtime.links.base import Link, refused
 
 if TYPE_CHECKING:
@@ -71,17 +72,22 @@ def attach_lirc(program: LoadedProgram, section: str, options: dict[str, Any]) -
         device = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise AttachError(f"attaching {program.name!r} to {target}: {error.strerror}", "") from None
+    kept, maker = os.dup(program.fd), os.getpid()
+    forget = guardian.watch(syscall.detach_entry(_LIRC_MODE2), device, kept)  # the device keeps it otherwise
     try:
         syscall.bpf(_PROG_ATTACH, struct.pack("<IIII", device, program.fd, _LIRC_MODE2, 0))
     except OSError as error:
+        forget()
+        os.close(kept)
         os.close(device)
         helps = {errno.EINVAL: "it is no infrared receiver, or the kernel lacks CONFIG_BPF_LIRC_MODE2"}
         refused(program, os.fspath(target), error, helps.get(error.errno or 0, ""))
-    kept = os.dup(program.fd)
 
     def close() -> None:
         with suppress(OSError):
-            syscall.bpf(_PROG_DETACH, struct.pack("<IIII", device, kept, _LIRC_MODE2, 0))
+            if os.getpid() == maker:
+                syscall.bpf(_PROG_DETACH, struct.pack("<IIII", device, kept, _LIRC_MODE2, 0))
+        forget()
         os.close(kept)
         os.close(device)
 

@@ -1,7 +1,7 @@
 """Attaching by netlink: filters and actions of traffic control, and routes, by pyroute2.
 
 The kernel keeps these until they are taken away: that happens when the link or its object is closed, and when Python
-ends by itself or by an exception. After SIGKILL they stay; programs that must not are attached by TCX (`@tcx`).
+ends by itself or by an exception. After SIGKILL the guardian does it (guardian.py).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from pybpf.runtime.errors import AttachError, PybpfError
+from pybpf.runtime.links import guard, guardian
 from pybpf.runtime.links.base import Link, refused
 from pybpf.runtime.links.namespaces import inside, interface_index, open_network, spelled
 from pybpf.runtime.links.network import attach_tcx, check_interface
+from pybpf.runtime.links.rtnetlink import clsact_entry, filter_entry, route_entry, route_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["attach_action", "attach_lwt", "attach_tc", "attach_tc_or_tcx"]
 
-_CLSACT = 0xFFFFFFF1  # TC_H_CLSACT, linux/pkt_sched.h
 _PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _LAST_PRIORITY = 0xC000  # where the kernel begins when it chooses: net/sched/cls_api.c, tcf_auto_prio()
 
-# Queueing disciplines that were made here, by namespace and interface: they go with their last filter.
-_made: set[tuple[int, int, int]] = set()
+
+class _Discipline:
+    """A queueing discipline that was made here: it goes with its last filter, whoever's. The guardian knows of it while
+    it has filters of ours.
+    """
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self.forget = forget
+        self.filters = 0
+
+
+_made: dict[tuple[int, int, int], _Discipline] = {}  # by namespace and interface
 _attached: weakref.WeakSet[Link] = weakref.WeakSet()
 
 
@@ -60,7 +71,7 @@ class _Place:
         self.netns = netns
         self.space = open_network(netns)
         status = os.fstat(self.space)
-        self.id = (status.st_dev, status.st_ino)
+        self.id = status.st_dev, status.st_ino
 
     def run(self, work: Callable[[Any], Any]) -> Any:
         """What `work` gives, called in the namespace with a netlink socket."""
@@ -74,14 +85,30 @@ class _Place:
 
         return inside(self.space, connected)
 
+    def at(self, index: int) -> tuple[int, int, int]:
+        """What an interface is known by."""
+        return *self.id, index
+
     def close(self) -> None:
         os.close(self.space)
 
 
-def _link(program: LoadedProgram, kind: str, target: str, place: _Place, undo: Callable[[Any], None]) -> Link:
+def _forked() -> None:
+    """In a child: what is attached is the parent's."""
+    _made.clear()
+    _attached.clear()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def _link(program: LoadedProgram, kind: str, target: str, place: _Place, undo: Callable[[], None]) -> Link:
+    maker = os.getpid()
+
     def close() -> None:
         try:
-            place.run(undo)
+            if os.getpid() == maker:
+                inside(place.space, undo)
         except OSError as error:
             # what is gone already: the filter or route, the interface, the namespace's last interface
             if error.errno not in (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EINVAL):
@@ -147,24 +174,33 @@ def _attach_filter(
     parent = _PARENTS[direction]
     where = spelled(f"interface {target}, {direction}", netns)
     place = _Place(netns)
-    index = 0
+    index, number = 0, program.info().id
+    entry: dict[str, Any] = {}
+    forget: Callable[[], None]
 
     def attach(socket: Any) -> int:
-        nonlocal index
+        nonlocal index, entry, forget
         index = interface_index(target, netns)
-        if _add_clsact(socket, index):
-            _made.add((*place.id, index))
+        _add_clsact(socket, place, index)
+        if place.at(index) in _made:
+            _made[place.at(index)].filters += 1
         chosen = priority or _free_priority(socket, index, parent)
+        entry = filter_entry(kind, index, parent, chosen, handle, number)
+        forget = guardian.watch(entry, place.space)
         try:
             add(socket, index, parent, chosen, handle, command)
         except BaseException:
-            _drop_clsact(socket, place, index)
+            forget()
+            _drop_clsact(place, index)
             raise
         return chosen
 
-    def undo(socket: Any) -> None:
-        socket.tc("del-filter", kind, index, handle, parent=parent, prio=chosen)
-        _drop_clsact(socket, place, index)
+    def undo() -> None:
+        try:
+            guard.undo(entry)
+        finally:
+            forget()
+            _drop_clsact(place, index)
 
     helps = {
         errno.EEXIST: f"there is a filter of priority {priority} and handle {handle} already: "
@@ -188,23 +224,36 @@ def _check_number(program: LoadedProgram, what: str, given: Any, most: int) -> N
         raise AttachError(f"attaching {program.name!r}: no {what} {given!r}", f"a number from 1 to {most}")
 
 
-def _add_clsact(socket: Any, index: int) -> bool:
-    """Give the interface its clsact queueing discipline; False where it has one."""
+def _add_clsact(socket: Any, place: _Place, index: int) -> None:
+    """Give the interface its clsact queueing discipline, where it has none."""
+    for found in socket.get_qdiscs(index=index):
+        if found.get_attr("TCA_KIND") == "clsact":
+            return
+    forget = guardian.watch(clsact_entry(index, list(_PARENTS.values())), place.space)
     try:
         socket.tc("add", "clsact", index)
-    except _pyroute2().NetlinkError as error:
-        if error.code == errno.EEXIST:
-            return False
+    except BaseException as error:
+        forget()
+        if isinstance(error, _pyroute2().NetlinkError) and error.code == errno.EEXIST:  # it has one by now
+            return
         raise
-    return True
+    _made[place.at(index)] = _Discipline(forget)
 
 
-def _drop_clsact(socket: Any, place: _Place, index: int) -> None:
-    """Take the discipline away again, if it was made here and has no filter any more, whoever's."""
-    if (*place.id, index) not in _made or any(_filters(socket, index, parent) for parent in _PARENTS.values()):
+def _drop_clsact(place: _Place, index: int) -> None:
+    """A filter of ours is gone: so is the discipline, if it was made here and has no filter any more, whoever's."""
+    made = _made.get(place.at(index))
+    if made is None:
         return
-    _made.discard((*place.id, index))
-    socket.tc("del", "clsact", index)
+    made.filters -= 1
+    try:
+        gone = guard.undo(clsact_entry(index, list(_PARENTS.values())))
+    except OSError:  # somebody else took it away, or the interface
+        gone = True
+    if gone:
+        del _made[place.at(index)]
+    if gone or made.filters <= 0:
+        made.forget()
 
 
 def _filters(socket: Any, index: int, parent: int) -> list[Any]:
@@ -228,7 +277,8 @@ def attach_lwt(program: LoadedProgram, section: str, options: dict[str, Any]) ->
             f"attaching {program.name!r}: to which route?",
             f'say where it goes: obj.attach({program.name}={{"target": "10.1.0.0/24", "dev": "eth0"}})',
         )
-    given = {"fd": program.fd, "name": program.name}
+    number = program.info().id
+    given = {"fd": program.fd, "name": route_name(program.name, number)}
     place_in_route = section.removeprefix("lwt_")
     if place_in_route == "seg6local":
         encap: dict[str, Any] = {"type": "seg6local", "action": "End.BPF", "bpf": given}
@@ -243,12 +293,27 @@ def attach_lwt(program: LoadedProgram, section: str, options: dict[str, Any]) ->
     where = spelled(f"route {target}", netns)
     place = _Place(netns)
 
-    def attach(socket: Any) -> None:
-        route["oif"] = interface_index(device, netns)
-        socket.route("add", **route)
+    entry: dict[str, Any] = {}
+    forget: Callable[[], None]
 
-    def undo(socket: Any) -> None:
-        socket.route("del", **{name: value for name, value in route.items() if name != "encap"})
+    def attach(socket: Any) -> None:
+        nonlocal entry, forget
+        route["oif"] = interface_index(device, netns)
+        table, priority = (int(options.get(name) or 0) for name in ("table", "priority"))
+        via = str(options.get("via") or "")
+        entry = route_entry(place_in_route, str(target), route["oif"], via, table, priority, program.name, number)
+        forget = guardian.watch(entry, place.space)
+        try:
+            socket.route("add", **route)
+        except BaseException:
+            forget()
+            raise
+
+    def undo() -> None:
+        try:
+            guard.undo(entry)
+        finally:
+            forget()
 
     helps = {
         errno.EEXIST: "there is such a route already: delete it, or choose another table or priority",

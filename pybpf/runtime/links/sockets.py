@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpf.runtime import syscall
 from pybpf.runtime.errors import AttachError
+from pybpf.runtime.links import guardian
 from pybpf.runtime.links.base import Link, descriptor_link, refused
 
 if TYPE_CHECKING:
@@ -39,15 +40,22 @@ def attach_sockmap(program: LoadedProgram, section: str, options: dict[str, Any]
             refused(program, where, error, _sockmap_help(error.errno or 0))
     if _attached(map_fd, kind):  # which this way of attaching would take away
         raise AttachError(f"attaching {program.name!r} to {where}: EBUSY", _sockmap_help(errno.EBUSY))
+    # A map that is pinned keeps the program when this process is killed.
+    prog_fd, kept, maker = os.dup(program.fd), os.dup(map_fd), os.getpid()
+    forget = guardian.watch(syscall.detach_entry(kind), kept, prog_fd)
     try:
         syscall.bpf(_PROG_ATTACH, struct.pack("<IIII", map_fd, program.fd, kind, 0))
     except OSError as error:
+        forget()
+        os.close(prog_fd)
+        os.close(kept)
         refused(program, where, error, _sockmap_help(error.errno or 0))
-    prog_fd, kept = os.dup(program.fd), os.dup(map_fd)
 
     def close() -> None:
         with suppress(OSError):  # somebody else's program has taken its place
-            syscall.bpf(_PROG_DETACH, struct.pack("<IIII", kept, prog_fd, kind, 0))
+            if os.getpid() == maker:
+                syscall.bpf(_PROG_DETACH, struct.pack("<IIII", kept, prog_fd, kind, 0))
+        forget()
         os.close(prog_fd)
         os.close(kept)
 
