@@ -6,7 +6,7 @@ apart({slot a}, {slot b})                    True
 
 from __future__ import annotations
 
-from pybpf.compiler.ir.ops import CallHelper, Const, GlobalAddr, Guard, Load, Phi, PtrAdd, SlotAddr
+from pybpf.compiler.ir.ops import ArenaCast, CallHelper, Const, GlobalAddr, Guard, Load, Phi, PtrAdd, SlotAddr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apart", "is_aligned", "origin"]
 
-PACKET = "packet"
+PACKET, ARENA = "packet", "arena"
 WHOLES = 4  # an address that may point into more objects may point anywhere
 
 
@@ -42,7 +42,7 @@ def origin(addr: Value, offset: int) -> tuple[object, int, Wholes]:
 def _wholes(value: Value, found: set[object], seen: set[Value]) -> bool:
     """Add the objects that an address may point into; False if it may point anywhere.
 
-    They are slots, globals, results of helpers, and what the context points to (a packet).
+    They are slots, globals, results of helpers, what the context points to (a packet), and the program's arena.
     """
     while type(value) in (Guard, PtrAdd):
         value = value.args()[0]  # type: ignore[attr-defined]
@@ -55,6 +55,9 @@ def _wholes(value: Value, found: set[object], seen: set[Value]) -> bool:
         return True
     if type(value) is Load and value.constant:
         found.add(PACKET)
+        return True
+    if type(value) is ArenaCast:
+        found.add(ARENA)
         return True
     if type(value) not in (SlotAddr, GlobalAddr, CallHelper):
         return False

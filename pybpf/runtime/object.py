@@ -224,7 +224,11 @@ class LoadedObject:
             self._aim()
             self._look_for_pins()
             self._prepare_arenas()
-            variables.initialise(values, self._symbols, self._codecs, self._section_memory)
+            plain = {name: value for name, value in values.items() if name not in self._arena_symbols}
+            for name in values.keys() - plain.keys():
+                memory, kind, address = self._in_arena(name)
+                memory.set(kind, address, values[name])
+            variables.initialise(plain, self._symbols, self._codecs, self._section_memory)
             with LogBuffers(list(self._each("program")), size, log_level) as buffers:
                 with messages() as said:
                     result = lib.bpf_object__load(self._handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import struct
 import subprocess
@@ -710,3 +711,47 @@ def need_arenas() -> None:
     release = tuple([int(part) for part in os.uname().release.split("-")[0].split(".")[:2]])
     if release < (6, 10):
         pytest.skip("this kernel has no arenas")
+
+
+far = Arena(max_pages=4, address=1 << 44)
+five = far.var(u64, 5)
+
+
+@xdp
+def counts(pkt: XdpContext) -> XDP:
+    global five
+    five += 1
+    return XDP.PASS
+
+
+@kernel
+def test_a_variable_is_set_before_the_load() -> None:
+    need_arenas()
+    with load(counts, five=41) as obj:
+        assert obj[five] == 41
+        obj[counts].test(bytes(64))
+        assert obj[five] == obj["five"] == 42
+    with pytest.raises(OverflowError, match="outside u64"):
+        load(counts, five=-1)
+    assert find(1 << 44) is None  # given back
+
+
+@kernel
+def test_libbpf_loads_the_object_by_itself() -> None:
+    """As loaders written in C do: the arena at its address, the variable with its value."""
+    need_arenas()
+    from pybpf.runtime.libbpf import library
+
+    lib = library()
+    if not lib.knows_arenas:
+        pytest.skip(f"no pylibbpf for this Python, and libbpf {lib.version} knows no arenas")
+    elf = build(counts, target=NEW).elf
+    handle = lib.bpf_object__open_mem(elf, len(elf), None)
+    try:
+        assert lib.bpf_object__load(handle) == 0
+        size = ctypes.c_size_t()
+        start = lib.bpf_map__initial_value(lib.bpf_object__next_map(handle, None), ctypes.byref(size))
+        assert (start, size.value) == (1 << 44, 8)
+        assert ctypes.c_uint64.from_address(start).value == 5
+    finally:
+        lib.bpf_object__close(handle)

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 ARENA_MAP = 33  # BPF_MAP_TYPE_ARENA
 _PAGE = mmap.PAGESIZE
+_STRUCT, _ENUM64 = 4, 19  # BTF_KIND_...
 _MAP_EXTRA = 80  # its offset in struct bpf_map_info
 _STAND_IN = b".data.arena_1"  # in place of ".addr_space.1", of the same length, for libraries before 1.4
 _MAP_CREATE, _PROG_LOAD = 0, 5  # enum bpf_cmd
@@ -67,7 +68,30 @@ def for_library(elf: bytes) -> bytes:
     """The object file as the library in use can read it."""
     if library().knows_arenas or ARENA.encode() not in elf:
         return elf
-    return elf.replace(ARENA.encode() + b"\0", _STAND_IN + b"\0")
+    return _without_addresses(elf).replace(ARENA.encode() + b"\0", _STAND_IN + b"\0")
+
+
+def _without_addresses(elf: bytes) -> bytes:
+    """The object with a number of 32 bits in place of each arena's address, which such a library does not look at."""
+    from pybpf.compiler.btf.index import scan
+    from pybpf.runtime.variables import section_data
+
+    btf = section_data(elf, ".BTF")
+    if not btf:
+        return elf
+    header, first, size, text = struct.unpack_from("<IIII", btf, 4)  # struct btf_header behind its magic and flags
+    first, text = header + first, header + text
+    made, begin = bytearray(elf), elf.index(btf)
+    places = [0, *scan(btf[first : first + size], 1)]  # by id
+    kinds = [0] + [struct.unpack_from("<I", btf, first + at + 4)[0] for at in places[1:]]
+    for at, info in zip(places[1:], kinds[1:]):
+        if info >> 24 & 0x1F != _STRUCT:
+            continue
+        for member in range(first + at + 12, first + at + 12 + 12 * (info & 0xFFFF), 12):
+            name, kind = struct.unpack_from("<II", btf, member)
+            if btf.startswith(b"map_extra\0", text + name) and kinds[kind] >> 24 & 0x1F == _ENUM64:
+                made[begin + member + 4 : begin + member + 8] = btf[first + at + 16 : first + at + 20]  # of `type`
+    return bytes(made)
 
 
 def unmap(address: int, size: int) -> None:
