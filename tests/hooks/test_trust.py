@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pybpf import (
@@ -17,10 +19,12 @@ from pybpf import (
     load,
     lsm,
     tp_btf,
+    u32,
     u64,
 )
 from pybpf.compiler.diagnostics.base import CompileError
 from pybpf.compiler.schema.specs import Target
+from pybpf.kernel import linux_binprm, mm_struct, sk_buff, task_struct  # noqa: TC001 (hooks read them)
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
 
@@ -29,13 +33,13 @@ notes = TaskStorage[u64]()
 
 
 @tp_btf("kfree_skb")
-def members(skb, location, reason) -> None:
+def members(skb: sk_buff, location: u64, reason: u32) -> None:
     seen[0] = skb.sk.__sk_common.skc_family
     seen[1] = skb.sk.__sk_common.skc_cookie.counter
 
 
 @tp_btf("sched_pi_setprio")
-def argument(tsk, pi_task) -> None:
+def argument(tsk: task_struct, pi_task: task_struct) -> None:
     notes[pi_task] = 1  # tests for NULL itself
     if not pi_task or tsk is None:
         return
@@ -45,7 +49,7 @@ def argument(tsk, pi_task) -> None:
 
 
 @tp_btf("exit_mmap")
-def file_of_process(mm) -> None:
+def file_of_process(mm: mm_struct) -> None:
     file = mm.exe_file
     if file is None:
         return
@@ -65,13 +69,13 @@ def leaders(ctx: TaskIter) -> None:
 
 
 @pytest.mark.parametrize("program", [members, argument, file_of_process, leaders], ids=lambda p: p.name)
-def test_loaded(program) -> None:
+def test_loaded(program: Any) -> None:
     with load(program) as obj:
         assert list(obj.programs) == [program.name]
 
 
 @fentry("wake_up_new_task")
-def traced(p) -> None:
+def traced(p: task_struct) -> None:
     seen[0] = u64(helpers.bpf_task_pt_regs(p))
     leader = p.group_leader
     if leader is not None:
@@ -80,7 +84,7 @@ def traced(p) -> None:
 
 
 @lsm("bprm_check_security", sleepable=True)
-def run(bprm) -> int:
+def run(bprm: linux_binprm) -> int:
     """A file that lies in what an LSM hook is given is as much trusted."""
     file = bprm.file
     if file is None:
@@ -91,7 +95,7 @@ def run(bprm) -> int:
 
 
 @pytest.mark.parametrize("program", [traced, run], ids=lambda p: p.name)
-def test_guests(program) -> None:
+def test_guests(program: Any) -> None:
     try:
         obj = load(program)
     except NotPermitted as error:
@@ -103,7 +107,7 @@ def test_guests(program) -> None:
 
 def test_arguments_of_functions() -> None:
     @fentry("wake_up_new_task")
-    def acquires(p) -> None:
+    def acquires(p: task_struct) -> None:
         task = kfuncs.bpf_task_acquire(p)
         if task is not None:
             kfuncs.bpf_task_release(task)
