@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pybpf.kernel as _k
+from pybpf.stdlib.dynptrs import Dynptr
 
 def __getattr__(name: str) -> Any: ...  # pyright: ignore[reportIncompleteStub]
 def __bpf_trap() -> None:
@@ -109,7 +110,7 @@ def bpf_cgroup_from_id(cgid: int, /) -> _k.cgroup | None:
     sched_cls, struct_ops, tracepoint (since 6.12), tracing, xdp.
     """
 
-def bpf_cgroup_read_xattr(cgroup: _k.cgroup, name: str, value_p: _k.bpf_dynptr, /) -> int:
+def bpf_cgroup_read_xattr(cgroup: _k.cgroup, name: str, value_p: Dynptr, /) -> int:
     """i32 bpf_cgroup_read_xattr(struct cgroup *cgroup, char *name__str, struct bpf_dynptr *value_p)
 
     Since Linux 6.17. Programs: all.
@@ -122,7 +123,7 @@ def bpf_cgroup_release(cgrp: _k.cgroup, /) -> None:
     tracing, xdp.
     """
 
-def bpf_copy_from_user_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_copy_from_user_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_copy_from_user_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     It may sleep. Since Linux 6.16. Programs: all.
@@ -134,15 +135,13 @@ def bpf_copy_from_user_str(dst: Any, dst_size: int, unsafe_ptr: Any, flags: int,
     It may sleep. Since Linux 6.12. Programs: all.
     """
 
-def bpf_copy_from_user_str_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_copy_from_user_str_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_copy_from_user_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     It may sleep. Since Linux 6.16. Programs: all.
     """
 
-def bpf_copy_from_user_task_dynptr(
-    dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, tsk: _k.task_struct, /
-) -> int:
+def bpf_copy_from_user_task_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, tsk: _k.task_struct, /) -> int:
     """i32 bpf_copy_from_user_task_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign, struct
     task_struct *tsk)
 
@@ -157,7 +156,7 @@ def bpf_copy_from_user_task_str(dst: Any, dst_size: int, unsafe_ptr: Any, tsk: _
     """
 
 def bpf_copy_from_user_task_str_dynptr(
-    dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, tsk: _k.task_struct, /
+    dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, tsk: _k.task_struct, /
 ) -> int:
     """i32 bpf_copy_from_user_task_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign, struct
     task_struct *tsk)
@@ -341,18 +340,14 @@ def bpf_crypto_ctx_release(ctx: _k.bpf_crypto_ctx, /) -> None:
     Since Linux 6.10. Programs: syscall.
     """
 
-def bpf_crypto_decrypt(
-    ctx: _k.bpf_crypto_ctx, src: _k.bpf_dynptr, dst: _k.bpf_dynptr, siv: _k.bpf_dynptr | None, /
-) -> int:
+def bpf_crypto_decrypt(ctx: _k.bpf_crypto_ctx, src: Dynptr, dst: Dynptr, siv: Dynptr | None, /) -> int:
     """i32 bpf_crypto_decrypt(struct bpf_crypto_ctx *ctx, struct bpf_dynptr *src, struct bpf_dynptr *dst, struct
     bpf_dynptr *siv__nullable)
 
     Since Linux 6.10. Programs: sched_act, sched_cls, xdp.
     """
 
-def bpf_crypto_encrypt(
-    ctx: _k.bpf_crypto_ctx, src: _k.bpf_dynptr, dst: _k.bpf_dynptr, siv: _k.bpf_dynptr | None, /
-) -> int:
+def bpf_crypto_encrypt(ctx: _k.bpf_crypto_ctx, src: Dynptr, dst: Dynptr, siv: Dynptr | None, /) -> int:
     """i32 bpf_crypto_encrypt(struct bpf_crypto_ctx *ctx, struct bpf_dynptr *src, struct bpf_dynptr *dst, struct
     bpf_dynptr *siv__nullable)
 
@@ -402,94 +397,94 @@ def bpf_ct_set_timeout(nfct: _k.nf_conn___init, timeout: int, /) -> None:
     Since Linux 6.0. Programs: sched_cls, xdp.
     """
 
-def bpf_dynptr_adjust(p: _k.bpf_dynptr, start: int, end: int, /) -> int:
+def bpf_dynptr_adjust(p: Dynptr, start: int, end: int, /) -> int:
     """i32 bpf_dynptr_adjust(struct bpf_dynptr *p, u32 start, u32 end)
 
     Since Linux 6.5. Programs: all.
     """
 
-def bpf_dynptr_clone(p: _k.bpf_dynptr, clone: _k.bpf_dynptr, /) -> int:
+def bpf_dynptr_clone(p: Dynptr, clone: Dynptr, /) -> int:
     """i32 bpf_dynptr_clone(struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit)
 
     Since Linux 6.5. Programs: all.
     """
 
-def bpf_dynptr_copy(dst_ptr: _k.bpf_dynptr, dst_off: int, src_ptr: _k.bpf_dynptr, src_off: int, size: int, /) -> int:
+def bpf_dynptr_copy(dst_ptr: Dynptr, dst_off: int, src_ptr: Dynptr, src_off: int, size: int, /) -> int:
     """i32 bpf_dynptr_copy(struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size)
 
     Since Linux 6.15. Programs: all.
     """
 
-def bpf_dynptr_from_skb(s: Any, flags: int, ptr: _k.bpf_dynptr, /) -> int:
+def bpf_dynptr_from_skb(s: Any, flags: int, ptr: Dynptr, /) -> int:
     """i32 bpf_dynptr_from_skb(struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit)
 
     Since Linux 6.4. Programs: cgroup_device (since 6.12), cgroup_skb, cgroup_sock (since 6.12), cgroup_sockopt
     (since 6.12), cgroup_sock_addr (since 6.7), cgroup_sysctl (since 6.12), lsm, lwt_in, lwt_out, lwt_seg6local,
     lwt_xmit, netfilter, perf_event (since 6.12), sched_act, sched_cls, sk_skb, socket_filter, sock_ops (since
-    6.15), struct_ops, tracepoint (since 6.12), tracing.
+    6.15), struct_ops, tracepoint (since 6.12), tracing (since 6.12).
     """
 
-def bpf_dynptr_from_skb_meta(skb_: Any, flags: int, ptr: _k.bpf_dynptr, /) -> int:
+def bpf_dynptr_from_skb_meta(skb_: Any, flags: int, ptr: Dynptr, /) -> int:
     """i32 bpf_dynptr_from_skb_meta(struct __sk_buff *skb_, u64 flags, struct bpf_dynptr *ptr__uninit)
 
     Since Linux 6.18. Programs: sched_act, sched_cls.
     """
 
-def bpf_dynptr_from_xdp(x: Any, flags: int, ptr: _k.bpf_dynptr, /) -> int:
+def bpf_dynptr_from_xdp(x: Any, flags: int, ptr: Dynptr, /) -> int:
     """i32 bpf_dynptr_from_xdp(struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)
 
     Since Linux 6.4. Programs: xdp.
     """
 
-def bpf_dynptr_is_null(p: _k.bpf_dynptr, /) -> bool:
+def bpf_dynptr_is_null(p: Dynptr, /) -> bool:
     """bool bpf_dynptr_is_null(struct bpf_dynptr *p)
 
     Since Linux 6.5. Programs: all.
     """
 
-def bpf_dynptr_is_rdonly(p: _k.bpf_dynptr, /) -> bool:
+def bpf_dynptr_is_rdonly(p: Dynptr, /) -> bool:
     """bool bpf_dynptr_is_rdonly(struct bpf_dynptr *p)
 
     Since Linux 5.19. Programs: all.
     """
 
-def bpf_dynptr_memset(p: _k.bpf_dynptr, offset: int, size: int, val: int, /) -> int:
+def bpf_dynptr_memset(p: Dynptr, offset: int, size: int, val: int, /) -> int:
     """i32 bpf_dynptr_memset(struct bpf_dynptr *p, u32 offset, u32 size, u8 val)
 
     Since Linux 6.17. Programs: all.
     """
 
-def bpf_dynptr_size(p: _k.bpf_dynptr, /) -> int:
+def bpf_dynptr_size(p: Dynptr, /) -> int:
     """u32 bpf_dynptr_size(struct bpf_dynptr *p)
 
     Since Linux 6.5. Programs: all.
     """
 
-def bpf_dynptr_slice(p: _k.bpf_dynptr, offset: int, buffer: Any | None, buffer_size: int, /) -> Any | None:
+def bpf_dynptr_slice(p: Dynptr, offset: int, buffer: Any | None, buffer_size: int, /) -> Any | None:
     """void *bpf_dynptr_slice(struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
 
     Since Linux 6.4. Programs: all.
     """
 
-def bpf_dynptr_slice_rdwr(p: _k.bpf_dynptr, offset: int, buffer: Any | None, buffer_size: int, /) -> Any | None:
+def bpf_dynptr_slice_rdwr(p: Dynptr, offset: int, buffer: Any | None, buffer_size: int, /) -> Any | None:
     """void *bpf_dynptr_slice_rdwr(struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk)
 
     Since Linux 6.4. Programs: all.
     """
 
-def bpf_get_dentry_xattr(dentry: _k.dentry, name: str, value_p: _k.bpf_dynptr, /) -> int:
+def bpf_get_dentry_xattr(dentry: _k.dentry, name: str, value_p: Dynptr, /) -> int:
     """i32 bpf_get_dentry_xattr(struct dentry *dentry, char *name__str, struct bpf_dynptr *value_p)
 
     It may sleep. Since Linux 6.12. Programs: lsm.
     """
 
-def bpf_get_file_xattr(file: _k.file, name: str, value_p: _k.bpf_dynptr, /) -> int:
+def bpf_get_file_xattr(file: _k.file, name: str, value_p: Dynptr, /) -> int:
     """i32 bpf_get_file_xattr(struct file *file, char *name__str, struct bpf_dynptr *value_p)
 
     It may sleep. Since Linux 6.8. Programs: lsm.
     """
 
-def bpf_get_fsverity_digest(file: _k.file, digest_p: _k.bpf_dynptr, /) -> int:
+def bpf_get_fsverity_digest(file: _k.file, digest_p: Dynptr, /) -> int:
     """i32 bpf_get_fsverity_digest(struct file *file, struct bpf_dynptr *digest_p)
 
     Since Linux 6.8. Programs: lsm, perf_event (since 6.12), tracepoint (since 6.12), tracing.
@@ -633,25 +628,25 @@ def bpf_preempt_enable() -> None:
     Since Linux 6.10. Programs: all.
     """
 
-def bpf_probe_read_kernel_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_probe_read_kernel_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_probe_read_kernel_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     Since Linux 6.16. Programs: all.
     """
 
-def bpf_probe_read_kernel_str_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_probe_read_kernel_str_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_probe_read_kernel_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     Since Linux 6.16. Programs: all.
     """
 
-def bpf_probe_read_user_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_probe_read_user_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_probe_read_user_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     Since Linux 6.16. Programs: all.
     """
 
-def bpf_probe_read_user_str_dynptr(dptr: _k.bpf_dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
+def bpf_probe_read_user_str_dynptr(dptr: Dynptr, off: int, size: int, unsafe_ptr: Any, /) -> int:
     """i32 bpf_probe_read_user_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, void *unsafe_ptr__ign)
 
     Since Linux 6.16. Programs: all.
@@ -664,7 +659,7 @@ def bpf_put_file(file: _k.file, /) -> None:
     """
 
 def bpf_rbtree_add_impl(root: _k.bpf_rb_root, node: _k.bpf_rb_node, less: Any, off: int, /) -> int:
-    """i32 bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, void *less, void *meta__ign, u64
+    """i32 bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, function *less, void *meta__ign, u64
     off)
 
     Since Linux 6.4. Programs: lsm, perf_event (since 6.12), sched_cls, struct_ops, tracepoint (since 6.12),
@@ -780,7 +775,7 @@ def bpf_session_is_return() -> bool:
     Since Linux 6.10. Programs: kprobe/bpf_trace_kprobe_session, kprobe/bpf_trace_uprobe_session.
     """
 
-def bpf_set_dentry_xattr(dentry: _k.dentry, name: str, value_p: _k.bpf_dynptr, flags: int, /) -> int:
+def bpf_set_dentry_xattr(dentry: _k.dentry, name: str, value_p: Dynptr, flags: int, /) -> int:
     """i32 bpf_set_dentry_xattr(struct dentry *dentry, char *name__str, struct bpf_dynptr *value_p, i32 flags)
 
     It may sleep. Since Linux 6.15. Programs: lsm.
@@ -970,7 +965,7 @@ def bpf_throw(cookie: int, /) -> None:
     tracing, xdp.
     """
 
-def bpf_verify_pkcs7_signature(data_p: _k.bpf_dynptr, sig_p: _k.bpf_dynptr, trusted_keyring: _k.bpf_key, /) -> int:
+def bpf_verify_pkcs7_signature(data_p: Dynptr, sig_p: Dynptr, trusted_keyring: _k.bpf_key, /) -> int:
     """i32 bpf_verify_pkcs7_signature(struct bpf_dynptr *data_p, struct bpf_dynptr *sig_p, struct bpf_key
     *trusted_keyring)
 

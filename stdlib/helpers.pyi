@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
+from pybpf.stdlib.dynptrs import Dynptr
 from pybpf.stdlib.fills import Address
 from pybpf.stdlib.maps import Declaration
 from pybpf.stdlib.struct import Struct
@@ -2070,7 +2071,7 @@ def bpf_skc_to_mptcp_sock(sk: object, /) -> Any | None:
     sched_act, sched_cls, sk_lookup, sk_msg, sk_skb, socket_filter, sock_ops, syscall, tracing, xdp.
     """
 
-def bpf_dynptr_from_mem(data: Memory, size: int, flags: int, ptr: object, /) -> int:
+def bpf_dynptr_from_mem(data: Memory, size: int, flags: int, ptr: Dynptr, /) -> int:
     """Get a dynptr to local memory data.
 
     long bpf_dynptr_from_mem(void *data, u32 size, u64 flags, struct bpf_dynptr *ptr)
@@ -2082,7 +2083,7 @@ def bpf_dynptr_from_mem(data: Memory, size: int, flags: int, ptr: object, /) -> 
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_ringbuf_reserve_dynptr(ringbuf: AnyMap, size: int, flags: int, ptr: object, /) -> int:
+def bpf_ringbuf_reserve_dynptr(ringbuf: AnyMap, size: int, flags: int, ptr: Dynptr, /) -> int:
     """Reserve size bytes of payload in a ring buffer ringbuf through the dynptr interface.
 
     long bpf_ringbuf_reserve_dynptr(void *ringbuf, u32 size, u64 flags, struct bpf_dynptr *ptr)
@@ -2094,7 +2095,7 @@ def bpf_ringbuf_reserve_dynptr(ringbuf: AnyMap, size: int, flags: int, ptr: obje
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_ringbuf_submit_dynptr(ptr: object, flags: int, /) -> None:
+def bpf_ringbuf_submit_dynptr(ptr: Dynptr, flags: int, /) -> None:
     """Submit reserved ring buffer sample, pointed to by data, through the dynptr interface.
 
     void bpf_ringbuf_submit_dynptr(struct bpf_dynptr *ptr, u64 flags)
@@ -2106,7 +2107,7 @@ def bpf_ringbuf_submit_dynptr(ptr: object, flags: int, /) -> None:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_ringbuf_discard_dynptr(ptr: object, flags: int, /) -> None:
+def bpf_ringbuf_discard_dynptr(ptr: Dynptr, flags: int, /) -> None:
     """Discard reserved ring buffer sample through the dynptr interface.
 
     void bpf_ringbuf_discard_dynptr(struct bpf_dynptr *ptr, u64 flags)
@@ -2118,7 +2119,7 @@ def bpf_ringbuf_discard_dynptr(ptr: object, flags: int, /) -> None:
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_dynptr_read(dst: Memory, len: int, src: object, offset: int, flags: int, /) -> int:
+def bpf_dynptr_read(dst: Memory, len: int, src: Dynptr, offset: int, flags: int, /) -> int:
     """Read len bytes from src into dst, starting from offset into src.
 
     long bpf_dynptr_read(void *dst, u32 len, const struct bpf_dynptr *src, u32 offset, u64 flags)
@@ -2130,7 +2131,7 @@ def bpf_dynptr_read(dst: Memory, len: int, src: object, offset: int, flags: int,
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_dynptr_write(dst: object, offset: int, src: Memory, len: int, flags: int, /) -> int:
+def bpf_dynptr_write(dst: Dynptr, offset: int, src: Memory, len: int, flags: int, /) -> int:
     """Write len bytes from src into dst, starting from offset into dst.
 
     long bpf_dynptr_write(const struct bpf_dynptr *dst, u32 offset, void *src, u32 len, u64 flags)
@@ -2142,7 +2143,7 @@ def bpf_dynptr_write(dst: object, offset: int, src: Memory, len: int, flags: int
     struct_ops, syscall, tracepoint, tracing, xdp.
     """
 
-def bpf_dynptr_data(ptr: object, offset: int, len: int, /) -> Any | None:
+def bpf_dynptr_data(ptr: Dynptr, offset: int, len: int, /) -> Any | None:
     """Get a pointer to the underlying dynptr data.
 
     void *bpf_dynptr_data(const struct bpf_dynptr *ptr, u32 offset, u32 len)

@@ -76,6 +76,8 @@ KERNELS_CONTEXT = {
 }  # fmt: skip
 
 
+# Since when the kernel lets programs call a function, where the table says earlier: `@tp_btf` with a packet.
+_LATER = {"bpf_dynptr_from_skb": {"TRACING": "6.12"}}
 # What functions do with a dynptr: KfuncSpec.dynptr.
 _DYNPTRS = {
     "bpf_dynptr_clone": "clone", "bpf_dynptr_from_skb": "skb", "bpf_dynptr_from_skb_meta": "skb_meta",
@@ -145,7 +147,7 @@ def spec_of(name: str) -> KfuncSpec | None:
         if known is not None:
             flags = known.flags | ({"variadic"} if known.variadic else set())
             programs = {kind: since for kind, since in known.programs.items() if kind == "LSM" or name not in _LSM_ONLY}
-            programs = _ONLY.get(name, programs)
+            programs = _ONLY.get(name, {**programs, **_LATER.get(name, {})})
             if name in _WAKEFUL:
                 flags |= {"wakeful"}
             if name.startswith("bpf_xdp_metadata_"):

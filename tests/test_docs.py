@@ -139,6 +139,20 @@ def test_the_programs_of_the_page_on_objects_compile(tmp_path: Path, monkeypatch
     assert names == ["keep", "schedule"]
 
 
+def test_the_programs_of_the_page_on_helpers_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+    for number, block in enumerate(
+        re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "helpers.md").read_text(), re.DOTALL)
+    ):
+        (tmp_path / f"helpers_{number}.py").write_text(block)
+        module = import_file(str(tmp_path / f"helpers_{number}.py"))
+        made = build(*programs_of(module), target=getattr(module, "TARGET", None))
+        assert made.warnings == ()
+        names += made.programs
+    assert names == ["probe", "count", "sample"]
+
+
 def test_the_code_of_the_page_on_the_standard_library_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)  # restores sys.path
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "stdlib.md").read_text(), re.DOTALL)

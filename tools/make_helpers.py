@@ -284,6 +284,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from pybpf.compiler.schema.specs import HelperSpec
+from pybpf.stdlib.dynptrs import Dynptr
 from pybpf.stdlib.fills import Address
 from pybpf.stdlib.maps import Declaration
 from pybpf.stdlib.struct import Struct
@@ -309,11 +310,12 @@ def stub(helper: dict[str, Any]) -> str:
     """A helper's signature and docstring, for helpers.pyi."""
     params = []
     for item in helper["arguments"].split():
-        name, kind, _ = item.split(":")
+        name, kind, type = item.split(":")
         name += "_" if name in ("from", "type") else ""
         kind, null = kind.rstrip("0"), " | None" if kind.endswith("0") and not kind.startswith("size") else ""
         optional = " = ..." if helper["name"] == "bpf_trace_printk" and name.startswith("arg") else ""
-        params.append(f"{name}: {PYTHON[kind]}{null}{optional}")
+        shown = "Dynptr" if type == "bpf_dynptr" else PYTHON[kind]
+        params.append(f"{name}: {shown}{null}{optional}")
     kind = helper["result_kind"]
     if kind == "void":
         result = "None"

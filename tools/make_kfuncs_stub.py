@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pybpf.kernel as _k
+from pybpf.stdlib.dynptrs import Dynptr
 
 def __getattr__(name: str) -> Any: ...  # pyright: ignore[reportIncompleteStub]
 '''
@@ -99,6 +100,8 @@ def _type(kind: Type) -> str:
     if isinstance(kind, PtrType):
         if isinstance(kind.pointee, KernelType) and kind.pointee.name in _CONTEXTS:
             return "Any"
+        if isinstance(kind.pointee, KernelType) and kind.pointee.name == "bpf_dynptr":
+            return "Dynptr"
         if isinstance(kind.pointee, KernelType) and kind.pointee.name.isidentifier():
             return f"_k.{kind.pointee.name}"
         if isinstance(kind.pointee, TextType):

@@ -245,7 +245,8 @@ def _object(checker: Checker, spec: KfuncSpec, wanted: KernelType, expr: tree.Ex
     """A reference to an object of the kernel, as much trusted as the function wants it."""
     assert isinstance(expr.type, PtrType)
     given = expr.type.pointee
-    if not (isinstance(given, KernelType) and _holds(given, wanted)):
+    own = isinstance(given, KernelType) and wanted.name == f"__{given.name}"  # as programs see it: __sk_buff
+    if not (isinstance(given, KernelType) and (own or _holds(given, wanted))):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), f"struct {wanted.name}", what))
     if isinstance(expr, tree.KernelPlace) and lies_inside(expr, Space.TRUSTED):
         return replace(expr, type=PtrType(given, Space.TRUSTED), direct=True)

@@ -267,6 +267,8 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.KfuncCall: lambda p, n: p.typed(p.call(f"kfunc {n.kfunc.name}", *n.args), n),
     tree.KfuncExists: lambda p, n: f"exists {n.kfunc.name}",
     tree.RodataText: lambda p, n: f"rodata {n.value!r}",
+    tree.NewDynptr: lambda p, n: "Dynptr()",
+    tree.DynptrSlice: lambda p, n: p.typed(p.call(n.call.name, n.dynptr, n.offset, str(n.size)), n),
     tree.Acquire: lambda p, n: p.call("acquire", n.value),
     tree.Release: lambda p, n: p.call("release", n.value),
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pybpf import (
+    NETFILTER,
     TC,
     XDP,
     Array,
@@ -15,22 +17,27 @@ from pybpf import (
     Dynptr,
     HashMap,
     L,
+    NetfilterContext,
     Object,
     RingBuffer,
     Simulation,
+    SocketFilterContext,
     Struct,
     Target,
     TcContext,
     TracepointContext,
     UserRingBuffer,
     XdpContext,
+    be32,
     build,
     const,
     helpers,
     load,
+    netfilter,
     pid,
     releasing,
     sizeof,
+    socket_filter,
     syscall,
     tc,
     tracepoint,
@@ -41,7 +48,12 @@ from pybpf import (
     var,
     xdp,
 )
+from pybpf.net import iphdr
 from tests.helpers.test_every_helper import here
+from tests.hooks.conftest import network as network
+
+if TYPE_CHECKING:
+    from tests.hooks.network import Network
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
 
@@ -365,6 +377,48 @@ def test_socket_buffer() -> None:
         result = obj.programs["socket_buffer"].test(packet)
         assert result.retval == TC.OK
         assert result.packet[22:30] == b"\11\0\11\0" + (42).to_bytes(4, "little")
+
+
+seen = var(u64, 0)
+
+
+@netfilter
+def filtered(ctx: NetfilterContext) -> NETFILTER:
+    """A netfilter program has no bounds of the packet to go by."""
+    global seen
+    d = Dynptr.from_skb(ctx.skb)
+    header = d.slice(iphdr)
+    data = d.read(be32, 28)
+    if header is not None and header.protocol == 17 and data is not None:
+        seen = data
+    return NETFILTER.ACCEPT
+
+
+def test_netfilter(network: Network) -> None:
+    with load(compiled(filtered, since=(6, 4))) as obj:
+        network.ip("link", "set", "lo", "up")
+        receiver, sender = (network.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        receiver.bind(("127.0.0.1", 0))
+        sender.connect(receiver.getsockname())
+        with obj.programs["filtered"].attach("local_in", netns=network.name):
+            sender.send(b"\1\2\3\4")
+            receiver.settimeout(5)
+            assert receiver.recv(100) == b"\1\2\3\4"
+        assert obj[seen] == 0x01020304
+
+
+@socket_filter
+def from_a_socket(ctx: SocketFilterContext) -> int:
+    d = Dynptr.from_skb(ctx)
+    found = d.read(u8, 20)
+    if d.write(b"xyz", 20, 3) or not d.is_rdonly():
+        return 0
+    return found if found is not None else 0
+
+
+def test_read_only_packet() -> None:
+    with load(compiled(from_a_socket, since=(6, 5))) as obj:
+        assert obj.programs["from_a_socket"].test(bytes(range(64))).retval == 20 + 14
 
 
 # --- without a kernel

@@ -58,8 +58,7 @@ MAPS: Rules = (
 )
 
 HELPERS: Rules = (
-    ("bpf_dynptr_data bpf_dynptr_from_mem bpf_dynptr_write bpf_find_vma", "*", "language"),
-    ("bpf_per_cpu_ptr bpf_ringbuf_*_dynptr", "*", "language"),
+    ("bpf_find_vma bpf_per_cpu_ptr", "*", "language"),
     ("bpf_rc_*", "*", "lirc"),
     ("bpf_tcp_send_ack", "*", "ops"),
     ("bpf_cgrp_storage_* bpf_kptr_xchg", "6.1", "old"),

@@ -356,3 +356,15 @@ def follow(ctx: Args) -> i32:
     node = arena.alloc(Link)
     node.next = None  # 68 unchecked allocation
     return 0
+
+
+raw = RingBuffer[bytes](4096)
+
+
+@tracepoint("sched:sched_switch")
+def sends_records(ctx: TracepointContext) -> None:
+    with raw.reserve(40) as record:
+        part = record.data(Event)
+        part.pid = 1  # 69 no check of the slice
+        record.submit()  # 70 no such method
+    helpers.bpf_ringbuf_discard_dynptr(raw, 0)  # 71 no dynptr
