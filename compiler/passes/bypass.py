@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 BLOCKS = 32  # at most so many are walked through from an edge
+STEPS = 96  # and at most so many times, as ways that meet are walked again
 EDGES = 64  # in one run; each changes what can be seen from the others
 
 End = tuple[Block, "tuple[Value, ...]"]  # where ways end, and the values of its phis there
@@ -59,6 +60,7 @@ def _once(function: Function) -> bool:
         return False
     tree = dominators(function)
     users: dict[Value, list[Block]] | None = None
+    idle: dict[Block, bool] = {}
     for block in tree.order[1:]:
         if block not in edges:
             continue
@@ -67,7 +69,7 @@ def _once(function: Function) -> bool:
                 continue
             if users is None:
                 users = _users(function)
-            end = _end(tree, block, source, users)
+            end = _end(tree, idle, block, source, users)
             if end is None:
                 continue
             redirect_to_new(function, source, block, end[0], end[1])
@@ -76,11 +78,13 @@ def _once(function: Function) -> bool:
     return False
 
 
-def _end(tree: Dominators, block: Block, source: Block, users: dict[Value, list[Block]]) -> End | None:
+def _end(
+    tree: Dominators, idle: dict[Block, bool], block: Block, source: Block, users: dict[Value, list[Block]]
+) -> End | None:
     """Where the edge may lead instead of to `block`; None if to no other place."""
     needed: set[Block] = set()
     while True:
-        walk = _Walk(tree, needed)
+        walk = _Walk(tree, idle, needed)
         end = walk.outcome(block, source, {})
         if end is None or end[0] is block:
             return None
@@ -107,8 +111,10 @@ def _quiet(block: Block) -> bool:
 class _Walk:
     """All that is reached from one edge. Blocks that are `needed` are not walked through."""
 
-    def __init__(self, tree: Dominators, needed: set[Block]) -> None:
+    def __init__(self, tree: Dominators, idle: dict[Block, bool], needed: set[Block]) -> None:
         self.tree = tree
+        self.idle = idle  # what is known of blocks so far
+        self.steps = 0
         self.needed = needed
         self.through: dict[Block, None] = {}
         self.ranges = Ranges()
@@ -118,7 +124,8 @@ class _Walk:
         phis = block.phis()
         values = tuple([known.get(v, v) for v in [_incoming(phi, source) for phi in phis]])
         here: End = (block, values)
-        if len(self.through) >= BLOCKS:
+        self.steps += 1
+        if len(self.through) >= BLOCKS or self.steps > STEPS:
             return None
         if not self._idle(block):
             return here
@@ -145,10 +152,14 @@ class _Walk:
 
     def _idle(self, block: Block) -> bool:
         """Nothing happens in it, and it is no loop's header."""
-        tree = self.tree
-        if block in self.needed or any(p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]):
+        if block in self.needed:
             return False
-        return _quiet(block)
+        found = self.idle.get(block)
+        if found is None:
+            tree = self.tree
+            header = any([p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]])
+            found = self.idle[block] = not header and _quiet(block)
+        return found
 
     def missed(self, target: Block, values: tuple[Value, ...], users: dict[Value, list[Block]]) -> set[Block]:
         """The blocks that were walked past though something of them is needed at the target or later."""
