@@ -1,11 +1,14 @@
-"""How long a cold `pybpf build` takes, as a whole process, beside clang on the same program in C.
+"""How long compiling takes: a cold `pybpf build`, as a whole process, beside clang on the same program in C; and warm.
 
     .venv/bin/python benchmarks/startup.py [--rounds 40] [--write]
 
 Both are run in turns, so that whatever else the machine does hits both alike; each round gives a pair. Shown are the
 time on the clock, median and fastest, the processor time (user and system), and how often pybpf was the faster of a
 pair. "Cold" is a process with nothing in memory; files are in the page cache and Python's `.pyc` files (and pybpf's
-image of them) exist, as after any first run.
+image of them) exist, as after any first run. In C, `hello` includes small headers of the kernel only; `opensnoop` has
+vmlinux.h, as programs that name the kernel's types do, made by bpftool of the running kernel's BTF.
+
+"Warm" is build() once more in one process: the median and the fastest of the rounds, for each example.
 """
 
 from __future__ import annotations
@@ -21,15 +24,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from pybpf import build
+from pybpf.cli.module import import_file, programs_of
+
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
 RESULTS = HERE / "startup.txt"
 
 
+HELLO = "clang-19 -O2 -g hello.c"
+OPENSNOOP = "clang-19 -O2 -g opensnoop.c"
+
+
 def commands(out: str) -> dict[str, list[str]]:
     """What is run, by the name it has in the table."""
     triplet = f"{platform.machine()}-linux-gnu"
-    c = ["-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I/usr/include/{triplet}", "-c", str(HERE / "hello.c"), "-o"]
+    c = ["clang-19", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I/usr/include/{triplet}", f"-I{out}", "-c"]
     pybpf = str(Path(sys.executable).with_name("pybpf"))
     found = {
         "python -c pass": [sys.executable, "-c", "pass"],
@@ -38,8 +48,20 @@ def commands(out: str) -> dict[str, list[str]]:
         "pybpf build xdp_count.py": [pybpf, "build", str(EXAMPLES / "xdp_count.py"), "-o", f"{out}/xdp_count.bpf.o"],
     }
     if shutil.which("clang-19"):
-        found["clang-19 -O2 -g hello.c"] = ["clang-19", *c, f"{out}/hello.o"]
+        found[HELLO] = [*c, str(HERE / "hello.c"), "-o", f"{out}/hello.o"]
+        if _vmlinux(f"{out}/vmlinux.h"):
+            found[OPENSNOOP] = [*c, str(HERE / "opensnoop.c"), "-o", f"{out}/opensnoop.o"]
     return found
+
+
+def _vmlinux(path: str) -> bool:
+    """Write the header with all of the kernel's types, if there is what that takes."""
+    bpftool = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if bpftool is None or not os.path.exists("/sys/kernel/btf/vmlinux"):
+        return False
+    with open(path, "wb") as file:
+        dump = [bpftool, "btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c"]
+        return subprocess.run(dump, stdout=file).returncode == 0
 
 
 Times = dict[str, list[tuple[float, float]]]  # milliseconds on the clock, and of the processor, by command and round
@@ -72,12 +94,30 @@ def table(times: Times) -> str:
         rows.append(
             f"{name:28} {statistics.median(wall):8.1f} {min(wall):8.1f} {statistics.median(cpu):12.1f} {min(cpu):10.1f}"
         )
-    clang = times.get("clang-19 -O2 -g hello.c")
-    if clang:
-        ours = times["pybpf build hello.py"]
-        wins = sum(a[0] <= b[0] for a, b in zip(ours, clang))
-        ratio = statistics.median([a[0] / b[0] for a, b in zip(ours, clang)])
-        rows.append(f"\nhello: pybpf was faster in {wins} of {len(ours)} pairs; median of pybpf / clang: {ratio:.2f}")
+    for name, c in (("hello", HELLO), ("opensnoop", OPENSNOOP)):
+        if c in times:
+            pairs = list(zip(times[f"pybpf build {name}.py"], times[c]))
+            wins = sum(ours[0] <= theirs[0] for ours, theirs in pairs)
+            ratio = statistics.median([ours[0] / theirs[0] for ours, theirs in pairs])
+            rows.append(
+                f"{name}: pybpf was faster in {wins} of {len(pairs)} pairs; median of pybpf / clang: {ratio:.2f}"
+            )
+    return "\n".join(rows)
+
+
+def warm(rounds: int) -> str:
+    """Each example, compiled again and again in this process: processor time."""
+    rows = [f"{'ms, in process, warm':28} {'median':>8} {'fastest':>8} {'instructions':>14}"]
+    for path in sorted(EXAMPLES.glob("*.py")):
+        programs = programs_of(import_file(str(path)))
+        times, count = [], 0
+        for _ in range(rounds + 2):
+            start = time.process_time()
+            made = build(*programs)
+            times.append((time.process_time() - start) * 1000)
+            count = sum(len(function.code) // 8 for function in made.functions.values())
+        del times[:2]
+        rows.append(f"{path.name:28} {statistics.median(times):8.1f} {min(times):8.1f} {count:14}")
     return "\n".join(rows)
 
 
@@ -86,7 +126,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
     options = parser.parse_args()
-    text = table(measure(options.rounds))
+    text = f"{table(measure(options.rounds))}\n\n{warm(options.rounds)}"
     print(text)
     if options.write:
         system = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
