@@ -113,3 +113,19 @@ def test_what_loads_loads_without_a_pass(without: str, tmp_path: Path) -> None:
         loaded += not outcome
     assert not wrong, "\n".join(wrong)
     assert loaded > 40
+
+
+@pytest.mark.parametrize("level", range(1, BEST + 1))
+def test_examples_and_benchmarks_at_every_level(level: int) -> None:
+    """All of them load; only what needs a newer instruction is refused, and says so."""
+    found = {
+        name: each for name, each in programs_of_modules().items() if name.startswith(("examples/", "benchmarks/"))
+    }
+    wrong = {name: _outcome(program, level, ()) for name, program in found.items()}
+    if level < 3:
+        for name in [name for name, outcome in wrong.items() if outcome == "refused"]:
+            with pytest.raises(CompileError, match=r"needs instruction set v3"):
+                build(found[name], target=Target(cpu=level))
+            del wrong[name]
+    assert not {name: outcome for name, outcome in wrong.items() if outcome}
+    assert len(wrong) > 12
