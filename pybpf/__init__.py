@@ -223,6 +223,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.objects import RbNode as RbNode
     from pybpf.stdlib.objects import RbRoot as RbRoot
     from pybpf.stdlib.objects import RefCount as RefCount
+    from pybpf.stdlib.objects import UntrustedKptr as UntrustedKptr
     from pybpf.stdlib.objects import obj_drop as obj_drop
     from pybpf.stdlib.objects import obj_new as obj_new
     from pybpf.stdlib.objects import refcount_acquire as refcount_acquire
@@ -367,7 +368,7 @@ _SURFACE = {
     "stdlib.summaries.stats": "Stats StatsBy",
     "stdlib.struct": "Struct",
     "stdlib.subprog": "subprog",
-    "stdlib.objects": "Kptr ListHead ListNode RbNode RbRoot RefCount obj_drop obj_new refcount_acquire",
+    "stdlib.objects": "Kptr ListHead ListNode RbNode RbRoot RefCount UntrustedKptr obj_drop obj_new refcount_acquire",
     "stdlib.sync": "SpinLock Timer lock",
     "stdlib.types": "Array Bits Bytes L Ptr Text be16 be32 be64 i8 i16 i32 i64 u8 u16 u32 u64",
     "stdlib.union": "Union",
@@ -407,9 +408,9 @@ __all__ = [
     "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc",
     "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
     "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
-    "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "uprobe", "uretprobe", "usdt", "UsdtContext", "user_bytes",
-    "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp", "XdpContext",
-    "XdpDevmapContext", "XskMap",
+    "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "UntrustedKptr", "uprobe", "uretprobe", "usdt", "UsdtContext",
+    "user_bytes", "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp",
+    "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

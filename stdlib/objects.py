@@ -47,6 +47,17 @@ if TYPE_CHECKING:
             """What is kept, to look at for now: in a program that may sleep, in an RCU section."""
             ...
 
+    class UntrustedKptr(Generic[T]):
+        """A field of a map's value that remembers an object of the kernel, or None, without holding it."""
+
+        def __init__(self) -> None: ...
+        def set(self, new: T | None, /) -> None:
+            """Remember an object that the program sees now."""
+
+        def get(self) -> T | None:
+            """The object, which may be gone: what can't be read then is zero."""
+            ...
+
     class ListNode:
         """A field of a Struct by which `obj_new()`'s objects hang in a list."""
 
@@ -134,7 +145,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Kptr", "ListHead", "ListNode", "RbNode", "RbRoot", "RefCount", "obj_drop", "obj_new", "refcount_acquire",
+    "Kptr", "ListHead", "ListNode", "RbNode", "RbRoot", "RefCount", "UntrustedKptr", "obj_drop", "obj_new",
+    "refcount_acquire",
 ]  # fmt: skip
 
 # Structs of the kernel that maps may keep, all of them freed by RCU: register_btf_id_dtor_kfuncs() in kernel/bpf.
@@ -228,6 +240,22 @@ if not TYPE_CHECKING:
                 kind = _allocated(kept, what)
                 release = spec_of("bpf_obj_drop_impl")
             return Kept(kind, {"exchange": helper("bpf_kptr_xchg")}, release)
+
+    class UntrustedKptr(_Keeping):
+        """A field of a map's value that remembers an object of the kernel, or None, without holding it."""
+
+        __slots__ = ()
+        __bpf__ = StructType("kptr_untrusted", (), 8, 8, opaque="kptr_untrusted")
+
+        @staticmethod
+        def _kept(kept, what):
+            kind = getattr(kept, "__bpf__", None)
+            if not isinstance(kind, KernelType):
+                raise DeclarationTypeError(
+                    f"{what}: only objects of the kernel can be remembered without being held",
+                    help="keep an object of the program in a Kptr",
+                )
+            return Kept(kind, {}, None)
 
     class ListHead(_Keeping):
         """A field of a map's value: a list of objects."""

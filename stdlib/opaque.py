@@ -13,17 +13,20 @@ __all__ = ["check_bits", "check_opaque"]
 
 # map_check_btf() in kernel/bpf/syscall.c.
 _TABLES = ("HASH", "LRU_HASH", "ARRAY")
+_KEEPING = (
+    *_TABLES, "PERCPU_HASH", "LRU_PERCPU_HASH", "PERCPU_ARRAY", "SK_STORAGE", "TASK_STORAGE", "INODE_STORAGE",
+    "CGRP_STORAGE",
+)  # fmt: skip
+_POINTERS = ("kptr", "kptr_untrusted")
 _HOMES = {
     "bpf_spin_lock": ("HASH", "ARRAY"), "bpf_timer": _TABLES, "bpf_list_head": ("HASH", "ARRAY"),
     "bpf_rb_root": ("HASH", "ARRAY"),
-    "kptr": (
-        *_TABLES, "PERCPU_HASH", "LRU_PERCPU_HASH", "PERCPU_ARRAY", "SK_STORAGE", "TASK_STORAGE", "INODE_STORAGE",
-        "CGRP_STORAGE",
-    ),
+    "kptr": _KEEPING, "kptr_untrusted": _KEEPING,
 }  # fmt: skip
 _NAMES = {
     "bpf_spin_lock": "SpinLock", "bpf_timer": "Timer", "bpf_list_head": "ListHead", "bpf_rb_root": "RbRoot",
-    "kptr": "Kptr", "bpf_list_node": "ListNode", "bpf_rb_node": "RbNode", "bpf_refcount": "RefCount",
+    "kptr": "Kptr", "kptr_untrusted": "UntrustedKptr",
+    "bpf_list_node": "ListNode", "bpf_rb_node": "RbNode", "bpf_refcount": "RefCount",
 }  # fmt: skip
 _PARTS = ("bpf_list_node", "bpf_rb_node", "bpf_refcount")  # of objects that programs allocate
 _ROOTS = ("bpf_list_head", "bpf_rb_root")
@@ -71,7 +74,7 @@ def check_opaque(where: str, kind: str, key: Type | None, value: Type | None) ->
             raise DeclarationTypeError(
                 f"{where} can't hold a {_NAMES[name]}", help=f"keep it in the value of a {homes}"
             )
-        if held.count(name) > 1 and name not in (*_ROOTS, "kptr"):
+        if held.count(name) > 1 and name not in (*_ROOTS, *_POINTERS):
             raise DeclarationTypeError(
                 f"{where}: a value has {held.count(name)} {_NAMES[name]}s, and the kernel knows one",
                 help="keep the others in maps of their own",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TypeBuilder"]
 
-POINTERS = ("kptr", "percpu_kptr")  # type tags of pointers in values of maps
+POINTERS = ("kptr", "kptr_untrusted")  # type tags of pointers in values of maps
 
 _UNSIGNED = {8: "unsigned char", 16: "unsigned short", 32: "unsigned int", 64: "unsigned long long"}
 _SIGNED = {8: "signed char", 16: "short", 32: "int", 64: "long long"}

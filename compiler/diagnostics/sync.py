@@ -257,7 +257,9 @@ class OpaqueAssigned(Diagnostic):
     label = "is or holds a {kind}"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        if self.kind == "kptr":
+        if self.kind == "kptr_untrusted":
+            yield Help("set what it remembers:", (f"{self.text}.set(new)",))
+        elif self.kind == "kptr":
             yield Help("exchange what it keeps:", (f"old = {self.text}.exchange(new)",))
         else:
             yield Help("assign its other fields one by one")

@@ -50,7 +50,7 @@ def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
     """
     program = checker.session.program
     for name in opaque_in(spec.value):
-        if name == "kptr":
+        if name in ("kptr", "kptr_untrusted"):
             continue
         what = _NAMES.get(name, name)
         if program.prog_type in _TRACING or (name == LOCK and program.prog_type == "SOCKET_FILTER"):

@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "by_helper", "forget", "function", "method"]
 
 METHODS = {
-    "kptr": ("exchange", "get"),
+    "kptr": ("exchange", "get"), "kptr_untrusted": ("get", "set"),
     "bpf_list_head": ("back", "front", "pop_back", "pop_front", "push_back", "push_front"),
     "bpf_rb_root": ("add", "first", "left", "remove", "right", "root"),
 }  # fmt: skip
 # bpf_kptr_xchg is older; but __kptr meant another sort of pointer before (03b77e17aeb2).
 _KPTRS, _OBJECTS = "6.4", "6.6"  # nodes are as large as they are here since 6.6 (c3c510ce431c)
+_WITH_ONE = ("exchange", "left", "push_back", "push_front", "remove", "right", "set")
 _MAPS = (Space.MAP, Space.PERCPU)
 _PUTS, _TAKES = ("push_front", "push_back", "add"), ("pop_front", "pop_back", "remove")
 _HELD = (Space.TRUSTED, Space.OWNED)
@@ -58,7 +59,7 @@ def method(checker: Checker, place: tree.Expr, node: ast.Call, name: str, span: 
     if place.type.space not in _MAPS:
         checker.fail(errors.KeptOutsideMap(place.span, checker.text(place.span), place.type.space))
     kept: Kept = place.type.pointee.holds
-    wanted = {"exchange": 1, "add": 2, "remove": 1, "left": 1, "right": 1, "push_front": 1, "push_back": 1}.get(name, 0)
+    wanted = 2 if name == "add" else int(name in _WITH_ONE)
     if node.keywords or len(node.args) != wanted:
         takes = ("takes no arguments", "takes one object", "takes an object, and a function that orders them")[wanted]
         shown = ("", "item", "item, less")[wanted]
@@ -68,6 +69,8 @@ def method(checker: Checker, place: tree.Expr, node: ast.Call, name: str, span: 
         return _exchange(checker, place, kept, node.args[0], span)
     if name == "get":
         return _get(checker, place, kept, span)
+    if name == "set":
+        return _set(checker, place, kept, node.args[0], span)
     return _node_call(checker, place, kept, node.args, name, span)
 
 
@@ -108,11 +111,34 @@ def _space_of(kept: Kept) -> str:
 
 def _get(checker: Checker, place: tree.Expr, kept: Kept, span: Span) -> tree.Expr:
     checker.check_release("a Kptr", _KPTRS, span)
-    if checker.session.program.sleepable and not references.in_region(checker):
+    held = kept.release is not None
+    if held and checker.session.program.sleepable and not references.in_region(checker):
         checker.fail(errors.KptrOutsideSection(span, checker.text(span)))
-    made = tree.KptrLoad(OptionalType(PtrType(kept.type, Space.RCU)), span, place)
+    space = Space.RCU if held else Space.UNTRUSTED
+    made = tree.KptrLoad(OptionalType(PtrType(kept.type, space)), span, place)
     checker.made(made)
     return made
+
+
+def _set(checker: Checker, place: tree.Expr, kept: Kept, given: Any, span: Span) -> tree.Expr:
+    """`slot.seen.set(task)`: of an object that the verifier knows, at its start."""
+    checker.check_release("an UntrustedKptr", _KPTRS, span)
+    value = checker.expr(given)
+    if isinstance(value, Known) and value.value is None:
+        return tree.KptrStore(NONE, span, place, tree.Const(U64, value.span, 0))
+    new = materialize(checker, value)
+    if isinstance(new.type, OptionalType):
+        maybe_none(checker, new)
+    pointee = new.type.pointee if isinstance(new.type, PtrType) else None
+    assert isinstance(kept.type, KernelType)
+    what = "what an UntrustedKptr remembers"
+    if not isinstance(pointee, KernelType) or pointee.name != kept.type.name:
+        checker.fail(errors.WrongType(new.span, kinds.spell(new.type), f"a {kept.type}", what))
+    last = new.path[-1] if isinstance(new, tree.KernelPlace) and new.path else None
+    inside = isinstance(getattr(last, "type", None), KernelType)  # part of another object, at an offset
+    if new.type.space not in (Space.TRUSTED, Space.RCU, Space.UNTRUSTED) or inside:  # type: ignore[union-attr]
+        checker.fail(errors.KfuncUntrusted(new.span, "set()", checker.text(new.span), kept.type.name))
+    return tree.KptrStore(NONE, span, place, new)
 
 
 # --- lists and trees

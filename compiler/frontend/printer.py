@@ -274,6 +274,7 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.Asm: lambda p, n: p.typed(p.call(f"asm {n.text!r}", *n.args), n),
     tree.Allocate: lambda p, n: p.call("allocate", n.initial),
     tree.KptrLoad: lambda p, n: p.typed(p.call("kept", n.place), n),
+    tree.KptrStore: lambda p, n: p.call("keep", n.place, n.value),
     tree.NodeCall: _node_call,
     tree.TimerCall: _timer,
     tree.Atomic: lambda p, n: p.typed(

@@ -91,6 +91,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.Atomic: later("irbuild.atomics", "atomic"),
     tree.Allocate: later("irbuild.objects", "allocate"),
     tree.KptrLoad: later("irbuild.objects", "kptr_load"),
+    tree.KptrStore: later("irbuild.objects", "kptr_store"),
     tree.NodeCall: later("irbuild.objects", "node_call"),
     tree.TimerCall: later("irbuild.timers", "timer_call"),
     tree.MapGet: maps.get,

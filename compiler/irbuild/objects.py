@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend import tree
     from pybpf.compiler.schema.types import Field
 
-__all__ = ["allocate", "kptr_load", "node_call"]
+__all__ = ["allocate", "kptr_load", "kptr_store", "node_call"]
 
 
 def kptr_load(b: Builder, node: tree.KptrLoad) -> Value:
     at = address_of(b, node.place)
     return b.emit(ops.Load(at.base, at.offset, 64, False, "ptr", False, "", b.span))
+
+
+def kptr_store(b: Builder, node: tree.KptrStore) -> None:
+    at = address_of(b, node.place)
+    b.store(at.base, at.offset, 64, b.value(node.value))
 
 
 def allocate(b: Builder, node: tree.Allocate) -> Value:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["binds", "changes", "children", "has_effect", "refers"]
 
 _CHANGES = frozenset((
-    tree.Asm, tree.Atomic, tree.Discard, tree.DynptrSlice, tree.KfuncCall, tree.MapDelete, tree.MapPop, tree.MapPush,
-    tree.MapSet, tree.MapSetDefault, tree.MapTake, tree.MapUpdate, tree.NewDynptr, tree.NodeCall, tree.Printk,
-    tree.RingEmit, tree.RingReserve, tree.SubprogCall, tree.TailCall, tree.TimerCall,
+    tree.Asm, tree.Atomic, tree.Discard, tree.DynptrSlice, tree.KfuncCall, tree.KptrStore, tree.MapDelete, tree.MapPop,
+    tree.MapPush, tree.MapSet, tree.MapSetDefault, tree.MapTake, tree.MapUpdate, tree.NewDynptr, tree.NodeCall,
+    tree.Printk, tree.RingEmit, tree.RingReserve, tree.SubprogCall, tree.TailCall, tree.TimerCall,
 ))  # fmt: skip
 _EFFECTS = _CHANGES | {tree.MapIndex}
 _QUIET = (tree.Assign, tree.ExprStmt, tree.If, tree.Return)

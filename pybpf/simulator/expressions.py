@@ -574,6 +574,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.Atomic: _atomic,
     tree.Allocate: lambda t, node: t.call("_allocate", expression(t, node.initial)),
     tree.KptrLoad: lambda t, node: t.call("_kept", place(t, node.place)),
+    tree.KptrStore: lambda t, node: t.call("_keep", place(t, node.place), expression(t, node.value)),
     tree.NodeCall: _node_call,
     tree.TimerCall: _timer,
     tree.MapGet: _map("get"),

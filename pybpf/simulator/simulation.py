@@ -264,6 +264,7 @@ class Simulation:
             "_floor_divide": floor_divide,
             "_atomic": atomic,
             "_allocate": self.keeper.allocate,
+            "_keep": self.keeper.exchange,
             "_kept": self.keeper.load,
             "_node_call": self.keeper.call,
             "_fresh": lambda data, type: Ref(bytearray(data), 0, type),

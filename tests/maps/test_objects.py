@@ -29,6 +29,7 @@ from pybpf import (
     Target,
     TaskIter,
     Text,
+    UntrustedKptr,
     XdpContext,
     bpf_iter,
     helpers,
@@ -257,6 +258,43 @@ def look(ctx: TaskIter) -> int:
             total += 1 + kfuncs.bpf_cpumask_first(now.cpumask)
     out[0] = total
     return 0
+
+
+class Last(Struct):
+    task: UntrustedKptr[task_struct] = UntrustedKptr()
+    parent: UntrustedKptr[task_struct] = UntrustedKptr()
+
+
+last = ArrayMap[Last](1)
+
+
+@xdp
+def remember(pkt: XdpContext) -> XDP:
+    seen = last.get(0)
+    if seen is None:
+        return XDP.DROP
+    out[0] = 1 if seen.task.get() is None else 0
+    with releasing(kfuncs.bpf_task_from_pid(ME)) as task:
+        if task is None:
+            return XDP.DROP
+        seen.task.set(task)
+        seen.parent.set(task.real_parent)
+    was = seen.task.get()
+    if was is not None:
+        out[1] = was.pid
+        out[2] = was.real_parent.pid
+    parent = seen.parent.get()
+    if parent is not None:
+        out[3] = parent.pid
+    seen.parent.set(None)
+    out[4] = 1 if seen.parent.get() is None else 0
+    return XDP.PASS
+
+
+@kernel
+@guest
+def test_an_object_is_remembered() -> None:
+    assert run(remember)[:5] == [1, ME, os.getppid(), os.getppid(), 1]
 
 
 # --- lists
@@ -679,6 +717,17 @@ def test_kernel_objects_are_simulated() -> None:
             assert sim.run(keep, PACKET).retval == XDP.PASS
         assert list(sim[out])[:4] == [7, 7, 1, 7]
         assert len(released) == 3
+
+
+def test_what_is_remembered_is_simulated() -> None:
+    me = task_struct(pid=ME, real_parent=task_struct(pid=1))
+    with Simulation(target=TARGET) as sim:
+        address = sim.objects.address(me, task_struct.__bpf__)
+        sim.helper("bpf_task_from_pid", lambda pid: address)
+        sim.helper("bpf_task_release", lambda task: None)
+        sim.helper("bpf_task_acquire", lambda task: address)
+        assert sim.run(remember, PACKET).retval == XDP.PASS
+        assert list(sim[out])[:5] == [1, ME, 1, 1, 1]
 
 
 def test_the_shape_of_a_tree_is_the_kernels() -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acquire", "Allocate", "Asm", "Atomic", "DynptrSlice", "FuncCall", "HelperCall", "KfuncCall", "KfuncExists",
-    "KptrLoad", "NewDynptr", "NodeCall", "Printk", "Release", "RodataText", "SubprogAddr", "SubprogCall", "TailCall",
-    "TimerCall",
+    "KptrLoad", "KptrStore", "NewDynptr", "NodeCall", "Printk", "Release", "RodataText", "SubprogAddr", "SubprogCall",
+    "TailCall", "TimerCall",
 ]  # fmt: skip
 
 
@@ -152,6 +152,13 @@ class KptrLoad(Expr):
     """What a pointer in a map's value leads to, for now. `place` is the field; Optional of a reference into RCU."""
 
     place: Expr
+
+
+class KptrStore(Expr):
+    """Let a pointer in a map's value lead to `value`, a kernel object or 0. `place` is the field. Type NONE."""
+
+    place: Expr
+    value: Expr
 
 
 class Allocate(Expr):

@@ -1,6 +1,5 @@
 from pybpf import (
-    XDP, ArrayMap, Kptr, Struct, Target, TaskIter, XdpContext, bpf_iter, kfuncs,
-    u64, xdp,
+    XDP, ArrayMap, Kptr, Struct, Target, TaskIter, UntrustedKptr, XdpContext, bpf_iter, kfuncs, u64, xdp,
 )  # fmt: skip
 from pybpf.kernel import cgroup, task_struct
 
@@ -11,6 +10,7 @@ TARGET = Target(kernel=(6, 18))
 class Slot(Struct):
     task: Kptr[task_struct] = Kptr()
     group: Kptr[cgroup] = Kptr()
+    last: UntrustedKptr[task_struct] = UntrustedKptr()
     seen: u64 = 0
 
 
@@ -45,6 +45,10 @@ def others(pkt: XdpContext) -> XDP:
     alone.task.get()
     slot.task.put(5)
     slot.task.get(5)
+    slot.last.set(5)
+    slot.last.set(group)
+    slot.last.set(slot.last.get())
+    slot.last = None
     return XDP.PASS
 
 
