@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from pybpf.stdlib.bits import rol32 as rol32
     from pybpf.stdlib.builtins import asm as asm
     from pybpf.stdlib.builtins import offsetof as offsetof
+    from pybpf.stdlib.builtins import per_cpu as per_cpu
     from pybpf.stdlib.builtins import printk as printk
     from pybpf.stdlib.builtins import releasing as releasing
     from pybpf.stdlib.builtins import sizeof as sizeof
@@ -322,7 +323,7 @@ _SURFACE = {
     "stdlib.routeactions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER",
     "stdlib.tcactions": "NETKIT TC TCX",
     "stdlib.atomics": "compare_exchange exchange fetch_add fetch_and fetch_or fetch_xor",
-    "stdlib.builtins": "asm offsetof printk releasing sizeof",
+    "stdlib.builtins": "asm offsetof per_cpu printk releasing sizeof",
     "stdlib.cdecl": "cdef",
     "stdlib.contexts.cgroups": "CgroupSkbContext DeviceContext GetsockoptContext PostBind4Context PostBind6Context "
     "SendMsg4Context SendMsg6Context SetsockoptContext SockAddr4Context SockAddr6Context SockAddrContext "
@@ -395,22 +396,22 @@ __all__ = [
     "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext",
     "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter",
     "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in",
-    "open_link", "open_map", "open_program", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash", "perf_event",
-    "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context", "PostBind6Context", "printk",
-    "ProgArray", "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit", "RateLimitBy", "raw_tp",
-    "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount", "refcount_acquire", "releasing",
-    "ReusePortSockArray", "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context", "SessionContext",
-    "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "SkbContext",
-    "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorage", "SkStorageIter",
-    "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext", "socket_filter",
-    "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext", "SockOpsFlag",
-    "SpinLock", "Stack", "StackTrace", "Stats", "stats", "StatsBy", "Struct", "struct_ops", "StructOps", "subprog",
-    "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter", "TC", "tc",
-    "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe", "tracepoint",
-    "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches", "u16", "u32",
-    "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "UntrustedKptr", "uprobe", "uretprobe", "usdt", "UsdtContext",
-    "user_bytes", "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError", "wait", "XDP", "xdp",
-    "XdpContext", "XdpDevmapContext", "XskMap",
+    "open_link", "open_map", "open_program", "per_cpu", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash",
+    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
+    "PostBind6Context", "printk", "ProgArray", "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
+    "RateLimitBy", "raw_tp", "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount",
+    "refcount_acquire", "releasing", "ReusePortSockArray", "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context",
+    "SessionContext", "SetsockoptContext", "Simulation", "sizeof", "SK", "sk_lookup", "sk_msg", "sk_reuseport",
+    "sk_skb", "SkbContext", "SkLookupContext", "SkMsgContext", "SkReuseportContext", "SkSkbContext", "SkStorage",
+    "SkStorageIter", "SockAddr4Context", "SockAddr6Context", "SockAddrContext", "SockAddrUnixContext", "SockContext",
+    "socket_filter", "SocketFilterContext", "SockHash", "SockMap", "SockmapIter", "SockOp", "sockops", "SockOpsContext",
+    "SockOpsFlag", "SpinLock", "Stack", "StackTrace", "Stats", "stats", "StatsBy", "Struct", "struct_ops", "StructOps",
+    "subprog", "syscall", "SysctlContext", "Target", "task", "TaskFileIter", "TaskIter", "TaskStorage", "TaskVmaIter",
+    "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe",
+    "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches",
+    "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "UntrustedKptr", "uprobe", "uretprobe", "usdt",
+    "UsdtContext", "user_bytes", "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError",
+    "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

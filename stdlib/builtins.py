@@ -25,6 +25,12 @@ if TYPE_CHECKING:
         """Where a field starts in its struct, in bytes; `"inner.x"` goes on inside a field that is a struct."""
         ...
 
+    def per_cpu(variable: T, cpu: int, /) -> T | None:
+        """The value that a per-CPU variable of the kernel has on a CPU; None where there is no such CPU.
+
+        `active = ksym(i32, "bpf_prog_active", percpu=True)` by itself is this CPU's.
+        """
+
     def sizeof(kind: Any, /) -> int:
         """Bytes that a type, or a value of a Struct, takes in memory."""
         ...
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
         """
 
 
-__all__ = ["Builtin", "asm", "offsetof", "printk", "sizeof"]
+__all__ = ["Builtin", "asm", "offsetof", "per_cpu", "printk", "sizeof"]
 
 
 # Such a function; in plain Python it runs `python`. (No docstring: `__doc__` is the function's own.)
@@ -92,6 +98,10 @@ def _offsetof(struct: Any, field: str, /) -> int:
     return at
 
 
+def _per_cpu(variable: Any, cpu: int, /) -> Any:
+    raise RuntimeError("per_cpu() works inside a BPF program only: load() or simulate() the program")
+
+
 def _releasing(acquired: Any, /) -> Any:
     raise RuntimeError("releasing() works inside a BPF program only: load() or simulate() the program")
 
@@ -109,5 +119,6 @@ if not TYPE_CHECKING:
     printk = Builtin("printk", _printk, "Write a line to the kernel's trace. Takes an f-string.")
     asm = Builtin("asm", _asm, "Instructions in the kernel's syntax.")
     offsetof = Builtin("offsetof", _offsetof, "Where a field starts in its struct, in bytes.")
+    per_cpu = Builtin("per_cpu", _per_cpu, "The value that a per-CPU variable of the kernel has on a CPU.")
     releasing = Builtin("releasing", _releasing, "Release what a call acquired on every way out of a block.")
     sizeof = Builtin("sizeof", _sizeof, "Bytes that a type, or a value of a Struct, takes in memory.")

@@ -311,6 +311,7 @@ COMPILER_FUNCTIONS: dict[str, Rule] = {
     "field_signed": _ask,
     "field_size": _ask,
     "offsetof": _offsetof,
+    "per_cpu": later("frontend.percpu", "per_cpu"),
     "printk": printk, "seq_printf": seq_printf, "releasing": _releasing,
     "sizeof": _sizeof,
     "type_exists": _ask,

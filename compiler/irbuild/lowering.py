@@ -103,6 +103,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.MapPush: later("irbuild.queues", "push"),
     tree.MapTake: later("irbuild.queues", "take"),
     tree.MapSetDefault: maps.set_default,
+    tree.PerCpu: later("irbuild.percpu", "per_cpu"),
     tree.ArenaAlloc: later("irbuild.arenas", "alloc"),
     tree.ArenaFree: later("irbuild.arenas", "free"),
     tree.ArenaAddress: lambda b, node: b.value(node.value),

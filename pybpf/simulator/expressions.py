@@ -458,6 +458,13 @@ def _operand(t: Translator, node: tree.Expr) -> ast.expr:
     return place(t, node) if is_far(node.type) else expression(t, node)
 
 
+def _per_cpu(t: Translator, node: tree.PerCpu) -> ast.expr:
+    """All CPUs of a simulation have the one value that it was given."""
+    held, cpus = t.simulation.global_place(node.spec), t.simulation.cpus
+    scalar = scalar_of(node.spec.type)
+    return t.call(t.constant(lambda cpu: scalar.load(held) if cpu < cpus else None), expression(t, node.cpu))
+
+
 def _arena_alloc(t: Translator, node: tree.ArenaAlloc) -> ast.expr:
     assert isinstance(node.type, OptionalType) and isinstance(node.type.inner, PtrType)
     return t.method(_table(t, node.map), "alloc", t.literal(node.pages), t.constant(node.type.inner.pointee))
@@ -586,6 +593,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.MapSetDefault: _map_default,
     tree.MapPush: lambda t, node: t.method(_table(t, node.map), "push", _operand(t, node.value), t.literal(node.flags)),
     tree.MapTake: lambda t, node: t.method(_table(t, node.map), "take", t.literal(node.keeps)),
+    tree.PerCpu: _per_cpu,
     tree.ArenaAlloc: _arena_alloc,
     tree.ArenaFree: lambda t, node: t.method(
         _table(t, node.map), "free", expression(t, node.value), t.literal(node.pages)

@@ -100,9 +100,10 @@ CONSTRUCTS: dict[str, list[str]] = {
     "bpf_user_ringbuf_drain": _DRAIN, "bpf_spin_lock": _LOCK, "bpf_spin_unlock": _LOCK,
     "bpf_timer_init": _WAIT, "bpf_timer_set_callback": _WAIT, "bpf_timer_start": _WAIT, "bpf_timer_cancel": _WAIT,
     "bpf_this_cpu_ptr": ["total += ACTIVE"],
+    "bpf_per_cpu_ptr": ["active = per_cpu(ACTIVE, 0)", "if active is not None:", "    total += active"],
 }  # fmt: skip
 # What programs can't be given: a diagnostic says what to write.
-WITHOUT = ("bpf_find_vma", "bpf_per_cpu_ptr")
+WITHOUT = ("bpf_find_vma",)
 
 # Fields of values that keep an object, and what gives it back.
 KEPT = {"task": "bpf_task_release", "crypto": "bpf_crypto_ctx_release"}
@@ -177,7 +178,7 @@ for _lookup in ("bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp"):
 HEAD = '''"""Made by tests/helpers/programs.py."""
 from pybpf import (
     Array, Bytes, Dynptr, HashMap, Kptr, L, SpinLock, Struct, Timer, UserRingBuffer, bpf_iter, fentry, fexit, fmod_ret,
-    helpers, i32, ksym, lock, lsm, releasing, tp_btf, tracepoint, u32, u64, var,
+    helpers, i32, ksym, lock, lsm, per_cpu, releasing, tp_btf, tracepoint, u32, u64, var,
 )
 from pybpf.compiler.schema.specs import MapSpec
 from pybpf.compiler.schema.types import U32, U64, PtrType, Space

@@ -29,6 +29,7 @@ OLDER = {"bpf_loop": Target(kernel=(6, 1))}  # newer kernels have other ways
 NOT_HERE = {
     "bpf_override_return": "can't call that helper",  # CONFIG_BPF_KPROBE_OVERRIDE
     "bpf_probe_write_user": "can't call that helper",  # where the kernel is locked down
+    "bpf_per_cpu_ptr": "bpf_prog_active",  # likewise
     "bpf_this_cpu_ptr": "bpf_prog_active",  # a kernel whose BTF has no variables
 }
 # Types of programs that tracing may not use locks and timers in: check_map_prog_compatibility() in verifier.c.

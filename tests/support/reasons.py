@@ -58,12 +58,12 @@ MAPS: Rules = (
 )
 
 HELPERS: Rules = (
-    ("bpf_find_vma bpf_per_cpu_ptr", "*", "language"),
+    ("bpf_find_vma", "*", "language"),
     ("bpf_rc_*", "*", "lirc"),
     ("bpf_tcp_send_ack", "*", "ops"),
     ("bpf_cgrp_storage_* bpf_kptr_xchg", "6.1", "old"),
     ("bpf_override_return", "*", "override"),
-    ("bpf_this_cpu_ptr", "6.18", "ksyms"),
+    ("bpf_this_cpu_ptr bpf_per_cpu_ptr", "6.18", "ksyms"),
     ("bpf_get_func_arg bpf_get_func_arg_cnt bpf_get_func_ret bpf_sock_from_file bpf_xdp_output", "6.18", "locked"),
     ("bpf_bprm_opts_set bpf_ima_*_hash bpf_inode_storage_* bpf_probe_write_user", "6.18", "locked"),
 )

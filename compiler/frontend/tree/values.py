@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Const", "Context", "Copy", "CtxLoad", "Field", "Fill", "Global", "Index", "KernelContainer", "KernelFact",
-    "KernelPlace", "Local", "New", "NoneValue", "Slice", "TextConst", "Zero",
+    "KernelPlace", "Local", "New", "NoneValue", "PerCpu", "Slice", "TextConst", "Zero",
 ]  # fmt: skip
 
 
@@ -85,6 +85,13 @@ class Global(Expr):
     """A `const()` or `var()`: its value, or for an aggregate a reference PtrType(aggregate, GLOBAL). A place."""
 
     spec: GlobalSpec
+
+
+class PerCpu(Expr):
+    """A per-CPU variable of the kernel, on the CPU of that number: Optional of its value."""
+
+    spec: GlobalSpec
+    cpu: Expr
 
 
 class Field(Expr):

@@ -15,6 +15,7 @@ from pybpf import (
     kfunc,
     kfuncs,
     ksym,
+    per_cpu,
     releasing,
     sizeof,
     u32,
@@ -56,6 +57,9 @@ def find(pid: i32) -> task_struct | None:
 
 @xdp
 def count(pkt: XdpContext) -> XDP:
+    other = per_cpu(active, 1)
+    if other is not None and other > 0:
+        return XDP.DROP
     pair = Pair(a=1, b=2)
     total: u64 = asm(u64, "{out} = {n}; {out} += 5", n=pkt.rx_queue_index)
     asm("r1 = 7; *(u64 *)({pair} + 8) = r1", pair=pair)
