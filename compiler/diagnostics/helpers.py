@@ -153,7 +153,7 @@ def _lower(key: str) -> str:
 class HelperNotThere(Diagnostic):
     """A helper that the kernel lets this type of program call at certain places only.
 
-    It takes locks, or sleeps, in ways that are known to be safe at those places.
+    It takes locks, or sleeps, in ways that are known to be safe at those places; or sets a result, where there is one.
 
         @fentry("vfs_read")
         def probe(file: file) -> None:
@@ -169,6 +169,10 @@ class HelperNotThere(Diagnostic):
     label = "not allowed here"
 
     def more(self) -> Iterator[Label | Note | Help]:
+        if not self.places:
+            yield Help("leave it out: nobody takes an answer there")
+            yield Note("the kernel would say: attach to void LSM hooks can't modify return value")
+            return
         yield Help(f"attach the program to one of {listed(self.places, 20)}")
         yield Note("the kernel would say: helper call is not allowed in probe")
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddressArithmetic", "ChangedMeanwhile", "DivisionByZero", "NoSize", "NotAssignable", "PacketOffset",
-    "ReadOnlyMemory", "ShiftCount", "UpdateOfObject",
+    "PacketTooFar", "ReadOnlyMemory", "ShiftCount", "UpdateOfObject",
 ]  # fmt: skip
 
 
@@ -131,6 +131,40 @@ class PacketOffset(Diagnostic):
         else:
             yield Help("keep it in a variable, and check that:", (f"{name} = {self.text}", *lines))
         yield Note(between(self.lo, self.hi))
+
+
+class PacketTooFar(Diagnostic):
+    """An address in the packet is moved on further than the verifier follows it.
+
+    It adds up the most that each step may have moved it, and follows it to 65535 bytes from the packet's start. Bound
+    the numbers before they are added.
+
+    Fails:
+
+        pkt.skip(first)               # any u16, of which skip() takes up to 16383
+        pkt.skip(second)
+        pkt.skip(third)
+        pkt.skip(fourth)
+        pkt.skip(fifth)
+
+    Works:
+
+        if first + second + third + fourth + fifth > 1500:
+            return XDP.PASS
+        pkt.skip(first + second + third + fourth + fifth)
+    """
+
+    text: str
+    far: int
+    more_bytes: int
+
+    code = "E0238"
+    title = "{text} may be moved more than 65535 bytes into the packet"
+    label = "{more_bytes} bytes more at most"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Help("check before how much is skipped:", ("if length > 1500:", "    return"))
+        yield Note(f"steps before this one moved it up to {self.far} bytes; the verifier adds up the most of each")
 
 
 class NoSize(Advised):

@@ -129,7 +129,10 @@ def store(checker: Checker, place: tree.Expr, value: Value, span: Span, what: st
     """`place = value`. A variable kept on the context is assigned instead of stored."""
     kind = place_type(place)
     if isinstance(place, tree.Local):
-        return tree.Assign(span, place.var, stored(checker, value, place.type, f"`{what}`"))
+        given = stored(checker, value, place.type, f"`{what}`")
+        if checker.state is not None:
+            checker.state[place.var.name] = checker.fact(given)
+        return tree.Assign(span, place.var, given)
     if opaque_in(kind):
         check_whole(checker, place, kind, what)
     if isinstance(place, tree.Field):

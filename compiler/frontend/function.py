@@ -178,6 +178,10 @@ class Checker:
         bounds = self.result_range or ranges.EVERYTHING
         made = Instance(function, kind, bounds, known, self.diagnostics, moves_packet=self.moves_packet)
         made.acquires, made.tested, made.parts = self.transfers, self.transfers_tested, parts
+        for name in [var.name for var in self.session.state.values()]:
+            far = max([state[name].range[1] for state in self.exits if name in state], default=0)
+            if far <= 0xFFFF:
+                made.moved[name] = far
         return made
 
     def _enter(self, parameter: scope.Parameter) -> list[tree.Var]:

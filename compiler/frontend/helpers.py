@@ -73,6 +73,8 @@ def check_allowed(checker: Checker, spec: HelperSpec, span: Span) -> None:
         places = spec.targets.get(key)
         if places is not None and program.section.partition("/")[2] not in places:
             checker.fail(errors.HelperNotThere(span, spec.name, program.section, tuple(sorted(places))))
+        if program.void and spec.name == "bpf_set_retval":  # check_helper_call() in kernel/bpf/verifier.c
+            checker.fail(errors.HelperNotThere(span, spec.name, program.section, ()))
     if spec.gpl:
         check_licence(checker, spec.name, span)
     checker.check_release(f"`{spec.name}`", spec.since, span)

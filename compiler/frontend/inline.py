@@ -12,7 +12,7 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, relocate
 from pybpf.compiler.frontend.known import ContextRef, Known, LocalFunction, Refused, TupleValue
 from pybpf.compiler.frontend.measure import range_of
-from pybpf.compiler.frontend.moves import forget_packet
+from pybpf.compiler.frontend.moves import forget_packet, move_on
 from pybpf.compiler.frontend.scope import Parameter, annotation_of, closest, find_locals, too_deep
 from pybpf.compiler.later import later
 from pybpf.compiler.schema.record import Record, replace
@@ -101,6 +101,8 @@ def called(
             check_filled(checker, argument)
     if instance.moves_packet:
         forget_packet(checker, f"{function.__name__}()", span)
+    elif instance.moved:
+        move_on(checker, instance.moved, span)
     if isinstance(instance.result, TupleType):
         call = tree.FuncCall(NONE, span, instance.function, given)
         found = tuples.returned(checker, instance, call, span)

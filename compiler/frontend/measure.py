@@ -96,7 +96,30 @@ def _field(_: Checker, expr: tree.Field) -> Interval:
     return _by_type(expr.type)
 
 
+def _ctx_load(_: Checker, expr: tree.CtxLoad) -> Interval:
+    """Of an address in the packet: how far from the packet's start it may be, which the verifier counts."""
+    return (0, 0) if _in_packet(expr.type) else _by_type(expr.type)
+
+
+def _local(checker: Checker, expr: tree.Local) -> Interval:
+    """Of a variable of which nothing is known here: the cursor is where the program begins."""
+    begins = checker.state is not None and expr.var.name not in checker.state and not checker.session.in_subprogram
+    return (0, 0) if begins and _in_packet(expr.type) else _by_type(expr.type)
+
+
+def _moved(checker: Checker, expr: tree.PtrOffset) -> Interval:
+    (lo, hi), (least, most) = range_of(checker, expr.base), range_of(checker, expr.offset)
+    return (lo + least, hi + most) if lo >= 0 and hi <= 0xFFFF else _by_type(expr.type)
+
+
+def _in_packet(kind: Type) -> bool:
+    return isinstance(kind, PtrType) and kind.space == Space.PACKET and kind.pointee is None
+
+
 _RANGES: dict[type, Callable[..., Interval]] = {
+    tree.CtxLoad: _ctx_load,
+    tree.Local: _local,
+    tree.PtrOffset: _moved,
     tree.Const: _const,
     tree.NoneValue: _none,
     tree.Convert: _convert,

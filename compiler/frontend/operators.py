@@ -235,6 +235,9 @@ def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) 
         from pybpf.compiler.frontend.wording import early_return
 
         checker.fail(errors.PacketOffset(by.span, checker.text(by.span), lo, hi, early_return(checker)))
+    _, far = range_of(checker, address)
+    if far <= 0xFFFF < far + hi:
+        checker.fail(errors.PacketTooFar(span, f"`{checker.text(address.span)}`", far, hi))
     return tree.PtrOffset(address.type, span, address, to_type(checker, offset, I64, by.span))
 
 

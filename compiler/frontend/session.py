@@ -29,6 +29,8 @@ class Instance(Record, eq=False):
     function makes. `subprogram` is what it became where it is not inlined. `moves_packet`: a
     call may move the packet (moves.py). `parts` are the items of the result, where that is a tuple. `acquires`: the
     result is a reference that this gives back (references.py); `tested`: which may have been tested for None.
+    `moved` says of variables that are kept on the context, which are addresses in the packet, how many bytes a call
+    moves them on at most; nothing of those where that is not known.
     """
 
     function: tree.Function | None
@@ -42,6 +44,7 @@ class Instance(Record, eq=False):
     acquires: HelperSpec | KfuncSpec | None = None
     tested: bool = False
     parts: tuple[Part, ...] = ()
+    moved: dict[str, int] = factory(dict)
 
 
 class Session(Record, eq=False):

@@ -76,6 +76,9 @@ def settle(
         if fact is not None and fact.range != ranges.EMPTY:
             (lo, hi), (least, most) = fact.range, _type_range(checker, name)
             head[name] = replace(fact, range=(min(lo, least), hi) if name in falling else (lo, max(hi, most)))
+    for var in checker.session.state.values():  # an address in the packet, which iterations move on
+        if var.name in head:
+            head[var.name] = replace(head[var.name], range=ranges.EVERYTHING)
     for _ in range(_ATTEMPTS):
         mark, left_out = len(checker.diagnostics), checker.left_out
         loop = Loop()

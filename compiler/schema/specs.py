@@ -302,6 +302,7 @@ class ProgramSpec(Record, eq=False):
     attach_type: str = "0"  # "BPF_TRACE_ITER", as the section name says; "0" for none
     arg_offsets: tuple[int, ...] = ()
     returns: Type = NONE
+    void: bool = False  # what the program is attached to has no result that it could change
     default_return: int = 0
     allowed: tuple[int, int] | None = None  # the least and the greatest that the hook may return, where there are such
     sleepable: bool = False

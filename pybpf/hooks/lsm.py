@@ -11,6 +11,7 @@ programs before this one answered.
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError, DeclarationValueError
+from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.types import NONE, NoneType
 from pybpf.hooks.base import needs_target, site_in
 from pybpf.hooks.btf import BtfHook
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import ParamSpec
 
     from pybpf.compiler.btf.kernel import Prototype
+    from pybpf.compiler.schema.specs import ProgramSpec
     from pybpf.compiler.schema.types import Type
     from pybpf.program import Program
 
@@ -53,11 +55,16 @@ class _LsmHook(BtfHook):
                          since="6.0" if cgroup else "5.7")  # fmt: skip
         self.cgroup = cgroup
 
+    def spec(self, function: Callable[..., Any]) -> ProgramSpec:
+        return replace(super().spec(function), void=self._void())
+
+    def _void(self) -> bool:
+        found = self._found()
+        return found is not None and isinstance(found.result, NoneType)
+
     def returns(self, function: Callable[..., Any]) -> Type:
         said = super().returns(function)
-        found = self._found()
-        void = found is not None and isinstance(found.result, NoneType)
-        if void and said is not NONE:
+        if self._void() and said is not NONE:
             raise DeclarationTypeError(
                 f"@{self.name}: the kernel takes no answer at {self.target}: {function.__name__}() must return None",
                 help="write:",
