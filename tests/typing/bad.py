@@ -11,12 +11,16 @@ from pybpf import (
     HashMap,
     Histogram,
     HistogramBy,
+    Kptr,
     L,
+    ListHead,
+    ListNode,
     LwtContext,
     PerfEventArray,
     ProgArray,
     Ptr,
     PtRegs,
+    RbRoot,
     RingBuffer,
     SockAddr4Context,
     SockAddr6Context,
@@ -46,6 +50,7 @@ from pybpf import (
     lock,
     lsm,
     lwt,
+    obj_new,
     perf_event,
     pid,
     printk,
@@ -368,3 +373,38 @@ def sends_records(ctx: TracepointContext) -> None:
         part.pid = 1  # 69 no check of the slice
         record.submit()  # 70 no such method
     helpers.bpf_ringbuf_discard_dynptr(raw, 0)  # 71 no dynptr
+
+
+class Item(Struct):
+    number: u64
+    node: ListNode = ListNode()
+
+
+class Items(Struct):
+    lock: SpinLock = SpinLock()
+    head: ListHead[Item] = ListHead()
+    kept: Kptr[Item] = Kptr()
+    tree: RbRoot[Event] = RbRoot()
+
+
+lists = HashMap[u32, Items](max_entries=4)
+
+
+def by_number(a: Item, b: Item) -> bool:
+    return a.number < b.number
+
+
+@xdp
+def keeps(pkt: XdpContext) -> XDP:
+    items = lists.get(1)
+    item = obj_new(Item)  # 72 no number
+    event = obj_new(Event, pid="one")  # 73 no number either
+    if items is None or item is None or event is None:
+        return XDP.PASS
+    with lock(items):
+        items.head.push_back(event)  # 74 no item
+        items.tree.add(event, by_number)  # 75 orders items
+        print(items.head.pop_front().number)  # 76 perhaps none
+    items.kept.exchange(7)  # 77 no object
+    print(items.kept.get().number)  # 78 perhaps none
+    return XDP.PASS
