@@ -16,7 +16,8 @@ __all__ = ["KfuncNotAllowed", "KfuncText", "KfuncUnsupported", "KfuncUntrusted"]
 # How programs call functions for objects of their own, by how the names begin.
 _WRITTEN = (
     ("bpf_obj_new", "`obj_new(Job, due=1)`"), ("bpf_obj_drop", "`obj_drop(job)`"),
-    ("bpf_refcount_acquire", "`refcount_acquire(job)`"), ("bpf_list_", "a method of a ListHead: `jobs.queue.pop_front()`"),
+    ("bpf_refcount_acquire", "`refcount_acquire(job)`"),
+    ("bpf_list_", "a method of a ListHead: `jobs.queue.pop_front()`"),
     ("bpf_rbtree_", "a method of an RbRoot: `jobs.tree.first()`"),
 )  # fmt: skip
 

@@ -125,6 +125,8 @@ class Reach:
                 self._visit(node.arena)
         elif isinstance(node, KfuncSpec):
             self._kfuncs.setdefault(node)
+            if isinstance(node.release, KfuncSpec) and "release" in node.flags:
+                self._kfuncs.setdefault(node.release)
         elif isinstance(node, IterSpec):
             for function in (node.new, node.next, node.destroy):
                 self._kfuncs.setdefault(function)

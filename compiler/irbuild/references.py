@@ -27,10 +27,19 @@ __all__ = ["acquire", "give_back", "release_call", "release_held", "with_acquire
 def give_back(b: Builder, spec: HelperSpec | KfuncSpec, value: Value) -> None:
     """Call what releases a reference that is there."""
     if isinstance(spec, HelperSpec):
-        more = [Const(0)] * (len(spec.args) - 1)  # flags of the ring buffer's
-        b.call((spec.name, spec.id), value, *more)
-    else:  # what ends a region takes nothing
-        b.emit(ops.CallKernel(spec.name, [value] if spec.params else [], "void", "", b.span))
+        flags = [Const(0)] * (len(spec.args) - 1)  # of the ring buffer's
+        b.call((spec.name, spec.id), value, *flags)
+        return
+    more = spec.release if "acquire" in spec.flags else None
+    given = [value] if spec.params else []  # what ends a region takes nothing
+    made = b.emit(ops.CallKernel(spec.name, given, "void" if more is None else "ptr", "", b.span))
+    if more is not None:  # it gives another reference in the place of this one, or NULL
+        some, done = b.new_block("another"), b.new_block("released")
+        b.test("ne", made, Const(0), some, done)
+        b.start(some)
+        give_back(b, more, b.guard(made))
+        b.jump(done)
+        b.start(done)
 
 
 def acquire(b: Builder, node: tree.Acquire) -> Lowered:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.btf.kernel import Prototype
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["Kfunc", "function", "kfunc", "kfuncs", "like", "raw_tracepoint"]
+__all__ = ["Kfunc", "function", "kfunc", "kfuncs", "like", "raw_tracepoint", "since"]
 
 _TABLE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data", "kfuncs.tsv")
 
@@ -95,6 +95,11 @@ def kfunc(name: str) -> Kfunc | None:
 def kfuncs() -> list[str]:
     """Names of all kfuncs in the table, sorted."""
     return sorted(_rows())
+
+
+def since(name: str) -> str:
+    """The first release that has a kfunc, "" where nobody says; also of one whose signature no BTF has."""
+    return _rows()[name][2]
 
 
 _known: dict[str, tuple[str, str, str]] = {}

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pybpf.stdlib.helpers import names, spec_of
+from pybpf.stdlib.kernel.functions import kfuncs, since
+from pybpf.stdlib.kfuncs import spec_of as kfunc_spec
 from pybpf.stdlib.mapkinds import KINDS
 from pybpf.stdlib.sections import SECTIONS
-from tests.support.reasons import HELPERS, HOOKS, KERNELS, MAPS, REASONS, UNTESTED, reason
+from tests.support.reasons import HELPERS, HOOKS, KERNELS, KFUNCS, MAPS, REASONS, UNTESTED, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +57,7 @@ class Page:
         self.words: set[str] = set()
         self.unexplained: list[str] = []
         self.unknown = sorted({f"{table} {row}" for table, row, _, _ in proofs} - set(_rows()))
-        self.text = "\n".join([HEAD, *self.hooks(), *self.maps(), *self.helpers(), *self.reasons()])
+        self.text = "\n".join([HEAD, *self.hooks(), *self.maps(), *self.helpers(), *self.kfuncs(), *self.reasons()])
 
     def seen(self, table: str, row: str, kernel: str) -> set[str]:
         return self.proofs.get((table, row, kernel), set())
@@ -100,18 +102,43 @@ class Page:
         yield "out is of types that a test has no such object for, or that the kernel does not load.\n"
         yield from _table(("helper", "compiled", *[f"accepted by {kernel}" for kernel in KERNELS]))
         for row in names():
-            compiled = {what for kernel in self.kernels for what in self.programs(row, "compiled", kernel)}
+            compiled = {what for kernel in self.kernels for what in self.programs("helper", row, "compiled", kernel)}
             if not compiled:
                 yield _line(f"`{row}`", self.why(HELPERS, "helper", row, "*"), *[""] * len(KERNELS))
                 continue
             made = [shortened(compiled, _programs(row))]
             for kernel in KERNELS:
-                accepted = self.programs(row, "accepted", kernel)
+                accepted = self.programs("helper", row, "accepted", kernel)
                 made.append(shortened(accepted, compiled) or self.why(HELPERS, "helper", row, kernel))
             yield _line(f"`{row}`", *made)
 
-    def programs(self, row: str, what: str, kernel: str) -> set[str]:
-        return {said.split()[1] for said in self.seen("helper", row, kernel) if said.split()[0] == what}
+    def kfuncs(self) -> Iterable[str]:
+        yield "\n## Kfuncs\n"
+        yield "Functions of the kernel that programs call by name. *Compiled* and *accepted* as of helpers; where"
+        yield "nothing was compiled, the reason holds of all kernels. Lists, trees, iterators and allocated objects are"
+        yield "written as methods, loops and short names, which call these.\n"
+        yield from _table(("kfunc", "compiled", *[f"accepted by {kernel}" for kernel in KERNELS]))
+        for row in kfuncs():
+            compiled = {what for kernel in self.kernels for what in self.programs("kfunc", row, "compiled", kernel)}
+            release = since(row)
+            if not compiled:
+                yield _line(f"`{row}`", self.lacking(row, release, "*", KERNELS[-1], "future"), *[""] * len(KERNELS))
+                continue
+            made = [shortened(compiled, _callers(row))]
+            for kernel in KERNELS:
+                accepted = self.programs("kfunc", row, "accepted", kernel)
+                made.append(shortened(accepted, compiled) or self.lacking(row, release, kernel, kernel, "old"))
+            yield _line(f"`{row}`", *made)
+
+    def lacking(self, row: str, release: str, where: str, kernel: str, word: str) -> str:
+        """Why there is nothing of a kfunc on a kernel: it came later than `kernel`, or what a rule says."""
+        if release and _number(release) > _number(kernel):
+            self.words.add(word)
+            return f"[{word}]"
+        return self.why(KFUNCS, "kfunc", row, where)
+
+    def programs(self, table: str, row: str, what: str, kernel: str) -> set[str]:
+        return {said.split()[1] for said in self.seen(table, row, kernel) if said.split()[0] == what}
 
     def reasons(self) -> Iterable[str]:
         if self.words:
@@ -173,6 +200,7 @@ def _rows() -> Iterable[str]:
     yield from (f"hook {row}" for row in SECTIONS)
     yield from (f"map {row}" for row in (*MAP_TYPES.split(), *KINDS))
     yield from (f"helper {row}" for row in names())
+    yield from (f"kfunc {row}" for row in kfuncs())
 
 
 def _programs(helper: str) -> set[str]:
@@ -181,6 +209,18 @@ def _programs(helper: str) -> set[str]:
     if spec is None or not spec.programs:
         return {kind for kind, _, _ in SECTIONS.values()}
     return {key.partition("/")[0] for key in spec.programs}
+
+
+def _callers(kfunc: str) -> set[str]:
+    """The types of programs that may call a kfunc."""
+    spec = kfunc_spec(kfunc)
+    if spec is None or not spec.programs:
+        return {kind for kind, _, _ in SECTIONS.values()}
+    return {key.partition("/")[0] for key in spec.programs}
+
+
+def _number(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split("."))
 
 
 def _line(*cells: str) -> str:

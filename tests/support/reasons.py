@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-__all__ = ["HELPERS", "HOOKS", "KERNELS", "MAPS", "REASONS", "UNTESTED", "Rules", "reason"]
+__all__ = ["HELPERS", "HOOKS", "KERNELS", "KFUNCS", "MAPS", "REASONS", "UNTESTED", "Rules", "reason"]
 
 # Debian's two kernels in VMs, and the kernel of the machines that run the tests.
 KERNELS = ("6.1", "6.12", "6.18")
@@ -31,6 +31,14 @@ REASONS = {
     "override": "No kernel here is built with CONFIG_BPF_KPROBE_OVERRIDE.",
     "lirc": "No kernel here is built with support for infrared receivers.",
     "storage": "Only security hooks and functions that they call may use it, and this kernel is locked down.",
+    "absent": "No kernel here has it: it is built without, or has it in a module that is not loaded.",
+    "module": "That kernel is built without it, or has it in a module that is not loaded.",
+    "changed": "That kernel's function takes other arguments.",
+    "scheduler": "For the scheduler of a whole machine, which tests don't replace.",
+    "device": "For programs that are bound to a network device that has it.",
+    "destructive": "It ends the machine, so pybpf does not call it.",
+    "trap": "Compilers call it where a program never comes by.",
+    "object": "No program of the tests gets what it takes.",
     UNTESTED: "No test shows it.",
 }
 
@@ -66,6 +74,26 @@ HELPERS: Rules = (
     ("bpf_this_cpu_ptr bpf_per_cpu_ptr", "6.18", "ksyms"),
     ("bpf_get_func_arg bpf_get_func_arg_cnt bpf_get_func_ret bpf_sock_from_file bpf_xdp_output", "6.18", "locked"),
     ("bpf_bprm_opts_set bpf_ima_*_hash bpf_inode_storage_* bpf_probe_write_user", "6.18", "locked"),
+)
+
+
+KFUNCS: Rules = (
+    ("scx_bpf_* __scx_bpf_* bpf_iter_scx_*", "*", "scheduler"),
+    ("hid_bpf_* dctcp_* bpf_qdisc_* bpf_kfree_skb bpf_skb_*_fou_encap bpf_xdp_flow_lookup", "*", "absent"),
+    ("bpf_strncasecmp bpf_strcasestr bpf_strncasestr bpf_skb_*_xfrm_info bpf_skb_get_hash", "*", "absent"),
+    ("bpf_dynptr_* *_dynptr bpf_*_xattr bpf_crypto_encrypt bpf_crypto_decrypt", "*", "language"),
+    ("bpf_verify_pkcs7_signature", "6.18", "module"),
+    ("bpf_get_fsverity_digest bpf_verify_pkcs7_signature", "*", "language"),
+    ("bpf_arena_reserve_pages bpf_local_irq_* bpf_res_spin_* bpf_wq_* bpf_task_work_* bpf_stream_*", "*", "language"),
+    ("bpf_percpu_obj_* bpf_rdonly_cast bpf_session_cookie", "*", "language"),
+    ("bbr_* bpf_*_ct_* bpf_ct_* bpf_xdp_*xfrm*", "6.1 6.12", "module"),
+    ("bpf_get_task_exe_file bpf_path_d_path bpf_put_file", "6.18", "locked"),
+    ("bpf_strnlen", "6.1 6.12", "old"),
+    ("cgroup_rstat_*", "6.1 6.18", "changed"),
+    ("bpf_xdp_metadata_*", "*", "device"),
+    ("crash_kexec", "*", "destructive"),
+    ("__bpf_trap", "*", "trap"),
+    ("bpf_ct_set_nat_info bpf_sk_assign_tcp_reqsk", "*", "object"),
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pybpf.stdlib.helpers import names
+from pybpf.stdlib.kernel.functions import kfuncs
 from pybpf.stdlib.mapkinds import KINDS
 from pybpf.stdlib.sections import SECTIONS
 from tests.support import plugin, reasons
@@ -25,13 +26,16 @@ PROVED = {
     ("map", "HASH", "create", "6.18"),
     ("helper", "bpf_redirect_map", "compiled XDP", "6.18"),
     ("helper", "bpf_redirect_map", "accepted XDP", "6.18"),
+    ("kfunc", "bpf_task_from_pid", "compiled XDP", "6.18"),
+    ("kfunc", "bpf_task_from_pid", "compiled TRACING", "6.18"),
+    ("kfunc", "bpf_task_from_pid", "accepted XDP", "6.18"),
 }
 
 
 def test_every_row_is_there() -> None:
     rows = {row for row, _ in cells(Page(set()).text)}
     assert rows >= {f"hook {row}" for row in SECTIONS} | {f"helper {row}" for row in names()}
-    assert rows >= {f"map {row}" for row in MAP_TYPES.split()}
+    assert rows >= {f"map {row}" for row in MAP_TYPES.split()} | {f"kfunc {row}" for row in kfuncs()}
     assert set(KINDS) <= set(MAP_TYPES.split())
 
 
@@ -44,6 +48,11 @@ def test_cells() -> None:
     assert said["hook fentry+", "6.18"] == "[locked]"
     assert said["map HASH", "6.18"] == "create, lookup"
     assert said["helper bpf_redirect_map", "compiled"] == said["helper bpf_redirect_map", "accepted by 6.18"] == "xdp"
+    assert said["kfunc bpf_task_from_pid", "compiled"] == "tracing, xdp"
+    assert said["kfunc bpf_task_from_pid", "accepted by 6.18"] == "xdp"
+    assert said["kfunc bpf_task_from_pid", "accepted by 6.1"] == "[old]"
+    assert said["kfunc bpf_obj_new", "compiled"] == "[future]"
+    assert said["kfunc crash_kexec", "compiled"] == "[destructive]"
     assert "hook xdp on 6.1" in page.unexplained and "hook fentry+ on 6.18" not in page.unexplained
     assert "hook xdp on 6.18" not in page.unexplained
     assert Page({("hook", "no_such", "fired", "6.18")}).unknown == ["hook no_such"]
