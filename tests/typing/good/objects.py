@@ -11,6 +11,7 @@ from pybpf import (
     RefCount,
     SpinLock,
     Struct,
+    UntrustedKptr,
     XdpContext,
     kfuncs,
     lock,
@@ -42,6 +43,7 @@ class Jobs(Struct):
 class Slot(Struct):
     task: Kptr[task_struct] = Kptr()
     job: Kptr[Job] = Kptr()
+    last: UntrustedKptr[task_struct] = UntrustedKptr()
 
 
 table = ArrayMap[Jobs](1)
@@ -60,6 +62,7 @@ def work(pkt: XdpContext) -> XDP:
     with releasing(kfuncs.bpf_task_from_pid(1)) as task:
         if task is not None:
             jobs.count = task.pid
+            slot.last.set(task)
     now = slot.task.get()
     if now is not None:
         jobs.count = now.pid + now.tgid
