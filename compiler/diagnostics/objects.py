@@ -172,6 +172,8 @@ class OrderFunction(Diagnostic):
 
         jobs.queue.add(job, 5)                    # fails
         jobs.queue.add(job, earlier)              # works
+
+    It runs while the lock is held, so it compares fields and calls nothing.
     """
 
     text: str
