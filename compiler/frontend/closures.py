@@ -171,6 +171,10 @@ def call_local(
     if holder is not checker:
         _check_far(checker, inner, local, span)
     assert holder.state is not None
+    if checker.releases or checker.around:
+        from pybpf.compiler.frontend.references import regions
+
+        inner.around = regions(checker)
     inner.inherited = {outer_key(own, key): holder.state[k] for key, k in keys.items() if k in holder.state}
     types = {slot: slot.var.type for slot in definer.slots.values() if slot.var is not None}
     session.active.append((local, span))

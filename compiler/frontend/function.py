@@ -71,6 +71,7 @@ class Checker:
         self.presets: dict[str, Type] = {}
         self.unsigned: set[str] = set()  # variables that began as literals, and to which u64s are added later
         self.parameters: list[scope.Parameter] = []
+        self.around: tuple[tuple[str, bool, Span], ...] = ()  # regions open where it is called (references.py)
         self.dynptrs: dict[Span, str] = {}  # the kinds of those that Dynptr() makes, by its place
         self.declared_result: Type | None = None  # from the annotation; None: infer it
         self.is_program = False

@@ -53,7 +53,11 @@ def inline(checker: Checker, function: Any, args: list[Value], keywords: dict[st
     except Refused:
         checker.diagnostics += relocate(inner.diagnostics, function, span)
         raise
-    key = (function, *[key_of(p) for p in parameters])
+    if checker.releases or checker.around:
+        from pybpf.compiler.frontend.references import regions
+
+        inner.around = regions(checker)
+    key = (function, *[key_of(p) for p in parameters], *inner.around)
     depends = any(_is_local(p) for p in parameters)  # on what is known here of the variables around a function given
     instance = None if depends else session.instances.get(key)
     if instance is None:

@@ -43,6 +43,7 @@ __all__ = [
     "entered",
     "given_back",
     "in_region",
+    "regions",
     "left",
     "releasing",
     "returned",
@@ -74,7 +75,8 @@ def acquired(checker: Checker, call: tree.Expr, release: Release) -> tree.Expr:
 
 def entered(checker: Checker, call: tree.Expr, release: KfuncSpec) -> tree.Expr:
     """`call` begins a region of the program, which a call of `release` ends: it takes and gives nothing."""
-    for origin in _open_regions(checker, release.name):
+    outside = [place for name, _, place in checker.around if name == release.name]
+    for origin in [*_open_regions(checker, release.name), *outside]:
         checker.fail(errors.RegionOpen(call.span, checker.text(call.span), origin))
     return acquired(checker, call, release)
 
@@ -193,11 +195,23 @@ def check_all_released(checker: Checker, span: Span) -> None:
 
 def in_region(checker: Checker, release: str = "") -> bool:
     """Whether a region may be open here, in which nothing may sleep; or, given what ends it, whether one surely is."""
+    if not checker.releases and not checker.around:
+        return False
+    return any(not release or (name == release and certain) for name, certain, _ in regions(checker))
+
+
+def regions(checker: Checker) -> tuple[tuple[str, bool, Span], ...]:
+    """The regions that may be open here: what ends each, whether it surely is open, and where it was entered.
+
+    A function that is inlined is in those that its caller is in.
+    """
     state = checker.state or {}
-    if release:
-        return any(o in checker.with_held or state[held_key(o)].assigned for o in _open_regions(checker, release))
-    spans = [o for o in checker.releases if held_key(o) in state or o in checker.with_held]
-    return any(_is_region(checker.releases[o]) for o in spans)
+    found = list(checker.around)
+    for origin, release in checker.releases.items():
+        fact = state.get(held_key(origin))
+        if _is_region(release) and (fact is not None or origin in checker.with_held):
+            found.append((release.name, fact is None or fact.assigned, origin))
+    return tuple(found)
 
 
 def _is_region(release: Release) -> bool:

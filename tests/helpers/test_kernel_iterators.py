@@ -63,12 +63,19 @@ def compiled(*programs: object, since: tuple[int, int] = (6, 7)) -> Object:
     return build(*programs, target=Target(kernel=since))
 
 
+def own_threads() -> u64:
+    """Called in an RCU section, which is then one of this function too."""
+    count = u64(0)
+    for task in kfuncs.bpf_iter_task(None, kernel.BPF_TASK_ITER_ALL_THREADS):
+        if task.tgid == mine:
+            count += 1
+    return count
+
+
 @syscall
 def threads(args: Args) -> int:
     with releasing(kfuncs.bpf_rcu_read_lock()):
-        for task in kfuncs.bpf_iter_task(None, kernel.BPF_TASK_ITER_ALL_THREADS):
-            if task.tgid == mine:
-                args.count += 1
+        args.count = own_threads()
     return 0
 
 
