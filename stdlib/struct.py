@@ -216,6 +216,30 @@ def _member(cls: Any, field: str, annotation: Any) -> Type | BitField:
     return kind
 
 
+class _Decoder:
+    """`Header.from_bytes`, which no program can call: what is in memory there is a reference already."""
+
+    __slots__ = ("__name__", "struct")
+
+    def __init__(self, struct: Any) -> None:
+        self.__name__ = "from_bytes"
+        self.struct = struct
+
+    def __call__(self, data: bytes, offset: int = 0, /) -> Any:
+        from pybpf.stdlib.encoding import from_bytes
+
+        kind = self.struct.__bpf__
+        raw = bytes(data[offset : offset + kind.size])
+        if len(raw) < kind.size or offset < 0:
+            raise ValueError(f"{kind} takes {kind.size} bytes, and there are {len(raw)} at {offset}")
+        return from_bytes(kind, raw)
+
+
+class _FromBytes:
+    def __get__(self, _: object, struct: Any) -> _Decoder:
+        return _Decoder(struct)
+
+
 if TYPE_CHECKING:
 
     @dataclass_transform(kw_only_default=True, eq_default=False)
@@ -232,6 +256,11 @@ if TYPE_CHECKING:
         @classmethod
         def at(cls, address: int, /) -> Self:
             """The struct that lies at a packet address already compared with `data_end`: a reference, no copy."""
+            ...
+
+        @classmethod
+        def from_bytes(cls, data: bytes, offset: int = 0, /) -> Self:
+            """In user space: the struct whose bytes lie at an offset, as in a record of a `RingBuffer[bytes]`."""
             ...
 
 else:
@@ -293,6 +322,8 @@ else:
             from pybpf.stdlib.simulation import current
 
             return current(f"{cls.__name__}.at()").struct_at(cls, address)
+
+        from_bytes = _FromBytes()
 
 
 def _pointed_to(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec
+    from pybpf.compiler.schema.specs import HelperSpec, IterSpec, KfuncSpec
 
 __all__ = ["function_page", "near_functions"]
 
@@ -12,13 +12,18 @@ __all__ = ["function_page", "near_functions"]
 def function_page(name: str) -> str | None:
     """What is known of a helper or kernel function: its prototype, what it does, who may call it. None: no such one."""
     from pybpf.stdlib.helpers import spec_of as helper
+    from pybpf.stdlib.kfuncs import iterator
     from pybpf.stdlib.kfuncs import spec_of as kfunc
 
     found = helper(name)
     if found is not None:
         return _helper(found)
     function = kfunc(name)
-    return _kfunc(function) if function is not None else None
+    if function is not None:
+        end = name.rpartition("_")[2]
+        return _kfunc(function, iterator(name.removesuffix(f"_{end}")) if end in ("new", "next", "destroy") else None)
+    looped = iterator(name)
+    return _kfunc(looped.new, looped) if looped is not None else None
 
 
 def near_functions(name: str) -> list[str]:
@@ -27,7 +32,7 @@ def near_functions(name: str) -> list[str]:
 
     from pybpf.stdlib import helpers, kfuncs
 
-    return get_close_matches(name, [*helpers.names(), *kfuncs.names()], 3, 0.7)
+    return get_close_matches(name, [*helpers.names(), *kfuncs.names(), *kfuncs.iterators()], 3, 0.7)
 
 
 def _helper(spec: HelperSpec) -> str:
@@ -58,14 +63,21 @@ def _releasers(spec: HelperSpec) -> str:
     return f"{spec.release.name}()"
 
 
-def _kfunc(spec: KfuncSpec) -> str:
+def _kfunc(spec: KfuncSpec, looped: IterSpec | None = None) -> str:
+    """The page of a function; of one that an iterator is made of, with the loop that calls it."""
     from textwrap import fill
 
     from pybpf.compiler.frontend.kfuncs import plain_name, prototype
 
     arguments = ", ".join([plain_name(name) for name, _ in spec.params])
     lines = [f"{spec.name}: function of the kernel", "", f"    {prototype(spec)}", ""]
-    lines += ["In a program:", "", f"    kfuncs.{spec.name}({arguments})", ""]
+    call = f"kfuncs.{spec.name}({arguments})"
+    if looped is not None:
+        given = ", ".join([plain_name(name) for name, _ in looped.new.params[1:]])
+        call = f"for item in kfuncs.{looped.name}({given}):"
+        lines[0] = f"{looped.name}: iterator of the kernel"
+        lines[2:3] = [f"    {prototype(part)}" for part in (looped.new, looped.next, looped.destroy)]
+    lines += ["In a program:", "", f"    {call}", ""]
     if spec.release is not None:
         lines.append(f"What it gives must be released, by {spec.release.name}(); `with releasing(...)` does so.")
     if spec.nullable:

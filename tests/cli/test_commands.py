@@ -344,6 +344,10 @@ def test_explain_functions(capsys: pytest.CaptureFixture[str]) -> None:
     assert "released, by bpf_task_release()" in function and "GPL" in function
     missing = Said(("explain", "bpf_sk_lookup_tpc"), capsys)
     assert missing.code == 1 and "did you mean `bpf_sk_lookup_tcp`?" in missing.err
+    for name in ("bpf_iter_task", "bpf_iter_task_next"):
+        looped = Said(("explain", name), capsys).out
+        assert looped.startswith("bpf_iter_task: iterator of the kernel")
+        assert "    for item in kfuncs.bpf_iter_task(task, flags):" in looped and "bpf_iter_task_destroy(" in looped
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:

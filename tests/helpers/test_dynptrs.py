@@ -229,7 +229,11 @@ def expected(count: int) -> bytes:
 def test_records() -> None:
     with load(compiled(send)) as obj:
         assert obj.programs["send"].run(Args())[0] == 0
-        assert obj[records].read() == [expected(count) for count in (1, 3, 4, 5)]
+        found = obj[records].read()
+        assert found == [expected(count) for count in (1, 3, 4, 5)]
+        assert [Header.from_bytes(record).length for record in found] == [1, 3, 4, 5]
+        with pytest.raises(ValueError, match="takes 8 bytes, and there are 6 at 3"):
+            Header.from_bytes(found[0], 3)
         assert obj.programs["send"].run(Args(value=3))[0] == 3
         assert obj[records].read() == [expected(count) for count in (1, 3)]
         assert obj[records].lost == 0
