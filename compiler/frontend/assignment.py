@@ -10,7 +10,7 @@ from pybpf.compiler.frontend import access, kinds, maps, tree, tuples
 from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.innermaps import as_map, is_inner
-from pybpf.compiler.frontend.known import Known, Refused, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
@@ -95,6 +95,11 @@ def _type_at(checker: Checker, node: Any) -> Type | None:
             return schema.value
     if not isinstance(node, (ast.Attribute, ast.Subscript)):
         return None
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in checker.slots:
+        context = checker.slots[node.value.id].alias
+        if isinstance(context, ContextRef):
+            field = context.spec.field(node.attr)
+            return field.type if field is not None else None
     kind = _type_at(checker, node.value)
     kind = getattr(kind, "inner", kind)
     kind = getattr(kind, "pointee", kind)

@@ -75,6 +75,18 @@ def addresses_of_connections(ops: SockOpsContext) -> None:
     by_address[ops.remote_ip6] += sum(ops.args)
 
 
+@pybpf.tc
+def whole_control_buffer(skb: pybpf.TcContext) -> pybpf.TC:
+    skb.cb = [skb.len, 2, 3, 4, 5]  # type: ignore[assignment]
+    skb.cb = [skb.cb[4], skb.cb[1], 3, 4, skb.cb[0]]  # type: ignore[assignment]
+    return pybpf.TC.OK if skb.cb == [5, 2, 3, 4, skb.len] else pybpf.TC.SHOT
+
+
+def test_list_for_an_array() -> None:
+    with load(whole_control_buffer) as obj:
+        assert obj.programs["whole_control_buffer"].test(bytes(64)).retval == pybpf.TC.OK
+
+
 def test_arrays_as_a_whole() -> None:
     """The kernel takes them word by word only, at fixed offsets, and no pointer to them."""
     with load(whole_addresses, addresses_of_packets, addresses_of_connections) as obj:
