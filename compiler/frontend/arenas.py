@@ -23,6 +23,7 @@ from pybpf.compiler.schema.types import (
     Type,
     is_aggregate,
     is_arena_pointer,
+    opaque_in,
     size_of,
 )
 
@@ -87,6 +88,10 @@ def _kind(checker: Checker, spec: MapSpec, node: Any, method: str) -> Type:
         takes = "takes a Struct, or an Array, for its type"
         example = f"{spec.name}.{method}({'Node' if method == 'alloc' else 'Node, address'})"
         checker.fail(errors.CallArguments(given.span, f"`{spec.name}.{method}()`", takes, example))
+    kept = opaque_in(schema)
+    if kept:
+        takes = f"takes a type without a {kept[0]}, which the kernel keeps in values of maps only"
+        checker.fail(errors.CallArguments(given.span, f"`{spec.name}.{method}()`", takes, f"{spec.name}.alloc(Node)"))
     return schema
 
 

@@ -31,6 +31,7 @@ from pybpf.compiler.schema.types import (
     TextType,
     Type,
     is_aggregate,
+    is_arena_pointer,
     size_of,
 )
 
@@ -296,6 +297,9 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
     if isinstance(expr.type, PtrType) and expr.type.space in _LENT:
         given = "part of the context" if expr.type.space == Space.CTX else "part of an object of obj_new()"
         checker.fail(errors.WrongType(expr.span, given, "an object of the program's own: a copy", what))
+    if is_arena_pointer(expr.type):  # which helpers know nothing of
+        wanted = "an object of the program's own: a copy"
+        checker.fail(errors.WrongType(expr.span, "an object in the arena", wanted, what))
     if argument.kind == "out":
         check_writable(checker, expr, expr.span)
     fixed = argument.type.pointee if isinstance(argument.type, PtrType) else None

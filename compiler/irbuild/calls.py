@@ -20,6 +20,7 @@ from pybpf.compiler.schema.types import (
     OptionalType,
     PtrType,
     TextType,
+    is_arena_pointer,
     is_scalar,
     size_of,
 )
@@ -87,6 +88,9 @@ def asm(b: Builder, node: tree.Asm) -> Lowered:
     if kernel.MOVES_PACKET.intersection(inline.helpers):
         b.packet_moves = True
     inputs = [argument(b, arg, "", None) for arg in node.args]
+    for position, arg in enumerate(node.args):
+        if not isinstance(arg, MapSpec) and is_arena_pointer(arg.type):  # instructions access it as it is
+            inputs[position] = b.there(inputs[position])
     made = b.emit(ops.Asm(node.text, inputs, "int" if has_result else "void", "", b.span))
     return made if has_result else None
 

@@ -26,6 +26,7 @@ from pybpf import (
     Target,
     Text,
     XdpContext,
+    asm,
     be32,
     build,
     fetch_add,
@@ -594,6 +595,16 @@ def texts(ctx: Args) -> i32:
 
 
 @syscall
+def instructions(ctx: Args) -> i32:
+    head = objects.head
+    if head is None:
+        return -1
+    ctx.result = asm(i64, "{out} = *(u64 *)({item} +0)", item=head)
+    asm("*(u64 *)({item} +0) = {n}", item=head, n=5)
+    return i32(head.value)
+
+
+@syscall
 def loops(ctx: Args) -> i32:
     found: i64 = 0
     for item in objects.slots:
@@ -610,6 +621,8 @@ def loops(ctx: Args) -> i32:
 def all_of_it(run: Run, obj: Any) -> None:
     assert run(fill) == (0, 0)
     assert run(loops) == (0, 12027992)
+    assert run(instructions) == (5, 7)
+    obj[objects].head.value = 7
     assert run(uses, 1) == (0, 14 + 6 + 15 + 14 + 16 + 100 + 1000)
     assert run(texts) == (5, 4 - 70000 + 100000)
     shared = obj[objects]
@@ -629,9 +642,9 @@ def test_everything(cpu: int) -> None:
     need_arenas()
     release = tuple([int(part) for part in os.uname().release.split("-")[0].split(".")[:2]])
     if cpu == 1:
-        programs: tuple[Any, ...] = (fill, texts, loops, length_only)
+        programs: tuple[Any, ...] = (fill, texts, loops, instructions, length_only)
     else:
-        programs = (fill, uses, texts, loops)
+        programs = (fill, uses, texts, loops, instructions)
     with load(*programs, target=Target(kernel=release, cpu=cpu)) as obj:  # type: ignore[arg-type]
         if cpu > 1:
             all_of_it(runner(obj), obj)

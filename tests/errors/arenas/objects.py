@@ -1,6 +1,9 @@
 """What a pointer leads to, what an arena has room for, and what may sleep."""
 
-from pybpf import XDP, Arena, Array, HashMap, L, Ptr, Struct, Target, XdpContext, fetch_add, fetch_or, i32, syscall, u32, u64, xdp
+from pybpf import (
+    XDP, Arena, Array, HashMap, L, Ptr, SpinLock, Struct, Target, XdpContext, fetch_add, fetch_or, helpers, i32, subprog,
+    syscall, u32, u64, xdp,
+)
 
 TARGET = Target(kernel=(6, 12))
 
@@ -94,6 +97,36 @@ def atomics(ctx: Args) -> i32:
 def packet(pkt: XdpContext) -> XDP:
     node = arena.alloc(Node)
     return XDP.PASS if node is None else XDP.DROP
+
+
+class Locked(Struct):
+    lock: SpinLock
+    value: u64
+
+
+@syscall
+def kept_by_the_kernel(ctx: Args) -> i32:
+    return 0 if arena.alloc(Locked) is None else 1
+
+
+@subprog(global_=True)
+def value_of(node: Node) -> u64:
+    return node.value
+
+
+@syscall
+def lent(ctx: Args) -> i32:
+    node = root.head
+    if node is None:
+        return 1
+    helpers.bpf_probe_read_kernel(node, 8, ctx.key)
+    return 0
+
+
+@syscall
+def called(ctx: Args) -> i32:
+    node = root.head
+    return 1 if node is None else i32(value_of(node))
 
 
 @syscall
