@@ -295,8 +295,8 @@ def _memory(checker: Checker, value: Value, argument: ArgSpec, what: str) -> tre
     if kinds.aggregate(expr.type) is None or kinds.is_dynptr(expr.type):
         checker.fail(errors.WrongType(expr.span, kinds.spell(expr.type), "a struct, array, text or bytes object", what))
     if isinstance(expr.type, PtrType) and expr.type.space in _LENT:
-        given = "part of the context" if expr.type.space == Space.CTX else "part of an object of obj_new()"
-        checker.fail(errors.WrongType(expr.span, given, "an object of the program's own: a copy", what))
+        part = "part of the context" if expr.type.space == Space.CTX else "part of an object of obj_new()"
+        checker.fail(errors.WrongType(expr.span, part, "an object of the program's own: a copy", what))
     if is_arena_pointer(expr.type):  # which helpers know nothing of
         wanted = "an object of the program's own: a copy"
         checker.fail(errors.WrongType(expr.span, "an object in the arena", wanted, what))

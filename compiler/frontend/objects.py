@@ -129,15 +129,14 @@ def _set(checker: Checker, place: tree.Expr, kept: Kept, given: Any, span: Span)
     new = materialize(checker, value)
     if isinstance(new.type, OptionalType):
         maybe_none(checker, new)
-    pointee = new.type.pointee if isinstance(new.type, PtrType) else None
-    assert isinstance(kept.type, KernelType)
-    what = "what an UntrustedKptr remembers"
-    if not isinstance(pointee, KernelType) or pointee.name != kept.type.name:
+    pointee = kinds.aggregate(new.type)
+    if not isinstance(new.type, PtrType) or not isinstance(pointee, KernelType) or pointee.name != str(kept.type):
+        what = "what an UntrustedKptr remembers"
         checker.fail(errors.WrongType(new.span, kinds.spell(new.type), f"a {kept.type}", what))
     last = new.path[-1] if isinstance(new, tree.KernelPlace) and new.path else None
     inside = isinstance(getattr(last, "type", None), KernelType)  # part of another object, at an offset
-    if new.type.space not in (Space.TRUSTED, Space.RCU, Space.UNTRUSTED) or inside:  # type: ignore[union-attr]
-        checker.fail(errors.KfuncUntrusted(new.span, "set()", checker.text(new.span), kept.type.name))
+    if new.type.space not in (Space.TRUSTED, Space.RCU, Space.UNTRUSTED) or inside:
+        checker.fail(errors.KfuncUntrusted(new.span, "set()", checker.text(new.span), pointee.name))
     return tree.KptrStore(NONE, span, place, new)
 
 
