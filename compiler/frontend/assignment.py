@@ -10,7 +10,7 @@ from pybpf.compiler.frontend import access, kinds, maps, tree, tuples
 from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.innermaps import as_map, is_inner
-from pybpf.compiler.frontend.known import ContextRef, Known, Refused, describe
+from pybpf.compiler.frontend.known import ContextRef, Known, Refused, TupleValue, describe
 from pybpf.compiler.frontend.measure import alignment, is_simple, origins
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
@@ -247,15 +247,57 @@ def _give(checker: Checker, target: Any, values: list[Value], source: Span, span
     if len(values) < len(target.elts) - 1 if stars else len(values) != len(target.elts):
         checker.fail(errors.UnpackCount(checker.span(target), len(target.elts), len(values), source))
     made: list[tree.Stmt] = []
-    held = [tuples.kept(checker, item, made) for item in values]
     targets = list(target.elts)
+    apart = [_apart(checker, item, targets, i) for i, item in enumerate(values)]
+    held = [tuples.kept(checker, item, made) for item in apart]
     if stars:
         first, count = stars[0], len(values) - len(targets) + 1
         held[first : first + count] = [tuples.made(held[first : first + count], source)]
         targets[first] = targets[first].value
-    for t, item in zip(targets, held):
+    gone: dict[str, str] = {}
+    pairs = list(zip(targets, held))
+    for i, (t, item) in enumerate(pairs):
         made += assign_to(checker, t, item, span)
+        if made and isinstance(made[-1], tree.Store):
+            gone |= dict.fromkeys(_gone(checker, made[-1].place, pairs[i + 1 :]), checker.text(checker.span(t)))
+    for name, what in gone.items():
+        if checker.state is not None and name in checker.state:
+            why = f"`{what}` was assigned before `{name}` was, which refers to it"
+            checker.state[name] = replace(checker.state[name], stale=(why, span))
     return made
+
+
+def _apart(checker: Checker, item: Value, targets: list[Any], at: int) -> Value:
+    """What `targets[at]` is given: a copy, where it lies in memory that an earlier target may overwrite."""
+    if at >= len(targets) or isinstance(targets[at], (ast.Name, ast.Starred)):
+        return item  # a name refers to it
+    if isinstance(item, TupleValue):
+        return replace(item, items=tuple([_apart(checker, part, targets, at) for part in item.items]))
+    if not isinstance(item, tree.Expr) or not isinstance(item.type, PtrType) or isinstance(item, (tree.New, tree.Copy)):
+        return item
+    kind = kinds.aggregate(item.type)
+    if kind is None or kinds.is_dynptr(item.type) or opaque_in(kind):
+        return item
+    for target in targets[:at]:
+        if isinstance(target, (ast.Attribute, ast.Subscript)):
+            stored = _type_at(checker, target)
+            if stored is None or is_aggregate(stored):
+                made = tree.Copy(PtrType(kind, Space.STACK), item.span, item)
+                checker.made(made)
+                return made
+    return item
+
+
+def _gone(checker: Checker, place: tree.Expr, later: list[tuple[Any, Value]]) -> list[str]:
+    """The names that are given, after a store, what it overwrote: they would refer to what is in its place now."""
+    kind = place_type(place)
+    found = []
+    for target, item in later:
+        if isinstance(target, ast.Name) and isinstance(item, tree.Expr) and is_aggregate(kind):
+            held = kinds.aggregate(item.type)
+            if held is not None and kinds.same(held, kind) and origins(checker, place) & origins(checker, item):
+                found.append(target.id)
+    return found
 
 
 def _not_unpackable(checker: Checker, value: Value, target: Any) -> NoReturn:
