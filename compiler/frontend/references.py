@@ -19,7 +19,7 @@ from pybpf.compiler.frontend.convert import materialize
 from pybpf.compiler.frontend.flow import Fact, filled_key, held_key
 from pybpf.compiler.frontend.known import Refused
 from pybpf.compiler.frontend.measure import origins
-from pybpf.compiler.schema.specs import KfuncSpec
+from pybpf.compiler.schema.specs import HelperSpec, KfuncSpec
 from pybpf.compiler.schema.types import NoneType, OptionalType, PtrType, Space, StructType
 
 TYPE_CHECKING = False
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
-    from pybpf.compiler.schema.specs import HelperSpec
 
     Release = HelperSpec | KfuncSpec
 else:
@@ -198,6 +197,35 @@ def in_region(checker: Checker, release: str = "") -> bool:
     if not checker.releases and not checker.around:
         return False
     return any(not release or (name == release and certain) for name, certain, _ in regions(checker))
+
+
+def check_awake(checker: Checker, called: tree.Subprogram, span: Span) -> None:
+    """Refuse a call of a subprogram that may sleep, in a region."""
+    if in_region(checker):
+        name = _sleeps(called)
+        if name:
+            checker.fail(errors.HelperSleeps(span, name, checker.session.program.name))
+
+
+def _sleeps(called: tree.Subprogram) -> str:
+    """A function that may sleep which a subprogram calls; "" where there is none."""
+    from pybpf.compiler.frontend.longloops import all_of
+
+    kinds = (tree.HelperCall, tree.KfuncCall, tree.Fill, tree.ForEach, tree.SubprogCall)
+    for node in all_of(called.function, kinds):
+        if isinstance(node, tree.SubprogCall):
+            deeper = _sleeps(node.subprogram)
+            if deeper:
+                return deeper
+            continue
+        spec: Any = node.spec.helper if isinstance(node, tree.Fill) else getattr(node, "helper", None)
+        if isinstance(node, tree.KfuncCall):
+            spec = node.kfunc
+        if isinstance(node, tree.ForEach):
+            spec = node.iterator.new
+        if spec is not None and (spec.sleepable if isinstance(spec, HelperSpec) else "sleepable" in spec.flags):
+            return str(spec.name)
+    return ""
 
 
 def regions(checker: Checker) -> tuple[tuple[str, bool, Span], ...]:

@@ -63,6 +63,10 @@ def call_subprogram(
     subprogram = instance.subprogram
     if subprogram is None:
         raise Refused
+    if checker.releases or checker.around:
+        from pybpf.compiler.frontend.references import check_awake
+
+        check_awake(checker, subprogram, span)
     given: list[tree.Expr] = []
     runtime = [v for (_, v), p in zip(values.given, made) if isinstance(p.known, ContextRef) or p.known is None]
     for value, var in zip(runtime, subprogram.params):

@@ -1,4 +1,4 @@
-from pybpf import Bytes, L, Struct, Target, helpers, kernel, kfuncs, releasing, syscall, u64
+from pybpf import Bytes, L, Struct, Target, helpers, kernel, kfuncs, releasing, subprog, syscall, u32, u64
 
 TARGET = Target(kernel=(6, 18))
 
@@ -50,4 +50,23 @@ def of_its_own(args: Args) -> int:
     if args.value == 3:
         kfuncs.bpf_preempt_disable()
     asleep(args.value)
+    return 0
+
+
+@subprog
+def read(address: u64) -> u32:
+    asleep(address)
+    return 0
+
+
+@subprog
+def read_twice(address: u64) -> u32:
+    return read(address) + read(address + 8)
+
+
+@syscall
+def by_subprograms(args: Args) -> int:
+    read_twice(args.value)
+    with releasing(kfuncs.bpf_rcu_read_lock()):
+        read_twice(args.value)
     return 0
