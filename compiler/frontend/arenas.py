@@ -112,8 +112,11 @@ def _object(checker: Checker, spec: MapSpec, node: Any, method: str, optional: b
 # --- which arena
 
 
-def belong(programs: list[tree.Program], maps: list[MapSpec]) -> list[Diagnostic]:
-    """Say of each program that follows pointers which arena they are of; what is wrong with those where it can't."""
+def belong(programs: list[tree.Program], maps: list[MapSpec], whole: bool) -> list[Diagnostic]:
+    """Say of each program that follows pointers which arena they are of; what is wrong with those where it can't.
+
+    `whole`: these are all maps of the object.
+    """
     arenas = [spec for spec in maps if spec.kind.family == "arena"]
     wrong: list[Diagnostic] = []
     for program in programs:
@@ -125,7 +128,7 @@ def belong(programs: list[tree.Program], maps: list[MapSpec]) -> list[Diagnostic
             program.arena = named[0]
         elif followed is not None and len(arenas) == 1:
             program.arena = arenas[0]
-        elif followed is not None:
+        elif followed is not None and whole:
             names = tuple([spec.name for spec in arenas])
             wrong.append(errors.WhichArena(followed, program.spec.name, names))
     return wrong

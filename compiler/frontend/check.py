@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-def check(parsed: Parsed, target: Target) -> tree.Typed:
+def check(parsed: Parsed, target: Target, *, whole: bool = True) -> tree.Typed:
     """Type-check all programs, and those that program arrays hold from the start. Raises CompileError with every
     diagnostic found, warnings too, if there is an error.
 
-    Warnings of programs that pass are in `Typed.warnings`.
+    Warnings of programs that pass are in `Typed.warnings`. Not `whole`: the object may have other programs.
     """
     report = Report()
     programs: list[tree.Program] = []
@@ -67,7 +67,7 @@ def check(parsed: Parsed, target: Target) -> tree.Typed:
     if arena_pointers or any([spec.kind.family == "arena" for spec in reached.maps]):
         from pybpf.compiler.frontend.arenas import belong
 
-        for diagnostic in belong(programs, reached.maps):
+        for diagnostic in belong(programs, reached.maps, whole):
             report.add(diagnostic)
         report.raise_if_failed()
     _name_apart(programs)

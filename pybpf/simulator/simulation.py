@@ -232,7 +232,8 @@ class Simulation:
             from pybpf.compiler.frontend import check, parse
             from pybpf.compiler.schema.specs import Target
 
-            typed = given_arguments(check(parse([program.__bpf__]), self._target or Target()).programs[0])
+            parsed = parse([program.__bpf__])
+            typed = given_arguments(check(parsed, self._target or Target(), whole=False).programs[0])
             found = self._programs[program] = typed, self.translate(typed)
         return found
 

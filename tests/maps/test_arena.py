@@ -328,7 +328,9 @@ def look_up(obj: Any, key: int) -> Any:
 def test_simulated() -> None:
     sim = Simulation(target=NEW)
     list_of_both(simulated(sim), sim)
-    table_of_both(simulated(sim), sim)
+    run = simulated(sim)
+    table_of_both(run, sim)
+    assert run(unnamed, 3) == (0, 3)
 
 
 # --- views
