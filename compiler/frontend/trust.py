@@ -36,7 +36,10 @@ _MEMBERS = {
 }  # fmt: skip
 
 # Programs on a function that is traced: their arguments are not trusted, nor is what is found by way of them.
-_TRACED = ("BPF_TRACE_FENTRY", "BPF_TRACE_FEXIT", "BPF_MODIFY_RETURN", "BPF_TRACE_FSESSION")
+_TRACED = (
+    "BPF_TRACE_FENTRY", "BPF_TRACE_FEXIT", "BPF_MODIFY_RETURN", "BPF_TRACE_FSESSION", "BPF_TRACE_FENTRY_MULTI",
+    "BPF_TRACE_FEXIT_MULTI", "BPF_TRACE_FSESSION_MULTI",
+)  # fmt: skip
 
 
 def of_argument(attach_type: str) -> str:

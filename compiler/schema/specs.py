@@ -406,9 +406,21 @@ def in_registers(program: ProgramSpec) -> bool:
     )  # fmt: skip
 
 
+# What came later may call what those may that run at the same places: bpf_prog_has_trampoline() in
+# kernel/bpf/trampoline.c.
+_ALIKE = {
+    "TRACING/BPF_TRACE_FSESSION": "TRACING/BPF_TRACE_FEXIT",
+    "TRACING/BPF_TRACE_FENTRY_MULTI": "TRACING/BPF_TRACE_FENTRY",
+    "TRACING/BPF_TRACE_FEXIT_MULTI": "TRACING/BPF_TRACE_FEXIT",
+    "TRACING/BPF_TRACE_FSESSION_MULTI": "TRACING/BPF_TRACE_FEXIT",
+}
+
+
 def permits(programs: dict[str, str], program: ProgramSpec) -> str | None:
     """Which of the programs that may call a function a program is, as the key; None where it may not."""
     key = f"{program.prog_type}/{program.attach_type}"
+    if key not in programs:
+        key = _ALIKE.get(key, key)
     return key if key in programs else program.prog_type if program.prog_type in programs else None
 
 

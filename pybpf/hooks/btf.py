@@ -247,24 +247,84 @@ def tp_btf(name: str, *, sleepable: bool = False) -> _Typed:
     return hook  # type: ignore[return-value]
 
 
-def fentry(function: str | Program[..., Any], *, sleepable: bool = False, of_program: bool = False) -> _Typed:
-    """The entry of a kernel function, with its arguments: `@fentry("tcp_connect")`. Linux 5.5.
+class _ManyHook(BtfHook):
+    """Many functions at once. What their arguments are differs, so programs get the context alone."""
 
-    `@fentry(program)` is the entry of a BPF program; `@fentry("name", of_program=True)` of a function of a BPF object
-    that is known by name only. Which loaded one is told when loading: `load(trace, target_program=...)`.
-    `sleepable=True` (Linux 5.10): where the kernel says that the function may fault, as system calls do.
-    """
-    return _made(
-        "fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0), "5.10" if sleepable else "5.5"
-    )
+    __slots__ = ()
+
+    def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
+        code = function.__code__
+        if code.co_argcount > self._leading(function):
+            name = code.co_varnames[self._leading(function)]
+            raise DeclarationTypeError(
+                f"@{self.name}: each function has arguments of its own: {function.__name__}() takes none but a context",
+                help="ask for one by its number:",
+                lines=("value = Array[u64, L[1]]()", "helpers.bpf_get_func_arg(ctx, 0, value)"),
+                site=site_in(function, name),
+            )
+        return super().context(function)
+
+    def _doubt(self) -> tuple[str, str]:
+        return "", ""
 
 
-def fexit(function: str | Program[..., Any], *, sleepable: bool = False, of_program: bool = False) -> _Typed:
-    """The return of a kernel function, with its arguments and, as one more parameter, its result. Linux 5.5.
+class _Decorator:
+    """`@fentry`, `@fexit` and `@fsession`, and what follows the dot."""
 
-    What may be traced is as with @fentry.
-    """
-    return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0), "5.10" if sleepable else "5.5")
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def multi(self, functions: str, *, sleepable: bool = False) -> _Typed:
+        """Many kernel functions at once, by a pattern: `.multi("tcp_*")`. For loaders that attach such programs, of
+        kernels after 7.0.
+
+        The program takes nothing, or `ctx: RawTracepointContext`: `helpers.bpf_get_func_arg(ctx, 0, value)` gives an
+        argument, `helpers.bpf_get_func_ip(ctx)` which function it is.
+        """
+        needs_target(self.name, functions, "a pattern of kernel functions", f'@{self.name}.multi("tcp_*")')
+        if any([not (c.isalnum() or c in "_.*?") for c in functions]):
+            raise DeclarationValueError(
+                f"@{self.name}.multi: {functions!r} is not a pattern of functions",
+                help=f'it is made of names with * and ?: @{self.name}.multi("tcp_*")',
+            )
+        pattern = f"{self.name}.multi{'.s' if sleepable else ''}+"
+        hook = _ManyHook(f"{self.name}.multi", pattern, functions, lambda _: None, allowed=(0, 0), since="7.1")
+        return hook  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"<hook {self.name}>"
+
+
+class _Fentry(_Decorator):
+    __slots__ = ()
+
+    def __call__(
+        self, function: str | Program[..., Any], *, sleepable: bool = False, of_program: bool = False
+    ) -> _Typed:
+        """The entry of a kernel function, with its arguments: `@fentry("tcp_connect")`. Linux 5.5.
+
+        `@fentry(program)` is the entry of a BPF program; `@fentry("name", of_program=True)` of a function of a BPF
+        object that is known by name only. Which loaded one is told when loading: `load(trace, target_program=...)`.
+        `sleepable=True` (Linux 5.10): where the kernel says that the function may fault, as system calls do.
+        """
+        since = "5.10" if sleepable else "5.5"
+        return _made("fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0), since)
+
+
+class _Fexit(_Decorator):
+    __slots__ = ()
+
+    def __call__(
+        self, function: str | Program[..., Any], *, sleepable: bool = False, of_program: bool = False
+    ) -> _Typed:
+        """The return of a kernel function, with its arguments and, as one more parameter, its result. Linux 5.5.
+
+        What may be traced is as with @fentry.
+        """
+        since = "5.10" if sleepable else "5.5"
+        return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0), since)
 
 
 def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
@@ -278,12 +338,17 @@ def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
     )
 
 
-def fsession(function: str, *, sleepable: bool = False) -> _Typed:
-    """Both the entry and the return of a kernel function, in one program. Linux 7.0.
+class _Fsession(_Decorator):
+    __slots__ = ()
 
-    `ret` is 0 at the entry; the kernel functions bpf_session_is_return() and bpf_session_cookie() tell the two apart.
-    """
-    return _made("fsession", function, "tcp_connect", sleepable, False, True, (0, 0), "7.0")
+    def __call__(self, function: str, *, sleepable: bool = False) -> _Typed:
+        """Both the entry and the return of a kernel function, in one program. Linux 7.0. `ret` is 0 at the entry."""
+        return _made("fsession", function, "tcp_connect", sleepable, False, True, (0, 0), "7.0")
+
+
+fentry = _Fentry("fentry")
+fexit = _Fexit("fexit")
+fsession = _Fsession("fsession")
 
 
 def _check(name: str, target: Any, example: str) -> None:

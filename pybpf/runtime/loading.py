@@ -104,6 +104,8 @@ def load_failure(
             return not_permitted(what, _forbidden(kind, head.removesuffix(".s")))
         if code == 3 and head.removesuffix(".s") in _BY_BTF:
             return LoadError(f"{what}: this kernel has no {head} target {target!r}{_quote(said)}", _near(head, target))
+        if code == 22 and ".multi" in head and head.startswith(("fentry", "fexit", "fsession")):
+            return LoadError(f"{what}: {errno_name(code)}", f"this kernel has no {head}, which came after Linux 7.0")
         if code == 22 and head.startswith("fsession"):
             return LoadError(f"{what}: {errno_name(code)}", "sessions of fentry and fexit (fsession) need Linux 7.0")
         help = f"this kernel may not know programs of type {kind}, or its attach target" if code in (22, 3, 2) else ""

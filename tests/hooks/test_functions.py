@@ -11,7 +11,10 @@ import pytest
 
 from pybpf import (
     XDP,
+    Array,
     CompileError,
+    DeclarationError,
+    L,
     LoadError,
     NotPermitted,
     RawTracepointContext,
@@ -25,6 +28,7 @@ from pybpf import (
     fmod_ret,
     freplace,
     fsession,
+    helpers,
     i32,
     i64,
     load,
@@ -346,6 +350,32 @@ def test_sessions_are_of_kernels_to_come() -> None:
     if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (7, 0):
         with pytest.raises(LoadError, match=r"Linux 7\.0"):
             load(build(both, target=Target(kernel=(7, 0))))
+
+
+@pytest.mark.parametrize("hook", [fentry, fexit, fsession], ids=repr)
+@pytest.mark.parametrize("sleepable", [False, True])
+def test_many_functions_are_of_kernels_to_come(hook: Any, sleepable: bool) -> None:
+    name = repr(hook).strip("<>").removeprefix("hook ")
+
+    @hook.multi("vfs_f*", sleepable=sleepable)  # type: ignore[untyped-decorator]
+    def many(ctx: RawTracepointContext) -> None:
+        value = Array[u64, L[1]]()
+        helpers.bpf_get_func_arg(ctx, 0, value)
+        global seen
+        seen = value[0] + helpers.bpf_get_func_ip(ctx)
+
+    @hook.multi("vfs_f*")  # type: ignore[untyped-decorator]
+    def named(ctx: RawTracepointContext, file: u64) -> None: ...
+
+    assert "needs Linux 7.1" in errors(many, target=Target(kernel=(7, 0)))
+    newer = Target(kernel=(7, 1))
+    assert f"{name}.multi{'.s' if sleepable else ''}/vfs_f*".encode() in build(many, target=newer).elf
+    assert "each function has arguments of its own" in errors(named, target=newer)
+    with pytest.raises(DeclarationError, match="not a pattern of functions"):
+        hook.multi("vfs/read")
+    if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (7, 1):
+        with pytest.raises(LoadError, match=rf"this kernel has no {name}\.multi"):
+            load(build(many, target=newer))
 
 
 def test_unknown_function_is_warned_of() -> None:

@@ -6,6 +6,7 @@ from pybpf import (
     XDP,
     BpfMapElemIter,
     HashMap,
+    RawTracepointContext,
     Struct,
     StructOps,
     TaskIter,
@@ -41,6 +42,10 @@ class Args(Struct):
 
 @fentry("vfs_read", sleepable=False)
 def reading(file: file, buf: u64) -> None: ...
+
+
+@fentry.multi("vfs_*", sleepable=True)
+def many(ctx: RawTracepointContext) -> None: ...
 
 
 @fexit("vfs_read")
