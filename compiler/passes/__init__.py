@@ -24,6 +24,7 @@ PASSES = (
     ("bypass", "ways on which a result can't matter any more"),
     ("checks", "bounds checks that the next one implies"),
     ("cfg", "unreachable, empty and straight-line blocks"),
+    ("parts", "structs that are copied in words"),
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
@@ -33,8 +34,8 @@ PASSES = (
     ("dce", "what nothing needs"),
 )  # fmt: skip
 ORDER = (
-    "simplify", "slots", "simplify", "copies", "cfg", "unroll", "threading", "bypass", "copies", "cfg", "gvn", "checks",
-    "cfg", "loads", "joins", "tails", "dce",
+    "simplify", "parts", "slots", "simplify", "copies", "cfg", "unroll", "threading", "bypass", "copies", "cfg", "gvn",
+    "checks", "cfg", "loads", "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     Cell = tuple[Slot, int, int]  # slot, offset, bits
 
-__all__ = ["run"]
+__all__ = ["accesses_of", "run"]
 
 
 def run(function: Function) -> bool:
     """Promote all cells that can be."""
-    accesses = _accesses(function)
+    accesses = accesses_of(function)
     cells = {op: cell for slot, ops in accesses.items() for op, cell in _cells(slot, ops).items()}
     if not cells:
         return False
@@ -42,7 +42,7 @@ def run(function: Function) -> bool:
     return True
 
 
-def _accesses(function: Function) -> dict[Slot, list[Load | Store]]:
+def accesses_of(function: Function) -> dict[Slot, list[Load | Store]]:
     """Loads and stores of each slot whose address goes nowhere else."""
     found: dict[Slot, list[Load | Store]] = {slot: [] for slot in function.slots}
     for op in function.ops():
