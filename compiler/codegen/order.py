@@ -1,7 +1,10 @@
 """Block order: blocks of a function in, the same in the order that allocation and layout keep, with loop depths.
 
 Reverse postorder, in which a loop's blocks stand together: where control can leave a loop, the way out comes after the
-loop's body. Unreachable blocks are dropped, and `preds`, `depth` and `number` filled in.
+loop's body. Of two ways through a loop's body the shorter comes first. The verifier follows what falls through first,
+turn after turn; on the short way it meets fewer places where it remembers a state, and it forgets those that are often
+compared in vain (is_state_visited, kernel/bpf/verifier.c): so more of them are there when the long ways come back.
+Unreachable blocks are dropped, and `preds`, `depth` and `number` filled in.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ __all__ = ["number_blocks", "order_blocks"]
 
 def order_blocks(entry: MBlock) -> list[MBlock]:
     """All blocks that `entry` reaches, in order."""
-    blocks = number_blocks(_postorder(entry, {})[::-1])
+    blocks = number_blocks(_postorder(entry, {}, [])[::-1])
     loops = _loops(blocks)
     for block in blocks:
         block.depth = loops[block.number].bit_count()
     if not any(loops):
         return blocks
-    return number_blocks(_postorder(entry, dict(zip(blocks, loops, strict=True)))[::-1])
+    lengths = _lengths(blocks, loops)
+    return number_blocks(_postorder(entry, dict(zip(blocks, loops, strict=True)), lengths)[::-1])
 
 
 def number_blocks(blocks: list[MBlock]) -> list[MBlock]:
@@ -35,15 +39,26 @@ def number_blocks(blocks: list[MBlock]) -> list[MBlock]:
     return blocks
 
 
-def _postorder(entry: MBlock, loops: dict[MBlock, int]) -> list[MBlock]:
-    """Depth-first, visiting first what leaves the most loops: it then comes last in the reversed order."""
+def _lengths(blocks: list[MBlock], loops: list[int]) -> list[int]:
+    """For each block, instructions on the shortest way to an edge that goes back, without leaving the block's loops."""
+    found = [0] * len(blocks)
+    for block in reversed(blocks):
+        n = block.number
+        ways = [t.number for t in block.succs if loops[t.number] & loops[n] == loops[n]]
+        found[n] = len(block.insns) + min([found[t] if t > n else 0 for t in ways], default=0)
+    return found
+
+
+def _postorder(entry: MBlock, loops: dict[MBlock, int], lengths: list[int]) -> list[MBlock]:
+    """Depth-first, visiting first what leaves the most loops, then the longest: it comes last in the reversed order."""
 
     def visits(block: MBlock) -> list[MBlock]:
         if len(block.succs) < 2:
             return list(block.succs)
         here = loops.get(block, 0)
-        # Without loops the branch's second target, which follows when the branch is not taken, comes next in line.
-        return sorted(block.succs, key=lambda target: (loops.get(target, 0) & here).bit_count())
+        if not here:  # the branch's second target, which follows when the branch is not taken, comes next in line
+            return list(block.succs)
+        return sorted(block.succs, key=lambda t: ((loops[t] & here).bit_count(), -lengths[t.number]))
 
     seen = {entry}
     found: list[MBlock] = []
