@@ -5,10 +5,12 @@ isel.py       instruction selection (isel_arith.py, isel_compare.py, isel_memory
 order.py      order of blocks, loops
 liveness.py, intervals.py   where each virtual register lives
 regalloc.py   linear scan: a register or memory for each part of each life
+homes.py      which values had better stay in memory
 rewrite.py    registers put in, with the moves that this takes (moves.py)
 spillslots.py which values in memory share a slot
 checker.py    proof that an allocation is right, for tests
 peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
+colouring.py  which stack slots lie on the same bytes
 frame.py      the stack; chains.py: that of functions which call each other
 layout.py     jumps and branches in the order of blocks
 farjump.py    jumps over more than 32767 slots
@@ -62,7 +64,12 @@ def compile_function(
     lift_moves_of_latches(allocated)
     if check is not None:
         check(selected, allocated)
-    frame = lay_out_frame(allocated)
+    groups = None
+    if len(selected.slots) > 1:
+        from pybpf.compiler.codegen.colouring import colour_slots
+
+        groups = colour_slots(selected)
+    frame = lay_out_frame(allocated, groups)
     lines = bring_into_reach(allocated, lay_out_blocks(allocated))
     code = emit(allocated, lines, frame, function.span)
     calls = [op for op in function.ops() if type(op) is CallHelper]
@@ -80,4 +87,15 @@ def allocate_registers(selected: MFunction) -> MFunction:
     """The same function over physical registers."""
     live_in, live_out = live_masks(selected)
     live = build(selected, live_out)
-    return rewrite(selected, live, allocate(live), live_in)
+    parts = allocate(live)
+    made = rewrite(selected, live, parts, live_in)
+    if not made.spills:
+        return made
+    from pybpf.compiler.codegen.homes import choose_homes, cost
+
+    homes = choose_homes(selected, live, parts)
+    if not homes:
+        return made
+    live = build(selected, live_out, homes)
+    other = rewrite(selected, live, allocate(live), live_in)
+    return other if cost(other) < cost(made) else made

@@ -38,22 +38,31 @@ class StackOverflow(Exception):
         super().__init__(f"{function} needs {size} bytes of stack, the limit is {MAX_STACK}: {taken}")
 
 
-def lay_out_frame(fn: MFunction) -> Frame:
-    """Raises StackOverflow if the frame is larger than 512 bytes."""
+def lay_out_frame(fn: MFunction, groups: list[list[Slot]] | None = None) -> Frame:
+    """The slots of a group (all those of the function; one each, unless told) lie on the same bytes.
+
+    Raises StackOverflow if the frame is larger than 512 bytes.
+    """
     slots: dict[Slot, int] = {}
     used = 0
     # Largest alignment first, so that only the end of a slot needs padding.
-    for slot in sorted(fn.slots, key=lambda s: -s.align):
-        used = (used + slot.size + slot.align - 1) // slot.align * slot.align
-        slots[slot] = -used
+    placed = [(max([s.align for s in group]), group) for group in groups or [[slot] for slot in fn.slots]]
+    largest = [max(group, key=_size) for _, group in placed]
+    for align, group in sorted(placed, key=lambda each: -each[0]):
+        used = (used + max(map(_size, group)) + align - 1) // align * align
+        slots.update(dict.fromkeys(group, -used))
     used = (used + 7) // 8 * 8
     spills = {}
     for number in range(max(fn.spills.values(), default=-1) + 1):
         used += 8
         spills[number] = -used
     if used > MAX_STACK:
-        parts = [(slot.name or "a temporary", slot.size) for slot in fn.slots]
+        parts = [(slot.name or "a temporary", slot.size) for slot in largest]
         if spills:
             parts.append(("values that did not fit into registers", 8 * len(spills)))
         raise StackOverflow(fn.name, used, sorted(parts, key=lambda part: -part[1]))
     return Frame(slots, spills, used)
+
+
+def _size(slot: Slot) -> int:
+    return slot.size

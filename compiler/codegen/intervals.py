@@ -23,6 +23,7 @@ from pybpf.compiler.schema.record import Record, factory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybpf.compiler.codegen.homes import Home
     from pybpf.compiler.codegen.machine import MFunction, MInsn
 
 __all__ = ["Interval", "Intervals", "build"]
@@ -35,14 +36,15 @@ COMMUTATIVE = frozenset(
 class Interval(Record, eq=False):
     """Part of a virtual register's life: ascending ranges, and uses as (position, whether it must be in a register).
 
-    `reg` is the register assigned; -1 for none: the value is in its spill slot, or is recomputed by its recipe.
+    `reg` is the register assigned; -1 for none: the value is in its spill slot, or is recomputed by its recipe. `anew`:
+    at its start a recipe computes the value, or a load gets it from its home, unless it is defined there.
     """
 
     vreg: int
     ranges: list[tuple[int, int]]
     uses: list[tuple[int, bool]]
     reg: int = -1
-    recipe: bool = False
+    anew: bool = False
 
     @property
     def start(self) -> int:
@@ -59,6 +61,9 @@ class Interval(Record, eq=False):
 class Intervals(Record, eq=False):
     """What allocation works on.
 
+    `all` has one interval for each virtual register, but one for each run of uses of what is computed anew (a recipe's
+    value) or loaded anew (one of `homes`, see homes.py) wherever it is wanted.
+
     `starts[b]` is the position of block b's start (one more at the end). `clobbers` are (position, mask of
     registers), ascending. `hints[v]` is the register that v's users want it in; `related[v]` are virtual registers
     that would best share v's. `kept` are those that end in a copy to one that outlives a call: they had better be in
@@ -72,19 +77,25 @@ class Intervals(Record, eq=False):
     hints: dict[int, int] = factory(dict)
     related: dict[int, list[int]] = factory(dict)
     kept: set[int] = factory(set)
+    homes: dict[int, Home] = factory(dict)
 
 
-def build(fn: MFunction, live_out: list[int]) -> Intervals:
+def build(fn: MFunction, live_out: list[int], homes: dict[int, Home] | None = None) -> Intervals:
     """The intervals of a function, by a walk from its end. Commutative operands change places if the second dies."""
-    return _Builder(fn).run(live_out)
+    return _Builder(fn, homes or {}).run(live_out)
 
 
 class _Builder:
-    def __init__(self, fn: MFunction) -> None:
+    def __init__(self, fn: MFunction, homes: dict[int, Home]) -> None:
         self.fn = fn
+        self.homes = homes
+        self.anew = fn.recipes.keys() | homes.keys() if homes else fn.recipes  # not held between uses
+        self.held = -1
+        for v in homes:
+            self.held &= ~(1 << v)
         self.ranges: dict[int, list[tuple[int, int]]] = {}  # descending while building
         self.uses: dict[int, list[tuple[int, bool]]] = {}
-        self.recipe_uses: dict[int, list[int]] = {}
+        self.anew_uses: dict[int, list[int]] = {}
         self.clobbers: list[tuple[int, int]] = []
         self.hints: dict[int, int] = {}
         self.related: dict[int, list[int]] = {}
@@ -98,7 +109,7 @@ class _Builder:
         for block in reversed(fn.blocks):
             start, end = starts[block.number], starts[block.number + 1]
             self._edges(block.number, end)
-            self._block(block.insns, start, end, live_out[block.number])
+            self._block(block.insns, start, end, live_out[block.number] & self.held)
         for index, v in enumerate(fn.params):
             if v >= 0 and v in self.ranges:
                 self.hints.setdefault(v, index + 1)
@@ -109,9 +120,9 @@ class _Builder:
             uses = self.uses.get(v, [])
             uses.reverse()
             found.append(Interval(v, ranges, uses))
-        found += self._recipe_intervals(starts)
+        found += self._anew_intervals(starts)
         depths = [block.depth for block in fn.blocks]
-        return Intervals(found, starts, depths, self.clobbers, self.hints, self.related, self._kept())
+        return Intervals(found, starts, depths, self.clobbers, self.hints, self.related, self._kept(), self.homes)
 
     def _kept(self) -> set[int]:
         """Sources of copies, and of copies of copies, whose destination is live across a call."""
@@ -133,7 +144,7 @@ class _Builder:
         block = self.fn.blocks[number]
         for target, args in zip(block.succs, block.args, strict=True):
             for param, arg in zip(target.params, args, strict=True):
-                if arg >= FIRST_VREG and arg not in self.fn.recipes:
+                if arg >= FIRST_VREG and arg not in self.anew:
                     self.uses.setdefault(arg, []).append((end - 1, False))
                     self._relate(param, arg)
                     self._relate(arg, param)
@@ -148,7 +159,7 @@ class _Builder:
         """Ranges and uses of one block, at the end of which `live` is live."""
         for v in bits(live):
             self._extend(v, start, end)
-        recipes, ranges, uses = self.fn.recipes, self.ranges, self.uses
+        anew, ranges, uses = self.anew, self.ranges, self.uses
         at = end
         for insn in reversed(insns):
             at -= 4
@@ -158,22 +169,25 @@ class _Builder:
             dst = insn.dst
             if dst >= 0:
                 born = at + 1 if form.tied or form.early else at + 3
-                if live >> dst & 1:
+                if dst in self.homes:
+                    self.anew_uses.setdefault(dst, []).append(born)
+                elif live >> dst & 1:
                     live ^= 1 << dst
                     mine = ranges[dst]
                     mine[-1] = (born, mine[-1][1])
                 else:
                     self._extend(dst, born, at + 4)
-                uses.setdefault(dst, []).append((born, True))
+                if dst not in anew:
+                    uses.setdefault(dst, []).append((born, True))
                 if form.result >= 0:
                     self.hints.setdefault(dst, form.result)
             srcs = insn.srcs
             if not srcs:
                 continue
             if form.tied:
-                if form is ALU_X and insn.op in COMMUTATIVE:
+                if form is ALU_X and insn.op in COMMUTATIVE and not self.homes:  # once: an allocation relies on it
                     first, second = srcs
-                    if second not in recipes and (first in recipes or live >> first & 1) and not live >> second & 1:
+                    if second not in anew and (first in anew or live >> first & 1) and not live >> second & 1:
                         insn.srcs = srcs = (second, first)
                 self._tie(dst, srcs[0], live)
             elif form is MOV_X:
@@ -184,9 +198,9 @@ class _Builder:
                     continue
                 fixed = form.fixed[index] if form.fixed else -1
                 copied = fixed >= 0 or (index == 0 and form.tied)
-                if v in recipes:
+                if v in anew:
                     if not copied:
-                        self.recipe_uses.setdefault(v, []).append(at)
+                        self.anew_uses.setdefault(v, []).append(at)
                     continue
                 if not live >> v & 1:
                     live |= 1 << v
@@ -197,7 +211,7 @@ class _Builder:
 
     def _tie(self, dst: int, src: int, live: int) -> None:
         """`dst` would best be where `src` is; and if that dies here, what is wanted of `dst` holds for it."""
-        if src >= FIRST_VREG and not live >> src & 1 and src not in self.fn.recipes:
+        if src >= FIRST_VREG and not live >> src & 1 and src not in self.anew:
             self._relate(dst, src)
             self.copies.append((dst, src))
             if dst in self.hints:
@@ -211,20 +225,23 @@ class _Builder:
         else:
             ranges.append((start, end))
 
-    def _recipe_intervals(self, starts: list[int]) -> list[Interval]:
-        """One interval for each run of uses in registers of a recipe that no call and no block boundary cuts."""
+    def _anew_intervals(self, starts: list[int]) -> list[Interval]:
+        """One interval for each run of uses in registers that no call, no block boundary and no definition cuts."""
         found = []
         cuts = sorted({*starts, *(at - 1 for at, _ in self.clobbers)})
-        for v, uses in self.recipe_uses.items():
+        for v, uses in self.anew_uses.items():
             run: list[int] = []
             for at in reversed(uses):
                 if run and bisect_right(cuts, run[-1]) != bisect_right(cuts, at):
-                    found.append(_recipe_interval(v, run))
+                    found.append(_anew_interval(v, run))
                     run = []
                 run.append(at)
-            found.append(_recipe_interval(v, run))
+            found.append(_anew_interval(v, run))
         return found
 
 
-def _recipe_interval(v: int, uses: list[int]) -> Interval:
-    return Interval(v, [(uses[0], uses[-1] + 2)], [(at, True) for at in uses], recipe=True)
+def _anew_interval(v: int, uses: list[int]) -> Interval:
+    """`uses` are gaps, and where the value is defined."""
+    last = uses[-1]
+    end = last + 4 & ~3 if last & 3 else last + 2
+    return Interval(v, [(uses[0], end)], [(at, True) for at in uses], anew=True)

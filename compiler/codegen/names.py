@@ -37,9 +37,11 @@ def variables_at(code: MachineCode, slot: int) -> dict[str, str]:
         name = function.names.get(v)
         if name:
             found[f"R{place}" if place >= 0 else f"fp{code.frame.spills[~place]}"] = name
+    shared: dict[int, list[str]] = {}
     for stack_slot, offset in code.frame.slots.items():
-        if stack_slot.name:
-            found[f"fp{offset}"] = stack_slot.name
+        if stack_slot.name and stack_slot.name not in shared.setdefault(offset, []):
+            shared[offset].append(stack_slot.name)
+    found.update({f"fp{offset}": "/".join(names) for offset, names in shared.items() if names})
     return found
 
 

@@ -213,7 +213,7 @@ class _Scan:
         """Position of the first use from the gap `at` on; without one there that was `copied` before."""
         for use, must in interval.uses:
             if use >= at and (must or not copied or use > at):
-                return use + CHEAP if interval.recipe and use > at + 3 else use
+                return use + CHEAP if interval.anew and use > at + 3 else use
         return NEVER
 
     def _evict(self, interval: Interval, gap: int, now: int) -> None:
@@ -277,7 +277,7 @@ class _Scan:
                 after.append((at, end))
         uses = interval.uses
         count = sum(1 for use, _ in uses if use < at)
-        rest = Interval(interval.vreg, after, uses[count:], recipe=interval.recipe)
+        rest = Interval(interval.vreg, after, uses[count:], anew=interval.anew)
         interval.ranges, interval.uses = before, uses[:count]
         return rest
 

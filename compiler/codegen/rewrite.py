@@ -8,7 +8,7 @@ parameters, else in a block of their own.
 
 A value that goes to memory is stored where it leaves its register: the verifier then knows of the slot what branches
 have shown of the register. Only if that would be in a loop that the value was computed before, it is stored where it
-is computed.
+is computed, as is one that has its home in memory (homes.py).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Rewriter:
         self.slots: dict[int, int] = {}  # of virtual registers, and of the two that hold what is put aside
         # Virtual registers that stay in one register all their life: the common case, found at once.
         self.home = {
-            v: own[0].reg for v, own in parts.items() if len(own) == 1 and not own[0].recipe and own[0].reg >= 0
+            v: own[0].reg for v, own in parts.items() if len(own) == 1 and not own[0].anew and own[0].reg >= 0
         }
 
     def run(self) -> MFunction:
@@ -58,7 +58,7 @@ class _Rewriter:
             for moves in [*gaps.values(), *edges.values()]:
                 moves[:] = [m for m in moves if m[0] not in dropped]
         all_moves = [*gaps.values(), *edges.values()]
-        spilled = at_definition | {~dst for moves in all_moves for dst, _ in moves if dst < 0}
+        spilled = at_definition | self.live.homes.keys() | {~dst for moves in all_moves for dst, _ in moves if dst < 0}
         if spilled:
             self.slots = share_slots(fn, self.live, self.parts, sorted(spilled))
             for moves in edges.values():
@@ -92,12 +92,12 @@ class _Rewriter:
         home = self.home.get(v)
         if home is not None:
             return home
-        recipe = v in self.fn.recipes
+        anew = v in self.fn.recipes or v in self.live.homes
         found = -1
         for part in self.parts.get(v, ()):
             if part.ranges[0][0] > at:
                 break
-            found = -1 if recipe and part.ranges[-1][1] <= at else part.reg
+            found = -1 if anew and part.ranges[-1][1] <= at else part.reg
         return found if found >= 0 else self._memory(v)
 
     # ---- moves
@@ -106,10 +106,11 @@ class _Rewriter:
         block_starts = set(self.live.starts)
         found: dict[int, Moves] = {}
         for v, own in self.parts.items():
-            if own[0].recipe:
+            if own[0].anew:
                 for part in own:
-                    if part.reg >= 0:
-                        found.setdefault(part.ranges[0][0], []).append((part.reg, RECIPE + v))
+                    at = part.ranges[0][0]
+                    if part.reg >= 0 and not at & 3:
+                        found.setdefault(at, []).append((part.reg, self._memory(v)))
             elif len(own) > 1:
                 for before, after in pairwise(own):
                     at = after.ranges[0][0]
@@ -122,10 +123,10 @@ class _Rewriter:
         return found
 
     def _edge_moves(self) -> dict[tuple[int, int], Moves]:
-        starts = self.live.starts
+        starts, homes = self.live.starts, self.live.homes
         changing = 0
         for v, own in self.parts.items():
-            if len(own) > 1 and not own[0].recipe:
+            if len(own) > 1 and not own[0].anew:
                 changing |= 1 << v
         found: dict[tuple[int, int], Moves] = {}
         for block in self.fn.blocks:
@@ -134,7 +135,10 @@ class _Rewriter:
                 start = starts[target.number]
                 moves = []
                 for param, arg in zip(target.params, block.args[which], strict=True):
-                    if param in self.parts:
+                    home = homes.get(param)
+                    if home is not None and arg not in home.members:
+                        moves.append((~param, self._place(arg, end)))
+                    elif home is None and param in self.parts:
                         moves.append((self._place(param, start), self._place(arg, end)))
                 through = self.live_in[target.number] & changing
                 while through:
@@ -148,7 +152,7 @@ class _Rewriter:
         return found
 
     def _stored_at_definition(self, gaps: dict[int, Moves], edges: dict[tuple[int, int], Moves]) -> set[int]:
-        """Virtual registers that are stored in a deeper loop than they are defined in."""
+        """Virtual registers that are stored in a deeper loop than they are defined in, or have a home."""
         fn = self.fn
         deepest: dict[int, int] = {}
         for at, moves in gaps.items():
@@ -162,10 +166,13 @@ class _Rewriter:
                 if dst < 0:
                     depth = min(block.depth, block.succs[which].depth)
                     deepest[~dst] = max(deepest.get(~dst, 0), depth)
-        phis = {v for block in fn.blocks for v in block.params} if deepest else ()
-        found = set()
+        homes = self.live.homes
+        phis = {v for block in fn.blocks for v in block.params} if deepest or homes else set()
+        found = homes.keys() - phis
         for v, depth in deepest.items():
-            if depth and v not in phis and depth > fn.blocks[self._block_of(self.parts[v][0].ranges[0][0])].depth:
+            if not depth or v in phis or v in homes:
+                continue
+            if depth > fn.blocks[self._block_of(self.parts[v][0].ranges[0][0])].depth:
                 found.add(v)
         return found
 
@@ -211,14 +218,14 @@ class _Rewriter:
         out = new.insns
         at = self.live.starts[block.number]
         for v in block.params:
-            if v in self.parts:
-                where = self._place(v, at)
+            if v in self.parts or v in self.live.homes:
+                where = ~v if v in self.live.homes else self._place(v, at)
                 new.arrivals.append((where if where >= 0 else ~self.slots[v], v))
         if block.number == 0:
             arrived = [
                 (self._place(v, 0), index + 1)
                 for index, v in enumerate(self.fn.params)
-                if v in self.parts  # else it is not used
+                if v in self.parts and v not in self.live.homes  # else it is not used, or is stored already
             ]
             out += [self._move(~v, i + 1, None) for i, v in enumerate(self.fn.params) if v in at_definition]
             out += self._sequence([m for m in arrived if m[0] != m[1]], block.insns[0].span, -1)

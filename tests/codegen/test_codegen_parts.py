@@ -59,7 +59,7 @@ def test_moves_in_sequence_do_what_they_do_at_once(moves, crowded):
 def test_a_frame_that_is_too_large_says_what_takes_the_room():
     slots = [Slot("event", 400), Slot("path", 120, 1)]
     block = Block("entry")
-    for slot in slots:
+    for slot in slots * 2:  # both are wanted at once
         block.ops.append(ops.SlotAddr(slot))
         block.ops.append(ops.Store(block.ops[-1], 0, 8, ops.Const(1)))
     block.ops.append(ops.Return(ops.Const(0)))
