@@ -221,10 +221,69 @@ def moves(pkt: XdpContext) -> XDP:
     return XDP.PASS if s > 3 else XDP.DROP
 
 
+@syscall
+def held(args: Args) -> int:
+    """A record that is held through a loop that the kernel bounds, and where an array's slot may be missing."""
+    d = Dynptr()
+    helpers.bpf_ringbuf_reserve_dynptr(events, 8, 0, d)
+    i = 0
+    while i < args.a * 3:
+        i += 1
+        d.write(H(x=i, y=1))
+        if i == 1000:
+            helpers.bpf_ringbuf_discard_dynptr(d, 0)
+            return 1
+    if i < 16:
+        table[i] += 1
+    helpers.bpf_ringbuf_submit_dynptr(d, 0)
+    return i
+
+
+@syscall
+def either(args: Args) -> int:
+    """Releasing a clone releases the record."""
+    d = Dynptr()
+    helpers.bpf_ringbuf_reserve_dynptr(events, 8, 0, d)
+    e = d.clone()
+    if args.a == 3:
+        e.write(H(x=1, y=1))
+        helpers.bpf_ringbuf_submit_dynptr(e, 0)
+        return 5
+    helpers.bpf_ringbuf_discard_dynptr(d, 0)
+    return 0
+
+
+@subprog
+def below(n: u32) -> u32:
+    total = u32(0)
+    for i in kfuncs.bpf_iter_num(0, 10):
+        if i == n:
+            return total
+        total += u32(i)
+    return 100
+
+
+@syscall
+def among_loops(args: Args) -> int:
+    i = 0
+    while i < args.a * 100:
+        i += 1
+        for k in kfuncs.bpf_iter_num(0, 3):
+            if k + i > 250:
+                break
+            with events.reserve(8) as rec:
+                if not rec.write(H(x=i, y=1)):
+                    continue
+                table[i & 15] += 1
+                rec.discard()
+    return below(4) + i
+
+
 # What each answers to a = 3, and the release that it needs.
 ANSWERS = {
     subs: (13, (6, 1)), loops: (180, (6, 1)), over_a_map: (None, (6, 1)), chosen: (10, (6, 1)), many: (0, (6, 1)),
     nested: (1, (6, 1)), adjusted: (8, (6, 5)), iterated: (369, (6, 11)),
+    held: (9, (6, 1)), either: (5, (6, 5)), among_loops: (306, (6, 4)),
 }  # fmt: skip
 
 
