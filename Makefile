@@ -2,7 +2,7 @@
 # make test    all tests, on every Python found; as root it installs the Debian packages that tests use
 # make check   lint, types, unit and golden tests: about a minute
 # make support what tests show of the kernels: writes docs/support.md
-# make bench   measurements against clang
+# make bench   measurements against clang, bpftrace and bcc, as tables
 # make fuzz    random programs and random IR, longer than in the tests
 
 PYTHON ?= python3
@@ -55,6 +55,8 @@ others: tools
 
 bench: tools
 	.venv/bin/python benchmarks/startup.py
+	.venv/bin/python benchmarks/scaling.py
+	.venv/bin/python benchmarks/first_event.py
 	.venv/bin/python benchmarks/kernel_types.py
 	.venv/bin/python benchmarks/quality.py
 	.venv/bin/python benchmarks/ring_buffer.py

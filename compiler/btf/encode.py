@@ -10,7 +10,7 @@ A type is 12 bytes, and what its kind adds:
 
 from __future__ import annotations
 
-from struct import Struct as Layout
+from _struct import Struct as Layout
 
 from pybpf.compiler.btf import types as t
 

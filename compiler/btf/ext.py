@@ -9,8 +9,8 @@ cilium/ebpf 0.9 can't read the older one of 24.
 
 from __future__ import annotations
 
-from struct import Struct as Layout
-from struct import error as layout_error
+import _struct
+from _struct import Struct as Layout
 
 from pybpf.compiler.btf.encode import MAGIC
 from pybpf.compiler.btf.types import BtfError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.btf.strings import StringTable
+
+layout_error: type[Exception] = vars(_struct)["error"]  # which typeshed lacks
 
 __all__ = ["BtfExt", "CoreInfo", "FuncInfo", "LineInfo", "decode_ext", "encode_ext"]
 

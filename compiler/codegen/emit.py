@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import Struct
+from _struct import Struct
 
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.layout import slots_of

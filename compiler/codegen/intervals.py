@@ -14,7 +14,7 @@ block.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from _bisect import bisect_right
 
 from pybpf.compiler.codegen.liveness import bits
 from pybpf.compiler.codegen.machine import ALU_X, CALLER_SAVED, FIRST_VREG, MOV_X

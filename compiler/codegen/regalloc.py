@@ -15,8 +15,8 @@ Linear Scan Register Allocator", VEE 2005; Wimmer and Franz, "Linear Scan Regist
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from heapq import heapify, heappop, heappush
+from _bisect import bisect_right
+from _heapq import heapify, heappop, heappush
 
 from pybpf.compiler.codegen.intervals import Interval
 from pybpf.compiler.codegen.machine import ALLOCATABLE

@@ -13,7 +13,7 @@ is computed, as is one that has its home in memory (homes.py).
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from _bisect import bisect_right
 from itertools import pairwise
 
 from pybpf.compiler.codegen.machine import ALLOCATABLE, FIRST_VREG, JUMP, RELOAD, SPILL, MBlock, MFunction, MInsn, copy

@@ -12,7 +12,7 @@ first, REL and never RELA, one `.rel<name>` a section.
 
 from __future__ import annotations
 
-from struct import Struct as Layout
+from _struct import Struct as Layout
 
 from pybpf.compiler.btf.strings import StringTable
 from pybpf.compiler.schema.record import Record

@@ -12,7 +12,7 @@ slots.
 
 from __future__ import annotations
 
-from struct import Struct
+from _struct import Struct
 
 from pybpf.compiler.isa.opcodes import LD_IMM64
 from pybpf.compiler.schema.record import Record
