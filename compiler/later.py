@@ -27,9 +27,10 @@ def later(module: str, name: str) -> Callable[..., Any]:
 
     def call(*args: Any, **keywords: Any) -> Any:
         nonlocal found
-        if found is None:
-            found = getattr(__import__(f"pybpf.compiler.{module}", fromlist=(name,)), name)
-        return found(*args, **keywords)
+        function = found
+        if function is None:
+            function = found = getattr(__import__(f"pybpf.compiler.{module}", fromlist=(name,)), name)
+        return function(*args, **keywords)
 
     return call
 
