@@ -12,6 +12,7 @@ checker.py    proof that an allocation is right, for tests
 peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
 colouring.py  which stack slots lie on the same bytes
 frame.py      the stack; chains.py: that of functions which call each other
+tails.py      code that ends alike
 layout.py     jumps and branches in the order of blocks
 farjump.py    jumps over more than 32767 slots
 emit.py       bytes, relocations, line records
