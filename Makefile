@@ -59,6 +59,7 @@ bench: tools
 	.venv/bin/python benchmarks/first_event.py
 	.venv/bin/python benchmarks/kernel_types.py
 	.venv/bin/python benchmarks/quality.py
+	.venv/bin/python benchmarks/passes.py
 	.venv/bin/python benchmarks/ring_buffer.py
 
 fuzz: tools
