@@ -51,8 +51,22 @@ class Dominators(Record, eq=False):
         return found
 
 
+# The function asked for last, its blocks with where they lead, and the answer: most passes change no edge.
+_last: tuple[Function | None, list[list[Block]], Dominators | None] = (None, [], None)
+
+
 def dominators(function: Function) -> Dominators:
-    """The dominator tree."""
+    """The dominator tree. It is not to be changed: who asks next may get the same."""
+    global _last
+    shape = [[block, *block.ops[-1].targets()] for block in function.blocks]
+    known, was, found = _last
+    if found is None or known is not function or was != shape:
+        found = _dominators(function)
+        _last = (function, shape, found)
+    return found
+
+
+def _dominators(function: Function) -> Dominators:
     order = function.reverse_postorder()
     number = {block: n for n, block in enumerate(order)}
     predecessors = function.predecessors()

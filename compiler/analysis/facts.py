@@ -1,29 +1,37 @@
-"""What the branches above say about a test: is it decided already on the way from one block to another?
+"""What the branches above say: of a test, is it decided already on the way from one block to another, and of a number?
 
     @entry: br eq %0, 0, @a, @b      on the way from @a to @c, `eq %0, 0` holds and `ugt %0, 3` does not;
     @a:     jump @c                  on the way from @b to @c, `eq %0, 0` does not hold
     @b:     jump @c
+    ...
+    @d:     br ult %1, 5, @e, @f     in @f, %1 is at least 5; if %1 is at most 15, then %2 = shl %1, 2 is 20 to 60,
+                                     and a phi there that has %1 on the way from @f is no larger than 15 on it
 
-A branch says something about all blocks that one of its edges dominates. Comparisons of an int with constants are
-combined; other comparisons must be the same, or the opposite, of what the branch compared.
+A branch says something about all blocks that one of its edges dominates: of what was compared with a constant, in which
+range it is, and so of what is computed from it; other comparisons must be the same, or the opposite, of what the branch
+compared. An address that was found to lie in front of the packet's end has all smaller ones in front of it, too.
+
+As in ranges.py, no more is taken for granted than the verifier sees: it follows the same branches (reg_set_min_max in
+kernel/bpf/verifier.c), but does not learn from `!=`.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.analysis.ranges import TOP, decide, narrowed
+from pybpf.compiler.analysis.ranges import MASK32, TOP, Ranges, decide, narrowed
 from pybpf.compiler.ir.arith import MASK64
-from pybpf.compiler.ir.ops import NEGATED, SWAPPED, Branch, Const
+from pybpf.compiler.ir.ops import NEGATED, SWAPPED, Branch, Const, Guard, PtrAdd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.analysis.dominators import Dominators
-    from pybpf.compiler.analysis.ranges import Ranges
+    from pybpf.compiler.analysis.ranges import Known
     from pybpf.compiler.ir.function import Block
-    from pybpf.compiler.ir.ops import Value
+    from pybpf.compiler.ir.ops import Phi, Value
 
 __all__ = ["Facts"]
 
-BRANCHES = 12  # how many dominators above a block are looked at
+BRANCHES = 12  # tests above a block that are looked at
+DEPTH = 16  # how far back operands are followed
 
 Test = tuple[str, "Value", "Value", int]  # pred, lhs, rhs, width
 
@@ -34,38 +42,105 @@ class Facts:
     def __init__(self, tree: Dominators, ranges: Ranges) -> None:
         self.tree = tree
         self.ranges = ranges
+        self._tests: dict[Block, list[Test]] = {}
+        self._ranges: dict[tuple[Block, Block | None], _Here] = {}
+        self._blocks: dict[Value, Block] = {}  # of phis
 
     def decides(self, test: Test, block: Block, to: Block | None = None) -> bool | None:
         """Whether the test holds at the end of the block, or on its edge to the block `to`; None if that is open."""
-        _, lhs, rhs, width = test
-        bound = rhs.value & MASK64 if type(rhs) is Const and lhs.kind == "int" and width == 64 else None
-        known = self.ranges.of(lhs) if bound is not None else TOP
-        for fact in self._above(block, to):
+        pred, lhs, rhs, width = test
+        for fact in self.above(block, to):
             same = _follows(fact, test)
             if same is not None:
                 return same
-            if bound is not None and fact[1] is lhs and type(fact[2]) is Const and fact[3] == 64:
-                known = narrowed(known, fact[0], fact[2].value & MASK64)
-        return decide(test[0], known, (bound, bound, bound), 64) if bound is not None else None
+        if lhs.kind != "int" or rhs.kind != "int" or pred == "set":
+            return None
+        here = self.here(block, to)
+        return decide(pred, here.of(lhs, DEPTH), here.of(rhs, DEPTH), width)
 
-    def _above(self, block: Block, to: Block | None) -> list[Test]:
+    def of(self, value: Value, block: Block) -> Known:
+        """(low, high, mask) of the value at the end of the block."""
+        return self.here(block, None).of(value, DEPTH)
+
+    def here(self, block: Block, to: Block | None) -> _Here:
+        found = self._ranges.get((block, to))
+        if found is None:
+            found = self._ranges[block, to] = _Here(self, block, to)
+        return found
+
+    def block_of(self, phi: Value) -> Block:
+        if not self._blocks:
+            self._blocks = {phi: block for block in self.tree.order for phi in block.phis()}
+        return self._blocks[phi]
+
+    def above(self, block: Block, to: Block | None) -> list[Test]:
         """Tests that hold there, nearest first."""
         found: list[Test] = []
         last = block.ops[-1]
         if type(last) is Branch and to is not None:
             _add(found, last, to)
+        return found + self._at(block) if found else self._at(block)
+
+    def _at(self, block: Block) -> list[Test]:
+        """Tests that hold in the block, from the nearest branches above it."""
+        below: list[Block] = []
         tree = self.tree
-        for _ in range(BRANCHES):
-            above = tree.parent[block]
-            if above is block:
+        while block not in self._tests:
+            below.append(block)
+            if tree.parent[block] is block:
                 break
+            block = tree.parent[block]
+        tests = self._tests.get(block, [])
+        for here in reversed(below):
+            above = tree.parent[here]
             last = above.ops[-1]
-            if type(last) is Branch:
+            if type(last) is Branch and above is not here:
+                found: list[Test] = []
                 for target in (last.then, last.other):
-                    if len(tree.predecessors[target]) == 1 and tree.dominates(target, block):
+                    if len(tree.predecessors[target]) == 1 and tree.dominates(target, here):
                         _add(found, last, target)
-            block = above
-        return found
+                tests = (found + tests)[:BRANCHES]
+            self._tests[here] = tests
+        return tests
+
+
+class _Here(Ranges):
+    """The ranges of values at the end of a block, or on an edge."""
+
+    def __init__(self, facts: Facts, block: Block, to: Block | None) -> None:
+        super().__init__()
+        self.facts = facts
+        self.tests = [fact for fact in facts.above(block, to) if fact[1].kind == "int" and type(fact[2]) is Const]
+
+    def of(self, value: Value, depth: int = DEPTH) -> Known:
+        """(low, high, mask) of the value."""
+        if type(value) is Const or value in self._known:
+            return super().of(value, depth)
+        known = super().of(value, depth)
+        same = _unguarded(value)
+        tests = [fact for fact in self.tests if _unguarded(fact[1]) is same]
+        for pred, _, bound, width in [*tests, *tests]:  # twice: what is not negative may have a largest value
+            assert type(bound) is Const
+            if width == 64:
+                known = narrowed(known, pred, bound.value & MASK64)
+            elif known[1] <= MASK32 and pred[0] != "s":
+                known = narrowed(known, pred, bound.value & MASK32)
+        if tests:
+            self._known[value] = known
+        return known
+
+    def on_way(self, phi: Phi, source: Block, value: Value, depth: int) -> Known:
+        """(low, high, mask) of a value where control comes from a block to the phi."""
+        to = self.facts.block_of(phi)
+        if source not in self.facts.tree.first or self.facts.tree.dominates(to, source):
+            return TOP  # of what goes around a loop nothing is known
+        return self.facts.here(source, to).of(value, depth)
+
+
+def _unguarded(value: Value) -> Value:
+    while type(value) is Guard and value.kind == "int":
+        value = value.value
+    return value
 
 
 def _add(found: list[Test], last: Branch, to: Block) -> None:
@@ -79,6 +154,10 @@ def _follows(fact: Test, test: Test) -> bool | None:
     pred, lhs, rhs, width = fact
     if width != test[3]:
         return None
+    if lhs.kind == "ptr" and test[1].kind == "ptr" and _base(rhs)[0] is _base(test[2])[0]:
+        farther = _farther(fact, test)
+        if farther is not None:
+            return farther
     if not (_same(lhs, test[1]) and _same(rhs, test[2])):
         if not (_same(lhs, test[2]) and _same(rhs, test[1])):
             return None
@@ -86,6 +165,34 @@ def _follows(fact: Test, test: Test) -> bool | None:
     if test[0] == pred:
         return True
     return False if NEGATED.get(pred) == test[0] else None
+
+
+def _farther(fact: Test, test: Test) -> bool | None:
+    """The same for two addresses, each compared with the packet's end: who is not farther along is in front of it."""
+    (base, offset), (other, wanted) = _base(fact[1]), _base(test[1])
+    (_, end), (_, other_end) = _base(fact[2]), _base(test[2])
+    if base is not other or end != other_end or type(fact[2]) is Const:
+        return None
+    if fact[0] not in ("ule", "ult") or wanted > offset:
+        return None
+    if test[0] in ("ule", "ugt"):
+        return test[0] == "ule"
+    if test[0] in ("ult", "uge") and (wanted < offset or fact[0] == "ult"):
+        return test[0] == "ult"
+    return None
+
+
+def _base(addr: Value) -> tuple[Value, int]:
+    """What a constant number of bytes is added to, and how many; a guard is what it guards."""
+    offset = 0
+    while True:
+        if type(addr) is Guard:
+            addr = addr.value
+        elif type(addr) is PtrAdd and type(addr.offset) is Const:
+            offset += addr.offset.value
+            addr = addr.base
+        else:
+            return addr, offset
 
 
 def _same(a: Value, b: Value) -> bool:

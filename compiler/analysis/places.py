@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     Wholes: TypeAlias = "frozenset[object] | None"  # the objects that an address may lie in; None for any
 
-__all__ = ["apart", "is_aligned", "origin"]
+__all__ = ["apart", "is_aligned", "is_in_packet", "origin"]
 
 PACKET, ARENA = "packet", "arena"
+_MAP_LOOKUP = 1  # what it returns is in no packet
+_KPTR_XCHG = 194
+_RINGBUF_RESERVE = 131  # what it returns is nowhere else
 WHOLES = 4  # an address that may point into more objects may point anywhere
 
 
@@ -72,19 +75,17 @@ def _name(value: Value) -> object:
 
 
 def apart(one: Wholes, two: Wholes) -> bool:
-    """Nothing is in both. Helpers may return the same twice, or what the context points to."""
+    """Nothing is in both. Helpers may return the same twice, and some what the context points to."""
     if one is None or two is None or not one.isdisjoint(two):
         return False
-    (calls, packet), (other_calls, other_packet) = _kinds(one), _kinds(two)
-    return not (calls and (other_calls or other_packet)) and not (packet and other_calls)
-
-
-def _kinds(wholes: frozenset[object]) -> tuple[bool, bool]:
-    """Whether a helper's result is among them, and what the context points to."""
-    return any(type(whole) is CallHelper for whole in wholes), PACKET in wholes
-
-
-_KPTR_XCHG = 194
+    calls = [whole for whole in one if type(whole) is CallHelper and whole.id != _RINGBUF_RESERVE]
+    others = [whole for whole in two if type(whole) is CallHelper and whole.id != _RINGBUF_RESERVE]
+    if calls and others:
+        return False
+    packet, other_packet = PACKET in one, PACKET in two
+    if not (packet and others) and not (other_packet and calls):
+        return True
+    return all(call.id == _MAP_LOOKUP for call in calls or others)
 
 
 def is_aligned(addr: Value) -> bool:
@@ -101,3 +102,12 @@ def is_aligned(addr: Value) -> bool:
             if type(addr) is CallHelper:
                 return addr.id != _KPTR_XCHG
             return type(addr) is SlotAddr and addr.slot.align >= 8
+
+
+def is_in_packet(addr: Value, depth: int = 8) -> bool:
+    """Whether it is an address in a packet, which contexts have as 32 bits (those of the kernel's objects have 64)."""
+    while type(addr) in (Guard, PtrAdd):
+        addr = addr.args()[0]  # type: ignore[attr-defined]
+    if type(addr) is Phi:
+        return depth > 0 and all(value is addr or is_in_packet(value, depth - 1) for value in addr.args())
+    return type(addr) is Load and addr.constant and addr.kind == "ptr" and addr.bits == 32

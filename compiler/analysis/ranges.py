@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pybpf.compiler.ir.function import Block
     from pybpf.compiler.ir.ops import Value
 
-__all__ = ["TOP", "Known", "Ranges", "decide", "narrowed"]
+__all__ = ["MASK32", "TOP", "Known", "Ranges", "decide", "narrowed"]
 
 Known = tuple[int, int, int]
 TOP: Known = (0, MASK64, MASK64)
 MASK32 = (1 << 32) - 1
+HALF = 1 << 63  # the first number that is negative
 DEPTH = 10  # how far back operands are followed
 
 
@@ -50,6 +52,10 @@ class Ranges:
         self._known[value] = found
         return found
 
+    def on_way(self, phi: ops.Phi, source: Block, value: Value, depth: int) -> Known:
+        """(low, high, mask) of a value where control comes from a block to the phi."""
+        return self.of(value, depth)
+
     def not_null(self, value: Value) -> bool:
         """The pointer is known not to be null."""
         return type(value) in (ops.SlotAddr, ops.MapAddr, ops.GlobalAddr, ops.FuncAddr, ops.PtrAdd) or (
@@ -72,9 +78,11 @@ def decide(pred: str, lhs: Known, rhs: Known, width: int) -> bool | None:
     if pred == "set":
         return False if am & bm == 0 else None
     half = 1 << width - 1
-    if pred[0] == "s":
-        if ah >= half or bh >= half:
+    if pred[0] == "s" and pred != "set":
+        if (al < half <= ah) or (bl < half <= bh):
             return None
+        if (ah < half) != (bh < half):
+            return (ah < half) == (pred[1] == "g")
         pred = "u" + pred[1:]
     if pred in ("eq", "ne"):
         if ah < bl or bh < al or (al == ah and al & ~bm) or (bl == bh and bl & ~am):
@@ -102,6 +110,12 @@ def narrowed(known: Known, pred: str, bound: int) -> Known:
             low = max(low, bound + 1)
         case "uge":
             low = max(low, bound)
+        case "sgt" if bound == MASK64 or bound < HALF - 1:
+            low, high = max(low, bound + 1 & MASK64), min(high, HALF - 1)
+        case "sge" if bound < HALF:
+            low, high = max(low, bound), min(high, HALF - 1)
+        case "slt" | "sle" if high < HALF and bound < HALF:
+            high = min(high, max(bound - (pred == "slt"), 0))
     return known if low > high else _made(low, high, mask)
 
 
@@ -130,8 +144,8 @@ def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
             return _made(max(al, bl), am | bm, am | bm)
         case "xor":
             return _made(0, am | bm, am | bm)
-        case "add" if ah + bh <= top:
-            return _made(al + bl, ah + bh, top)
+        case "add" if ah + bh <= top or al + bl > top:  # a negative number is added: the sum wraps
+            return _made(al + bl & top, ah + bh & top, top)
         case "sub" if al >= bh:
             return _made(al - bh, ah - bl, top)
         case "mul" if ah <= MASK32 and bh <= MASK32 and ah * bh <= top:
@@ -159,8 +173,8 @@ def _phi(self: Ranges, op: ops.Phi, depth: int) -> Known:
     if op.kind == "ptr":
         return TOP
     low, high, mask = MASK64, 0, 0
-    for value in op.args():
-        a, b, c = self.of(value, depth)
+    for source, value in op.incoming:
+        a, b, c = self.on_way(op, source, value, depth)
         low, high, mask = min(low, a), max(high, b), mask | c
         if mask == MASK64 and high == MASK64:
             return TOP

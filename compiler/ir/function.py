@@ -55,7 +55,7 @@ class Function(Record, eq=False):
 
     `section` is the ELF section (".text" for subprograms); `static` keeps the symbol local (callbacks).
     `program` is the declaration a program comes from. `result` and `param_types` say what BTF shows; a context there
-    points to the struct `context_struct`.
+    points to the struct `context_struct`. `unaligned`: the machine reads a packet at any address.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Function(Record, eq=False):
     param_types: tuple[Type, ...] = ()
     span: Span | None = None
     context_struct: str = ""
+    unaligned: bool = True
 
     def ops(self) -> Iterator[Op]:
         for block in self.blocks:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema import types
 
 __all__ = [
-    "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "is_made_up", "load",
+    "UNALIGNED", "Address", "as_int", "clear", "copy", "each", "field_at", "further", "is_direct", "is_made_up", "load",
     "load_bits", "pieces", "pointer", "probe", "probe_text", "readable", "reference_at", "slot_at", "store",
     "store_bits", "widest", "write_bytes",
 ]  # fmt: skip
 
 # Above this many bytes clearing or copying outside the stack is a loop instead of one store after the other.
 _STRAIGHT = 256
-# Unaligned access is cheap here, and the verifier allows it but on the stack (CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS).
-_UNALIGNED = ("x86_64", "aarch64", "arm64", "s390x", "ppc64le")
+# Unaligned access is cheap here, and the verifier allows it but on the stack (CONFIG_HAVE_EFFICIENTUNALIGNED_ACCESS).
+UNALIGNED = ("x86_64", "aarch64", "arm64", "s390x", "ppc64le")
 
 
 class Address(Record, eq=False):
@@ -84,7 +84,7 @@ def is_made_up(b: Builder) -> bool:
 def widest(b: Builder, at: Address, offset: int = 0) -> int:
     """The widest access, in bytes, that is allowed at `at` + offset."""
     offset += at.offset
-    if b.shared.target.arch in _UNALIGNED and at.space in (Space.PACKET, Space.RINGBUF, Space.SLICE):
+    if b.shared.target.arch in UNALIGNED and at.space in (Space.PACKET, Space.RINGBUF, Space.SLICE):
         return 8
     return min(at.align, offset & -offset if offset else 8)
 

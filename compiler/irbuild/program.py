@@ -13,6 +13,7 @@ from pybpf.compiler.irbuild.arithmetic import extend, int_type
 from pybpf.compiler.irbuild.builder import Builder, Shared, kind_of
 from pybpf.compiler.irbuild.entry import finish
 from pybpf.compiler.irbuild.lowering import TABLES
+from pybpf.compiler.irbuild.memory import UNALIGNED
 from pybpf.compiler.schema.specs import in_registers
 from pybpf.compiler.schema.types import I32, BoolType, PtrType, Space, size_of
 
@@ -36,6 +37,8 @@ def build(typed: Typed, target: Target) -> Module:
 
         functions += [built(subprogram, shared, TABLES) for subprogram in typed.subprograms]
     functions += shared.bodies
+    for function in functions:
+        function.unaligned = target.arch in UNALIGNED
     variables = [*typed.globals, *shared.formats.values(), *shared.externs.values()]
     module = Module(functions, list(typed.maps), variables, target.license)
     for program, function in zip(typed.programs, functions):

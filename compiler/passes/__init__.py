@@ -22,12 +22,14 @@ PASSES = (
     ("copies", "phis that name one value"),
     ("threading", "tests whose outcome the way there tells"),
     ("bypass", "ways on which a result can't matter any more"),
+    ("narrowing", "arithmetic that is cheaper in a range"),
     ("checks", "bounds checks that the next one implies"),
     ("cfg", "unreachable, empty and straight-line blocks"),
     ("parts", "structs that are copied in words"),
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
+    ("stores", "what is written for nothing"),
     ("unroll", "loops of a few short turns"),
     ("joins", "constants stored side by side"),
     ("tails", "pieces of code that are the same"),
@@ -35,7 +37,7 @@ PASSES = (
 )  # fmt: skip
 ORDER = (
     "simplify", "parts", "slots", "simplify", "copies", "cfg", "unroll", "threading", "bypass", "copies", "cfg", "gvn",
-    "checks", "cfg", "loads", "joins", "tails", "dce",
+    "checks", "cfg", "narrowing", "loads", "stores", "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 

@@ -13,7 +13,9 @@ and an access behind the branch may depend on that.
 
 The context's fields are constant unless the function hands the context to a helper, which may move the packet.
 Addresses of slots, maps and globals cost a register less when they are made again where they are used, so they are
-shared only within a block and up to the next call. Facts that the loader puts in are immediates where they are used.
+shared only within a block and up to the next call. A number that was guarded above, and not tested again since, needs
+no other guard, so that an address computed from it is computed once and is the one that was checked. Facts that the
+loader puts in are immediates where they are used.
 """
 
 from __future__ import annotations
@@ -162,6 +164,10 @@ def _load(state: _Numbering, op: ops.Load) -> Key | None:
     return "load", state.of(op.addr), op.offset, op.bits, op.signed, op.kind
 
 
+def _guard(state: _Numbering, op: ops.Guard) -> Key | None:
+    return ("guard", state.of(op.value)) if op.kind == "int" else None
+
+
 _KEYS: dict[type, Callable[[_Numbering, Any], Key | None]] = {
     ops.Binary: _binary,
     ops.PtrAdd: lambda state, op: ("ptradd", state.of(op.base), state.of(op.offset)),
@@ -171,6 +177,7 @@ _KEYS: dict[type, Callable[[_Numbering, Any], Key | None]] = {
     ops.Swap: lambda state, op: ("swap", op.bits, state.of(op.value)),
     ops.Cmp: lambda state, op: ("cmp", op.pred, op.width, state.of(op.lhs), state.of(op.rhs)),
     ops.Load: _load,
+    ops.Guard: _guard,
     ops.SlotAddr: lambda state, op: ("slot", op.slot),
     ops.MapAddr: lambda state, op: ("map", op.symbol),
     ops.GlobalAddr: lambda state, op: ("global", op.symbol),

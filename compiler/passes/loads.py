@@ -6,17 +6,22 @@
       %2 = load.u16 [%p+12]                    store.32 [%p+4], %1
       store.32 [%p+4], %2                      ret %1
       %3 = load.u32 [%p+4]
+      store.32 [%p+4], %3
       ret %3
 
-What was loaded or stored is known until the next call, atomic operation, or store that may overlap; it is carried into
-blocks with a single predecessor. Stores to different slots, to different globals, and to a packet or to what a helper
-returned don't overlap. Other CPUs may write to maps all the while: a program that reads twice in a row can't tell.
+What was loaded or stored is known until the next call, atomic operation, or store that may overlap; where ways meet,
+what all of them know is. Stores to different slots, to different globals, and to a packet or to what a helper
+returned don't overlap. Many helpers leave the stack and the packet alone, or write to one place of it (calls.py). A
+slot is not stored to what it holds. Other CPUs may write to maps all the while: a program that reads twice in a row
+can't tell.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.analysis.places import apart, origin
+from pybpf.compiler.analysis.calls import filled
+from pybpf.compiler.analysis.places import PACKET, apart, origin
 from pybpf.compiler.analysis.ranges import Ranges
+from pybpf.compiler.ir.function import Slot
 from pybpf.compiler.ir.ops import CALLS, Atomic, Const, Extend, Load, Store
 
 TYPE_CHECKING = False
@@ -48,20 +53,57 @@ class _Known:
             elif not apart(wholes, other):
                 del self.held[place]
 
+    def call(self, op: Op) -> None:
+        """Forget what a call may change."""
+        written = filled(op)
+        if written is None:
+            self.held.clear()
+            return
+        self.held = {place: entry for place, entry in self.held.items() if _own(place[0], entry[1])}
+        for addr, size in written:
+            start, offset, wholes = origin(addr, 0)
+            if size is None:
+                offset, size = -1 << 16, 1 << 17
+            self.forget(start, offset, 8 * size, wholes)
+
+
+def _own(start: object, wholes: Wholes) -> bool:
+    """Nobody but the program writes there: it is the stack or a packet, not an object of the kernel."""
+    return type(start) is not tuple and wholes is not None and all(type(w) is Slot or w == PACKET for w in wholes)
+
+
+def _at_start(above: list[_Known | None]) -> _Known:
+    """What is known where these ways meet; None for one that comes from further down, of which nothing is known yet."""
+    first, *others = above or (None,)
+    if first is None or None in others:
+        return _Known()
+    known = _Known(first.held)
+    for other in others:
+        assert other is not None
+        known.held = {place: entry for place, entry in known.held.items() if _same(entry, other.held.get(place))}
+    return known
+
+
+def _same(entry: tuple[Value, Wholes], other: tuple[Value, Wholes] | None) -> bool:
+    if other is None:
+        return False
+    a, b = entry[0], other[0]
+    return a is b or (type(a) is Const and type(b) is Const and a.value == b.value)
+
 
 def run(function: Function) -> bool:
-    """Walk the blocks in reverse postorder; a block continues where its only predecessor stopped."""
+    """Walk the blocks in reverse postorder; a block continues where its predecessors stopped."""
     before = function.predecessors()
     at_end: dict[Block, _Known] = {}
     new: dict[Value, Value] = {}
+    again = False  # whether something was stored again
     ranges = Ranges()
 
     def resolve(value: Value) -> Value:
         return new.get(value, value)
 
     for block in function.reverse_postorder():
-        above = before[block]
-        known = _Known(at_end[above[0]].held if len(above) == 1 else None)
+        known = _at_start([at_end.get(source) for source in before[block]])
         kept: list[Op] = []
         for op in block.ops:
             if new:
@@ -73,15 +115,21 @@ def run(function: Function) -> bool:
                     continue
             elif type(op) is Store:
                 start, offset, wholes = origin(op.addr, op.offset)
-                known.forget(start, offset, op.bits, wholes)
-                known.held[start, offset, op.bits] = (op.value, wholes)
-            elif type(op) is Atomic or type(op) in CALLS:
+                place = (start, offset, op.bits)
+                if type(start) is Slot and place in known.held and _same(known.held[place], (op.value, None)):
+                    again = True
+                    continue
+                known.forget(*place, wholes)
+                known.held[place] = (op.value, wholes)
+            elif type(op) in CALLS:
+                known.call(op)
+            elif type(op) is Atomic:
                 known.held.clear()
             kept.append(op)
         block.ops = kept
         at_end[block] = known
     function.replace_uses(new)
-    return bool(new)
+    return again or bool(new)
 
 
 def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | None:

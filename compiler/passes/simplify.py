@@ -51,6 +51,8 @@ class _Simplify:
     def __init__(self, function: Function) -> None:
         self.ranges = Ranges()
         self.count = count_uses(function)
+        # What a check may have been made of: where it is known in a range, what it was computed from is not.
+        self.tested = {v for op in function.ops() if type(op) in (Branch, Cmp, ops.Guard) for v in op.args()}
         self.new: dict[Value, Value] = {}
         self.changed = False
         self.made: list[Op] = []
@@ -139,6 +141,7 @@ class _Simplify:
                     op.then, op.other = op.other, op.then
                 op.pred = "set"
         self.turn(op)
+        self.unswap(op)
         known = self.decided(op)
         if known is None:
             return op
@@ -161,6 +164,22 @@ class _Simplify:
         if (op.pred, op.rhs.value) in _ZERO_TESTS:
             op.pred, op.rhs = _ZERO_TESTS[op.pred, op.rhs.value], Const(0)
             self.changed = True
+
+    def unswap(self, op: Cmp | Branch) -> None:
+        """Swap the bytes of a constant instead of those that are compared with it."""
+        test = op.lhs
+        if type(test) is not ops.Swap or type(op.rhs) is not Const or not self.once(test):
+            return
+        if op.pred not in ("eq", "ne", "set") or (op.width == 32 and test.bits == 64):
+            return
+        bound = _bits(op.rhs) if op.width == 64 else _bits(op.rhs) & MASK32
+        if bound >> test.bits:
+            return
+        value: Value = self.use(test.value)
+        if test.bits < 64 and self.high(value) >> test.bits:
+            return
+        op.lhs, op.rhs = value, _constant(arith.swap(bound, test.bits), op.width)
+        self.changed = True
 
     def decided(self, op: Cmp | Branch) -> bool | None:
         if op.lhs is op.rhs and op.pred != "set":
@@ -303,9 +322,29 @@ def _and(state: _Simplify, op: Binary, c: int) -> Value | None:
         return Binary("and", inner.lhs, Const(_bits(inner.rhs) & c), op.width, op.name, op.span)
     if type(op.lhs) is Extend and c < 1 << op.lhs.bits and state.once(op.lhs):
         return Binary("and", op.lhs.value, Const(c), op.width, op.name, op.span)
+    if turned := _turned_twice(state, op, c):
+        return turned
     if op.width == 64 and c in (0xFF, 0xFFFF, MASK32):
         return Extend(op.lhs, c.bit_length(), False, op.name, op.span)
     return None
+
+
+def _turned_twice(state: _Simplify, op: Binary, c: int) -> Value | None:
+    """((x ^ -1) & 65535 ^ -1) & 65535 is x & 65535: a checksum that was taken out and goes on."""
+    outer = op.lhs
+    if type(outer) is not Binary or outer.op != "xor" or type(outer.rhs) is not Const or not state.once(outer):
+        return None
+    field = outer.lhs
+    if type(field) is not Binary or field.op != "and" or type(field.rhs) is not Const or not state.once(field):
+        return None
+    inner, mask = field.lhs, _bits(field.rhs)
+    if type(inner) is not Binary or inner.op != "xor" or type(inner.rhs) is not Const or mask & c != c:
+        return None
+    turned = (_bits(inner.rhs) & mask ^ _bits(outer.rhs)) & c
+    low = (1 << min(op.width, outer.width, field.width, inner.width)) - 1
+    if turned or c & ~low:
+        return None
+    return Binary("and", inner.lhs, op.rhs, op.width, op.name, op.span)
 
 
 def _or(state: _Simplify, op: Binary, c: int) -> Value | None:
@@ -374,6 +413,10 @@ def _extend(state: _Simplify, op: Extend) -> Value | None:
     if state.high(value) < 1 << op.bits - op.signed:
         return value
     if type(value) is Extend and op.bits <= value.bits:
+        if not op.signed and op.bits == value.bits and value not in state.tested:
+            inner = value.value
+            if state.high(inner) < 1 << op.bits:  # the sign that was extended goes again
+                return inner
         if op.bits == value.bits and op.signed == value.signed:
             return value
         return Extend(value.value, op.bits, op.signed, op.name, op.span) if state.once(value) else None
@@ -401,6 +444,7 @@ def _swap(state: _Simplify, op: ops.Swap) -> Value | None:
 
 def _cmp(state: _Simplify, op: Cmp) -> Value | None:
     state.turn(op)
+    state.unswap(op)
     known = state.decided(op)
     if known is not None:
         return Const(int(known))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.ir.ops import Const, Phi
 from pybpf.compiler.passes.cfg import prune
+from pybpf.compiler.schema.record import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def repair(function: Function, variables: dict[Value, dict[Block, Value]], right
     tree = dominators(function)
     frontiers = tree.frontiers()
     prune(function)
-    for block in tree.order:
-        tree.predecessors[block] = [p for p in tree.predecessors[block] if p in tree.first]
+    reached = {block: [p for p in tree.predecessors[block] if p in tree.first] for block in tree.order}
+    tree = replace(tree, predecessors=reached)
     reaching: dict[Value, Reaching] = {}
 
     def read(value: Value, at: Block, end: bool) -> Value:

@@ -21,7 +21,7 @@
 What depends on the counter alone is then constant: the other passes fold it, and the tests, choices and offsets that it
 decides. How many turns there are, and what is left of each, is found by going through the loop with the constants that
 are known, as the verifier does: it walks the same turns whether they are unrolled or not. Only innermost loops with one
-entry and one way back, and not those that the kernel counts.
+entry and one way back, and not those that the kernel counts; and only where the counter is used.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ def _turns(function: Function, loop: Loop) -> int:
     known = _incoming(loop.header, entry, {})
     for turn in range(1, TURNS + 1):
         walk = _Walk(loop, known)
+        if turn == 1 and not _is_used(loop, walk.known):
+            return 0
         spent += walk.weight
         if spent > GROWTH * weight + SPARE:
             return 0
@@ -109,6 +111,26 @@ def _turns(function: Function, loop: Loop) -> int:
             return turn
         known = _incoming(loop.header, latch, walk.known)
     return 0
+
+
+def _is_used(loop: Loop, known: dict[Value, int]) -> bool:
+    """Whether what is known in a turn is good for more than to count the turns.
+
+    Where it is not, the verifier fares no better with copies: it walks the same turns, and where loops lead back it
+    keeps the states that it compares later ones with.
+    """
+    [latch] = loop.latches
+    counting: set[Value] = {loop.header.terminator, latch.terminator}
+    for phi in loop.header.phis():
+        step = next(v for b, v in phi.incoming if b is latch)
+        if phi in known and type(step) is ops.Binary and step.lhs is phi and type(step.rhs) is Const:
+            counting.add(step)
+    return any(
+        op not in counting and not known.keys().isdisjoint(op.args())
+        for block in loop.body
+        for op in block.ops
+        if type(op) is not Phi or op not in loop.header.ops
+    )
 
 
 def _incoming(block: Block, source: Block, known: dict[Value, int]) -> dict[Value, int]:
