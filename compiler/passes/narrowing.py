@@ -19,8 +19,6 @@ Ranges are those of facts.py: what branches say that lead there, as the verifier
 
 from __future__ import annotations
 
-from math import gcd
-
 from pybpf.compiler.analysis.dominators import dominators
 from pybpf.compiler.analysis.facts import Facts
 from pybpf.compiler.analysis.ranges import MASK32, Ranges
@@ -135,7 +133,9 @@ def _magic(factor: int, divisor: int, most: int) -> tuple[int, int] | None:
     m is 2**s * factor / divisor, rounded up; the product is too large by x / divisor * error, of 2**s, which must not
     bring it to the next number.
     """
-    common = gcd(factor, divisor)
+    common, rest = factor, divisor
+    while rest:  # what divides both; math.gcd is in a library of its own, which takes longer to load
+        common, rest = rest, common % rest
     factor, divisor = factor // common, divisor // common
     for shift in range(64):
         m = -(-(factor << shift) // divisor)
