@@ -248,7 +248,8 @@ def scalar_of(type: Type) -> Scalar:
     if found is None and isinstance(type, OptionalType):
         from pybpf.simulator.arenas import Pointer
 
-        found = _scalars[type] = Pointer(type)  # type: ignore[assignment]
+        pointer: Any = Pointer(type)
+        found = _scalars[type] = pointer
     if found is None:
         kind = IntType(64) if isinstance(type, PtrType) else type
         found = _scalars[type] = Scalar(kind)

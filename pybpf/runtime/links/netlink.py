@@ -234,8 +234,8 @@ def _add_clsact(socket: Any, place: _Place, index: int) -> None:
         socket.tc("add", "clsact", index)
     except BaseException as error:
         forget()
-        if isinstance(error, _pyroute2().NetlinkError) and error.code == errno.EEXIST:  # it has one by now
-            return
+        if isinstance(error, _pyroute2().NetlinkError) and getattr(error, "code", 0) == errno.EEXIST:
+            return  # it has one by now
         raise
     _made[place.at(index)] = _Discipline(forget)
 
