@@ -18,7 +18,7 @@ of the register that it was loaded to (find_equal_scalars, kernel/bpf/verifier.c
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from _bisect import bisect_left, bisect_right
 
 from pybpf.compiler.codegen.machine import ALLOCATABLE, BRANCH_K, BRANCH_X, MOV_X, RELOAD, SET_K, SET_X, SPILL
 from pybpf.compiler.codegen.spillslots import Write, writes_of_edges, written_into
