@@ -6,7 +6,7 @@ to find where each starts (with an index, not even that); a type becomes a recor
 
 from __future__ import annotations
 
-from struct import Struct as Layout
+from _struct import Struct as Layout
 
 from pybpf.compiler.btf import types as t
 from pybpf.compiler.btf.encode import HEADER, MAGIC

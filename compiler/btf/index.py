@@ -14,8 +14,8 @@ Words are little-endian. A hash may be shared: whoever looks a name up compares 
 from __future__ import annotations
 
 import sys
+from _bisect import bisect_left
 from binascii import crc32
-from bisect import bisect_left
 
 from pybpf.compiler.btf.types import BtfError
 from pybpf.compiler.schema.record import Record
