@@ -59,6 +59,10 @@ _DYNPTRS = {
     "bpf_ringbuf_submit_dynptr": "ringbuf+",
 }  # fmt: skip
 
+# Helpers that call a function while they hold a lock, and what they give to it: set_find_vma_callback_state() in
+# kernel/bpf/verifier.c.
+_BODIES = {"bpf_find_vma": ("task:task_struct", "vma:vm_area_struct")}
+
 # Bytes of the headers that helpers read or write whole.
 _SIZES = {"iphdr": 20, "ipv6hdr": 40, "tcphdr": 20}
 
@@ -164,6 +168,7 @@ def _parse(row: str) -> HelperSpec:
         release=spec_of(_RELEASED_BY[name]) if name in _RELEASED_BY else None,
         releases=name in _RELEASES,
         dynptr=_DYNPTRS.get(name, ""),
+        body=tuple([_given(given) for given in _BODIES.get(name, ())]),
     )
 
 
@@ -176,11 +181,17 @@ def _gives_object(name: str) -> bool:
     return name in ("bpf_get_current_task_btf", "bpf_sock_from_file") or name.startswith("bpf_skc_to_")
 
 
-def _object(struct: str) -> Type:
+def _object(struct: str, space: str = Space.TRUSTED) -> Type:
     from pybpf.stdlib.kernel.names import lookup
 
     found = lookup(struct)
-    return _type(struct, Space.TRUSTED) if found is None else PtrType(found.__bpf__, Space.TRUSTED)
+    return _type(struct, space) if found is None else PtrType(found.__bpf__, space)
+
+
+def _given(text: str) -> tuple[str, Type]:
+    """`name:struct` of an object that a helper gives to a function: PTR_TO_BTF_ID, without PTR_TRUSTED."""
+    name, _, struct = text.partition(":")
+    return name, _object(struct, Space.ARGUMENT)
 
 
 def _arg(text: str) -> ArgSpec:

@@ -150,7 +150,7 @@ def test_the_programs_of_the_page_on_helpers_compile(tmp_path: Path, monkeypatch
         made = build(*programs_of(module), target=getattr(module, "TARGET", None))
         assert made.warnings == ()
         names += made.programs
-    assert names == ["probe", "count", "sample"]
+    assert names == ["probe", "count", "locate", "sample"]
 
 
 def test_the_code_of_the_page_on_the_standard_library_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,11 +81,15 @@ class Stale(Diagnostic):
     def iterated(self) -> bool:
         return "iterator" in self.why
 
+    @property
+    def returned(self) -> bool:
+        return "has returned" in self.why
+
     def more(self) -> Iterator[Label | Note | Help]:
         if self.where != self.span:
             causes = (
                 ("assigned", self.assigned), ("made", self.again or self.iteration), ("discarded", self.discarded),
-                ("moved", self.moved), ("released", self.released), ("given", self.iterated),
+                ("moved", self.moved), ("released", self.released), ("given", self.iterated or self.returned),
                 ("given away", self.kept and not self.lent), ("that", self.lent),
             )  # fmt: skip
             happened = next((word for word, holds in causes if holds), "reserved")
@@ -103,7 +107,7 @@ class Stale(Diagnostic):
             yield Note("the kernel would say: R6 invalid mem access 'scalar'")
         elif self.iterated:
             yield Help("keep the numbers you need in variables, or acquire the object in the loop")
-        elif self.lent:
+        elif self.lent or self.returned:
             yield Help(f"use `{self.name}` before, or keep what you need of it as numbers")
         elif self.kept:
             yield Help("use it before: the program holds it no longer")

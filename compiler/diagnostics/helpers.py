@@ -244,7 +244,6 @@ _PLAINLY = {
     "bpf_kptr_xchg": "keep a number that tells the object, such as its pid, and look it up again",
     "bpf_per_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and ask per_cpu(name, cpu)",
     "bpf_this_cpu_ptr": "declare it: name = ksym(u32, \"name\", percpu=True), and read it",
-    "bpf_find_vma": "take the first of `for vma in kfuncs.bpf_iter_task_vma(task, address):`, from Linux 6.7 on",
 }
 _ARGUMENTS = {"func": "a callback function", "fmt": "a constant string", "key": "a map's key", "value": "a map's value"}
 

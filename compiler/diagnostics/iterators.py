@@ -1,16 +1,20 @@
-"""E133x: loops over iterators of the kernel."""
+"""E133x: loops over iterators of the kernel, and over helpers that call their body."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pybpf.compiler.diagnostics.advice import Advised
-from pybpf.compiler.diagnostics.base import Help, Label, Note
+from pybpf.compiler.diagnostics.base import Diagnostic, Help, Label, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IteratorByHand", "IteratorOutsideLoop", "KfuncNeedsRegion", "KfuncNeedsSleep"]
+    from pybpf.compiler.schema.span import Span
+
+__all__ = [
+    "HelperOutsideLoop", "IteratorByHand", "IteratorOutsideLoop", "KfuncNeedsRegion", "KfuncNeedsSleep", "SleepInBody",
+]  # fmt: skip
 
 
 class IteratorByHand(Advised):
@@ -112,3 +116,60 @@ class KfuncNeedsSleep(Advised):
     def more(self) -> Iterator[Label | Note | Help]:
         yield Help("call it in a program that may sleep, such as @syscall, or in an iterator (@bpf_iter)")
         yield Note(f"the kernel would say: calling kernel function {self.name} is not allowed")
+
+
+class HelperOutsideLoop(Advised):
+    """A helper that calls a function with what it finds, and is not what a `for` loops over.
+
+    The loop's body is that function. It runs if there is something, and not at all otherwise.
+
+    Fails:
+
+        vma = helpers.bpf_find_vma(current_task(), address)
+
+    Works:
+
+        for vma in helpers.bpf_find_vma(current_task(), address):
+            start = vma.vm_start
+    """
+
+    name: str
+    element: str
+    call: str
+
+    code = "E1334"
+    title = "`{name}` calls the body of a `for` loop"
+    label = "no value"
+    way_out = "loop over it:"
+    lines = ("for {element} in {call}:",)
+
+
+class SleepInBody(Diagnostic):
+    """A call that may sleep, in the body of a loop over a helper that holds a lock meanwhile.
+
+    What waits for memory to be read in may need the same lock, and then waits for ever.
+
+    Fails:
+
+        for vma in helpers.bpf_find_vma(current_task(), address):
+            helpers.bpf_copy_from_user(head, 16, vma.vm_start)
+
+    Works:
+
+        start = u64(0)
+        for vma in helpers.bpf_find_vma(current_task(), address):
+            start = vma.vm_start
+        helpers.bpf_copy_from_user(head, 16, start)
+    """
+
+    name: str
+    helper: str
+    where: Span
+
+    code = "E1335"
+    title = "`{name}` may sleep, and `{helper}` holds a lock while the loop's body runs"
+    label = "may sleep"
+
+    def more(self) -> Iterator[Label | Note | Help]:
+        yield Label(self.where, "held until the body ends")
+        yield Help("keep the numbers you need in variables, and call it behind the loop")

@@ -49,8 +49,8 @@ _WEIGHT: dict[type, Cost] = {
     tree.KfuncCall: (5, 0), tree.WithAcquire: (8, 1), tree.TextCompare: (16, 4), tree.Index: (3, 0),
 }  # fmt: skip
 _FORKS = (tree.If, tree.IfExp, tree.And, tree.Or)
-_LOOPS = (tree.ForRange, tree.ForMap, tree.ForEach, tree.While)
-_BY_KERNEL = (tree.ForMap, tree.ForEach)
+_BY_KERNEL = (tree.ForMap, tree.ForEach, tree.ForHelper)
+_LOOPS = (tree.ForRange, tree.While, *_BY_KERNEL)
 # What the verifier computes as it goes, where it knows the operands.
 _COMPUTED = (tree.Binary, tree.Unary, tree.Compare, tree.Convert, tree.Not, tree.And, tree.Or)
 
@@ -171,7 +171,7 @@ class _Weigher:
             self.fixed, self.around = before
         return self.functions[key]
 
-    def loop(self, node: tree.ForRange | tree.ForMap | tree.ForEach | tree.While) -> Cost:
+    def loop(self, node: tree.ForRange | tree.ForMap | tree.ForEach | tree.ForHelper | tree.While) -> Cost:
         bounded = _is_bounded(node)  # by the kernel
         count = _ROUNDS if bounded else self.session.iterations.get(node, 1)
         before = self.fixed

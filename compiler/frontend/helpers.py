@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ArgSpec
 
-__all__ = ["check_allowed", "check_licence", "fill", "helper", "kernel_object"]
+__all__ = ["as_argument", "check_allowed", "check_licence", "fill", "helper", "kernel_object"]
 
 _GPL = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")  # linux/license.h
 
@@ -92,6 +92,10 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
     if spec.id in _LOCKS:
         place = checker.text(checker.span(node.args[0])) if node.args else ""
         checker.fail(errors.LockByHand(span, spec.name, place.rpartition(".")[0] or "value"))
+    if spec.body:
+        from pybpf.compiler.frontend.helperloops import used_otherwise
+
+        used_otherwise(checker, spec, node, span)
     names = [a.name for a in spec.args]
     variadic = 3 if "..." in spec.signature else 0  # what bpf_trace_printk() prints
     if node.keywords or not len(names) - variadic <= len(node.args) <= len(names):
@@ -108,12 +112,12 @@ def helper(checker: Checker, spec: HelperSpec, node: ast.Call, span: Span) -> Va
         return by_helper(checker, node.args, span)
     arguments: list[Any] = []
     first = spec.first.get(checker.session.program.prog_type)
-    for i, (argument, given) in enumerate(zip(spec.args, node.args)):
-        argument = argument if i or first is None else first
+    for i, (taken, given) in enumerate(zip(spec.args, node.args)):
+        taken = taken if i or first is None else first
         if spec.dynptr == "data" and i == 2:
             part: Value = dynptrs().raw_slice(checker, spec, arguments, checker.expr(given), span)
             return part
-        arguments.append(_argument(checker, spec, argument, given, arguments, i))
+        arguments.append(as_argument(checker, spec, taken, given, arguments, i))
     arguments += [tree.Const(U64, span, 0)] * (len(spec.args) - len(arguments))
     result: Type = reference(spec.result, Space.TRUSTED) if is_aggregate(spec.result) else kinds.host(spec.result)
     made = tree.HelperCall(OptionalType(result) if spec.nullable else result, span, spec, tuple(arguments))
@@ -144,7 +148,7 @@ _UNSUPPORTED = {
 }  # fmt: skip
 
 
-def _argument(
+def as_argument(
     checker: Checker, spec: HelperSpec, argument: ArgSpec, node: Any, before: list[Any], position: int
 ) -> Any:
     """One argument, by the kind that the helper's row gives."""

@@ -37,7 +37,8 @@ _CALLS: dict[type, str] = {
     tree.KfuncCall: "a function of the kernel", tree.SubprogCall: "a subprogram", tree.TailCall: "a tail call",
     tree.Printk: "printk",
     tree.Fill: "a helper", tree.ForMap: "a loop over a map",
-    tree.ForEach: "a loop over an iterator", tree.DynptrSlice: "a helper", tree.Discard: "a ring buffer's call",
+    tree.ForEach: "a loop over an iterator", tree.ForHelper: "a helper", tree.DynptrSlice: "a helper",
+    tree.Discard: "a ring buffer's call",
     tree.TimerCall: "a timer's call",
     tree.Allocate: "a function of the kernel",
 }  # fmt: skip

@@ -72,7 +72,7 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
                 for statement in node.body:
                     visit(statement)
         elif isinstance(node, tree.Node):
-            if isinstance(node, tree.ForMap) or getattr(node, "bound", "") == CALLBACK:
+            if isinstance(node, (tree.ForMap, tree.ForHelper)) or getattr(node, "bound", "") == CALLBACK:
                 found.extend(wrong(session, node))
             for child in children(node):
                 visit(child)

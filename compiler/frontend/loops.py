@@ -16,7 +16,7 @@ from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.frontend.settle import carried, settle
-from pybpf.compiler.schema.specs import IterSpec
+from pybpf.compiler.schema.specs import HelperSpec, IterSpec
 from pybpf.compiler.schema.types import BOOL, I64, U64
 
 TYPE_CHECKING = False
@@ -124,11 +124,15 @@ def _returns(node: ast.While) -> bool:
 
 
 def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
-    """`for` over range(), over a constant tuple, over an array, over a map, or over an iterator of the kernel."""
+    """`for` over range(), a constant tuple, an array, a map, an iterator of the kernel, or a helper that calls it."""
     from pybpf.compiler.frontend.mapwalk import for_map, walked
 
     iterator = _iterated(checker, node.iter)
     if iterator is not None:
+        if isinstance(iterator, HelperSpec):
+            from pybpf.compiler.frontend.helperloops import for_helper
+
+            return for_helper(checker, node, iterator)
         from pybpf.compiler.frontend.iterators import for_each
 
         return for_each(checker, node, iterator)
@@ -154,17 +158,19 @@ def for_loop(checker: Checker, node: ast.For) -> list[tree.Stmt]:
     return [*items.first, *_counted(checker, node, start, stop, 1, inside, items.count, items.count > 0, items.element)]
 
 
-def _iterated(checker: Checker, node: Any) -> IterSpec | None:
-    """The iterator of the kernel that an expression after `in` makes; None where it is something else."""
+def _iterated(checker: Checker, node: Any) -> IterSpec | HelperSpec | None:
+    """The iterator of the kernel that an expression after `in` makes, or the helper there that calls the loop's body;
+    None where it is something else.
+    """
     if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.Attribute)):
         return None
     if isinstance(node.func, ast.Name) and node.func.id in checker.slots:
         return None
-    if isinstance(node.func, ast.Attribute) and "_iter_" not in node.func.attr:
+    if isinstance(node.func, ast.Attribute) and not ("_iter_" in node.func.attr or node.func.attr.startswith("bpf_")):
         return None
     value = checker.expr(node.func)
     spec = checker.schema(value) if isinstance(value, Known) else None
-    return spec if isinstance(spec, IterSpec) else None
+    return spec if isinstance(spec, IterSpec) or (isinstance(spec, HelperSpec) and spec.body) else None
 
 
 def _refuse_target(checker: Checker, node: ast.For) -> NoReturn:

@@ -134,6 +134,10 @@ class _Printer:
                 write(f"{pad}for {node.var.name} in {self.call(node.iterator.name, *node.args)}:")
                 self.block(node.body, depth + 1)
                 self.orelse(node.orelse, depth)
+            case tree.ForHelper():
+                write(f"{pad}for {node.var.name} in {self.call(node.helper.name, *node.args)}:")
+                self.block(node.body, depth + 1)
+                self.orelse(node.orelse, depth)
             case tree.WithLock():
                 write(f"{pad}with lock {self.expr(node.lock)}:")
                 self.block(node.body, depth + 1)

@@ -42,6 +42,7 @@ __all__ = [
     "entered",
     "given_back",
     "in_region",
+    "sleeping",
     "regions",
     "left",
     "releasing",
@@ -209,14 +210,20 @@ def check_awake(checker: Checker, called: tree.Subprogram, span: Span) -> None:
 
 def _sleeps(called: tree.Subprogram) -> str:
     """A function that may sleep which a subprogram calls; "" where there is none."""
+    found = sleeping(called.function)
+    return "" if found is None else found[0]
+
+
+def sleeping(root: Any) -> tuple[str, Span] | None:
+    """A function that may sleep which is called in a piece of the tree, and where that calls it, or leads to it."""
     from pybpf.compiler.frontend.longloops import all_of
 
     kinds = (tree.HelperCall, tree.KfuncCall, tree.Fill, tree.ForEach, tree.SubprogCall)
-    for node in all_of(called.function, kinds):
+    for node in all_of(root, kinds):
         if isinstance(node, tree.SubprogCall):
             deeper = _sleeps(node.subprogram)
             if deeper:
-                return deeper
+                return deeper, node.span
             continue
         spec: Any = node.spec.helper if isinstance(node, tree.Fill) else getattr(node, "helper", None)
         if isinstance(node, tree.KfuncCall):
@@ -224,8 +231,8 @@ def _sleeps(called: tree.Subprogram) -> str:
         if isinstance(node, tree.ForEach):
             spec = node.iterator.new
         if spec is not None and (spec.sleepable if isinstance(spec, HelperSpec) else "sleepable" in spec.flags):
-            return str(spec.name)
-    return ""
+            return str(spec.name), node.span
+    return None
 
 
 def regions(checker: Checker) -> tuple[tuple[str, bool, Span], ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["reads_of_before"]
 
 
-def reads_of_before(var: tree.Var, loop: tree.While | tree.ForRange | tree.ForMap) -> list[Any]:
+def reads_of_before(var: tree.Var, loop: tree.While | tree.ForRange | tree.ForMap | tree.ForHelper) -> list[Any]:
     """The nodes that read what an earlier iteration may have assigned to `var`, in the order of evaluation."""
     walk = _Walk(var)
     if isinstance(loop, tree.While):
@@ -86,12 +86,12 @@ class _Walk:
             self.block(node.body, yes)
             self.block(node.orelse, no)
             return yes and no
-        if isinstance(node, (tree.ForRange, tree.ForMap, tree.ForEach)):
-            if isinstance(node, tree.ForEach):
+        if isinstance(node, (tree.ForRange, tree.ForMap, tree.ForEach, tree.ForHelper)):
+            if isinstance(node, (tree.ForEach, tree.ForHelper)):
                 done = self.over(node.args, done)
             if isinstance(node, tree.ForRange):
                 done = self.after(node.stop, self.after(node.start, done))
-            own = isinstance(node, (tree.ForRange, tree.ForEach)) and node.var is self.var
+            own = isinstance(node, (tree.ForRange, tree.ForEach, tree.ForHelper)) and node.var is self.var
             self.block(node.body, done or own)
             self.block(node.orelse, done)
             return done

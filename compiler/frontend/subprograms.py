@@ -197,7 +197,8 @@ def _checks_packet(function: tree.Function) -> bool:
             return any([visit(statement) for statement in node.body])
         if not isinstance(node, tree.Node):
             return False
-        if isinstance(node, (tree.Context, tree.While, tree.ForRange, tree.ForMap, tree.ForEach)):
+        loops = (tree.While, tree.ForRange, tree.ForMap, tree.ForEach, tree.ForHelper)
+        if isinstance(node, (tree.Context, *loops)):
             return True
         if isinstance(node, (tree.Index, tree.Slice)) and _in_packet(node.base.type):
             at = node.index if isinstance(node, tree.Index) else node.start

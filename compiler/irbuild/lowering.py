@@ -137,6 +137,7 @@ _STATEMENTS: dict[type, Callable[[Builder, Any], None]] = {
     tree.ForRange: later("irbuild.loops", "for_range"),
     tree.ForMap: later("irbuild.mapwalk", "for_map"),
     tree.ForEach: later("irbuild.iterators", "for_each"),
+    tree.ForHelper: later("irbuild.helperloops", "for_helper"),
     tree.Break: later("irbuild.loops", "break_"),
     tree.Continue: later("irbuild.loops", "continue_"),
     tree.Return: statements.return_,

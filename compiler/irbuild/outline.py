@@ -88,8 +88,9 @@ class Body(Record, eq=False):
 
 
 def outlined(
-    b: Builder, loop: tree.While | tree.ForRange | tree.ForMap, params: Sequence[Given], build: Callable[[Body], None],
-    call: Callable[[Value, Value], None], spent: Callable[[], None], other: Block, after: Block,
+    b: Builder, loop: tree.While | tree.ForRange | tree.ForMap | tree.ForHelper, params: Sequence[Given],
+    build: Callable[[Body], None], call: Callable[[Value, Value], None], spent: Callable[[], None],
+    other: Block, after: Block,
 ) -> None:  # fmt: skip
     """Make `build` a function that `call` (given its address and the frame's) has called, and go on where it ends.
 

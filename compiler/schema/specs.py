@@ -131,7 +131,8 @@ class HelperSpec(Record, eq=False):
     reference of its own; `releases`: it gives back its first argument. `dynptr`: what it does with one, beyond looking
     into it: the kind that it makes (dynptrs.py; "clone": the kind of its first argument), "data" or "slice" or
     "slice_rdwr" where it gives memory that one is about, "write" where it may change a packet, "ringbuf+" where it
-    wants one of such a record.
+    wants one of such a record. `body`: it calls the body of a loop; names and types of what it gives to that, in front
+    of the body's frame: the last is the loop's element. Nothing may sleep there.
     """
 
     name: str
@@ -152,6 +153,7 @@ class HelperSpec(Record, eq=False):
     release: HelperSpec | None = None
     releases: bool = False
     dynptr: str = ""
+    body: tuple[tuple[str, Type], ...] = ()
 
 
 class KfuncSpec(Record, eq=False):

@@ -38,11 +38,17 @@ def near_functions(name: str) -> list[str]:
 def _helper(spec: HelperSpec) -> str:
     from textwrap import fill
 
-    arguments = ", ".join([argument.name for argument in spec.args])
+    arguments = [argument.name for argument in spec.args]
+    call = f"helpers.{spec.name}({', '.join(arguments)})"
+    if spec.body:
+        from pybpf.compiler.frontend.helperloops import loop_arguments
+
+        arguments = [argument.name for _, argument in loop_arguments(spec)]
+        call = f"for {spec.body[-1][0]} in helpers.{spec.name}({', '.join(arguments)}):"
     lines = [f"{spec.name}: helper number {spec.id}", "", f"    {spec.signature}", ""]
     if spec.doc:
         lines += [fill(spec.doc, 100), ""]
-    lines += ["In a program:", "", f"    helpers.{spec.name}({arguments})", ""]
+    lines += ["In a program:", "", f"    {call}", ""]
     if spec.release is not None:
         lines.append(f"What it gives must be released, by {_releasers(spec)}; `with releasing(...)` does so.")
     if spec.gpl:

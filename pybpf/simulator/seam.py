@@ -26,6 +26,8 @@ class Seam:
         return self.simulation[declaration]
 
     def helper(self, spec: Any, args: tuple[Any, ...], /) -> Any:
+        if spec.body:
+            return self.iterate(spec, args)
         return self.simulation._helper(spec, spec.result, *args)
 
     def iterate(self, spec: Any, args: tuple[Any, ...], /) -> Any:

@@ -350,8 +350,8 @@ class Simulation:
             )
         return known(self, *args)
 
-    def _iterate(self, spec: IterSpec, type: Type, *args: Any) -> Iterator[Any]:
-        """What an iterator of the kernel gives: its numbers, or its objects, which a test supplies."""
+    def _iterate(self, spec: IterSpec | HelperSpec, type: Type, *args: Any) -> Iterator[Any]:
+        """What an iterator of the kernel or a helper gives to loops: numbers, or objects, which a test supplies."""
         for element in self._call(spec.name, args):
             if isinstance(type, PtrType):
                 yield self.objects.address(element, type.pointee)

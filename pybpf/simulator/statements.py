@@ -117,6 +117,13 @@ def _for_each(t: Translator, node: tree.ForEach) -> list[Any]:
     return [ast.For(_name(t, node.var), elements, inside, body(t, node.orelse) if node.orelse else [], None)]
 
 
+def _for_helper(t: Translator, node: tree.ForHelper) -> list[Any]:
+    args = [argument(t, arg) for arg in node.args]
+    elements = t.call("_iterate", t.constant(node.helper), t.constant(node.var.type), *args)
+    inside = body(t, node.body)
+    return [ast.For(_name(t, node.var), elements, inside, body(t, node.orelse) if node.orelse else [], None)]
+
+
 def _with_lock(t: Translator, node: tree.WithLock) -> list[Any]:
     """There is one CPU, so nobody waits."""
     return [ast.Expr(expression(t, node.lock)), *body(t, node.body)]
@@ -163,6 +170,7 @@ _STATEMENTS: dict[type, Callable[[Translator, Any], list[Any]]] = {
     tree.ForRange: _for,
     tree.ForMap: _for_map,
     tree.ForEach: _for_each,
+    tree.ForHelper: _for_helper,
     tree.Break: lambda t, node: [ast.Break()],
     tree.Continue: lambda t, node: [ast.Continue()],
     tree.Return: _return,

@@ -342,6 +342,8 @@ def test_explain_functions(capsys: pytest.CaptureFixture[str]) -> None:
     function = Said(("explain", "bpf_task_from_pid"), capsys).out
     assert "struct task_struct *bpf_task_from_pid(i32 pid)" in function and "may be None" in function
     assert "released, by bpf_task_release()" in function and "GPL" in function
+    body = Said(("explain", "bpf_find_vma"), capsys).out
+    assert "    for vma in helpers.bpf_find_vma(task, addr, flags):\n" in body
     missing = Said(("explain", "bpf_sk_lookup_tpc"), capsys)
     assert missing.code == 1 and "did you mean `bpf_sk_lookup_tcp`?" in missing.err
     for name in ("bpf_iter_task", "bpf_iter_task_next"):

@@ -16,7 +16,7 @@ from pybpf.stdlib.mapkinds import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CONSTRUCTS", "PLACES", "WITHOUT", "kinds_of", "module", "source"]
+__all__ = ["CONSTRUCTS", "PLACES", "kinds_of", "module", "source"]
 
 # Where a program of a type is put: decorator, and the context's class. By attach types where helpers tell them apart.
 PLACES: dict[str, tuple[str, str]] = {
@@ -101,9 +101,10 @@ CONSTRUCTS: dict[str, list[str]] = {
     "bpf_timer_init": _WAIT, "bpf_timer_set_callback": _WAIT, "bpf_timer_start": _WAIT, "bpf_timer_cancel": _WAIT,
     "bpf_this_cpu_ptr": ["total += ACTIVE"],
     "bpf_per_cpu_ptr": ["active = per_cpu(ACTIVE, 0)", "if active is not None:", "    total += active"],
+    "bpf_find_vma": [
+        "for vma in helpers.bpf_find_vma(helpers.bpf_get_current_task_btf(), 0):", "    total += vma.vm_start",
+    ],
 }  # fmt: skip
-# What programs can't be given: a diagnostic says what to write.
-WITHOUT = ("bpf_find_vma",)
 
 # Fields of values that keep an object, and what gives it back.
 KEPT = {"task": "bpf_task_release", "crypto": "bpf_crypto_ctx_release"}
@@ -268,7 +269,7 @@ def module(key: str, only: Iterable[str] = ()) -> tuple[str, list[str]]:
     tables = [f'{kind} = Table("{kind}")' for kind in KINDS]
     parts, names_of = [HEAD, "\n".join(tables)], []
     for helper in names():
-        wanted = helper in chosen and helper not in WITHOUT and key in kinds_of(helper)
+        wanted = helper in chosen and key in kinds_of(helper)
         found = source(helper, key) if wanted else None
         if found is None:
             continue

@@ -16,7 +16,7 @@ import pytest
 from pybpf import CompileError, Target, build, load
 from pybpf.runtime.errors import LoadError, NotPermitted
 from pybpf.stdlib.helpers import names, spec_of
-from tests.helpers.programs import CONSTRUCTS, PLACES, WITHOUT, kinds_of, module, source
+from tests.helpers.programs import CONSTRUCTS, PLACES, kinds_of, module, source
 from tests.proofs import prove
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ def test_none_is_left_out() -> None:
     """Each helper is called somewhere, or is one of those that say what to write instead."""
     called = {name for key in PLACES for name in module(key)[1]}
     assert set(names()) - called == {
-        *WITHOUT,
         "bpf_rc_keydown",
         "bpf_rc_pointer_rel",
         "bpf_rc_repeat",
@@ -155,7 +154,7 @@ def somewhere(release: tuple[int, ...]) -> dict[str, list[str]]:
     chosen: dict[str, list[str]] = {}
     for name in names():
         keys = [key for key in kinds_of(name) if since(name, key) <= release and not key.startswith(LOCKED)]
-        found = next((key for key in keys if name not in WITHOUT and source(name, key) is not None), None)
+        found = next((key for key in keys if source(name, key) is not None), None)
         if found is not None:
             chosen.setdefault(found, []).append(name)
     return chosen

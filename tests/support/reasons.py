@@ -66,7 +66,6 @@ MAPS: Rules = (
 )
 
 HELPERS: Rules = (
-    ("bpf_find_vma", "*", "language"),
     ("bpf_rc_*", "*", "lirc"),
     ("bpf_tcp_send_ack", "*", "ops"),
     ("bpf_cgrp_storage_* bpf_kptr_xchg", "6.1", "old"),

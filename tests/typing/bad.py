@@ -40,6 +40,7 @@ from pybpf import (
     cgroup,
     comm,
     const,
+    current_task,
     fetch_add,
     helpers,
     i32,
@@ -408,3 +409,10 @@ def keeps(pkt: XdpContext) -> XDP:
     items.kept.exchange(7)  # 77 no object
     print(items.kept.get().number)  # 78 perhaps none
     return XDP.PASS
+
+
+@tracepoint("sched:sched_switch")
+def finds_a_mapping(ctx: TracepointContext) -> None:
+    for vma in helpers.bpf_find_vma(current_task(), "here"):  # 79 no address
+        print(vma + 1)  # 80 no number
+    print(helpers.bpf_find_vma(current_task(), 0) + 1)  # 81 no number

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.specs import HelperSpec, IterSpec, KfuncSpec, MapSpec
 
 __all__ = [
-    "Assign", "Break", "Continue", "ExprStmt", "ForEach", "ForMap", "ForRange", "If", "Place", "Return", "Stmt",
-    "Store", "Update", "While", "WithAcquire", "WithLock", "WithReserve",
+    "Assign", "Break", "Continue", "ExprStmt", "ForEach", "ForHelper", "ForMap", "ForRange", "If", "Place", "Return",
+    "Stmt", "Store", "Update", "While", "WithAcquire", "WithLock", "WithReserve",
 ]  # fmt: skip
 
 
@@ -126,6 +126,20 @@ class ForEach(Stmt):
     """
 
     iterator: IterSpec
+    args: tuple[Expr, ...]
+    var: Var
+    body: list[Stmt]
+    orelse: list[Stmt] = factory(list)
+    carried: tuple[Var, ...] = ()
+
+
+class ForHelper(Stmt):
+    """for var in a helper that calls the body: with an object of the kernel that is there for the call.
+
+    `args` are those of the helper, without the body and its frame. `orelse` and `carried` as in While.
+    """
+
+    helper: HelperSpec
     args: tuple[Expr, ...]
     var: Var
     body: list[Stmt]

@@ -9,6 +9,7 @@ from pybpf import (
     Tristate,
     XdpContext,
     asm,
+    current_task,
     helpers,
     i32,
     kconfig,
@@ -77,6 +78,8 @@ def count(pkt: XdpContext) -> XDP:
     for task in kfuncs.bpf_iter_task(None, 0):
         for number in kfuncs.bpf_iter_num(0, task.tgid):
             counts[3] = number
+    for vma in helpers.bpf_find_vma(current_task(), 4096):
+        counts[5] = vma.vm_end - vma.vm_start
     mine = my_get(1)
     if mine is not None:
         my_put(mine)
