@@ -31,7 +31,8 @@ from pybpf.compiler.passes.cfg import prune, redirect_to_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.analysis.dominators import Dominators
+    from collections.abc import Sequence
+
     from pybpf.compiler.ir.function import Function
     from pybpf.compiler.ir.ops import Op, Value
 
@@ -39,59 +40,131 @@ __all__ = ["run"]
 
 BLOCKS = 32  # at most so many are walked through from an edge
 STEPS = 96  # and at most so many times, as ways that meet are walked again
-EDGES = 64  # in one run; each changes what can be seen from the others
+ROUNDS = 4  # what was redirected changes what can be seen from other edges
 
 End = tuple[Block, "tuple[Value, ...]"]  # where ways end, and the values of its phis there
 
 
 def run(function: Function) -> bool:
-    """Redirect edges one after the other, until there is none."""
-    changed = False
-    for _ in range(EDGES):
-        if not _once(function):
-            return changed
-        changed = True
-    return changed
+    """Redirect edges until none is left, or ROUNDS times over."""
+    for done in range(ROUNDS):
+        if not _round(function):
+            return done > 0
+    return True
 
 
-def _once(function: Function) -> bool:
+def _round(function: Function) -> bool:
+    """Look at each edge once.
+
+    What is known of the function stays good enough while edges are redirected: no block is reached that was not
+    before, and no value is used by others, but by the phis at the end.
+    """
     edges = {block: sources for block in function.blocks if (sources := _decided(block))}
     if not edges:
         return False
-    tree = dominators(function)
-    users: dict[Value, list[Block]] | None = None
-    idle: dict[Block, bool] = {}
-    for block in tree.order[1:]:
+    known = _Known(function)
+    changed = False
+    for block in known.tree.order[1:]:
         if block not in edges:
             continue
-        for source in tree.predecessors[block]:
-            if source not in edges[block]:
+        for source in known.tree.predecessors[block]:
+            if source not in edges[block] or block not in source.successors():
                 continue
-            if users is None:
-                users = _users(function)
-            end = _end(tree, idle, block, source, users)
-            if end is None:
-                continue
-            redirect_to_new(function, source, block, end[0], end[1])
-            prune(function)
-            return True
-    return False
+            end = _end(known, block, source)
+            if end is not None:
+                redirect_to_new(function, source, block, end[0], end[1])
+                known.used_by(source, end[1])
+                changed = True
+    if changed:
+        prune(function)
+    return changed
 
 
-def _end(
-    tree: Dominators, idle: dict[Block, bool], block: Block, source: Block, users: dict[Value, list[Block]]
-) -> End | None:
+def _end(known: _Known, block: Block, source: Block) -> End | None:
     """Where the edge may lead instead of to `block`; None if to no other place."""
     needed: set[Block] = set()
     while True:
-        walk = _Walk(tree, idle, needed)
+        walk = _Walk(known, needed)
         end = walk.outcome(block, source, {})
         if end is None or end[0] is block:
             return None
-        missed = walk.missed(*end, users)
+        missed = walk.missed(*end)
         if not missed:
             return end
         needed |= missed  # so it leads to one of these at most
+
+
+class _Known:
+    """What walks ask of the function, worked out when they do."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.tree = dominators(function)
+        self.number = {block: number for number, block in enumerate(self.tree.order)}
+        self._idle: dict[Block, bool] = {}
+        self._users: dict[Value, list[Block]] | None = None
+        self._behind: list[int] = []
+
+    def idle(self, block: Block) -> bool:
+        """Nothing happens in the block, and it is no loop's header."""
+        found = self._idle.get(block)
+        if found is None:
+            tree = self.tree
+            before = tree.predecessors.get(block, ())
+            header = any([p in tree.first and tree.dominates(block, p) for p in before])
+            found = self._idle[block] = not header and _quiet(block)
+        return found
+
+    def users(self, value: Value) -> list[Block]:
+        """The blocks that use it; a phi does so at the end of the block that it comes from."""
+        if self._users is None:
+            self._users = {}
+            for block in self.function.blocks:
+                for op in block.ops:
+                    if type(op) is Phi:
+                        for source, each in op.incoming:
+                            self.used_by(source, (each,))
+                    else:
+                        self.used_by(block, op.args())
+        return self._users.get(value, [])
+
+    def used_by(self, block: Block, values: Sequence[Value]) -> None:
+        """The block uses these values, too."""
+        if self._users is not None:
+            for value in values:
+                self._users.setdefault(value, []).append(block)
+
+    def reaches(self, start: Block, blocks: set[Block]) -> set[Block]:
+        """Those of the blocks that control may get to from `start`."""
+        if not self._behind:
+            self._behind = self._loops()
+        last = max([self._behind[self.number[block]] for block in blocks if block in self.number], default=-1)
+        found, seen, waiting = set(), {start}, [start]
+        while waiting:
+            block = waiting.pop()
+            if block in blocks:
+                found.add(block)
+            for target in block.successors():
+                if target not in seen and self.number.get(target, 0) <= last:
+                    seen.add(target)
+                    waiting.append(target)
+        return found
+
+    def _loops(self) -> list[int]:
+        """For each block, by number, the number that a block may have from which control comes back to it."""
+        ends = list(range(len(self.number)))
+        for block, number in self.number.items():
+            for target in block.successors():
+                if target in self.number:
+                    ends[self.number[target]] = max(ends[self.number[target]], number)
+        first = last = 0  # loops that overlap count as one
+        for number, end in enumerate(ends):
+            if number > last:
+                first = number
+            last = max(last, end)
+            if number == last:
+                ends[first : number + 1] = [last] * (number + 1 - first)
+        return ends
 
 
 def _decided(block: Block) -> set[Block]:
@@ -111,62 +184,53 @@ def _quiet(block: Block) -> bool:
 class _Walk:
     """All that is reached from one edge. Blocks that are `needed` are not walked through."""
 
-    def __init__(self, tree: Dominators, idle: dict[Block, bool], needed: set[Block]) -> None:
-        self.tree = tree
-        self.idle = idle  # what is known of blocks so far
+    def __init__(self, known: _Known, needed: set[Block]) -> None:
+        self.known = known
         self.steps = 0
         self.needed = needed
         self.through: dict[Block, None] = {}
         self.ranges = Ranges()
 
-    def outcome(self, block: Block, source: Block, known: dict[Value, Value]) -> End | None:
+    def outcome(self, block: Block, source: Block, values: dict[Value, Value]) -> End | None:
         """Where control that comes from `source` always gets to; None if that takes too long to tell."""
         phis = block.phis()
-        values = tuple([known.get(v, v) for v in [_incoming(phi, source) for phi in phis]])
-        here: End = (block, values)
+        arriving = tuple([values.get(v, v) for v in [_incoming(phi, source) for phi in phis]])
+        here: End = (block, arriving)
         self.steps += 1
         if len(self.through) >= BLOCKS or self.steps > STEPS:
             return None
-        if not self._idle(block):
+        if block in self.needed or not self.known.idle(block):
             return here
-        known = {**known, **dict(zip(phis, values))}
+        values = {**values, **dict(zip(phis, arriving))}
         last = block.ops[-1]
         if type(last) is Jump:
             self.through[block] = None
-            return self.outcome(last.target, block, known)
+            return self.outcome(last.target, block, values)
         assert type(last) is Branch
-        lhs, rhs = known.get(last.lhs, last.lhs), known.get(last.rhs, last.rhs)
+        lhs, rhs = values.get(last.lhs, last.lhs), values.get(last.rhs, last.rhs)
         decided = self.ranges.decides(last.pred, lhs, rhs, last.width)
         if decided is not None:
             self.through[block] = None
-            return self.outcome(last.then if decided else last.other, block, known)
+            return self.outcome(last.then if decided else last.other, block, values)
         before = dict(self.through)
         self.through[block] = None
-        then = self.outcome(last.then, block, known)
+        then = self.outcome(last.then, block, values)
         if then is not None:
-            other = self.outcome(last.other, block, known)
+            other = self.outcome(last.other, block, values)
             if other is not None and _same(then, other):
                 return then
         self.through = before
         return here
 
-    def _idle(self, block: Block) -> bool:
-        """Nothing happens in it, and it is no loop's header."""
-        if block in self.needed:
-            return False
-        found = self.idle.get(block)
-        if found is None:
-            tree = self.tree
-            header = any([p in tree.first and tree.dominates(block, p) for p in tree.predecessors[block]])
-            found = self.idle[block] = not header and _quiet(block)
-        return found
-
-    def missed(self, target: Block, values: tuple[Value, ...], users: dict[Value, list[Block]]) -> set[Block]:
+    def missed(self, target: Block, values: tuple[Value, ...]) -> set[Block]:
         """The blocks that were walked past though something of them is needed at the target or later."""
+        tree = self.known.tree
         found = {block for block in self.through if not set(values).isdisjoint(block.ops)}
-        above = [block for block in self.through if self.tree.dominates(block, target)]
-        later = _reach(target) if above else set()
-        return found | {block for block in above if any(u in later for op in block.ops for u in users.get(op, ()))}
+        above = [block for block in self.through if block in tree.first and tree.dominates(block, target)]
+        users = {block: {u for op in block.ops for u in self.known.users(op)} for block in above}
+        elsewhere = {u for each in users.values() for u in each}
+        later = self.known.reaches(target, elsewhere) if elsewhere else set()
+        return found | {block for block in above if not users[block].isdisjoint(later)}
 
 
 def _incoming(phi: Op, source: Block) -> Value:
@@ -178,28 +242,3 @@ def _same(one: End, two: End) -> bool:
     return one[0] is two[0] and all(
         a is b or (type(a) is Const and type(b) is Const and a.value == b.value) for a, b in zip(one[1], two[1])
     )
-
-
-def _users(function: Function) -> dict[Value, list[Block]]:
-    """The blocks that use each value; a phi does so at the end of the block that it comes from."""
-    found: dict[Value, list[Block]] = {}
-    for block in function.blocks:
-        for op in block.ops:
-            if type(op) is Phi:
-                for source, value in op.incoming:
-                    found.setdefault(value, []).append(source)
-            else:
-                for value in op.args():
-                    found.setdefault(value, []).append(block)
-    return found
-
-
-def _reach(block: Block) -> set[Block]:
-    """The block, and all that control may get to from there."""
-    seen, waiting = {block}, [block]
-    while waiting:
-        for target in waiting.pop().successors():
-            if target not in seen:
-                seen.add(target)
-                waiting.append(target)
-    return seen

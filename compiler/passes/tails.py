@@ -44,6 +44,7 @@ __all__ = ["run"]
 LEAST = 3  # operations: a jump to fewer costs as much
 EACH = 3  # so many more for each number that differs: it takes a move on each way, and a register
 MOST = 3  # numbers that differ
+TRIES = 8  # pieces that one is compared with, so that the time stays linear
 _NO_MEANING = ("name", "span")
 # Where numbers may differ: operations, and the fields that hold them.
 _OPEN: dict[type, tuple[str, ...]] = {
@@ -53,9 +54,9 @@ _OPEN: dict[type, tuple[str, ...]] = {
 
 def run(function: Function) -> bool:
     """Compare the blocks that begin alike, the earlier first, so that large pieces are found before their parts."""
-    groups: dict[tuple[type, ...], list[Block]] = {}
+    groups: dict[tuple[object, ...], list[Block]] = {}
     for block in function.blocks[1:]:
-        groups.setdefault(tuple([type(op) for op in block.ops if type(op) is not Phi]), []).append(block)
+        groups.setdefault(_shape(block), []).append(block)
     changed = False
     tree: Dominators | None = None
     for group in groups.values():
@@ -64,6 +65,31 @@ def run(function: Function) -> bool:
             if _merge(function, group, tree):
                 changed, tree = True, None
     return changed
+
+
+def _shape(block: Block) -> tuple[object, ...]:
+    """What is equal of blocks that begin pieces that are the same."""
+    found: list[object] = []
+    place: dict[object, int] = {}
+    for op in block.ops:
+        kind = type(op)
+        if kind is Phi:
+            continue
+        found.append(kind)
+        may_differ = _OPEN.get(kind, ())
+        for field in kind._fields:
+            if field in _NO_MEANING or field in may_differ:
+                continue
+            value = getattr(op, field)
+            for each in value if type(value) is list else (value,):
+                if type(each) is Const:
+                    found.append(each.value)
+                elif isinstance(each, Value):
+                    found.append(place.get(each, each))
+                elif isinstance(each, (str, int)):
+                    found.append(each)
+        place[op] = -1 - len(place)
+    return tuple(found)
 
 
 def _merge(function: Function, group: list[Block], tree: Dominators) -> bool:
@@ -75,7 +101,7 @@ def _merge(function: Function, group: list[Block], tree: Dominators) -> bool:
     for block in group:
         if block not in alive or block in headers or block not in tree.first:
             continue
-        for other in kept:
+        for other in kept[-TRIES:]:
             if other not in alive:
                 continue
             piece = _Piece(function, before, other, block)
