@@ -1,20 +1,27 @@
-"""A cgroup of a test's own, and functions that run in a process inside it."""
+"""A cgroup of a test's own, programs attached to it, and functions that run in a process inside it."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import socket
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybpf import load
 from pybpf.runtime.links.cgroups import cgroup_mounts
+from tests.proofs import prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["inside", "own_cgroup"]
+    from pybpf.runtime.object import LoadedObject
+
+__all__ = ["HERE", "attached", "failing", "fired", "inside", "listener", "own_cgroup"]
+
+HERE = "127.0.0.1"
 
 
 @contextmanager
@@ -50,3 +57,37 @@ def inside(cgroup: str, work: Callable[[], Any]) -> Any:
     if not done:
         raise OSError(value, os.strerror(value))
     return value
+
+
+@contextmanager
+def attached(section: str, program: Any, **options: Any) -> Iterator[tuple[LoadedObject, str]]:
+    """The program at a cgroup of its own. That it ran is what `fired` says afterwards."""
+    with own_cgroup() as path, load(program) as obj:
+        prove("hook", section, "loaded")
+        with obj.attach(**{program.name: {"target": path, **options}}):
+            prove("hook", section, "attached")
+            yield obj, path
+
+
+def fired(section: str) -> None:
+    prove("hook", section, "fired")
+
+
+@contextmanager
+def listener(family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> Iterator[socket.socket]:
+    """A socket that is bound to a free port of this machine, outside the cgroup."""
+    with socket.socket(family, kind) as sock:
+        sock.bind((HERE if family == socket.AF_INET else "::1", 0))
+        if kind == socket.SOCK_STREAM:
+            sock.listen()
+        sock.settimeout(5)
+        yield sock
+
+
+def failing(work: Callable[[], Any]) -> int:
+    """The error number that a call ends with; 0 where it does not fail."""
+    try:
+        work()
+    except OSError as error:
+        return error.errno or 0
+    return 0
