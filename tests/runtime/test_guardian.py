@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.kernel
 
+MINE = "PYBPF_GUARDIANS_OF"
+
 # Attaches a filter and a route; says so; then ends as told.
 SOURCE = """
 import os, sys, time
@@ -75,12 +77,13 @@ def left(network: Any) -> str:
 
 
 def guardians() -> list[int]:
-    """Guardians of processes that have ended, or that are there."""
+    """Guardians of processes that have ended, or that are there: of the test in hand."""
+    mine = f"{MINE}={os.environ.get(MINE, '')}\0".encode()
     found = []
     for name in os.listdir("/proc"):
         try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
-                if b"links/guard.py" in file.read():
+            with open(f"/proc/{name}/cmdline", "rb") as file, open(f"/proc/{name}/environ", "rb") as settings:
+                if b"links/guard.py" in file.read() and mine in settings.read():
                     found.append(int(name))
         except (OSError, ValueError):
             continue
@@ -96,7 +99,9 @@ def soon(what: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture
-def routed(network: Any) -> Any:
+def routed(network: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A network; what the test starts has a variable in its environment that nothing else has."""
+    monkeypatch.setenv(MINE, network.name)
     network.address()
     return network
 
