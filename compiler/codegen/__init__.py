@@ -27,7 +27,6 @@ from pybpf.compiler.codegen.farjump import bring_into_reach
 from pybpf.compiler.codegen.frame import lay_out_frame
 from pybpf.compiler.codegen.intervals import build
 from pybpf.compiler.codegen.isel import select
-from pybpf.compiler.codegen.latches import lift_moves_of_latches
 from pybpf.compiler.codegen.layout import lay_out_blocks
 from pybpf.compiler.codegen.liveness import live_masks
 from pybpf.compiler.codegen.peephole import drop_redundant_moves
@@ -62,7 +61,10 @@ def compile_function(
         check(selected, allocated)
     phis = frozenset([v for block in selected.blocks for v in block.params])
     drop_redundant_moves(allocated, phis)
-    lift_moves_of_latches(allocated)
+    if any([block.depth for block in selected.blocks]):
+        from pybpf.compiler.codegen.latches import lift_moves_of_latches
+
+        lift_moves_of_latches(allocated)
     if check is not None:
         check(selected, allocated)
     groups = None

@@ -9,11 +9,9 @@ look now, the body does not run, and `else` does.
 from __future__ import annotations
 
 from pybpf.compiler import diagnostics as errors
-from pybpf.compiler.frontend import flow, loops, references, tree
-from pybpf.compiler.frontend.flow import Fact
+from pybpf.compiler.frontend import references, tree
 from pybpf.compiler.frontend.helpers import as_argument, check_allowed
-from pybpf.compiler.frontend.scope import assigned_names
-from pybpf.compiler.frontend.settle import carried, settle
+from pybpf.compiler.frontend.iterators import looped
 from pybpf.compiler.schema.types import U64
 
 TYPE_CHECKING = False
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.specs import ArgSpec, HelperSpec
-else:
-    import _ast as ast
 
 __all__ = ["for_helper", "loop_arguments", "used_otherwise"]
 
@@ -51,38 +47,20 @@ def _place(spec: HelperSpec) -> int:
 
 
 def for_helper(checker: Checker, node: ast.For, spec: HelperSpec) -> list[tree.Stmt]:
-    span, where, target = checker.span(node), checker.span(node.iter), checker.span(node.target)
+    span, where = checker.span(node), checker.span(node.iter)
     check_allowed(checker, spec, where)
     args = _arguments(checker, spec, node.iter, where)
-    name = node.target.id if isinstance(node.target, ast.Name) else ""
-    if name not in checker.slots:
-        checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(where)))
     element, kind = spec.body[-1]
     var = tree.Var(f"%{element}", kind, where)
-    entry = checker.state
-    assert entry is not None
-    body: list[tree.Stmt] = []
 
-    def once() -> None:
-        nonlocal body
-        assert checker.state is not None
-        flow.stale(checker.state, where, _GONE, where)
-        checker.state[var.name] = Fact(origins=frozenset([where]))
-        first = checker.assign(name, tree.Local(kind, target, var), target)
-        body = first + checker.block(node.body)
+    def make(body: list[tree.Stmt]) -> tree.ForHelper:
+        made = tree.ForHelper(span, spec, args, var, body)
+        found = references.sleeping(made)
+        if found is not None:
+            checker.report(errors.SleepInBody(found[1], found[0], spec.name, where))
+        return made
 
-    assigned = [each for each in assigned_names(node.body) if each != name]
-    loop = settle(checker, node, assigned, once, own_frame=True)
-    made = tree.ForHelper(span, spec, args, var, body)
-    found = references.sleeping(made)
-    if found is not None:
-        checker.report(errors.SleepInBody(found[1], found[0], spec.name, where))
-    made.carried = carried(checker, entry, [*assigned, name])
-    for state in (checker.state, loop.continues, loop.breaks):
-        if state is not None:
-            flow.stale(state, where, _GONE, where)
-    made.orelse = loops.after(checker, node, flow.join(entry, flow.join(checker.state, loop.continues)), loop)
-    return [made]
+    return looped(checker, node, var, make, _GONE, _GONE, own_frame=True)
 
 
 def _arguments(checker: Checker, spec: HelperSpec, node: Any, span: Span) -> tuple[tree.Expr, ...]:

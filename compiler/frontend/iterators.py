@@ -19,6 +19,7 @@ from pybpf.compiler.schema.types import IntType, PtrType, Space, Type
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ast
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from pybpf.compiler.frontend.function import Checker
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 else:
     import _ast as ast
 
-__all__ = ["for_each", "used_otherwise"]
+__all__ = ["for_each", "looped", "used_otherwise"]
 
 _GONE = "the iterator went on to the next element"
 _ENDED = "the loop over the iterator has ended"
@@ -39,13 +40,24 @@ def used_otherwise(checker: Checker, spec: IterSpec, span: Span) -> NoReturn:
 
 
 def for_each(checker: Checker, node: Any, spec: IterSpec) -> list[tree.Stmt]:
-    span, where, target = checker.span(node), checker.span(node.iter), checker.span(node.target)
+    span, where = checker.span(node), checker.span(node.iter)
     args = kfuncs.iterator_arguments(checker, spec, node.iter, where)
+    var = tree.Var("%element", _element(checker, spec, where), where)
+    return looped(checker, node, var, lambda body: tree.ForEach(span, spec, args, var, body), _GONE, _ENDED)
+
+
+def looped(
+    checker: Checker, node: Any, var: tree.Var, make: Callable[[list[tree.Stmt]], tree.ForEach | tree.ForHelper],
+    gone: str, ended: str, *, own_frame: bool = False,
+) -> list[tree.Stmt]:  # fmt: skip
+    """A loop, of which `make` makes the node, over objects that the kernel gives one after the other, as `var`.
+
+    The object of a round is `gone` in the next one, and the last when the loop has `ended`: both say why.
+    """
+    where, target = checker.span(node.iter), checker.span(node.target)
     name = node.target.id if isinstance(node.target, ast.Name) else ""
     if name not in checker.slots:
         checker.fail(errors.LoopTarget(target, checker.text(target), checker.text(where)))
-    kind = _element(checker, spec, where)
-    var = tree.Var("%element", kind, where)
     entry = checker.state
     assert entry is not None
     body: list[tree.Stmt] = []
@@ -53,18 +65,18 @@ def for_each(checker: Checker, node: Any, spec: IterSpec) -> list[tree.Stmt]:
     def once() -> None:
         nonlocal body
         assert checker.state is not None
-        flow.stale(checker.state, where, _GONE, where)
+        flow.stale(checker.state, where, gone, where)
         checker.state[var.name] = Fact(origins=frozenset([where]))
-        first = checker.assign(name, tree.Local(kind, target, var), target)
+        first = checker.assign(name, tree.Local(var.type, target, var), target)
         body = first + checker.block(node.body)
 
     assigned = [each for each in assigned_names(node.body) if each != name]
-    loop = settle(checker, node, assigned, once)
-    made = tree.ForEach(span, spec, args, var, body)
+    loop = settle(checker, node, assigned, once, own_frame=own_frame)
+    made = make(body)
     made.carried = carried(checker, entry, [*assigned, name])
     for state in (checker.state, loop.continues, loop.breaks):
         if state is not None:
-            flow.stale(state, where, _ENDED, where)
+            flow.stale(state, where, ended, where)
     made.orelse = loops.after(checker, node, flow.join(entry, flow.join(checker.state, loop.continues)), loop)
     return [made]
 
