@@ -12,7 +12,9 @@ range it is, and so of what is computed from it; other comparisons must be the s
 compared. An address that was found to lie in front of the packet's end has all smaller ones in front of it, too.
 
 As in ranges.py, no more is taken for granted than the verifier sees: it follows the same branches (reg_set_min_max in
-kernel/bpf/verifier.c), but does not learn from `!=`.
+kernel/bpf/verifier.c), but does not learn from `!=`. Nor does it go back to what was computed before a branch: where
+%1 is known to be 0, it knows nothing new of a `%2 = shl %1, 2` above. So a value has the range that its operands have
+in its own block, and what tests say of itself.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Facts:
         self.ranges = ranges
         self._tests: dict[Block, list[Test]] = {}
         self._ranges: dict[tuple[Block, Block | None], _Here] = {}
-        self._blocks: dict[Value, Block] = {}  # of phis
+        self._blocks: dict[Value, Block] = {}
 
     def decides(self, test: Test, block: Block, to: Block | None = None) -> bool | None:
         """Whether the test holds at the end of the block, or on its edge to the block `to`; None if that is open."""
@@ -68,10 +70,11 @@ class Facts:
             found = self._ranges[block, to] = _Here(self, block, to)
         return found
 
-    def block_of(self, phi: Value) -> Block:
+    def block_of(self, value: Value) -> Block | None:
+        """Where the value is computed; None if the operation is newer than these facts."""
         if not self._blocks:
-            self._blocks = {phi: block for block in self.tree.order for phi in block.phis()}
-        return self._blocks[phi]
+            self._blocks = {op: block for block in self.tree.order for op in block.ops}
+        return self._blocks.get(value)
 
     def above(self, block: Block, to: Block | None) -> list[Test]:
         """Tests that hold there, nearest first."""
@@ -110,13 +113,14 @@ class _Here(Ranges):
     def __init__(self, facts: Facts, block: Block, to: Block | None) -> None:
         super().__init__()
         self.facts = facts
+        self.block = block
         self.tests = [fact for fact in facts.above(block, to) if fact[1].kind == "int" and type(fact[2]) is Const]
 
     def of(self, value: Value, depth: int = DEPTH) -> Known:
         """(low, high, mask) of the value."""
-        if type(value) is Const or value in self._known:
+        if type(value) is Const or value in self._known or not self.tests:
             return super().of(value, depth)
-        known = super().of(value, depth)
+        known = self.computed(value, depth)
         same = _unguarded(value)
         tests = [fact for fact in self.tests if _unguarded(fact[1]) is same]
         for pred, _, bound, width in [*tests, *tests]:  # twice: what is not negative may have a largest value
@@ -125,14 +129,20 @@ class _Here(Ranges):
                 known = narrowed(known, pred, bound.value & MASK64)
             elif known[1] <= MASK32 and pred[0] != "s":
                 known = narrowed(known, pred, bound.value & MASK32)
-        if tests:
-            self._known[value] = known
+        self._known[value] = known
         return known
+
+    def computed(self, value: Value, depth: int) -> Known:
+        """The same, as it was when the value was computed."""
+        block = self.facts.block_of(value)
+        if block is self.block:
+            return super().of(value, depth)
+        return self.facts.ranges.of(value, depth) if block is None else self.facts.here(block, None).of(value, depth)
 
     def on_way(self, phi: Phi, source: Block, value: Value, depth: int) -> Known:
         """(low, high, mask) of a value where control comes from a block to the phi."""
         to = self.facts.block_of(phi)
-        if source not in self.facts.tree.first or self.facts.tree.dominates(to, source):
+        if to is None or source not in self.facts.tree.first or self.facts.tree.dominates(to, source):
             return TOP  # of what goes around a loop nothing is known
         return self.facts.here(source, to).of(value, depth)
 
