@@ -160,8 +160,10 @@ def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
 
 
 def _extend(self: Ranges, op: ops.Extend, depth: int) -> Known:
-    known = _low(self.of(op.value, depth), op.bits)
-    return known if not op.signed or known[1] < 1 << op.bits - 1 else TOP
+    known = self.of(op.value, depth)
+    if op.signed:  # the verifier's move that extends the sign looks at the whole range, not at bits
+        return known if known[1] < 1 << op.bits - 1 else TOP
+    return _low(known, op.bits)
 
 
 def _load(self: Ranges, op: ops.Load, depth: int) -> Known:

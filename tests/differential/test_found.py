@@ -57,6 +57,13 @@ PROGRAMS = {
             s.cells[n & 7] = 5
             table[1] += i64(s.cells[min((n % (head.n | 1)) & 255, 7)])
     """,
+    "an_index_from_the_sign_of_bits_that_are_zero": """
+        v7 = i32(min(head.port, 64))
+        h8 = pkt.parse(Ext)
+        if h8 is not None:
+            v9: i8 = v7 << 55
+            h8.raw[i8(1) & v9] <<= v9 % 3
+    """,
     "variables_that_change_places_in_a_loop": """
         v6: u32 = 0
         v7: u32 = 1
