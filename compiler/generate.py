@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["generate"]
 
+_LOOPS_SINCE = (5, 3)  # the verifier takes jumps that lead back: 2589726d12a1
+
 
 def generate(module: Module, target: Target, observe: Callable[[str, Any], None] | None = None) -> list[MachineCode]:
     """The module's functions in order. Raises CompileError for all whose frame is too large, or with their callers'.
 
     `observe` is called with "allocation" and each function before and after its registers are allocated.
     """
+    if target.kernel < _LOOPS_SINCE:
+        _check_loops(module, target)
     made: list[MachineCode] = []
 
     def allocated(before: MFunction, after: MFunction) -> None:
@@ -56,6 +60,23 @@ def generate(module: Module, target: Target, observe: Callable[[str, Any], None]
     if len(made) > 1:
         _check_chains(module, made)
     return made
+
+
+def _check_loops(module: Module, target: Target) -> None:
+    """Refuse the loops that are left, for kernels whose verifier takes none."""
+    from pybpf.compiler.analysis.loops import loops
+    from pybpf.compiler.diagnostics.base import Report
+    from pybpf.compiler.diagnostics.helpers import TooNew
+
+    since = ".".join(map(str, _LOOPS_SINCE))
+    report = Report()
+    for function in module.functions:
+        for loop in loops(function):
+            spans = [op.span for block in loop.body for op in block.ops if op.span is not None]
+            assert function.span is not None
+            span = min(spans, key=lambda span: span.line, default=function.span)
+            report.add(TooNew(span, "a loop that is not unrolled", since, ".".join(map(str, target.kernel))))
+    report.raise_if_failed()
 
 
 def _largest_objects(function: Function) -> tuple[tuple[Span, int], ...]:

@@ -46,10 +46,12 @@ else:
     import _ast as ast
 
 __all__ = [
-    "attribute", "check_writable", "context_field", "element", "field", "index", "is_fixed", "member_of", "outer",
-    "place", "reference",
+    "GLOBALS_SINCE", "attribute", "check_writable", "context_field", "element", "field", "index", "is_fixed",
+    "member_of", "outer", "place", "reference",
     "state_variable", "subscript",
 ]  # fmt: skip
+
+GLOBALS_SINCE = "5.2"  # d8eca5bbb2be
 
 
 def outer(checker: Checker, value: Any, span: Span) -> Value:
@@ -60,6 +62,7 @@ def outer(checker: Checker, value: Any, span: Span) -> Value:
         if schema.arena is not None:
             checker.check_release(f"a map of type {schema.arena.kind.name}", schema.arena.kind.since, span)
             return tree.Global(reference(schema.type, Space.ARENA), span, schema)
+        checker.check_release("a global variable", GLOBALS_SINCE, span)
         return tree.Global(reference(schema.type, Space.CONST if schema.constant else Space.GLOBAL), span, schema)
     if isinstance(schema, MapSpec):
         checker.check_release(f"a map of type {schema.kind.name}", schema.kind.since, span)

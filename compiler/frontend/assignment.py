@@ -196,6 +196,7 @@ def _global(checker: Checker, name: str, where: Span) -> tree.Expr:
     schema = checker.schema(replace(found, span=where))
     if not isinstance(schema, GlobalSpec):
         checker.fail(errors.GlobalNotVar(where, name, describe(found.value), isinstance(schema, MapSpec)))
+    checker.check_release("a global variable", access.GLOBALS_SINCE, where)
     place = tree.Global(access.reference(schema.type, Space.GLOBAL), where, schema)
     access.check_writable(checker, place, where)
     return place

@@ -56,6 +56,8 @@ def check_allowed(checker: Checker, spec: MapSpec, span: Span) -> None:
         what = _NAMES.get(name, name)
         if program.prog_type in _TRACING or (name == LOCK and program.prog_type == "SOCKET_FILTER"):
             checker.fail(errors.OpaqueForbidden(span, spec.name, what, program.section.partition("/")[0]))
+        if name == LOCK:
+            checker.check_release("a spin lock", "5.1", span)
         if name == LOCK and program.sleepable:
             checker.check_release("a spin lock in a program that may sleep", "6.6", span)
 

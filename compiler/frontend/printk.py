@@ -32,6 +32,7 @@ _NUMBERS = "a number takes a width and d, x or X: {n:5}, {n:<5}, {n:08}, {n:x}, 
 _MOST_ARGUMENTS = 12  # MAX_BPRINTF_VARARGS
 _PLAIN_ARGUMENTS = 3  # more of them need bpf_trace_vprintk, not bpf_trace_printk
 _VPRINTK = "5.16"
+_CONSTANTS = "5.2"  # the text lies among the constants of the object
 
 
 def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> Value:
@@ -41,6 +42,7 @@ def printk(checker: Checker, node: ast.Call, span: Span, want: Type | None) -> V
         checker.fail(errors.PrintkArgument(span, of_call(checker, node)))
     check_licence(checker, "bpf_trace_printk", span)
     made = _formatted(checker, node, span)
+    checker.check_release("printk()", _CONSTANTS, span)
     if len(made.args) > _PLAIN_ARGUMENTS:
         checker.check_release(f"printk() of more than {_PLAIN_ARGUMENTS} values", _VPRINTK, span)
     return made

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ARGUMENTS", "NONNULL", "call_subprogram", "context_use", "make_subprogram"]
 
 MOST_ARGUMENTS = 5  # registers R1 to R5
+_SINCE = "4.16"
+_MEMORY_SINCE = "5.13"  # of global ones: MEM, or NULL
 # What a function's end leaves as it is.
 _LASTING = (Space.MAP, Space.PERCPU, Space.GLOBAL, Space.CONST, Space.PACKET, Space.ARENA)
 NONNULL = (6, 8)  # the kernel that knows the tags "arg:nonnull" and "arg:ctx"
@@ -50,6 +52,7 @@ def call_subprogram(
 ) -> Value:
     """A call of a function that is decorated as a subprogram."""
     function = spec.function
+    checker.check_release("a subprogram", _SINCE, span)
     module, node = definition(checker, function, span)
     values = bind(checker, function, module, node, args, keywords, span)
     inner = checker.enter(module, node, function)
@@ -291,6 +294,7 @@ def _global_parameter(
         return Parameter(name, span, type=PtrType(kind.pointee, Space.KERNEL))
     if not isinstance(wanted, OptionalType) and kernel < NONNULL:
         inner.fail(errors.GlobalMayBeNone(span, node.name, name, text, _release(kernel)))
+    inner.check_release("memory as an argument of a global subprogram", _MEMORY_SINCE, span)
     place = PtrType(kind.pointee, Space.MAP)
     return Parameter(name, span, type=OptionalType(place) if isinstance(wanted, OptionalType) else place)
 

@@ -100,8 +100,9 @@ def sections(pattern: str, details: bool) -> Iterator[Row]:
     from pybpf.stdlib.sections import SECTIONS
 
     for name in matching(pattern, SECTIONS):
-        kind, attach, flags = SECTIONS[name]
+        kind, attach, flags, since = SECTIONS[name]
         shown = [f"program type: {kind}", f"attach type: {attach if attach != '0' else 'none'}"]
+        shown.append(f"since: Linux {since}")
         if "SLEEPABLE" in flags:
             shown.append("sleepable: yes")
         yield Row("section", name, tuple(shown) if details else ())

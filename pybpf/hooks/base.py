@@ -62,6 +62,7 @@ class Hook:
             arg_offsets=offsets,
             returns=self.returns(function),
             sleepable="SLEEPABLE" in self.row[2],
+            since=self.row[3],
             attach=self.attach,
         )
 
@@ -147,10 +148,10 @@ class ContextHook(Hook):
     `wanted` is the context's class; a function may name a subclass of it. `result` is the enumeration of its answers,
     or `bool`, `int` or None; `also` has others that a function may be annotated with instead; `allowed` the least and
     the greatest number that the kernel takes, where `result` does not say so; `default` what a program without an
-    answer gives; `since` the first release that has the hook; `maps` those that it is attached to.
+    answer gives; `maps` those that it is attached to.
     """
 
-    __slots__ = ("allowed", "also", "default", "maps", "result", "since", "wanted")
+    __slots__ = ("allowed", "also", "default", "maps", "result", "wanted")
 
     def __init__(
         self,
@@ -164,14 +165,12 @@ class ContextHook(Hook):
         allowed: tuple[int, int] | None = None,
         default: int = 0,
         also: tuple[Any, ...] = (),
-        since: str = "",
         maps: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(name, pattern, target, attach or {})
         self.wanted = wanted
         self.result = result
         self.also = also
-        self.since = since
         self.maps = maps
         self.allowed = (0, 1) if result is bool and allowed is None else allowed
         self.default = default
@@ -203,13 +202,7 @@ class ContextHook(Hook):
         )
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
-        return replace(
-            super().spec(function),
-            allowed=self.allowed,
-            default_return=self.default,
-            since=self.since,
-            maps=self.maps,
-        )
+        return replace(super().spec(function), allowed=self.allowed, default_return=self.default, maps=self.maps)
 
 
 class NoSuchHook(DeclarationTypeError, AttributeError):

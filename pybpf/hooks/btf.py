@@ -55,7 +55,7 @@ class BtfHook(Hook):
     `allowed` bounds the answer. `program`: the target is a BPF program, which loading is told.
     """
 
-    __slots__ = ("allowed", "default", "program", "results", "signature", "since", "target")
+    __slots__ = ("allowed", "default", "program", "results", "signature", "target")
 
     def __init__(
         self,
@@ -68,7 +68,6 @@ class BtfHook(Hook):
         allowed: tuple[int, int] | None = None,
         default: int = 0,
         program: bool = False,
-        since: str = "",
     ) -> None:
         attach: dict[str, Any] = {"target": target}
         if program:
@@ -80,7 +79,6 @@ class BtfHook(Hook):
         self.allowed = allowed
         self.default = default
         self.program = program
-        self.since = since
 
     def context(self, function: Callable[..., Any]) -> tuple[ContextSpec | None, str, tuple[int, ...]]:
         own = _context(function)
@@ -97,7 +95,6 @@ class BtfHook(Hook):
             allowed=self.allowed,
             default_return=self.default,
             doubt=self._doubt(),
-            since=self.since,
         )
 
     def returns(self, function: Callable[..., Any]) -> Type:
@@ -238,12 +235,12 @@ class _TracepointHook(BtfHook):
 def tp_btf(name: str, *, sleepable: bool = False) -> _Typed:
     """A tracepoint by its raw arguments, with their types: `@tp_btf("sched_switch")`. Linux 5.5.
 
-    `sleepable=True` where the tracepoint may fault: those of system calls, from the release that has such ones on.
+    `sleepable=True` where the tracepoint may fault: those of system calls, Linux 7.2.
     """
     from pybpf.stdlib.kernel.functions import raw_tracepoint
 
     _check("tp_btf", name, "sched_switch")
-    hook = _TracepointHook("tp_btf", f"tp_btf{'.s' if sleepable else ''}+", name, raw_tracepoint, since="5.5")
+    hook = _TracepointHook("tp_btf", f"tp_btf{'.s' if sleepable else ''}+", name, raw_tracepoint)
     return hook  # type: ignore[return-value]
 
 
@@ -277,8 +274,8 @@ class _Decorator:
         self.name = name
 
     def multi(self, functions: str, *, sleepable: bool = False) -> _Typed:
-        """Many kernel functions at once, by a pattern: `.multi("tcp_*")`. For loaders that attach such programs, of
-        kernels after 7.0.
+        """Many kernel functions at once, by a pattern: `.multi("tcp_*")`. For loaders that attach such programs.
+        Linux 7.2.
 
         The program takes nothing, or `ctx: RawTracepointContext`: `helpers.bpf_get_func_arg(ctx, 0, value)` gives an
         argument, `helpers.bpf_get_func_ip(ctx)` which function it is.
@@ -290,7 +287,7 @@ class _Decorator:
                 help=f'it is made of names with * and ?: @{self.name}.multi("tcp_*")',
             )
         pattern = f"{self.name}.multi{'.s' if sleepable else ''}+"
-        hook = _ManyHook(f"{self.name}.multi", pattern, functions, lambda _: None, allowed=(0, 0), since="7.1")
+        hook = _ManyHook(f"{self.name}.multi", pattern, functions, lambda _: None, allowed=(0, 0))
         return hook  # type: ignore[return-value]
 
     def __repr__(self) -> str:
@@ -309,8 +306,7 @@ class _Fentry(_Decorator):
         object that is known by name only. Which loaded one is told when loading: `load(trace, target_program=...)`.
         `sleepable=True` (Linux 5.10): where the kernel says that the function may fault, as system calls do.
         """
-        since = "5.10" if sleepable else "5.5"
-        return _made("fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0), since)
+        return _made("fentry", function, "tcp_connect", sleepable, of_program, False, (0, 0))
 
 
 class _Fexit(_Decorator):
@@ -323,8 +319,7 @@ class _Fexit(_Decorator):
 
         What may be traced is as with @fentry.
         """
-        since = "5.10" if sleepable else "5.5"
-        return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0), since)
+        return _made("fexit", function, "tcp_connect", sleepable, of_program, True, (0, 0))
 
 
 def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
@@ -333,9 +328,7 @@ def fmod_ret(function: str, *, sleepable: bool = False) -> _Typed:
     Functions of the kernel's security modules, `@fmod_ret("security_file_open")`, and those that it lets fail on demand
     (ALLOW_ERROR_INJECTION). One more parameter, `ret`, is what programs before this one answered.
     """
-    return _made(
-        "fmod_ret", function, "security_file_open", sleepable, False, True, None, "5.10" if sleepable else "5.7"
-    )
+    return _made("fmod_ret", function, "security_file_open", sleepable, False, True, None)
 
 
 class _Fsession(_Decorator):
@@ -343,7 +336,7 @@ class _Fsession(_Decorator):
 
     def __call__(self, function: str, *, sleepable: bool = False) -> _Typed:
         """Both the entry and the return of a kernel function, in one program. Linux 7.0. `ret` is 0 at the entry."""
-        return _made("fsession", function, "tcp_connect", sleepable, False, True, (0, 0), "7.0")
+        return _made("fsession", function, "tcp_connect", sleepable, False, True, (0, 0))
 
 
 fentry = _Fentry("fentry")
@@ -365,7 +358,6 @@ def _made(
     of_program: bool,
     results: bool,
     allowed: tuple[int, int] | None,
-    since: str = "",
 ) -> _Typed:
     from pybpf.stdlib.kernel.functions import function as signature
 
@@ -373,11 +365,11 @@ def _made(
     if isinstance(target, Program):
         traced = target
         hook = BtfHook(name, pattern, traced.name, lambda _: _of_program(traced), results=results, allowed=allowed,
-                       program=True, since=since)  # fmt: skip
+                       program=True)  # fmt: skip
         return hook  # type: ignore[return-value]
     _check(name, target, example)
     look: Signature = (lambda _: None) if of_program else signature
-    hook = BtfHook(name, pattern, target, look, results=results, allowed=allowed, program=of_program, since=since)
+    hook = BtfHook(name, pattern, target, look, results=results, allowed=allowed, program=of_program)
     return hook  # type: ignore[return-value]
 
 

@@ -213,35 +213,33 @@ if TYPE_CHECKING:
 
 __all__ = ["cgroup"]
 
-# By context: the hooks, the names of the answers, what the kernel takes where those do not say it, the first release.
+# By context: the hooks, the names of the answers, what the kernel takes where those do not say it.
 _YES_OR_NO, _BIND, _NONE = ("bool",), ("bool", "CgroupBind"), ()
-_ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[int, int] | None, str], ...] = (
-    ("SockAddr4Context", "connect4", _YES_OR_NO, None, "4.17"),
-    ("SockAddr6Context", "connect6", _YES_OR_NO, None, "4.17"),
-    ("SockAddrUnixContext", "connect_unix sendmsg_unix", _YES_OR_NO, None, "6.7"),
-    ("SockAddr4Context", "bind4", _BIND, (0, 3), "4.17"),
-    ("SockAddr6Context", "bind6", _BIND, (0, 3), "4.17"),
-    ("SendMsg4Context", "sendmsg4", _YES_OR_NO, None, "4.18"),
-    ("SendMsg6Context", "sendmsg6", _YES_OR_NO, None, "4.18"),
-    ("SockAddr4Context", "recvmsg4", _NONE, None, "5.2"),
-    ("SockAddr4Context", "getpeername4 getsockname4", _NONE, None, "5.8"),
-    ("SockAddr6Context", "recvmsg6", _NONE, None, "5.2"),
-    ("SockAddr6Context", "getpeername6 getsockname6", _NONE, None, "5.8"),
-    ("SockAddrUnixContext", "recvmsg_unix getpeername_unix getsockname_unix", _NONE, None, "6.7"),
-    ("PostBind4Context", "post_bind4", _YES_OR_NO, None, "4.17"),
-    ("PostBind6Context", "post_bind6", _YES_OR_NO, None, "4.17"),
-    ("SockContext", "sock_create sock", _YES_OR_NO, None, "4.10"),
-    ("SockContext", "sock_release", _YES_OR_NO, None, "5.9"),
-    ("SysctlContext", "sysctl", _YES_OR_NO, None, "5.2"),
-    ("GetsockoptContext", "getsockopt", _YES_OR_NO, None, "5.3"),
-    ("SetsockoptContext", "setsockopt", _YES_OR_NO, None, "5.3"),
-    ("DeviceContext", "dev", _YES_OR_NO, None, "4.15"),
+_ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[int, int] | None], ...] = (
+    ("SockAddr4Context", "connect4", _YES_OR_NO, None),
+    ("SockAddr6Context", "connect6", _YES_OR_NO, None),
+    ("SockAddrUnixContext", "connect_unix sendmsg_unix", _YES_OR_NO, None),
+    ("SockAddr4Context", "bind4", _BIND, (0, 3)),
+    ("SockAddr6Context", "bind6", _BIND, (0, 3)),
+    ("SendMsg4Context", "sendmsg4", _YES_OR_NO, None),
+    ("SendMsg6Context", "sendmsg6", _YES_OR_NO, None),
+    ("SockAddr4Context", "recvmsg4", _NONE, None),
+    ("SockAddr4Context", "getpeername4 getsockname4", _NONE, None),
+    ("SockAddr6Context", "recvmsg6", _NONE, None),
+    ("SockAddr6Context", "getpeername6 getsockname6", _NONE, None),
+    ("SockAddrUnixContext", "recvmsg_unix getpeername_unix getsockname_unix", _NONE, None),
+    ("PostBind4Context", "post_bind4", _YES_OR_NO, None),
+    ("PostBind6Context", "post_bind6", _YES_OR_NO, None),
+    ("SockContext", "sock_create sock", _YES_OR_NO, None),
+    ("SockContext", "sock_release", _YES_OR_NO, None),
+    ("SysctlContext", "sysctl", _YES_OR_NO, None),
+    ("GetsockoptContext", "getsockopt", _YES_OR_NO, None),
+    ("SetsockoptContext", "setsockopt", _YES_OR_NO, None),
+    ("DeviceContext", "dev", _YES_OR_NO, None),
 )
 
 
-def _simple(
-    name: str, section: str, context: str, answers: tuple[str, ...], allowed: tuple[int, int] | None, since: str
-) -> Simple:
+def _simple(name: str, section: str, context: str, answers: tuple[str, ...], allowed: tuple[int, int] | None) -> Simple:
     def make() -> ContextHook:
         from pybpf.stdlib import sockactions
         from pybpf.stdlib.contexts import cgroups
@@ -250,7 +248,7 @@ def _simple(
         first, others = (kinds[0], tuple(kinds[1:])) if kinds else (None, ())
         default = 0 if kinds else 1  # where there is no answer, 1 is the only one that is allowed
         return ContextHook(
-            name, section, getattr(cgroups, context), first, also=others, allowed=allowed, default=default, since=since
+            name, section, getattr(cgroups, context), first, also=others, allowed=allowed, default=default
         )
 
     return Simple(name, make)
@@ -258,15 +256,15 @@ def _simple(
 
 def _all() -> dict[str, Simple | Family]:
     made: dict[str, Simple | Family] = {}
-    for context, names, answers, allowed, since in _ROWS:
+    for context, names, answers, allowed in _ROWS:
         for name in names.split():
-            made[name] = _simple(f"cgroup.{name}", f"cgroup/{name}", context, answers, allowed, since)
+            made[name] = _simple(f"cgroup.{name}", f"cgroup/{name}", context, answers, allowed)
     packet = "CgroupSkbContext"
     made["skb"] = Family(
         "cgroup.skb",
-        _simple("cgroup.skb", "cgroup/skb", packet, _YES_OR_NO, None, "4.10"),
-        ingress=_simple("cgroup.skb.ingress", "cgroup_skb/ingress", packet, _YES_OR_NO, None, "4.10"),
-        egress=_simple("cgroup.skb.egress", "cgroup_skb/egress", packet, ("bool", "CgroupEgress"), (0, 3), "4.10"),
+        _simple("cgroup.skb", "cgroup/skb", packet, _YES_OR_NO, None),
+        ingress=_simple("cgroup.skb.ingress", "cgroup_skb/ingress", packet, _YES_OR_NO, None),
+        egress=_simple("cgroup.skb.egress", "cgroup_skb/egress", packet, ("bool", "CgroupEgress"), (0, 3)),
     )
     return made
 

@@ -72,7 +72,10 @@ class _IterHook(ContextHook):
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         from pybpf.stdlib.contexts.iterators import TARGETS
 
-        return replace(super().spec(function), btf=True, since=TARGETS.get(self.attach["target"], ("", ""))[1])
+        made = super().spec(function)
+        since = (made.since, TARGETS.get(self.attach["target"], ("", made.since))[1])
+        newest = max(since, key=lambda release: tuple([int(part) for part in release.split(".")]))
+        return replace(made, btf=True, since=newest)
 
 
 def bpf_iter(target: str, *, sleepable: bool = False) -> _Iterator:

@@ -51,8 +51,7 @@ class _LsmHook(BtfHook):
 
     def __init__(self, pattern: str, target: str, *, cgroup: bool, allowed: tuple[int, int]) -> None:
         name = "lsm.cgroup" if cgroup else "lsm"
-        super().__init__(name, pattern, target, _signature, results=True, allowed=allowed, default=int(cgroup),
-                         since="6.0" if cgroup else "5.7")  # fmt: skip
+        super().__init__(name, pattern, target, _signature, results=True, allowed=allowed, default=int(cgroup))
         self.cgroup = cgroup
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:

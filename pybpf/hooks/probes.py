@@ -60,14 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RegistersHook", "kprobe", "kretprobe", "kretsyscall", "ksyscall"]
 
-# The first release with such programs, by what the section begins with.
-_SINCE = {
-    "kprobe.multi": "5.18", "kretprobe.multi": "5.18", "kprobe.session": "6.10",
-    "uprobe.s": "6.0", "uretprobe.s": "6.0", "usdt.s": "6.0",
-    "uprobe.multi": "6.6", "uretprobe.multi": "6.6", "uprobe.multi.s": "6.6", "uretprobe.multi.s": "6.6",
-    "uprobe.session": "6.13", "uprobe.session.s": "6.13",
-}  # fmt: skip
-
 
 class RegistersHook(ArgumentsHook):
     """A hook whose arguments are in registers. `known` says what they are called and which types they have; None where
@@ -172,7 +164,6 @@ class RegistersHook(ArgumentsHook):
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         made = super().spec(function)
         made.user = self.user
-        made.since = _SINCE.get(made.section.partition("/")[0], "")
         if self.session:
             made.allowed = (0, 1)
         has_context = made.context is not None

@@ -83,7 +83,7 @@ class _ReplaceHook(Hook):
 
     def spec(self, function: Callable[..., Any]) -> ProgramSpec:
         made = super().spec(function)
-        return replace(made, registers=True, since="5.6", prog_type=_TYPES.get(made.context_struct, made.prog_type))
+        return replace(made, registers=True, prog_type=_TYPES.get(made.context_struct, made.prog_type))
 
 
 def freplace(function: str) -> _Replaces:

@@ -65,18 +65,18 @@ if TYPE_CHECKING:
 __all__ = ["sk_lookup", "sk_msg", "sk_reuseport", "sk_skb", "sockops"]
 
 
-def _simple(name: str, section: str, context: str, result: str, since: str, **more: Any) -> Simple:
+def _simple(name: str, section: str, context: str, result: str, **more: Any) -> Simple:
     def make() -> ContextHook:
         from pybpf.stdlib.contexts import sockets
         from pybpf.stdlib.sockactions import SK
 
         kind = {"SK": SK, "bool": bool, "int": int}[result]
-        return ContextHook(name, section, getattr(sockets, context), kind, since=since, **more)
+        return ContextHook(name, section, getattr(sockets, context), kind, **more)
 
     return Simple(name, make)
 
 
-def _at_map(name: str, section: str, context: str, result: str, since: str) -> Simple:
+def _at_map(name: str, section: str, context: str, result: str) -> Simple:
     """A decorator that may be given the map of sockets, which then belongs to the object: `@sk_msg(map=socks)`."""
 
     def make(map: Any = None) -> ContextHook:
@@ -98,33 +98,32 @@ def _at_map(name: str, section: str, context: str, result: str, since: str) -> S
             kind,
             maps=maps,
             attach={"map": map} if maps else None,
-            since=since,
         )
 
     return Simple(name, make, ("map",))
 
 
 # TCP's events, of the connections of a cgroup. False, where an event asks for a reply, gives none. Linux 4.13.
-sockops: _SockOps = _simple("sockops", "sockops", "SockOpsContext", "bool", "4.13", also=(None,), default=1)
+sockops: _SockOps = _simple("sockops", "sockops", "SockOpsContext", "bool", also=(None,), default=1)
 
 # What the sockets of a SockMap or SockHash send. Linux 4.17.
-sk_msg: _AtMap[SkMsgContext, SK] = _at_map("sk_msg", "sk_msg", "SkMsgContext", "SK", "4.17")
+sk_msg: _AtMap[SkMsgContext, SK] = _at_map("sk_msg", "sk_msg", "SkMsgContext", "SK")
 
 # What the sockets of a SockMap or SockHash receive; the bare name is attached as the kind that is said then.
 sk_skb: _SkSkb = Family(  # type: ignore[assignment]
     "sk_skb",
-    _at_map("sk_skb", "sk_skb", "SkSkbContext", "SK", "4.14"),
-    stream_parser=_at_map("sk_skb.stream_parser", "sk_skb/stream_parser", "SkSkbContext", "int", "4.14"),
-    stream_verdict=_at_map("sk_skb.stream_verdict", "sk_skb/stream_verdict", "SkSkbContext", "SK", "4.14"),
-    verdict=_at_map("sk_skb.verdict", "sk_skb/verdict", "SkSkbContext", "SK", "5.13"),
+    _at_map("sk_skb", "sk_skb", "SkSkbContext", "SK"),
+    stream_parser=_at_map("sk_skb.stream_parser", "sk_skb/stream_parser", "SkSkbContext", "int"),
+    stream_verdict=_at_map("sk_skb.stream_verdict", "sk_skb/stream_verdict", "SkSkbContext", "SK"),
+    verdict=_at_map("sk_skb.verdict", "sk_skb/verdict", "SkSkbContext", "SK"),
 )
 
 # Which socket listens for a new connection or a datagram, in a network namespace. Linux 5.9.
-sk_lookup: Called[SkLookupContext, SK] = _simple("sk_lookup", "sk_lookup", "SkLookupContext", "SK", "5.9")
+sk_lookup: Called[SkLookupContext, SK] = _simple("sk_lookup", "sk_lookup", "SkLookupContext", "SK")
 
 # Which of the sockets that share a port (SO_REUSEPORT) gets a packet. Linux 4.19.
 sk_reuseport: _SkReuseport = Family(  # type: ignore[assignment]
     "sk_reuseport",
-    _simple("sk_reuseport", "sk_reuseport", "SkReuseportContext", "SK", "4.19"),
-    migrate=_simple("sk_reuseport.migrate", "sk_reuseport/migrate", "SkReuseportContext", "SK", "5.14"),
+    _simple("sk_reuseport", "sk_reuseport", "SkReuseportContext", "SK"),
+    migrate=_simple("sk_reuseport.migrate", "sk_reuseport/migrate", "SkReuseportContext", "SK"),
 )

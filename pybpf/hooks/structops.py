@@ -80,8 +80,7 @@ class _OperationHook(BtfHook):
     __slots__ = ("table",)
 
     def __init__(self, sleepable: bool = False) -> None:
-        super().__init__("struct_ops", f"struct_ops{'.s' if sleepable else ''}+", "", self._signature,
-                         since="6.3" if sleepable else "5.6")  # fmt: skip
+        super().__init__("struct_ops", f"struct_ops{'.s' if sleepable else ''}+", "", self._signature)
         self.table: Any = None
 
     def bind(self, table: Any, member: str) -> None:

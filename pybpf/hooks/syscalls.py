@@ -17,7 +17,6 @@ They may sleep, and may make maps and load programs (bpf_sys_bpf).
 from __future__ import annotations
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
-from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import ContextSpec, CtxField
 from pybpf.compiler.schema.types import I32, NONE, StructType, is_aggregate, size_of
 from pybpf.hooks.base import Hook, Simple, is_number, site_in
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol, TypeVar, overload
 
-    from pybpf.compiler.schema.specs import ProgramSpec
     from pybpf.compiler.schema.types import Type
     from pybpf.program import Program
     from pybpf.stdlib.struct import Struct
@@ -75,9 +73,6 @@ class _SyscallHook(Hook):
             role = "array" if is_aggregate(field.type) else ""
             fields.append(CtxField(field.name, field.type, field.offset, size_of(field.type), role, True))
         return ContextSpec(kind.name, tuple(fields), (), said), kind.name, ()
-
-    def spec(self, function: Callable[..., Any]) -> ProgramSpec:
-        return replace(super().spec(function), since="5.14")
 
     def returns(self, function: Callable[..., Any]) -> Type:
         said = annotation_of(function, "return")

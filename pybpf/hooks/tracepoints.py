@@ -150,7 +150,7 @@ def _with_category(event: str) -> str:
 def tracepoint(name: str, *, sleepable: bool = False) -> _Tracepoint:
     """A kernel tracepoint, `@tracepoint("syscalls:sys_enter_openat")`; a slash does as well as the colon.
 
-    `sleepable`: one that runs where the kernel may sleep, as those of system calls do; on kernels newer than 6.18.
+    `sleepable`: one that runs where the kernel may sleep, as those of system calls do. Linux 7.2.
     """
     needs_target("tracepoint", name, "the name of a tracepoint", _TRACEPOINT)
     category, _, event = name.replace("/", ":").partition(":")
@@ -172,7 +172,7 @@ class _RawTracepoints:
     def __call__(self, name: str, *, sleepable: bool = False) -> _RawTracepoint:
         """A raw tracepoint, `@raw_tp("sys_enter")`: the arguments of the kernel's trace_NAME(), without a record.
 
-        `sleepable`: one that runs where the kernel may sleep; on kernels newer than 6.18.
+        `sleepable`: one that runs where the kernel may sleep. Linux 7.2.
         """
         from pybpf.stdlib.contexts.tracing import RawTracepointContext
 

@@ -367,8 +367,8 @@ def test_many_functions_are_of_kernels_to_come(hook: Any, sleepable: bool) -> No
     @hook.multi("vfs_f*")  # type: ignore[untyped-decorator]
     def named(ctx: RawTracepointContext, file: u64) -> None: ...
 
-    assert "needs Linux 7.1" in errors(many, target=Target(kernel=(7, 0)))
-    newer = Target(kernel=(7, 1))
+    assert "needs Linux 7.2" in errors(many, target=Target(kernel=(7, 1)))
+    newer = Target(kernel=(7, 2))
     assert f"{name}.multi{'.s' if sleepable else ''}/vfs_f*".encode() in build(many, target=newer).elf
     assert "each function has arguments of its own" in errors(named, target=newer)
     with pytest.raises(DeclarationError, match="not a pattern of functions"):

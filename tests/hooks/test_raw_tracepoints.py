@@ -15,9 +15,11 @@ from pybpf import (
     LoadError,
     RawTracepointContext,
     Struct,
+    Target,
     TracepointContext,
     VerifierError,
     XdpContext,
+    build,
     const,
     helpers,
     i32,
@@ -160,7 +162,7 @@ def test_older_names_of_sections(program: Any, section: str, value: int) -> None
 @pytest.mark.parametrize(("program", "row", "value"), [(sleepy, "tracepoint.s+", 5), (raw_sleepy, "raw_tp.s+", 6)])
 def test_sleepable(program: Any, row: str, value: int) -> None:
     try:
-        obj = load(program, mine=os.getpid())
+        obj = load(build(program, target=Target(kernel=(7, 2))), mine=os.getpid())
     except (LoadError, VerifierError) as error:
         assert "sleepable" in str(error), error
         pytest.skip("this kernel lets no tracepoints sleep")

@@ -219,7 +219,7 @@ def test_sections_are_libbpfs(tmp_path: Path) -> None:
     header = Path("/usr/include/linux/bpf.h").read_text()
     known = {pattern: row for pattern, row in SECTIONS.items()
              if f"BPF_PROG_TYPE_{row[0]}" in header and (row[1] == "0" or row[1] in header)}  # fmt: skip
-    lines = [f'printf("%d %d\\n", BPF_PROG_TYPE_{kind}, {attach});' for kind, attach, _ in known.values()]
+    lines = [f'printf("%d %d\\n", BPF_PROG_TYPE_{kind}, {attach});' for kind, attach, *_ in known.values()]
     numbers = c_numbers(tmp_path, "linux/bpf.h", lines)
     seen = 0
     for pattern, *wanted in zip(known, numbers[::2], numbers[1::2]):

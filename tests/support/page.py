@@ -73,7 +73,7 @@ class Page:
         yield "## Hooks\n"
         yield "Rows are libbpf's section names. *Fired*: an event ran the program, and the test read what it left.\n"
         yield from _table(("section", "program type", *KERNELS))
-        for row, (kind, _, _) in SECTIONS.items():
+        for row, (kind, *_) in SECTIONS.items():
             made = []
             for kernel in KERNELS:
                 seen = self.seen("hook", row, kernel)
@@ -207,7 +207,7 @@ def _programs(helper: str) -> set[str]:
     """The types of programs that may call a helper; those of all sections where any may."""
     spec = spec_of(helper)
     if spec is None or not spec.programs:
-        return {kind for kind, _, _ in SECTIONS.values()}
+        return {kind for kind, *_ in SECTIONS.values()}
     return {key.partition("/")[0] for key in spec.programs}
 
 
@@ -215,7 +215,7 @@ def _callers(kfunc: str) -> set[str]:
     """The types of programs that may call a kfunc."""
     spec = kfunc_spec(kfunc)
     if spec is None or not spec.programs:
-        return {kind for kind, _, _ in SECTIONS.values()}
+        return {kind for kind, *_ in SECTIONS.values()}
     return {key.partition("/")[0] for key in spec.programs}
 
 
