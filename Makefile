@@ -22,7 +22,7 @@ SUPPORT = -p tests.support.plugin
 # Tests that load what the compiler makes of programs: run again at other ISA levels, and without optimisations
 OF_CODE = $(addprefix tests/,programs hooks maps helpers stdlib simulator tools examples) \
 	tests/runtime/test_kernel_types.py tests/runtime/test_shared_values.py tests/acceptance/test_wrong_programs.py
-PASSES = $$(.venv/bin/python -c "from pybpf.compiler.passes import PASSES; print(*[name for name, _ in PASSES])")
+PASSES = $$(.venv/bin/python -c "from pybpf.compiler.optimisations import OPTIMISATIONS; print(*OPTIMISATIONS)")
 
 .PHONY: demo test check lint support bench fuzz unit others runtime tools
 

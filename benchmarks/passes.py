@@ -5,9 +5,10 @@
 The programs are `programs/*.py`, the examples, and the tools of tests/tools. For each pass: by how much the
 instructions, and those that the verifier processed, change where it alone is left out (geometric mean over the
 programs; above 1.00 the pass is worth something, and `best` is the program that it does most for); in how many of the
-programs it changes the code at all; and its share of the processor time that a compilation takes (sum over the
-programs, least of `repeat` compilations each). `0` is without any pass. Where the verifier refuses what is made without
-a pass, the program is named. Of what this kernel can't load (fentry) only the instructions count. Needs root.
+programs it changes the code at all; and, of passes over the IR, the share of the processor time that a compilation
+takes (sum over the programs, least of `repeat` compilations each). `0` is without any pass. Where the verifier refuses
+what is made without a pass, the program is named. Of what this kernel can't load (fentry) only the instructions count.
+Needs root.
 
 Tried on the same programs, and not in the compiler, because there was nothing for them to do once the other passes are
 through:
@@ -26,12 +27,12 @@ import platform
 import re
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybpf import Program, build
 from pybpf.compiler import passes
+from pybpf.compiler.optimisations import OPTIMISATIONS
 from pybpf.runtime.object import open_elf
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "passes.txt"
-NAMES = [name for name, _ in passes.PASSES]
 MODULE: Any = passes
 
 
@@ -58,15 +58,6 @@ def programs() -> dict[str, list[Any]]:
     return {name: those for name, those in found.items() if those and name != "null"}
 
 
-def without(order: tuple[str, ...], make: Callable[[], Any]) -> Any:
-    """Call with another schedule."""
-    kept, MODULE.ORDER = MODULE.ORDER, order
-    try:
-        return make()
-    finally:
-        MODULE.ORDER = kept
-
-
 def processed(elf: bytes) -> int | None:
     """Instructions that the verifier processed; None where it refuses the program."""
     try:
@@ -78,14 +69,14 @@ def processed(elf: bytes) -> int | None:
 
 
 class Measured:
-    """Of one schedule: by program, instructions and those processed."""
+    """With some optimisations left out: by program, instructions and those processed."""
 
-    def __init__(self, order: tuple[str, ...], those: dict[str, list[Any]]) -> None:
+    def __init__(self, skip: tuple[str, ...], those: dict[str, list[Any]]) -> None:
         self.insns: dict[str, int] = {}
         self.verified: dict[str, int] = {}
         self.refused: list[str] = []
         for name, programs in those.items():
-            made = without(order, partial(build, *programs))
+            made = build(*programs, skip=skip)
             self.insns[name] = sum(len(code.code) // 8 for code in made.functions.values())
             count = processed(made.elf)
             if count is None:
@@ -131,22 +122,22 @@ def times(those: dict[str, list[Any]], repeat: int) -> dict[str, float]:
 
 def table(repeat: int) -> list[str]:
     those = programs()
-    full = Measured(passes.ORDER, those)
+    full = Measured((), those)
     spent = times(those, repeat)
     rows = [f"{'without':12}{'insns':>8}{'verified':>10}{'programs':>10}{'time':>8}   best"]
-    for name in ["", *NAMES]:
-        order = tuple([each for each in passes.ORDER if name and each != name])
-        less = Measured(order, those)
+    for name in ["", *OPTIMISATIONS]:
+        less = Measured((name,) if name else OPTIMISATIONS, those)
         ratios = {each: less.insns[each] / full.insns[each] for each in those}
         verified = {each: less.verified[each] / full.verified[each] for each in less.verified if each in full.verified}
         changed = sum([ratios[each] != 1 or verified.get(each, 1) != 1 for each in those])
-        share = sum([value for each, value in spent.items() if each and name in ("", each)]) / spent[""]
+        own = [value for each, value in spent.items() if each and name in ("", each)]
+        share = f"{sum(own) / spent['']:.1%}" if own else ""
         best = max(those, key=lambda each: max(ratios[each], verified.get(each, 0.0)))
         shown = f"{best} {ratios[best]:.2f} {verified.get(best, math.nan):.2f}" if changed else ""
         lost = [each for each in less.refused if each in full.verified]
         refused = f"; refused: {', '.join(lost)}" if lost else ""
         rows.append(
-            f"{name or '0':12}{mean(ratios):8.3f}{mean(verified):10.3f}{f'{changed}/{len(those)}':>10}{share:8.1%}"
+            f"{name or '0':12}{mean(ratios):8.3f}{mean(verified):10.3f}{f'{changed}/{len(those)}':>10}{share:>8}"
             f"   {shown}{refused}"
         )
     return rows

@@ -42,7 +42,7 @@ def compile(
     `name` is the object's (the first program's, if empty). `initial` gives the bytes that a global starts with, in
     place of the declared ones. `observe` is called with the name and the value of every stage, before the next one
     begins (and of every pass and register allocation); the value may change afterwards. `skip` names optimisations
-    (passes.PASSES) to leave out. Raises CompileError with everything that is wrong.
+    (optimisations.py) to leave out. Raises CompileError with everything that is wrong.
     """
     from pybpf.compiler.elf.writer import write_object
     from pybpf.compiler.frontend import check, parse
@@ -60,7 +60,7 @@ def compile(
     see("ir:before", module)
     optimise(module, skip, lambda name, function: see(f"ir:after-{name}", function))  # SSA, as it should run
     see("ir", module)
-    machine = generate(module, target, observe)  # instructions, registers allocated
+    machine = generate(module, target, observe, skip)  # instructions, registers allocated
     see("asm", machine)
     model = link(module, typed, machine, initial)  # everything that goes into the object
     see("model", model)

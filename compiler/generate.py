@@ -7,7 +7,7 @@ from pybpf.compiler.codegen.frame import MAX_STACK, StackOverflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from pybpf.compiler.codegen.emit import MachineCode
@@ -21,10 +21,16 @@ __all__ = ["generate"]
 _LOOPS_SINCE = (5, 3)  # the verifier takes jumps that lead back: 2589726d12a1
 
 
-def generate(module: Module, target: Target, observe: Callable[[str, Any], None] | None = None) -> list[MachineCode]:
+def generate(
+    module: Module,
+    target: Target,
+    observe: Callable[[str, Any], None] | None = None,
+    skip: Collection[str] = (),
+) -> list[MachineCode]:
     """The module's functions in order. Raises CompileError for all whose frame is too large, or with their callers'.
 
-    `observe` is called with "allocation" and each function before and after its registers are allocated.
+    `observe` is called with "allocation" and each function before and after its registers are allocated; `skip` names
+    those of CODE_PASSES to leave out.
     """
     if target.kernel < _LOOPS_SINCE:
         _check_loops(module, target)
@@ -37,7 +43,7 @@ def generate(module: Module, target: Target, observe: Callable[[str, Any], None]
     refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
-            made.append(compile_function(function, target.cpu, allocated if observe is not None else None))
+            made.append(compile_function(function, target.cpu, allocated if observe is not None else None, skip))
         except StackOverflow as error:
             refused.append((function, error))
     if refused:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAGES", "Object", "build", "check", "compile_specs", "emit", "known_passes", "specs_of"]
 
-STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and ir:before-PASS, ir:after-PASS, for each pass
+STAGES = ("tree", "ir", "ir:before", "asm", "btf", "elf")  # and {ir,asm}:{before,after}-PASS, for each optimisation
 
 
 def build(
@@ -34,7 +34,7 @@ def build(
 ) -> Object:
     """Compile programs into one object, with exactly the maps and globals that they reach.
 
-    `consts` are initial values of `const()`s and `var()`s, by name. `skip` names passes of the optimiser to leave out.
+    `consts` are initial values of `const()`s and `var()`s, by name. `skip` names optimisations to leave out.
     Raises CompileError, whose text is what a user needs to see; DeclarationError (a TypeError or ValueError) for values
     that no global takes.
     """
@@ -60,14 +60,17 @@ def emit(
 ) -> str:
     """The text of one stage of the compilation. Raises DeclarationValueError for a stage or pass that there is not.
 
-    `ir:before-PASS` and `ir:after-PASS` show a function each time when that pass changes it.
+    `ir:before-PASS` and `ir:after-PASS` show a function each time when that pass changes it, `asm:before-PASS` and
+    `asm:after-PASS` the code without and with a pass over machine code.
     """
+    if "-" in stage and stage not in _stages_of_passes():
+        raise _no_stage(stage)
+    if stage.startswith("asm:"):
+        moment, _, of_pass = stage[4:].partition("-")
+        skip = [*skip, of_pass] if moment == "before" else skip
+        return emit("asm", *programs, target=target, skip=skip, **consts)
     seen: list[str] = []
-    moment, _, of_pass = stage.removeprefix("ir:").partition("-")
-    if of_pass and moment in ("before", "after"):
-        known_passes([of_pass], stage)
-    else:
-        moment = ""
+    moment, _, of_pass = stage[3:].partition("-") if "-" in stage else ("", "", "")
     states: dict[str, str] = {}  # of each function, as the last pass left it
     times: dict[str, int] = {}
 
@@ -100,25 +103,32 @@ def emit(
     return "\n".join(seen)
 
 
-def known_passes(names: Collection[str], stage: str = "") -> None:
-    """Raises DeclarationValueError for what is no pass of the optimiser; `stage` is the stage that names it."""
-    from pybpf.compiler.passes import PASSES
+def known_passes(names: Collection[str]) -> None:
+    """Raises DeclarationValueError for what is no optimisation."""
+    from pybpf.compiler.optimisations import OPTIMISATIONS
 
-    known = [each for each, _ in PASSES]
     for name in names:
-        if name not in known and stage:
-            raise _no_stage(stage)
-        if name not in known:
-            help = _near(name, known) or f"passes are: {', '.join(known)}"
+        if name not in OPTIMISATIONS:
+            help = _near(name, OPTIMISATIONS) or f"passes are: {', '.join(OPTIMISATIONS)}"
             raise DeclarationValueError(f"there is no pass {name!r}", help=help)
 
 
-def _no_stage(stage: str) -> DeclarationValueError:
+def _stages_of_passes() -> list[str]:
+    from pybpf.compiler.codegen import CODE_PASSES
     from pybpf.compiler.passes import PASSES
 
-    known = [*STAGES, *(f"ir:{moment}-{each}" for each, _ in PASSES for moment in ("before", "after"))]
-    shown = [*STAGES, "ir:before-PASS", "ir:after-PASS"]
-    help = _near(stage, known) or f"stages are: {', '.join(shown)}; passes: {', '.join([each for each, _ in PASSES])}"
+    kinds = (("ir", PASSES), ("asm", CODE_PASSES))
+    return [f"{kind}:{moment}-{name}" for kind, those in kinds for name, _ in those for moment in ("before", "after")]
+
+
+def _no_stage(stage: str) -> DeclarationValueError:
+    from pybpf.compiler.codegen import CODE_PASSES
+    from pybpf.compiler.passes import PASSES
+
+    shown = [*STAGES, "ir:before-PASS", "ir:after-PASS", "asm:before-PASS", "asm:after-PASS"]
+    passes, code = [", ".join([name for name, _ in those]) for those in (PASSES, CODE_PASSES)]
+    near = _near(stage, [*STAGES, *_stages_of_passes()])
+    help = near or f"stages are: {', '.join(shown)}; passes over ir: {passes}; over asm: {code}"
     return DeclarationValueError(f"there is no stage {stage!r}", help=help)
 
 
@@ -174,11 +184,11 @@ def compile_specs(
     return made
 
 
-def _near(name: str, known: list[str]) -> str:
+def _near(name: str, known: Sequence[str]) -> str:
     """`did you mean asm?`; empty where nothing is like it."""
     from pybpf.compiler.frontend.scope import closest
 
-    found = closest(name, known)
+    found = closest(name, list(known))
     return f"did you mean {found!r}?" if found else ""
 
 

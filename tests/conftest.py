@@ -114,13 +114,13 @@ def checked_compilations(pytestconfig: pytest.Config) -> Iterator[None]:
 def _configured(cpu: str | None, without: str | None) -> Any:
     """What calls `compile` as the options of the run say."""
     from pybpf.compiler.diagnostics.base import CompileError
-    from pybpf.compiler.passes import PASSES
+    from pybpf.compiler.optimisations import OPTIMISATIONS
     from pybpf.compiler.schema.record import replace
     from pybpf.compiler.schema.specs import LEVEL_SINCE
 
-    names = [name for name, _ in PASSES]
-    assert without in (None, "all", *names), f"there is no optimisation {without}: {', '.join(names)}"
-    left_out = names if without == "all" else [without] if without else []
+    known = (None, "all", *OPTIMISATIONS)
+    assert without in known, f"there is no optimisation {without}: {', '.join(OPTIMISATIONS)}"
+    left_out = OPTIMISATIONS if without == "all" else [without] if without else []
     level = int(cpu[1]) if cpu else 0
 
     def call(compile: Any, programs: Any, target: Any, skip: Any = (), **options: Any) -> Any:

@@ -1,5 +1,7 @@
 """IR functions to machine code: `compile_function(function, level)` in one readable line of passes.
 
+Those in CODE_PASSES only make code better; each can be left out.
+
 machine.py    instructions, blocks and functions over virtual or physical registers
 isel.py       instruction selection (isel_arith.py, isel_compare.py, isel_memory.py: its rules)
 order.py      order of blocks, loops
@@ -12,7 +14,7 @@ checker.py    proof that an allocation is right, for tests
 peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
 colouring.py  which stack slots lie on the same bytes
 frame.py      the stack; chains.py: that of functions which call each other
-tails.py      code that ends alike
+endings.py    code that ends alike
 layout.py     jumps and branches in the order of blocks
 farjump.py    jumps over more than 32767 slots
 emit.py       bytes, relocations, line records
@@ -38,42 +40,56 @@ CALLS_LATER = (170,)  # helpers whose callback runs by itself: bpf_timer_set_cal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.codegen.machine import MFunction
     from pybpf.compiler.ir.function import Function
 
-__all__ = ["allocate_registers", "compile_function"]
+__all__ = ["CODE_PASSES", "allocate_registers", "compile_function"]
+
+# name (of the module too), what it is about
+CODE_PASSES = (
+    ("order", "short ways through loops first"),
+    ("homes", "values that stay in memory"),
+    ("peephole", "moves that do nothing"),
+    ("latches", "moves at the end of a loop's turn"),
+    ("colouring", "stack slots on the same bytes"),
+    ("endings", "code that ends alike"),
+)
 
 
 def compile_function(
-    function: Function, level: int = 3, check: Callable[[MFunction, MFunction], None] | None = None
+    function: Function,
+    level: int = 3,
+    check: Callable[[MFunction, MFunction], None] | None = None,
+    skip: Collection[str] = (),
 ) -> MachineCode:
     """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and
-    again when redundant moves are gone and others moved.
+    again when redundant moves are gone and others moved. `skip` names those of CODE_PASSES to leave out.
 
     Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
     """
-    selected = select(function, level)
-    allocated = allocate_registers(selected)
+    selected = select(function, level, "order" not in skip)
+    allocated = allocate_registers(selected, "homes" not in skip)
     if check is not None:
         check(selected, allocated)
     phis = frozenset([v for block in selected.blocks for v in block.params])
-    drop_redundant_moves(allocated, phis)
-    if any([block.depth for block in selected.blocks]):
+    if "peephole" not in skip:
+        drop_redundant_moves(allocated, phis)
+    if "latches" not in skip and any([block.depth for block in selected.blocks]):
         from pybpf.compiler.codegen.latches import lift_moves_of_latches
 
         lift_moves_of_latches(allocated)
     if check is not None:
         check(selected, allocated)
     groups = None
-    if len(selected.slots) > 1:
+    if len(selected.slots) > 1 and "colouring" not in skip:
         from pybpf.compiler.codegen.colouring import colour_slots
 
         groups = colour_slots(selected)
     frame = lay_out_frame(allocated, groups)
-    lines = bring_into_reach(allocated, lay_out_blocks(allocated))
+    lines = bring_into_reach(allocated, lay_out_blocks(allocated, "endings" not in skip))
     code = emit(allocated, lines, frame, function.span)
     calls = [op for op in function.ops() if type(op) is CallHelper]
     code.helpers = {op.id: op.helper for op in calls}
@@ -86,13 +102,13 @@ def compile_function(
     return code
 
 
-def allocate_registers(selected: MFunction) -> MFunction:
-    """The same function over physical registers."""
+def allocate_registers(selected: MFunction, in_memory: bool = True) -> MFunction:
+    """The same function over physical registers. `in_memory`: values may have their home there (homes.py)."""
     live_in, live_out = live_masks(selected)
     live = build(selected, live_out)
     parts = allocate(live)
     made = rewrite(selected, live, parts, live_in)
-    if not made.spills:
+    if not made.spills or not in_memory:
         return made
     from pybpf.compiler.codegen.homes import choose_homes, cost
 

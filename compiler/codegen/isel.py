@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 __all__ = ["Selector", "select"]
 
 
-def select(function: Function, level: int) -> MFunction:
-    """The function in machine code of the ISA level, 1 to 4."""
-    return Selector(function, level).run()
+def select(function: Function, level: int, short_first: bool = True) -> MFunction:
+    """The function in machine code of the ISA level, 1 to 4; `short_first` as in order.py."""
+    return Selector(function, level).run(short_first)
 
 
 class Selector:
@@ -77,7 +77,7 @@ class Selector:
         self._slots: dict[Slot, None] = {}
         self._hiding: Slot | None = None
 
-    def run(self) -> MFunction:
+    def run(self, short_first: bool) -> MFunction:
         order = self.function.reverse_postorder()
         self.blocks = {block: MBlock(block.label) for block in order}
         for block in order:
@@ -87,7 +87,7 @@ class Selector:
         for block in reversed(order):
             self._block(block)
         params = [self.vregs.get(param, -1) for param in self.function.params]
-        blocks = order_blocks(self.blocks[order[0]])
+        blocks = order_blocks(self.blocks[order[0]], short_first)
         slots = [slot for slot in self.function.slots if slot in self._slots]
         slots += [self._hiding] if self._hiding is not None else []
         return MFunction(self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level)

@@ -2,14 +2,14 @@
 
 Jumps to a block that only jumps on go straight to the end of the chain; a jump to the block that follows is dropped;
 a branch to the block that follows is inverted, so that it falls through; of a branch and a jump the branch goes back in
-a loop; a jump to a lone `exit` becomes one; code that ends alike is joined (tails.py). Blocks keep the order that
+a loop; a jump to a lone `exit` becomes one; code that ends alike is joined (endings.py). Blocks keep the order that
 order.py gave them.
 """
 
 from __future__ import annotations
 
+from pybpf.compiler.codegen.endings import join_endings
 from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, EXIT, FRAME, JUMP, LOAD_64, MAY_GOTO, SET_K, SET_X, MInsn
-from pybpf.compiler.codegen.tails import join_tails
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.schema.record import Record
 
@@ -32,10 +32,10 @@ class Line(Record, eq=False):
     jumps: dict[int, MBlock]
 
 
-def lay_out_blocks(fn: MFunction) -> list[Line]:
-    """The blocks in order, jumps and branches settled."""
+def lay_out_blocks(fn: MFunction, join: bool = True) -> list[Line]:
+    """The blocks in order, jumps and branches settled; code that ends alike is joined if told."""
     _thread_jumps(fn)
-    if join_tails(fn):
+    if join and join_endings(fn):
         _thread_jumps(fn)
     lines = []
     position = {block: index for index, block in enumerate(fn.blocks)}

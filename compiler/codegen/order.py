@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["number_blocks", "order_blocks"]
 
 
-def order_blocks(entry: MBlock) -> list[MBlock]:
-    """All blocks that `entry` reaches, in order."""
+def order_blocks(entry: MBlock, short_first: bool = True) -> list[MBlock]:
+    """All blocks that `entry` reaches, in order; `short_first` says whether lengths of ways matter."""
     blocks = number_blocks(_postorder(entry, {}, [])[::-1])
     loops = _loops(blocks)
     for block in blocks:
         block.depth = loops[block.number].bit_count()
     if not any(loops):
         return blocks
-    lengths = _lengths(blocks, loops)
+    lengths = _lengths(blocks, loops) if short_first else [0] * len(blocks)
     return number_blocks(_postorder(entry, dict(zip(blocks, loops, strict=True)), lengths)[::-1])
 
 

@@ -16,9 +16,11 @@ __all__ = ["COMMAND"]
 
 OUTPUT = Option("-o", "--output", metavar="FILE", help="Object to write; x.bpf.o for x.py unless told, - for stdout.")
 EMIT = Option(
-    "--emit", metavar="STAGE", help="Print a stage instead: tree, ir, ir:before-PASS, ir:after-PASS, asm, btf, elf."
+    "--emit",
+    metavar="STAGE",
+    help="Print a stage instead: tree, ir, asm, btf, elf; or {ir,asm}:{before,after}-PASS.",
 )
-SKIP = Option("--skip", metavar="PASS", multiple=True, help="Leave out a pass of the optimiser, or `all` of them.")
+SKIP = Option("--skip", metavar="PASS", multiple=True, help="Leave out an optimisation, or `all` of them.")
 
 
 def run(values: dict[str, Any]) -> int:
@@ -49,10 +51,10 @@ def _passes(names: list[str]) -> list[str]:
     if not names:
         return []
     from pybpf.building import known_passes
-    from pybpf.compiler.passes import PASSES
+    from pybpf.compiler.optimisations import OPTIMISATIONS
 
     if "all" in names:
-        return [name for name, _ in PASSES]
+        return list(OPTIMISATIONS)
     known_passes(names)
     return names
 

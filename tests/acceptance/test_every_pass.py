@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pybpf import CompileError, DeclarationError, Target, VerifierError, build, load
-from pybpf.compiler.passes import PASSES
+from pybpf.compiler.optimisations import OPTIMISATIONS
 from pybpf.program import Program
 from pybpf.runtime.errors import PybpfError
 from tests.codegen import kernel
@@ -34,7 +34,6 @@ MODULES = (
     "tests/stdlib", "tests/runtime", "tests/simulator",
 )  # fmt: skip
 CASES = ("answers.txt", "python.txt", "functions.txt", "loops.txt", "sync.txt")
-NAMES = [name for name, _ in PASSES]
 EVERY = bool(os.environ.get("PYBPF_EVERY_PASS"))
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(bool(kernel.why_not()), reason=str(kernel.why_not()))]
@@ -94,11 +93,11 @@ def _outcome(program: Program[..., Any], level: int, skip: tuple[str, ...]) -> s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("without", ["all", *NAMES])
+@pytest.mark.parametrize("without", ["all", *OPTIMISATIONS])
 def test_what_loads_loads_without_a_pass(without: str, tmp_path: Path) -> None:
-    skip = tuple(NAMES) if without == "all" else (without,)
-    turn = ["all", *NAMES].index(without)
-    share = slice(None) if EVERY else slice(turn, None, len(NAMES) + 1)
+    skip = OPTIMISATIONS if without == "all" else (without,)
+    turn = ["all", *OPTIMISATIONS].index(without)
+    share = slice(None) if EVERY else slice(turn, None, len(OPTIMISATIONS) + 1)
     named = list(programs_of_modules().items())[share]
     wrong, loaded = [], 0
     for number, (name, program) in enumerate([*named, *programs_of_cases(tmp_path, share)]):

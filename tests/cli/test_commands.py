@@ -256,6 +256,9 @@ def test_build_to_stdout(here: Path) -> None:
         (("--emit", "nonsense"), "nonsense"),
         (("--emit", "ir:after-gvnn"), "did you mean 'ir:after-gvn'?"),
         (("--emit", "ir:during-gvn"), "error: there is no stage 'ir:during-gvn'"),
+        (("--emit", "asm:after-latch"), "did you mean 'asm:after-latches'?"),
+        (("--emit", "asm:before-gvn"), "error: there is no stage 'asm:before-gvn'"),
+        (("--skip", "latche"), "did you mean 'latches'?"),
         (("--skip", "magic"), "help: passes are: simplify, "),
     ],
 )
@@ -283,6 +286,14 @@ def test_passes_print_what_they_change(here: Path, capsys: pytest.CaptureFixture
     assert before.count("// dce") == after.count("// dce") and len(after) < len(before)
     said = Said(("build", "hello.py", "--emit", "ir:after-dce", "--skip", "dce"), capsys)
     assert said.out == "// dce changes nothing here\n"
+
+
+def test_passes_over_machine_code_print_it_without_and_with_them(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(Path(__file__).parents[2] / "examples" / "opensnoop.py")
+    stages = ("asm:before-endings", "asm:after-endings", "asm")
+    before, after, usual = [Said(("build", file, "--emit", stage), capsys).out for stage in stages]
+    assert after == usual and len(before) > len(after) > 0
+    assert Said(("build", file, "--emit", "asm", "--skip", "endings"), capsys).out == before
 
 
 def test_without_the_optimiser_there_is_more_code(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

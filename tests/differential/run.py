@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pybpf import Target, VerifierError, load
 from pybpf.compiler import compile as compile_programs
 from pybpf.compiler.diagnostics.base import CompileError
-from pybpf.compiler.passes import PASSES
+from pybpf.compiler.optimisations import OPTIMISATIONS
 from pybpf.compiler.schema.specs import LEVEL_SINCE
 from pybpf.simulator import Simulation
 from tests.differential.declarations import CONSTANTS, GLOBALS, MAPS
@@ -60,8 +60,6 @@ __all__ = [
 
 BATCH = 12  # programs in one object
 
-_NAMES = tuple([name for name, _ in PASSES])
-
 
 class Config(NamedTuple):
     """How a program is compiled: the ISA level, the optimisations left out, the oldest kernel it is for."""
@@ -71,7 +69,7 @@ class Config(NamedTuple):
     kernel: tuple[int, int] = (6, 1)
 
     def __str__(self) -> str:
-        left_out = "no optimisation" if self.skip == _NAMES else f"without {', '.join(self.skip)}"
+        left_out = "no optimisation" if self.skip == OPTIMISATIONS else f"without {', '.join(self.skip)}"
         return f"v{self.cpu}, Linux {self.kernel[0]}.{self.kernel[1]}, {left_out if self.skip else 'optimised'}"
 
 
@@ -85,17 +83,17 @@ ALL = [
     HERE,
     *[Config(level) for level in (1, 2)],
     Config(3, kernel=RUNNING),
-    *[Config(level, _NAMES) for level in (1, 3)],
-    Config(BEST, _NAMES, RUNNING),
+    *[Config(level, OPTIMISATIONS) for level in (1, 3)],
+    Config(BEST, OPTIMISATIONS, RUNNING),
     *[
         Config(level, (name,), kernel)
-        for name, (level, kernel) in zip(_NAMES, [(3, DEFAULT.kernel), (BEST, RUNNING)] * len(_NAMES))
+        for name, (level, kernel) in zip(OPTIMISATIONS, [(3, DEFAULT.kernel), (BEST, RUNNING)] * len(OPTIMISATIONS))
     ],
 ]
 # Every level with nothing, everything, and each optimisation left out, for old kernels and for the running one.
 TURNS = [
     Config(level, skip, kernel)
-    for skip in ((), _NAMES, *[(name,) for name in _NAMES])
+    for skip in ((), OPTIMISATIONS, *[(name,) for name in OPTIMISATIONS])
     for level, kernel in ((1, DEFAULT.kernel), (2, RUNNING), (3, DEFAULT.kernel), (BEST, RUNNING))
 ]
 
@@ -449,7 +447,7 @@ def main() -> int:
 def _configurations(options: argparse.Namespace) -> Callable[[int], Sequence[Config]]:
     """How to compile, by what the command line says."""
     if options.cpu or options.without:
-        skip = () if not options.without else _NAMES if options.without == "all" else (options.without,)
+        skip = () if not options.without else OPTIMISATIONS if options.without == "all" else (options.without,)
         found = [each for each in TURNS if each.skip == skip and options.cpu in (None, f"v{each.cpu}")]
         assert found, f"there is no optimisation {options.without}, or this kernel has not {options.cpu}"
         return lambda number: [found[number % len(found)]]

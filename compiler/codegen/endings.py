@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from pybpf.compiler.codegen.machine import MFunction
 
-__all__ = ["join_tails"]
+__all__ = ["join_endings"]
 
 LONGEST = 8  # instructions of a block that are compared
 _SHARED = (m.MOV_K, m.MOV_X, m.ALU_K, m.ALU_X, m.LOAD_64, m.FRAME, m.SPILL, m.RELOAD)
 
 
-def join_tails(fn: MFunction) -> bool:
+def join_endings(fn: MFunction) -> bool:
     """Join whole blocks until none are the same, then ends."""
     changed = False
     while _join_blocks(fn):
