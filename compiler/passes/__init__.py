@@ -23,6 +23,7 @@ PASSES = (
     ("threading", "tests whose outcome the way there tells"),
     ("bypass", "ways on which a result can't matter any more"),
     ("narrowing", "arithmetic that is cheaper in a range"),
+    ("bits", "bits of numbers that nothing looks at"),
     ("members", "one of several constants"),
     ("checks", "bounds checks that the next one implies"),
     ("cfg", "unreachable, empty and straight-line blocks"),
@@ -38,7 +39,7 @@ PASSES = (
 )  # fmt: skip
 ORDER = (
     "simplify", "parts", "slots", "simplify", "copies", "cfg", "unroll", "members", "threading", "bypass", "copies",
-    "cfg", "gvn", "checks", "cfg", "narrowing", "loads", "stores", "joins", "tails", "dce",
+    "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "stores", "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 

@@ -55,7 +55,6 @@ class _Simplify:
         self.tested = {v for op in function.ops() if type(op) in (Branch, Cmp, ops.Guard) for v in op.args()}
         self.new: dict[Value, Value] = {}
         self.changed = False
-        self.made: list[Op] = []
 
     def block(self, block: Block) -> None:
         new = self.new
@@ -322,29 +321,9 @@ def _and(state: _Simplify, op: Binary, c: int) -> Value | None:
         return Binary("and", inner.lhs, Const(_bits(inner.rhs) & c), op.width, op.name, op.span)
     if type(op.lhs) is Extend and c < 1 << op.lhs.bits and state.once(op.lhs):
         return Binary("and", op.lhs.value, Const(c), op.width, op.name, op.span)
-    if turned := _turned_twice(state, op, c):
-        return turned
     if op.width == 64 and c in (0xFF, 0xFFFF, MASK32):
         return Extend(op.lhs, c.bit_length(), False, op.name, op.span)
     return None
-
-
-def _turned_twice(state: _Simplify, op: Binary, c: int) -> Value | None:
-    """((x ^ -1) & 65535 ^ -1) & 65535 is x & 65535: a checksum that was taken out and goes on."""
-    outer = op.lhs
-    if type(outer) is not Binary or outer.op != "xor" or type(outer.rhs) is not Const or not state.once(outer):
-        return None
-    field = outer.lhs
-    if type(field) is not Binary or field.op != "and" or type(field.rhs) is not Const or not state.once(field):
-        return None
-    inner, mask = field.lhs, _bits(field.rhs)
-    if type(inner) is not Binary or inner.op != "xor" or type(inner.rhs) is not Const or mask & c != c:
-        return None
-    turned = (_bits(inner.rhs) & mask ^ _bits(outer.rhs)) & c
-    low = (1 << min(op.width, outer.width, field.width, inner.width)) - 1
-    if turned or c & ~low:
-        return None
-    return Binary("and", inner.lhs, op.rhs, op.width, op.name, op.span)
 
 
 def _or(state: _Simplify, op: Binary, c: int) -> Value | None:
@@ -362,6 +341,12 @@ def _xor(state: _Simplify, op: Binary, c: int) -> Value | None:
         return _same(state, op)
     if inner := _inner(state, op, "xor"):
         return Binary("xor", inner.lhs, _constant(_bits(inner.rhs) ^ c, op.width), op.width, op.name, op.span)
+    field = op.lhs
+    if type(field) is Extend and not field.signed and c < 1 << field.bits and state.once(field):
+        turned = field.value  # a checksum that was taken out and goes on
+        if type(turned) is Binary and turned.op == "xor" and type(turned.rhs) is Const and state.once(turned):
+            turned.rhs = _constant(_bits(turned.rhs) ^ c, turned.width)
+            return field
     return None
 
 
@@ -426,6 +411,10 @@ def _extend(state: _Simplify, op: Extend) -> Value | None:
         low = (1 << op.bits) - 1
         if _bits(value.rhs) & low == low:  # the mask keeps all that the extension looks at
             return Extend(value.lhs, op.bits, op.signed, op.name, op.span)
+    if not op.signed and type(value) is Binary and value.op == "xor" and type(value.rhs) is Const and state.once(value):
+        low = (1 << op.bits) - 1
+        if op.bits < 32 and state.high(value.lhs) <= low:  # only the constant is too wide
+            return Binary("xor", value.lhs, Const(_bits(value.rhs) & low), 64, op.name, op.span)
     if type(value) is ops.Load and value.signed and value.bits == op.bits:
         return value if op.signed else None
     return None
