@@ -364,6 +364,8 @@ class SizeOutOfRange(Diagnostic):
         if self.lo != self.hi:
             if self.lo >= self.least:
                 yield Help("or bound it:", (f"min({self.text}, {self.most})",))
+            elif self.lo == 0:
+                yield Help("or bound it, in a variable:", (f"n = min({self.text}, {self.most})", "if n > 0:"))
             yield Note(between(self.lo, self.hi))
 
 

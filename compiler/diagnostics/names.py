@@ -128,6 +128,9 @@ class UnknownAttribute(Diagnostic):
             yield Help(f"it has {listed(self.names)}")
         elif self.name == "at" and self.what.startswith("the type"):  # pkt.parse(u32)
             yield Help("only a struct is found in a packet; declare one:", ("class Header(Struct):", "    value: u32"))
+        elif self.what == "the module `pybpf.kernel`":
+            instead = "write the number, or take it from Python (socket, errno)"
+            yield Help(f"BTF has types and enumerators, but no macros: {instead}")
         else:
             yield Help("check its spelling")
 

@@ -324,6 +324,7 @@ class NoSlice(Diagnostic):
     start: int = 0
     length: int = 0  # 0: not written as constants; -1: some characters of a text
     target: bool = False
+    size: int = 0  # of the Bytes that is assigned to
 
     code = "E0116"
     title = "a slice can't be compiled"
@@ -336,6 +337,10 @@ class NoSlice(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if self.length < 0:
             yield Help("look at single ones:", (f'{self.base}[0] == "a" and {self.base}[2] == "b"',))
+            return
+        if self.size:
+            yield Help(f"assign all {self.size} bytes, or declare it as what can be assigned in parts:",
+                       (f"{self.base.rpartition('.')[2]}: Array[u8, L[{self.size}]]",))  # fmt: skip
             return
         element = f"{self.base}[i + {self.start}]" if self.start else f"{self.base}[i]"
         line = f"    {element} = source[i]" if self.target else f"    target[i] = {element}"

@@ -201,6 +201,7 @@ class ReadOnlyMemory(Diagnostic):
     """
 
     space: str
+    declared: str = ""  # the struct whose member might be changed, if an argument were declared as that struct
 
     code = "E0229"
     title = "{space} is read-only"
@@ -210,7 +211,10 @@ class ReadOnlyMemory(Diagnostic):
         return f"{memory(self.space)} is read-only here", self.label
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("copy what you need into a variable or a Struct, and change that")
+        if self.declared:
+            yield Help(f"it can be changed through an argument that is declared so: `sk: {self.declared}`")
+        else:
+            yield Help("copy what you need into a variable or a Struct, and change that")
 
 
 class UpdateOfObject(Diagnostic):

@@ -78,6 +78,10 @@ class AlwaysDecided(Diagnostic):
     def more(self) -> Iterator[Label | Note | Help]:
         if " - " in self.text and ("< 0" in self.text or ">= 0" in self.text):
             yield Help("to see whether a difference is negative, compare the two numbers themselves")
+        elif self.kind == "u64" and self.text.endswith((" < 0", " >= 0")):
+            number, op, _ = self.text.rsplit(" ", 2)
+            yield Help("if it is a difference, compare the two numbers instead; its bits as a signed number are:",
+                       (f"i64({number}) {op} 0",))  # fmt: skip
         elif "-" in self.text.replace(" - ", ""):
             yield Help(f"compare with the number as {self.kind} holds it, or make the other side signed")
         else:

@@ -376,7 +376,8 @@ def place(checker: Checker, node: Any) -> tree.Expr:
                 if kernel.is_writable(checker, found_place):
                     return found_place
                 assert isinstance(base.type, PtrType)
-                checker.fail(errors.ReadOnlyMemory(span, base.type.space))
+                declared = kernel.writable_in(checker, found_place)
+                checker.fail(errors.ReadOnlyMemory(span, base.type.space, declared))
             if not isinstance(struct, StructType):
                 _no_attribute(checker, base, node.attr, span)
             names = [f.name for f in struct.fields]

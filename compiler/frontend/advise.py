@@ -9,6 +9,7 @@ from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.specs import ContextSpec, GlobalSpec, MapSpec
 from pybpf.compiler.schema.types import (
     I64,
+    U8,
     U64,
     ArrayType,
     BytesType,
@@ -118,7 +119,13 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
         if expr.type.space == Space.CTX:
             return "an address is good for one run only; use one of the context's fields", ()
         if expr.type.space == Space.PACKET:
-            return "an address is good for one run only; use what is read from there, or the distance between two", ()
+            return (
+                "an address is good for one run only; use what is read from there, or its distance from another, "
+                "as `pkt.cursor - pkt.data`",
+                (),
+            )
+    if isinstance(to, PtrType) and isinstance(wanted, KernelType) and kinds.is_int(expr.type):
+        return "what lies at an address is:", (f"{wanted}({text})",)
     if is_arena_pointer(to):
         if kinds.is_int(expr.type):
             return "what lies at an address is:", (f"arena.at({wanted}, {text})",)
@@ -141,6 +148,10 @@ def in_place_of(checker: Checker, expr: tree.Expr, to: Type, what: str) -> tuple
     if isinstance(wanted, TextType) and kinds.is_int(expr.type):
         return f"keep the number as {kinds.spell(expr.type)}, and format it in user space", ()
     if isinstance(wanted, ArrayType):
+        if wanted.element == U8 and kind == BytesType(wanted.length) and not what.startswith(str(wanted)):
+            return "make one of them:", (f"{written(wanted)}({text})",)
+        if isinstance(kind, ArrayType) and kind.length == wanted.length:
+            return f"copy the elements in a loop, or declare {what} as {written(kind)}", ()
         return "make one:", (f"{written(wanted)}([{', '.join(['...'] * min(wanted.length, 4))}])",)
     return f"give it {kinds.spell(to)}", ()
 
@@ -225,4 +236,3 @@ def not_a_value(value: Any, schema: Any, text: str) -> tuple[str, tuple[str, ...
     if callable(value):
         return "call it:", (f"{text}()",)
     return "use a number, or a part of it that is one", ()
-

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import member_of
-from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, type_of
+from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, type_of
 from pybpf.compiler.frontend.elsewhere import in_library, is_pythons
 from pybpf.compiler.frontend.functions import BUILTINS, COMPILER_FUNCTIONS
 from pybpf.compiler.frontend.helpers import fill, helper
@@ -311,7 +311,9 @@ def _unknown_call(checker: Checker, value: Any, node: ast.Call, span: Span) -> N
 
 
 def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Value:
-    """`Colour(2)` of a plain IntEnum: a constant."""
+    """`Colour(2)` of a plain IntEnum: a constant. `Colour(x)`: the number x, which the member equals; CPython raises
+    ValueError where x is none of them.
+    """
     value = checker.expr(node.args[0]) if len(node.args) == 1 and not node.keywords else None
     if isinstance(value, Known):
         try:
@@ -319,6 +321,10 @@ def _enum_member(checker: Checker, cls: Any, node: ast.Call, span: Span) -> Valu
         except Exception as error:  # the user's class
             problem = f"raises {type(error).__name__}: {error}"
             checker.fail(errors.ConstantLookup(span, f"`{checker.text(span)}`", problem))
+    if value is not None and hasattr(cls, "__members__"):
+        given = number(checker, value)
+        assert isinstance(given, tree.Expr)
+        return given
     checker.fail(errors.UnknownCall(span, describe(cls), "", True))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
 
-__all__ = ["array_of", "conversion", "copied", "from_bytes", "new_array", "new_struct", "new_text"]
+__all__ = ["array_of", "conversion", "copied", "from_bytes", "new_array", "new_struct", "new_text", "numbers_of"]
 
 
 def conversion(checker: Checker, schema: IntType, node: ast.Call, span: Span) -> Value:
@@ -142,18 +142,39 @@ def _keyword_span(checker: Checker, keyword: Any) -> Span:
 
 
 def new_array(checker: Checker, schema: ArrayType, node: ast.Call, span: Span) -> tree.Expr:
-    """`Array[u8, L[6]]()`: all zero; or `Array[u8, L[2]]([1, 2])`."""
+    """`Array[u8, L[6]]()`: all zero; `Array[u8, L[2]]([1, 2])`; a copy of another array, or of as many bytes."""
     if node.keywords or len(node.args) > 1:
         text = kinds.written(schema)
         checker.fail(errors.CallArguments(span, f"{text}()", "takes one list of elements, or nothing", f"{text}()"))
+    place = PtrType(schema, Space.STACK)
     if node.args:
-        given = materialize(checker, checker.expr(node.args[0], schema), schema)
-        if kinds.aggregate(given.type) != schema:
-            checker.fail(errors.WrongType(given.span, kinds.spell(given.type), str(schema), f"{schema}()"))
-        return given
-    made = tree.Zero(PtrType(schema, Space.STACK), span)
+        given = materialize(checker, numbers_of(checker.expr(node.args[0], schema)), schema)
+        if isinstance(given.type, OptionalType):
+            maybe_none(checker, given)
+        kind = kinds.aggregate(given.type)
+        of_bytes = isinstance(kind, BytesType) and kinds.same(schema.element, U8) and kind.size == schema.length
+        if kind is None or not (of_bytes or kind == schema):
+            from pybpf.compiler.frontend.advise import in_place_of
+
+            advice = in_place_of(checker, given, place, f"{schema}()")
+            checker.fail(
+                errors.WrongType(given.span, kinds.spell(given.type), str(schema), f"{schema}()", None, *advice)
+            )
+        if isinstance(given, tree.New):  # of a list that stands here: nothing else refers to it
+            return given
+        copy = tree.Copy(PtrType(kind, Space.STACK), span, given)
+        checker.made(copy)
+        return tree.Cast(place, span, copy) if of_bytes else copy
+    made = tree.Zero(place, span)
     checker.made(made)
     return made
+
+
+def numbers_of(value: Value) -> Value:
+    """Constant bytes as the numbers that they are where an array's elements are wanted."""
+    if isinstance(value, Known) and isinstance(value.value, bytes):
+        return Known(list(value.value), value.span)
+    return value
 
 
 def array_of(checker: Checker, schema: ArrayType, items: Sequence[Value], span: Span) -> tree.Expr:

@@ -319,7 +319,7 @@ def stored(checker: Checker, value: Value, to: Type, what: str, where: Span | No
         return expr
     if isinstance(given, TextType) and isinstance(to, TextType):
         checker.fail(errors.TextCut(expr.span, str(given), str(to), what, given.size))
-    if isinstance(given, ArrayType) and isinstance(to, ArrayType):
+    if isinstance(given, ArrayType) and isinstance(to, ArrayType) and given.length != to.length:
         checker.fail(errors.WrongType(expr.span, str(given), str(to), what, where))
     _mismatch(checker, expr, to, what, where)
 

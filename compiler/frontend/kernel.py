@@ -146,18 +146,32 @@ def _read_type(kind: Type, space: str, direct: bool) -> Type:
 
 def is_writable(checker: Checker, place: tree.Expr) -> bool:
     """Whether the program may store to a member: of an argument, as the table of operations says that it is in."""
-    table = checker.session.program.ops
-    if table is None or not isinstance(place, tree.KernelPlace) or not place.direct or not kinds.is_int(place.type):
-        return False
+    return _named_writable(checker, place) and _of_argument(place)
+
+
+def writable_in(checker: Checker, place: tree.Expr) -> str:
+    """The struct of whose argument the member could be changed, where it is reached in another way; else ""."""
+    struct = struct_of(place.base.type) if isinstance(place, tree.KernelPlace) else None
+    return essential(struct.name) if struct is not None and _named_writable(checker, place) else ""
+
+
+def _of_argument(place: tree.Expr) -> bool:
+    """Whether the member is one of an object that the program was given, by a load and no call."""
+    assert isinstance(place, tree.KernelPlace)
     base = place.base
     while isinstance(base, tree.Cast):
         base = base.value
-    struct = struct_of(place.base.type)
     trusted = isinstance(base.type, PtrType) and base.type.space == Space.TRUSTED
-    if not isinstance(base, tree.Local) or not trusted or struct is None:
+    return place.direct and isinstance(base, tree.Local) and trusted
+
+
+def _named_writable(checker: Checker, place: tree.Expr) -> bool:
+    """Whether the program's table of operations says that the member may be changed."""
+    table = checker.session.program.ops
+    if table is None or not isinstance(place, tree.KernelPlace) or not kinds.is_int(place.type):
         return False
-    last = place.path[-1]
-    if isinstance(last, KernelMember) and last.bits:
+    struct, last = struct_of(place.base.type), place.path[-1]
+    if struct is None or (isinstance(last, KernelMember) and last.bits):
         return False
     names = ".".join([step.name for step in place.path if isinstance(step, KernelMember) and step.name])
     return names in table.writable.get(essential(struct.name), ())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.access import check_writable, outer, reference
-from pybpf.compiler.frontend.construct import array_of
+from pybpf.compiler.frontend.construct import array_of, numbers_of
 from pybpf.compiler.frontend.convert import constant, stored
 from pybpf.compiler.frontend.known import Known
 from pybpf.compiler.frontend.wording import slice_of
-from pybpf.compiler.schema.types import U64, ArrayType, BytesType, PtrType, TextType
+from pybpf.compiler.schema.types import U8, U64, ArrayType, BytesType, PtrType, Space, TextType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +60,20 @@ def assign_slice(checker: Checker, node: ast.Subscript, value: Value, span: Span
     if isinstance(kind, TextType):
         checker.fail(errors.TextItem(where, checker.text(checker.span(node.value))))
     at = _bounds(checker, node, where, True)
+    if isinstance(kind, BytesType):
+        checker.fail(errors.NoSlice(where, *slice_of(checker, node), target=True, size=kind.size))
     if not isinstance(base, tree.Expr) or not isinstance(kind, ArrayType) or not isinstance(base.type, PtrType):
         checker.fail(errors.NoSlice(where, *slice_of(checker, node), target=True))
     places = range(kind.length)[at]
     if not 0 < len(places) <= _MOST:
         checker.fail(errors.NoSlice(where, *slice_of(checker, node), target=True))
     wanted = ArrayType(kind.element, len(places))
-    given = stored(checker, value, wanted, f"`{checker.text(where)}`")
+    held_bytes = BytesType(len(places))
+    if isinstance(value, tree.Expr) and kind.element == U8 and kinds.aggregate(value.type) == held_bytes:
+        copy = tree.Copy(PtrType(held_bytes, Space.STACK), value.span, value)
+        given: tree.Expr = tree.Cast(PtrType(wanted, Space.STACK), value.span, copy)
+    else:
+        given = stored(checker, numbers_of(value), wanted, f"`{checker.text(where)}`")
     assert isinstance(given.type, PtrType)
     made: list[tree.Stmt] = []
     held = []

@@ -290,6 +290,8 @@ def unknown(name: str, importing: bool) -> DeclarationError:
     help = f"did you mean `{near[0]}`?" if near else ""
     if near[1:]:
         help += f" (or {', '.join(f'`{other}`' for other in near[1:])})"
-    if not help and current.running() is None:
+    if not help and name.isupper():
+        help = "BTF has types and enumerators, but no macros: write the number, or take it from Python (socket, errno)"
+    elif not help and current.running() is None:
         help = "only the bundled types are known here; name a kernel's BTF: --btf vmlinux"
     return kind(f"{where} has no type named `{name}`", label="not found", help=help)
