@@ -15,6 +15,7 @@ from pybpf.compiler.frontend.known import ContextRef, Known, TupleValue
 from pybpf.compiler.frontend.measure import is_simple, range_of, underlying
 from pybpf.compiler.frontend.operators import check_sign, common_type, to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names
+from pybpf.compiler.later import module
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
 from pybpf.compiler.schema.types import (
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     import ast
     from typing import Any
 
+    from pybpf.compiler.frontend import fieldfacts
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
+    fieldfacts = module("frontend.fieldfacts")
 
 __all__ = [
     "comparison", "condition", "condition_value", "constant_outcome", "hold", "identity", "negation", "ordered",
@@ -208,12 +211,16 @@ def _narrowed(
     state = base if base is not None else checker.state
     assert state is not None
     var = underlying(checker, expr)
+    if var is None and checker.in_test:
+        return fieldfacts.narrowed(checker, expr, op, bound, state)
     fact = state.get(var.name) if var is not None else None
     if var is None or fact is None:
         return state
     narrowed = ranges.narrow(op, fact.range, bound)
     if narrowed is None or narrowed == fact.range:  # never true here: still checked, with what is known
         return state
+    if var.name in checker.held_fields:
+        state = fieldfacts.narrowed(checker, checker.held_fields[var.name], op, bound, state)
     return {**state, var.name: replace(fact, range=narrowed)}
 
 
@@ -293,6 +300,8 @@ def hold(checker: Checker, value: Value, lets: list[tuple[tree.Var, tree.Expr]],
         return value.body
     var = checker.temporary(value.type, value)
     lets.append((var, value))
+    if checker.in_test and isinstance(value, tree.Field):
+        checker.held_fields[var.name] = value
     return checker.local(var, value.span)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
     from pybpf.compiler.schema.span import Span
+    from pybpf.compiler.schema.types import Type
 
 __all__ = ["array_of", "conversion", "copied", "from_bytes", "new_array", "new_struct", "new_text", "numbers_of"]
 
@@ -89,13 +90,25 @@ def new_struct(checker: Checker, schema: StructType, node: ast.Call, span: Span)
         assert declared is not None
         checker.fail(errors.MissingFields(span, schema.name, absent, _with_default(declared)))
     for field in missing:
-        value = Known(defaults[field.name], span)
         try:
+            value = _default(checker, defaults[field.name], field.type, span)
             values.append((field, stored_field(checker, value, field, f"`{schema.name}.{field.name}`")))
         except Refused:
             _blame_default(checker, schema, field, span)
             raise
     return _finished(checker, tree.New(PtrType(schema, Space.STACK), span, tuple(values)))
+
+
+def _default(checker: Checker, value: Any, kind: Type, span: Span) -> Value:
+    """A field's default. Structs are made as they are now, of the class's own fields."""
+    if isinstance(kind, StructType) and type(value) is kind.owner and not kind.opaque and not kind.union:
+        parts = [(f, _default(checker, getattr(value, f.name), f.type, span)) for f in kind.fields]
+        made = [(f, stored_field(checker, part, f, f"`{kind.name}.{f.name}`")) for f, part in parts]
+        return _finished(checker, tree.New(PtrType(kind, Space.STACK), span, tuple(made)))
+    if isinstance(kind, ArrayType) and isinstance(kind.element, StructType) and not kind.element.opaque:
+        items = [_default(checker, item, kind.element, span) for item in value]
+        return array_of(checker, kind, items, span)
+    return Known(value, span)
 
 
 def _blame_default(checker: Checker, schema: StructType, field: Field, span: Span) -> None:

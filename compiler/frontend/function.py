@@ -17,6 +17,7 @@ from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
 from pybpf.compiler.frontend.measure import alignment, origins, range_of
 from pybpf.compiler.frontend.session import Instance
+from pybpf.compiler.later import module
 from pybpf.compiler.schema.errors import DeclarationError
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.span import Span
@@ -25,9 +26,11 @@ from pybpf.compiler.schema.types import I64, NONE, U64, OptionalType, PtrType, T
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ast
     from typing import Any, NoReturn
 
     from pybpf.compiler.diagnostics.base import Diagnostic
+    from pybpf.compiler.frontend import fieldfacts
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.known import LocalFunction, Value
     from pybpf.compiler.frontend.ranges import Interval
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.frontend.settle import Loop
     from pybpf.compiler.frontend.source import Module
     from pybpf.compiler.schema.types import Type
+else:
+    import _ast as ast
+    fieldfacts = module("frontend.fieldfacts")
 
 __all__ = ["Checker"]
 
@@ -110,6 +116,9 @@ class Checker:
         self.result_range: Interval | None = None
         self.result_origins: frozenset[Any] = frozenset()  # objects that the result may refer to
         self.moves_packet = False  # addresses into the packet that a caller has are gone after a call
+        self.in_test = False  # of an `if`
+        self.told_of_fields = False  # by such a test (fieldfacts.py)
+        self.held_fields: dict[str, tree.Expr] = {}  # by variables of ours
         self._temporaries = 0
 
     def enter(self, module: Module, node: Any, function: Any, enclosing: Checker | None = None) -> Checker:
@@ -299,9 +308,14 @@ class Checker:
                     self.report(errors.Unreachable(self.span(node)))
                 break
             acquired = len(self.releases)
+            if self.told_of_fields and isinstance(node, (ast.With, ast.Match)):
+                self.state = fieldfacts.without(self.state)
             try:
                 handler = statements.STATEMENTS.get(type(node), statements.unsupported)
-                made += handler(self, node)
+                more = handler(self, node)
+                made += more
+                if self.told_of_fields:
+                    fieldfacts.forget_written(self, more)
             except Refused:
                 self.left_out += 1
                 self.lost_return = self.lost_return or scope.returns(node)

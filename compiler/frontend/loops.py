@@ -16,6 +16,7 @@ from pybpf.compiler.frontend.measure import range_of
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.frontend.scope import assigned_names, mentioned_names, returns
 from pybpf.compiler.frontend.settle import carried, settle
+from pybpf.compiler.later import module
 from pybpf.compiler.schema.specs import HelperSpec, IterSpec
 from pybpf.compiler.schema.types import BOOL, I64, U64
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from pybpf.compiler.frontend import fieldfacts, walks
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
 else:
     import _ast as ast
+    fieldfacts = module("frontend.fieldfacts")
+    walks = module("frontend.walks")
 
 __all__ = ["after", "for_loop", "go_on", "is_builtin", "leave", "while_loop"]
 
@@ -84,11 +88,12 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
         if true is not None:
             body = checker.block(node.body)
 
-    mark = len(checker.diagnostics)
+    mark, exits = len(checker.diagnostics), len(checker.exits)
     assigned = assigned_names([node.test, *node.body])
     long = longloops.bound_for(checker.session.target) == longloops.CALLBACK
     loop = settle(checker, node, assigned, once, own_frame=long and bounds.iterations(checker, node) is None)
     made = tree.While(span, test, body)
+    count: int | None = None
     if not any(d.severity == "error" for d in checker.diagnostics[mark:]):
         checker.state = entry
         count = bounds.iterations(checker, node) if loop.back is not None else 1
@@ -97,6 +102,8 @@ def while_loop(checker: Checker, node: ast.While) -> list[tree.Stmt]:
         else:
             checker.session.iterations[made] = count
     made.carried = carried(checker, entry, assigned)
+    if loop.moves:
+        false = walks.finish(checker, loop, made, count, entry, exits, false)
     made.orelse = after(checker, node, false, loop)
     return [made]
 
@@ -200,6 +207,10 @@ def _for_range(checker: Checker, node: ast.For, parts: list[Value], span: Span) 
     upward = step > 0
     start = _bound(checker, parts[0], span, is_stop=False)
     stop = _bound(checker, parts[1], span, is_stop=upward and range_of(checker, start)[1] < 1 << 62)
+    if checker.told_of_fields and isinstance(start, tree.Const):
+        told = fieldfacts.known(checker, stop)
+        if told is not None and told[0] >= 0 and told[1] < range_of(checker, stop)[1]:
+            stop = _at_most(checker, to_type(checker, stop, U64, span), told[1])
     (low, high), (least, most) = range_of(checker, start), range_of(checker, stop)
     # the interval of i, the most iterations, and whether there is at least one
     if step > 0:
@@ -288,6 +299,7 @@ def _counted(
 
     targets = assigned_names(node.target)
     assigned = [n for n in assigned_names(node.body) if n not in targets]
+    exits = len(checker.exits)
     loop = settle(checker, node, assigned, once, own_frame=own_frame)
     end = flow.join(checker.state, loop.continues)  # at the end of an iteration
     exhausted = end if some else flow.join(entry, end)
@@ -299,5 +311,8 @@ def _counted(
     made.carried = carried(checker, entry, assigned)
     if exhausted is None:  # every iteration leaves, but the verifier and Python see the loop end too if it has none
         exhausted = None if some else entry
+    if loop.moves:
+        followed = count if count <= bounds.MOST else None
+        exhausted = walks.finish(checker, loop, made, followed, entry, exits, exhausted)
     made.orelse = after(checker, node, exhausted, loop)
     return [made]

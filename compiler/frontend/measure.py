@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["alignment", "is_simple", "limits", "origins", "range_of", "underlying"]
+__all__ = ["alignment", "bare", "is_simple", "limits", "origins", "range_of", "underlying"]
 
 
 def limits(type: Type) -> Interval:
@@ -210,9 +210,13 @@ def _common(align: int, offset: int) -> int:
 
 def underlying(checker: Checker, expr: tree.Expr) -> tree.Var | None:
     """The variable whose value the expression has, seen through conversions that keep the value."""
+    found = bare(checker, expr)
+    return found.var if isinstance(found, tree.Local) else None
+
+
+def bare(checker: Checker, expr: tree.Expr) -> tree.Expr | None:
+    """The expression without conversions that keep the value; None where one does not."""
     while True:
-        if isinstance(expr, tree.Local):
-            return expr.var
         if isinstance(expr, tree.Let):  # `(v := m.get(k))`: what is learnt of the value is learnt of v
             expr = expr.body
             continue
@@ -222,7 +226,7 @@ def underlying(checker: Checker, expr: tree.Expr) -> tree.Var | None:
             if not (low <= lo and hi <= high):
                 return None
         elif not isinstance(expr, (tree.Unwrap, tree.Wrap)):
-            return None
+            return expr
         expr = expr.value
 
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from pybpf.compiler.frontend import bounds
+    from pybpf.compiler.frontend import bounds, walks
     from pybpf.compiler.frontend.flow import State
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.ranges import Interval
 else:
     import _ast as ast
     bounds = module("frontend.bounds")
+    walks = module("frontend.walks")
 
 __all__ = ["Loop", "carried", "check_kept", "settle"]
 
@@ -40,9 +41,10 @@ class Loop:
 
     `back` is the state of all ways back to its head; None where no iteration is followed by another. `own_frame` is the
     region of a loop whose body becomes a function. `flag` is set by a `break` out of one of several copies of a body.
+    `moves`: where addresses in the packet were in front of it, and how far an iteration may move them (walks.py).
     """
 
-    __slots__ = ("back", "breaks", "continues", "flag", "own_frame")
+    __slots__ = ("back", "breaks", "continues", "flag", "moves", "own_frame")
 
     def __init__(self) -> None:
         self.back: State | None = None
@@ -50,6 +52,7 @@ class Loop:
         self.flag: tree.Var | None = None
         self.breaks: State | None = None
         self.continues: State | None = None
+        self.moves: dict[str, tuple[int, int]] = {}
 
 
 def settle(
@@ -66,19 +69,19 @@ def settle(
     """
     entry = checker.state
     assert entry is not None
+    if checker.told_of_fields:
+        entry = {name: fact for name, fact in entry.items() if name[0] != "."}
     head = dict(entry)
     may_narrow = len(checker.loops) < _NARROWED
     slow = _SLOW if len(checker.loops) < 2 else 0  # iterations that may be taken one after the other
     slowly = False
     falling = bounds.falling(node)
+    addresses = walks.addresses(checker, assigned, head) if checker.session.state else []
     for name in assigned:
         fact = head.get(name)
-        if fact is not None and fact.range != ranges.EMPTY:
+        if fact is not None and fact.range != ranges.EMPTY and name not in addresses:
             (lo, hi), (least, most) = fact.range, _type_range(checker, name)
             head[name] = replace(fact, range=(min(lo, least), hi) if name in falling else (lo, max(hi, most)))
-    for var in checker.session.state.values():  # an address in the packet, which iterations move on
-        if var.name in head:
-            head[var.name] = replace(head[var.name], range=ranges.EVERYTHING)
     for _ in range(_ATTEMPTS):
         mark, left_out = len(checker.diagnostics), checker.left_out
         loop = Loop()
@@ -92,7 +95,8 @@ def settle(
         if loop.own_frame is not None:
             for state in (checker.state, loop.continues, loop.breaks):
                 _forget_made(checker, state, loop.own_frame)
-        back = loop.back = flow.join(checker.state, loop.continues)
+        back = flow.join(checker.state, loop.continues)
+        back = loop.back = walks.apart(loop, addresses, head, back) if addresses else back
         if flow.covers(head, back):
             other = _loosened(head, assigned) if _failed(checker, mark) else head
             if other is head and may_narrow:
@@ -110,7 +114,7 @@ def settle(
         weaker = flow.join(head, back)
         assert weaker is not None
         for name, fact in weaker.items():
-            if name not in head or name[0] in "&@":  # a reference that is held has no range
+            if name not in head or name[0] in "&@" or name in addresses:  # a reference that is held has no range
                 continue
             if fact.poisoned and not head[name].poisoned:
                 # The error was reported in this attempt only: what led to it must be there in the next one too.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from pybpf.compiler.frontend import assignment, reservation
+    from pybpf.compiler.frontend import assignment, fieldfacts, reservation
     from pybpf.compiler.frontend.conditions import condition
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.known import Value
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.types import Type
 else:
     import _ast as ast
+    fieldfacts = module("frontend.fieldfacts")
     condition = later("frontend.conditions", "condition")
     assignment = module("frontend.assignment")
     reservation = module("frontend.reservation")
@@ -57,11 +58,16 @@ def _expression(checker: Checker, node: ast.Expr) -> list[tree.Stmt]:
 def _if(checker: Checker, node: ast.If) -> list[tree.Stmt]:
     """A constant test leaves one branch; the other is not compiled."""
     assert checker.state is not None
+    before, checker.in_test = checker.in_test, True
     try:
         test, true, false = condition(checker, node.test)
     except Refused:
+        checker.in_test = before
         _both_branches(checker, node)
         return []
+    checker.in_test = before
+    if checker.told_of_fields:
+        true, false = fieldfacts.after_test(true, false, test)
     if true is None or false is None:
         checker.state = true if false is None else false
         evaluated = [] if isinstance(test, tree.Const) else [tree.ExprStmt(test.span, test)]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pybpf.compiler.irbuild.builder import Builder
 
 __all__ = [
-    "Carried", "begin_hiding", "end_hiding", "enter", "hidden", "is_address", "may_go_on", "near_start", "repeat",
+    "Carried", "begin_hiding", "end_hiding", "enter", "hidden", "is_address", "may_go_on", "measured", "near_start",
+    "repeat",
 ]  # fmt: skip
 
 # How far from the packet's start an address may be carried. The verifier follows it to 65535 bytes (MAX_PACKET_OFF),
@@ -44,6 +45,7 @@ class Carried(Record, eq=False):
 
     numbers: list[Cell]
     addresses: list[tuple[Cell, Cell]]
+    farthest: int
 
 
 def is_address(var: tree.Var) -> bool:
@@ -86,7 +88,7 @@ def enter(b: Builder, loop: tree.While | tree.ForRange | tree.ForEach) -> Carrie
             if cell.kind == "int":
                 hide(b, cell)
                 numbers.append(cell)
-    carried = Carried(numbers, addresses)
+    carried = Carried(numbers, addresses, getattr(loop, "limit", 0) or _FARTHEST)
     _measure(b, carried)
     return carried
 
@@ -122,13 +124,24 @@ def may_go_on(b: Builder, carried: Carried) -> None:
 def restore(b: Builder, carried: Carried) -> None:
     """Make addresses of the distances. A packet that has been walked through so far is taken to be a broken one."""
     for address, distance in carried.addresses:
-        b.write((address,), near_start(b, b.read_one(distance), address.name))
+        b.write((address,), near_start(b, b.read_one(distance), address.name, carried.farthest))
 
 
-def near_start(b: Builder, away: Value, name: str) -> Value:
+def measured(b: Builder, loop: tree.While | tree.ForRange) -> None:
+    """At the beginning of an iteration of a loop that the verifier follows: addresses in the packet, of which it has
+    added up how far they may be, as that of where they are (walks.py).
+    """
+    for var in assigned([loop]):
+        if is_address(var):
+            address = b.cells(var)[0]
+            away = b.emit(ops.Binary("sub", b.read_one(address), packet_start(b), 64, "", b.span))
+            b.write((address,), near_start(b, away, address.name, loop.limit))
+
+
+def near_start(b: Builder, away: Value, name: str, farthest: int = _FARTHEST) -> Value:
     """The address so many bytes behind the packet's start."""
     near, far = b.new_block("near"), b.new_block("far")
-    b.test("ule", away, Const(_FARTHEST), near, far)
+    b.test("ule", away, Const(farthest), near, far)
     b.start(far)
     b.fail()
     b.start(near)

@@ -10,7 +10,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.arithmetic import is_signed
 from pybpf.compiler.irbuild.builder import Loop
-from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, enter, hidden, may_go_on, repeat
+from pybpf.compiler.irbuild.carried import begin_hiding, end_hiding, enter, hidden, may_go_on, measured, repeat
 from pybpf.compiler.irbuild.followed import note_loop
 from pybpf.compiler.irbuild.outline import DONE, INDEX, outlined
 from pybpf.compiler.irbuild.places import bounded
@@ -41,6 +41,8 @@ def while_(b: Builder, node: tree.While) -> None:
     b.start(head, sealed=False)
     if carried is not None:
         may_go_on(b, carried)
+    elif node.limit:
+        measured(b, node)
     was_in_loop, b.in_loop = b.in_loop, True
     b.branch(node.test, body, other)
     b.in_loop = was_in_loop
@@ -184,6 +186,8 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     b.start(body, sealed=False)
     index = b.read_one(counter[0])
     b.write(b.cells(node.var), index)
+    if node.limit:
+        measured(b, node)
     _loop_body(b, node.body, Loop(after, again, len(b.reserved)))
     b.go(again)
     b.start(again)

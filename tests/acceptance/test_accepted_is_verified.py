@@ -72,6 +72,36 @@ STATEMENTS = [
     "pkt.cursor += 3" + TAIL,
 ]
 
+# Loops that may get further into the packet than the verifier follows an address, unless told how far they are.
+STEP = """
+        f = pkt.parse(Header)
+        if f is None or f.small == 3 or not pkt.skip(f.number):
+            break"""
+WALKS = [
+    "for _ in range(16):" + STEP + TAIL,
+    "for _ in range(3):" + STEP + TAIL,
+    "i = 0\n    while i < 16:\n        i += 1" + STEP + TAIL,
+    "pkt.skip(h.number)\n    for _ in range(2):" + STEP + TAIL,
+    "for _ in range(16):" + STEP + "\n    for _ in range(16):" + STEP + TAIL,
+    "for _ in range(16):" + STEP + "\n    pkt.skip(n & 255)\n    for _ in range(16):" + STEP + TAIL,
+    "for i in range(4):\n        pkt.skip(2)\n        for _ in range(8):" + STEP.replace("\n", "\n    ") + TAIL,
+    "for i in range(h.other):" + STEP + TAIL,
+    "def walk() -> bool:\n        for _ in range(9):"
+    + STEP.replace("\n", "\n    ").replace("break", "return False")
+    + "\n        return True\n    if not walk():\n        return XDP.DROP"
+    + TAIL,
+    "at = pkt.cursor\n    for _ in range(12):\n        if at + 12 > pkt.data_end:\n            break\n"
+    "        v.cells[1] += Header.at(at).number\n        at += Header.at(at).number & 0x3FFF" + TAIL,
+]
+
+# A number in memory is what it was when it was tested, as long as nothing is written.
+TOLD = [
+    "if h.number > 15:\n        return XDP.DROP\n    total = 0\n    for i in range(h.number): v.cells[i] += 1",
+    "if h.other > 4 or h.number > 15:\n        return XDP.DROP\n    slots[3] += 1\n    v.cells[2] = 7\n"
+    "    for i in range(h.number): v.cells[i] += 1",
+    "if 0 < h.small < 20:\n        for i in range(h.small): v.cells[i] += 1",
+]
+
 # What the verifier would not take, or would read as something else than Python does.
 REFUSED = {
     "h += 4": "E0230",
@@ -100,7 +130,8 @@ def compiled(line: str, folder: Path) -> Object:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
-    "line", [f"v.cells[{index}] += 1" for index in INDICES] + [f"slots[{i}] += 1" for i in INDICES] + STATEMENTS
+    "line",
+    [*[f"{place}[{index}] += 1" for place in ("v.cells", "slots") for index in INDICES], *STATEMENTS, *WALKS, *TOLD],
 )
 def test_it_loads(line: str, tmp_path: Path) -> None:
     need_root()

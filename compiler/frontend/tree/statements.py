@@ -74,7 +74,8 @@ class While(Stmt):
     """`orelse` runs when the test turns false, not after a break.
 
     `bound`: how the verifier sees the end (longloops.py); `carried`: the variables that the loop assigns and that have
-    a value in front of it.
+    a value in front of it; `limit`: where the addresses in the packet that it moves end the program, 0 where the
+    verifier can follow them (walks.py).
     """
 
     test: Expr
@@ -82,6 +83,7 @@ class While(Stmt):
     orelse: list[Stmt] = factory(list)
     bound: str = ""
     carried: tuple[Var, ...] = ()
+    limit: int = 0
 
 
 class ForRange(Stmt):
@@ -89,7 +91,7 @@ class ForRange(Stmt):
 
     `step` is a non-zero constant. `var` may be assigned in the body without changing the iteration, and keeps its last
     value after the loop. `orelse` as in While. `most`: `start` and `stop` are known to be neither negative nor above
-    these; None where they are not. `bound` and `carried` as in While.
+    these; None where they are not. `bound`, `carried` and `limit` as in While.
     """
 
     var: Var
@@ -101,6 +103,7 @@ class ForRange(Stmt):
     most: tuple[int | None, int | None] = (None, None)
     bound: str = ""
     carried: tuple[Var, ...] = ()
+    limit: int = 0
 
 
 class ForMap(Stmt):
