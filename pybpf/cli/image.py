@@ -2,42 +2,51 @@
 
 Python takes about 0.3 ms to find, check and read a module's `.pyc`, and a compilation imports a hundred of them: longer
 than the compilation itself. An image is to all of them what a `.pyc` is to one: their code objects, kept in
-`__pycache__`, each used only while its source has the size and time of change that it had, and read only when its
-module is imported. Everything else (a module that is not in it, or has changed) is imported as usual. `pybpf build`
-writes the image after its own work when some module did not come from it; where it can't be written nothing is lost but
-time. It may be deleted at any moment.
+`__pycache__`, each used only while its source has the size and time of change that it had. Everything else (a module
+that is not in it, or has changed) is imported as usual. `pybpf build` writes the image after its own work when some
+module did not come from it; where it can't be written nothing is lost but time. It may be deleted at any moment.
 
-Two things besides the code are kept. A module may have a dict `__kept__` of what follows from its source alone and
-takes time to make. And for each module the image knows which others it imports as it is executed: those are made
-before it, in that order, past Python's machinery, which would take as long for each as all the rest of its import. What
-is found in an image for the first time is imported as usual, and watched; the image is then written once more.
+The modules that every build so far needed lie together, and are read at once: their codes then share their names and
+constants. Each of the others is read when it is imported. A build that does without one of those that lie together
+writes the image once more. A module may have a dict `__kept__` of what follows from its source alone and takes time to
+make: that is kept with its code.
 
-The file: _MAGIC, the index's length in 4 bytes, the index, the codes; both as marshal writes them.
+While an image is in use, `import_` stands for Python's own `__import__`, which takes ten times as long to say that a
+module is there already, and as long to import one from here as all the rest of its import. It has no locks: once the
+process has a second thread, all is left to Python.
+
+The file: _MAGIC, the lengths of the index and of the codes that lie together in 4 bytes each, the index, those codes,
+the other codes; all as marshal writes them.
 """
 
 from __future__ import annotations
 
+import builtins
 import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec  # importlib.machinery has it too, but takes longer to import than the image
 from _io import FileIO  # so has io
+from _thread import _count as other_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
     from types import CodeType, ModuleType
     from typing import Any
 
-    # source file, whether it is a package, its time of change in ns, its size in bytes; what it imports as it is
-    # executed, None where nobody has seen it yet; where among the codes its own is, and how many bytes of it
-    Facts = tuple[str, bool, int, int, tuple[str, ...] | None]
-    Entry = tuple[str, bool, int, int, tuple[str, ...] | None, int, int]
+    # source file, whether it is a package, its time of change in ns, its size in bytes
+    Facts = tuple[str, bool, int, int]
+    # and which of the codes that lie together is its own, and 0; or where among the others it is, and how many bytes
+    Entry = tuple[str, bool, int, int, int, int]
+    Code = tuple[CodeType, dict[Any, Any]]  # a module's, and what it keeps
 
 __all__ = ["Image", "install", "path_of_image"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MAGIC = b"pybpf4"
+_MAGIC = b"pybpf5"
+_HEAD = len(_MAGIC) + 8
+_import = builtins.__import__
 
 
 def path_of_image() -> str:
@@ -47,16 +56,66 @@ def path_of_image() -> str:
 
 
 class Image:
-    """Finder and loader of the modules in an image. `used` has those that came from it, and what each imported."""
+    """Finder and loader of the modules in an image. `used` has those that came from it, and how much each had kept."""
 
-    def __init__(self, entries: dict[str, Entry], file: FileIO | None = None, start: int = 0) -> None:
+    def __init__(
+        self, entries: dict[str, Entry], together: Sequence[Code] = (), file: FileIO | None = None, start: int = 0
+    ) -> None:
         self.entries = entries
-        self.used: dict[str, tuple[str, ...]] = {}
-        self._kept: dict[str, int] = {}  # how much of __kept__ was in the image
-        self._running: list[list[str]] = [[]]  # what each of the modules that are being executed has imported
+        self.used: dict[str, int] = {}
+        self._together = together
+        self._common = {name for name, entry in entries.items() if not entry[5]}
+        self._others = entries.keys() - self._common
         self._path = path_of_image()
         self._file = file
         self._start = start
+
+    def import_(
+        self, name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] | None = (), level: int = 0
+    ) -> Any:
+        """What Python's own `__import__` does."""
+        modules = sys.modules
+        if fromlist and not level and not other_threads():
+            module = modules.get(name) or self._make(name)
+            if module is not None:
+                known = module.__dict__
+                if "__path__" not in known:
+                    return module
+                for wanted in fromlist:
+                    if wanted not in known and self._make(f"{name}.{wanted}") is None:
+                        break
+                else:
+                    return module
+        return _import(name, globals, locals, fromlist or (), level)
+
+    def _make(self, name: str) -> ModuleType | None:
+        """Import a module that is in the image and not there yet; None, and nothing done, where Python has to."""
+        if name not in self.entries or name in sys.modules:
+            return None
+        parent, _, last = name.rpartition(".")
+        if parent not in sys.modules:
+            self.import_(parent, fromlist=("__path__",))
+            if name in sys.modules:
+                return sys.modules[name]
+        spec = self.find_spec(name)
+        if spec is None:
+            return None
+        module: Any = type(sys)(name)
+        module.__spec__ = spec
+        module.__loader__ = self
+        module.__file__ = spec.origin
+        module.__cached__ = spec.cached
+        module.__package__ = spec.parent
+        if spec.submodule_search_locations is not None:
+            module.__path__ = spec.submodule_search_locations
+        sys.modules[name] = module
+        try:
+            self.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        setattr(sys.modules[parent], last, module)
+        return module  # type: ignore[no-any-return]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -78,92 +137,61 @@ class Image:
         """Modules are made as usual."""
 
     def exec_module(self, module: ModuleType) -> None:
-        name = module.__name__
-        entry = self.entries[name]
-        imported: list[str] = []
-        self._running.append(imported)
-        try:
-            for needed in entry[4] or ():
-                if needed not in sys.modules and not self._make(needed):
-                    break
-            code, kept = marshal.loads(self._bytes(entry))
-            exec(code, module.__dict__)
-        finally:
-            self._running.pop()
+        code, kept = self._code(self.entries[module.__name__])
+        exec(code, module.__dict__)
         if kept:
             module.__dict__["__kept__"].update(kept)
-        self._kept[name] = len(kept)
-        self.used[name] = tuple(imported)
-        self._running[-1].append(name)
-
-    def _make(self, name: str) -> bool:
-        """Import a module of the image, as the import system would. False, and nothing done, where it has to."""
-        parent, _, last = name.rpartition(".")
-        spec = self.find_spec(name) if parent in sys.modules else None
-        if spec is None:
-            return False
-        module: Any = type(sys)(name)
-        module.__spec__ = spec
-        module.__loader__ = self
-        module.__file__ = spec.origin
-        module.__cached__ = spec.cached
-        module.__package__ = spec.parent
-        if spec.submodule_search_locations is not None:
-            module.__path__ = spec.submodule_search_locations
-        sys.modules[name] = module
-        try:
-            self.exec_module(module)
-        except ImportError:  # modules that import each other: in the order in which Python does
-            del sys.modules[name]
-            return False
-        setattr(sys.modules[parent], last, module)
-        return True
+        self.used[module.__name__] = len(kept)
 
     def get_code(self, name: str) -> CodeType:
-        code: CodeType = marshal.loads(self._bytes(self.entries[name]))[0]
+        return self._code(self.entries[name])[0]
+
+    def _code(self, entry: Entry) -> Code:
+        at, length = entry[4:]
+        if not length:
+            return self._together[at]
+        assert self._file is not None
+        self._file.seek(self._start + at)
+        code: Code = marshal.loads(self._file.read(length))
         return code
 
-    def _bytes(self, entry: Entry) -> bytes:
-        assert self._file is not None
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), entry[6], self._start + entry[5])
-        self._file.seek(self._start + entry[5])
-        return self._file.read(entry[6])
-
     def save_if_incomplete(self) -> None:
-        """Write an image of what is imported now, and what is here already, if that is more than this one holds."""
-        modules = {name: module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "pybpf"}
-        missing = [module for name, module in modules.items() if self._lacks(name, module) and _source(module)]
-        unseen = [name for name in self.used if self.entries[name][4] is None]
-        if (missing or unseen) and not sys.dont_write_bytecode:
-            known = {name: (entry[:5], self._bytes(entry)) for name, entry in self.entries.items()}
-            for module in missing:
-                found = _found(module)
-                if found is not None:
-                    known[module.__name__] = found
-            for name in unseen:
-                facts, code = known[name]
-                known[name] = (*facts[:4], self.used[name]), code
-            _write(known)
+        """Write an image of what is imported now, and what is here already, if this one holds less, or too much."""
+        modules = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] == "pybpf" and _source(module)
+        }
+        missing = [module for name, module in modules.items() if self._lacks(name, module)]
+        if sys.dont_write_bytecode or not (missing or self._common - modules.keys()):
+            return
+        known = {name: (entry[:4], self._code(entry)) for name, entry in self.entries.items()}
+        for module in missing:
+            found = _found(module)
+            if found is not None:
+                known[module.__name__] = found
+        _write(known, modules.keys() - self._others)
 
     def _lacks(self, name: str, module: ModuleType) -> bool:
-        return name not in self.entries or len(getattr(module, "__kept__", ())) > self._kept.get(name, 0)
+        return name not in self.entries or len(getattr(module, "__kept__", ())) > self.used.get(name, 0)
 
 
 def install() -> Image:
-    """Read the image's index, if there is one, and let imports use it."""
-    entries, file, start = {}, None, 0
+    """Read the image, if there is one, and let imports use it."""
+    image = Image({})
     try:
         file = FileIO(path_of_image())
-        head = file.read(len(_MAGIC) + 4)
+        head = file.read(_HEAD)
         if head.startswith(_MAGIC):
-            length = int.from_bytes(head[len(_MAGIC) :], "little")
-            entries, start = marshal.loads(file.read(length)), len(head) + length
+            length = int.from_bytes(head[-8:-4], "little")
+            start = int.from_bytes(head[-4:], "little")
+            entries, together = marshal.loads(file.read(length)), marshal.loads(file.read(start))
+            image = Image(entries, together, file, _HEAD + length + start)
     except (OSError, ValueError, EOFError, TypeError):
-        entries = {}
-    image = Image(entries, file, start)
-    if entries:
+        pass
+    if image.entries:
         sys.meta_path.insert(0, image)
+        builtins.__import__ = image.import_
     return image
 
 
@@ -183,7 +211,7 @@ def _source(module: ModuleType) -> str:
     return origin if origin and origin.endswith(".py") and origin.startswith(_PACKAGE + os.sep) else ""
 
 
-def _found(module: ModuleType) -> tuple[Facts, bytes] | None:
+def _found(module: ModuleType) -> tuple[Facts, Code] | None:
     """What there is to know of an imported module, and its code."""
     source = _source(module)
     try:
@@ -192,22 +220,30 @@ def _found(module: ModuleType) -> tuple[Facts, bytes] | None:
         code = loader.get_code(module.__name__)
     except (OSError, AttributeError, ImportError):
         return None
-    facts = source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size, None
-    return facts, marshal.dumps((code, getattr(module, "__kept__", {})))
+    facts = source, hasattr(module, "__path__"), status.st_mtime_ns, status.st_size
+    return facts, (code, getattr(module, "__kept__", {}))
 
 
-def _write(known: dict[str, tuple[Facts, bytes]]) -> None:
+def _write(known: dict[str, tuple[Facts, Code]], common: Set[str]) -> None:
+    """Write an image of these modules, of which the common ones lie together."""
     path = path_of_image()
     beside = f"{path}.{os.getpid()}"
-    index, at = {}, 0
+    index: dict[str, Entry] = {}
+    together: list[Code] = []
+    others: list[bytes] = []
+    at = 0
     for name, (facts, code) in known.items():
-        index[name] = (*facts, at, len(code))
-        at += len(code)
-    text = marshal.dumps(index)
+        if name in common:
+            index[name] = (*facts, len(together), 0)
+            together.append(code)
+        else:
+            others.append(marshal.dumps(code))
+            index[name] = (*facts, at, len(others[-1]))
+            at += len(others[-1])
+    head = marshal.dumps(index), marshal.dumps(together)
     try:
         with open(beside, "wb") as file:
-            file.write(_MAGIC + len(text).to_bytes(4, "little") + text)
-            file.writelines([code for _, code in known.values()])
+            file.writelines([_MAGIC, *[len(text).to_bytes(4, "little") for text in head], *head, *others])
         os.replace(beside, path)
     except OSError:
         if os.path.exists(beside):
