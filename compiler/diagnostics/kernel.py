@@ -54,6 +54,8 @@ class NoKernelMember(Diagnostic):
         else:
             if len(self.names) <= 12:
                 yield Note(f"its members are {listed(self.names)}")
+            else:
+                yield Help(f"`pybpf explain {self.struct}` shows its members")
             yield Help(
                 "for a member that only other kernels have, declare a flavour:",
                 (f"class {self.struct.partition('___')[0]}___other(KernelStruct):", f"    {self.name}: u64"),

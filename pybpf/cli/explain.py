@@ -1,6 +1,7 @@
 """`pybpf explain E0203`: what a diagnostic means, why there is one, and what to write instead.
 
-`pybpf explain bpf_ktime_get_ns` tells of a helper, or of a function of the kernel.
+`pybpf explain bpf_ktime_get_ns` tells of a helper, or of a function of the kernel; `HashMap`, `ethhdr`, `TcContext` and
+`task_struct` of what programs import from pybpf, pybpf.net and pybpf.kernel.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ def run(values: dict[str, Any]) -> int:
     found = known.get(code.upper())
     if found is None and not _is_code(code):
         from pybpf.cli.explain_functions import function_page, near_functions
+        from pybpf.cli.explain_names import name_page, near_names
 
-        page = function_page(code)
+        name = code.removeprefix("helpers.").removeprefix("kfuncs.")
+        page = function_page(name) or name_page(name)
         if page is None:
-            near = near_functions(code)
+            near = near_names(name)[:1] or near_functions(name)[:1]
             way = f"did you mean `{near[0]}`?" if near else "`pybpf explain` lists all diagnostics"
-            raise UserError(f"there is no diagnostic, helper or kernel function `{code}`", way)
+            raise UserError(f"there is no diagnostic, helper or name `{code}`", way)
         print(page)
         return 0
     if found is None:
@@ -50,7 +53,7 @@ def _is_code(text: str) -> bool:
 COMMAND = Command(
     "explain",
     run,
-    "Explain a diagnostic by its code, or a helper or kernel function by its name.\n\n"
+    "Explain a diagnostic by its code; or, by its name, a helper, a kernel function or struct, or a name of pybpf.\n\n"
     "Without a code, list all diagnostics.",
-    arguments=(Argument("code", "[CODE|FUNCTION]", optional=True),),
+    arguments=(Argument("code", "[CODE|NAME]", optional=True),),
 )

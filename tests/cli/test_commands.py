@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pybpf as surface
+from pybpf import net
 from pybpf.cli import COMMANDS, command, main
 from pybpf.cli.clickapp import app
+from pybpf.cli.explain_names import name_page
 from pybpf.cli.table import parse
 
 if TYPE_CHECKING:
@@ -361,6 +364,38 @@ def test_explain_functions(capsys: pytest.CaptureFixture[str]) -> None:
         looped = Said(("explain", name), capsys).out
         assert looped.startswith("bpf_iter_task: iterator of the kernel")
         assert "    for item in kfuncs.bpf_iter_task(task, flags):" in looped and "bpf_iter_task_destroy(" in looped
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ktime", "from pybpf import ktime\n\n    ktime() -> u64\n\nNanoseconds since boot"),
+        ("HashMap", "\n    setdefault(key, default)\n"),
+        ("ethhdr", "from pybpf.net import ethhdr\n"),
+        ("pybpf.net.ethhdr", "\n    h_proto: be16                           # at 12\n"),
+        ("XDP", "\n    DROP = 1\n"),
+        ("TcContext", "\n    mark: u32                               # may be changed\n"),
+        ("TcContext", "\n    vlan_push(proto: int, tci: int) -> bool\n"),
+        ("sockops", "\n    @sockops\n    def program(ctx: SockOpsContext) -> bool: ...\n"),
+        ("xdp", "\n    @xdp.devmap\n    def program(ctx: XdpDevmapContext) -> XDP: ...\n"),
+        ("kprobe", "The entry of a kernel function, `@kprobe("),
+        ("task_struct", "\n    real_parent: task_struct "),
+        ("sk_buff", "\n                dev: net_device                      # at 16\n"),
+        ("bpf_map_type", "\n    BPF_MAP_TYPE_HASH = 1\n"),
+        ("TCP_LISTEN", "from pybpf.kernel import TCP_LISTEN\n\n10 (0xa)\n"),
+    ],
+)
+def test_explain_names(name: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown in Said(("explain", name), capsys).out
+    missing = Said(("explain", "HasMap"), capsys)
+    assert missing.code == 1 and "did you mean `HashMap`?" in missing.err
+
+
+def test_every_public_name_is_explained() -> None:
+    for module in (surface, net):
+        for name in module.__all__:
+            page = name_page(name)
+            assert page is not None and len(page.split("\n")) > 2, name
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
