@@ -26,7 +26,8 @@ __all__ = ["blame", "declared_at", "decorated", "misdeclared", "user_spans"]
 def user_spans(error: BaseException, users: Callable[[str, str], bool]) -> tuple[list[Span], str]:
     """Places of the user's frames, outermost first, and the module that raised it below them ("": their own code).
 
-    `users(filename, module name)` tells whose a frame is.
+    `users(filename, module name)` tells whose a frame is. Python's own frames of imports are nobody's, nor are those
+    with a local `__tracebackhide__`, as in pytest.
     """
     from pybpf.compiler.frontend.source import Sources
 
@@ -41,7 +42,7 @@ def user_spans(error: BaseException, users: Callable[[str, str], bool]) -> tuple
             name = filename.replace("\\", "/").rpartition("/")[2]
             spans.append(_span(step, parsed.source if parsed else Source(name, filename, [])))
             below = ""
-        elif not filename.startswith("<frozen"):
+        elif not filename.startswith("<frozen") and "__tracebackhide__" not in step.tb_frame.f_code.co_varnames:
             below = module
         step = step.tb_next
     return spans, below

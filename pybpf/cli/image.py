@@ -74,6 +74,7 @@ class Image:
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] | None = (), level: int = 0
     ) -> Any:
         """What Python's own `__import__` does."""
+        __tracebackhide__ = True
         modules = sys.modules
         if fromlist and not level and not other_threads():
             module = modules.get(name) or self._make(name)

@@ -193,3 +193,26 @@ def test_a_changed_source_is_not_taken_from_the_image(image: Path, tmp_path: Pat
 
 def test_an_image_that_can_not_be_written_is_done_without(tmp_path: Path) -> None:
     assert probe(tmp_path / "no" / "such" / "modules.image")[0] == "[]"
+
+
+def test_a_failing_import_is_shown_as_without_the_image(tmp_path: Path) -> None:
+    """Python's machinery for imports leaves no frames in tracebacks; nor may the image's."""
+    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
+    right.write_text(
+        "from pybpf import XDP, XdpContext, xdp\n@xdp\ndef program(ctx: XdpContext) -> XDP:\n    return XDP.PASS\n"
+    )
+    wrong.write_text("from no_such_module import x\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "import pybpf.cli.image as image\n"
+        f"image.path_of_image = lambda: {str(tmp_path / 'image')!r}\n"
+        "from pybpf.cli import entry\n"
+        "entry()\n"
+    )
+    said = []
+    for file in (wrong, right, wrong):
+        command = [sys.executable, "-c", code, "build", str(file), "-o", str(tmp_path / "x.o")]
+        said.append(subprocess.run(command, capture_output=True, text=True, env=clean()).stderr)
+    assert (tmp_path / "image").exists()
+    assert "raised here" in said[0]
+    assert said[2] == said[0]
