@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from pybpf.runtime.links.opened import open_program as open_program
     from pybpf.runtime.maps.opened import open_map as open_map
     from pybpf.runtime.proginfo import stats as stats
+    from pybpf.runtime.symbols import KernelSymbols as KernelSymbols
+    from pybpf.runtime.symbols import UserSymbols as UserSymbols
     from pybpf.simulator import Simulation as Simulation
     from pybpf.stdlib.actions import XDP as XDP
     from pybpf.stdlib.atomics import compare_exchange as compare_exchange
@@ -318,6 +320,7 @@ _SURFACE = {
     "runtime.maps.opened": "open_map",
     "runtime.links.opened": "open_link open_program",
     "runtime.proginfo": "stats",
+    "runtime.symbols": "KernelSymbols UserSymbols",
     "simulator": "Simulation",
     "stdlib.actions": "XDP",
     "stdlib.routeactions": "FLOW LWT LWT_SEG6LOCAL LWT_XMIT NETFILTER",
@@ -390,14 +393,14 @@ __all__ = [
     "fnv1a", "freplace", "fsession", "GetsockoptContext", "gid", "HashMap", "HashOfMaps", "helpers", "Histogram",
     "HistogramBy", "i16", "i32", "i64", "i8", "InodeStorage", "Ipv6RouteIter", "IterContext", "jhash", "jhash2",
     "jhash_1word", "jhash_2words", "jhash_3words", "jiffies", "kconfig", "kernel", "kernel_bytes", "kernel_read",
-    "kernel_stack", "kernel_str", "KernelStruct", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr", "kretprobe",
-    "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L", "LinearHistogram",
-    "lirc_mode2", "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2", "log2_up", "LpmTrie",
-    "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext", "LwtXmitContext",
-    "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit", "NetlinkIter",
-    "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object", "offsetof", "one_in",
-    "open_link", "open_map", "open_program", "per_cpu", "PerCpuArray", "PerCpuCgroupStorage", "PerCpuHash",
-    "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
+    "kernel_stack", "kernel_str", "KernelStruct", "KernelSymbols", "kfunc", "kfuncs", "KmemCacheIter", "kprobe", "Kptr",
+    "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L",
+    "LinearHistogram", "lirc_mode2", "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2",
+    "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
+    "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
+    "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object",
+    "offsetof", "one_in", "open_link", "open_map", "open_program", "per_cpu", "PerCpuArray", "PerCpuCgroupStorage",
+    "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
     "PostBind6Context", "printk", "ProgArray", "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
     "RateLimitBy", "raw_tp", "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount",
     "refcount_acquire", "releasing", "ReusePortSockArray", "RingBuffer", "rol32", "SendMsg4Context", "SendMsg6Context",
@@ -410,8 +413,8 @@ __all__ = [
     "TC", "tc", "TcContext", "TcpIter", "TcpState", "TCX", "tcx", "Text", "tid", "Timer", "tp_btf", "trace_pipe",
     "tracepoint", "TracepointContext", "Tristate", "type_exists", "type_id_local", "type_id_target", "type_matches",
     "u16", "u32", "u64", "u8", "UdpIter", "uid", "Union", "UnixIter", "UntrustedKptr", "uprobe", "uretprobe", "usdt",
-    "UsdtContext", "user_bytes", "user_read", "user_stack", "user_str", "UserRingBuffer", "var", "VerifierError",
-    "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
+    "UsdtContext", "user_bytes", "user_read", "user_stack", "user_str", "UserRingBuffer", "UserSymbols", "var",
+    "VerifierError", "wait", "XDP", "xdp", "XdpContext", "XdpDevmapContext", "XskMap",
 ]  # fmt: skip
 
 

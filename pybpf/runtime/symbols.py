@@ -7,6 +7,7 @@ compiles itself is looked for in /tmp/perf-PID.map, where it says so.
 
     symbols = UserSymbols(1234)
     symbols.find(0x7f2f32d2f7b9)      Frame(address, "readline", 9, "/usr/bin/bash")
+    symbols.stack(event.user)         a Stack of the addresses that an event has, up to the first zero
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import struct
 from bisect import bisect_right
 from functools import lru_cache
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pybpf.compiler.schema.record import Record
@@ -22,7 +24,7 @@ from pybpf.compiler.schema.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Frame", "KernelSymbols", "Stack", "UserSymbols", "functions_in", "kernel_symbols"]
+__all__ = ["Frame", "KernelSymbols", "Stack", "Symbols", "UserSymbols", "functions_in", "kernel_symbols"]
 
 _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _DEBUG = "/usr/lib/debug/.build-id"
@@ -67,6 +69,18 @@ class Stack(tuple[Frame, ...]):
         return self.format()
 
 
+class Symbols:
+    """What has names for addresses."""
+
+    def find(self, address: int) -> Frame:
+        """The function around an address; a Frame without a name where none is known."""
+        raise NotImplementedError
+
+    def stack(self, addresses: Iterable[int]) -> Stack:
+        """The frames of addresses, up to the first zero: events keep short stacks in long arrays."""
+        return Stack([self.find(address) for address in takewhile(bool, addresses)])
+
+
 class _Table:
     """Functions by where they start."""
 
@@ -86,8 +100,11 @@ class _Table:
         return name, address - start
 
 
-class KernelSymbols:
-    """The kernel's functions, and its modules'. Read once; they are all without a name where the table is closed."""
+class KernelSymbols(Symbols):
+    """`KernelSymbols().find(address)`: the kernel's functions, its modules' and BPF programs.
+
+    They are read once, and are all without a name where /proc/kallsyms shows no addresses: to others than root.
+    """
 
     def __init__(self, path: str = "/proc/kallsyms") -> None:
         self.modules: dict[str, str] = {}
@@ -125,8 +142,8 @@ class _Mapping(Record, eq=False):
     path: str
 
 
-class UserSymbols:
-    """The functions of a process, as it is mapped now. A process that has ended has none."""
+class UserSymbols(Symbols):
+    """`UserSymbols(pid).find(address)`: the functions of a process, as it is mapped now; none once it has ended."""
 
     def __init__(self, pid: int, maps: str | None = None) -> None:
         """`maps` is the text of /proc/PID/maps, for a process whose mappings were kept."""

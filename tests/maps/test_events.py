@@ -16,6 +16,7 @@ from pybpf import (
     XDP,
     Array,
     HashMap,
+    KernelSymbols,
     L,
     PerfEventArray,
     RingBuffer,
@@ -26,6 +27,7 @@ from pybpf import (
     Text,
     TracepointContext,
     UserRingBuffer,
+    UserSymbols,
     XdpContext,
     build,
     const,
@@ -45,7 +47,6 @@ from pybpf import (
     xdp,
 )
 from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError
-from pybpf.runtime.symbols import KernelSymbols, UserSymbols
 from tests.maps.bpffs import in_bpffs
 from tests.proofs import prove
 
@@ -473,7 +474,9 @@ def test_stacks_in_events() -> None:
         assert one.kernel == two.kernel and one.kernel[0] and 0 in one.kernel, "zeroes follow the outermost frame"
         names = [KernelSymbols().find(address).name for address in one.kernel if address]
         assert any("syscall" in name for name in names), names
+        assert [frame.name for frame in KernelSymbols().stack(one.kernel)] == names
         assert UserSymbols(os.getpid()).find(one.user[0]).name.endswith("getppid")
+        assert "getppid+" in str(UserSymbols(os.getpid()).stack(one.user)).split("\n")[0]
         assert obj[counts][5] == one.user[0]
         prove("helper", "bpf_get_stack", "accepted RAW_TRACEPOINT")
     with Simulation(pid=7) as sim:
