@@ -7,7 +7,7 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, in_memory, pointee
-from pybpf.compiler.irbuild.arithmetic import extend
+from pybpf.compiler.irbuild.arithmetic import extend, swap
 from pybpf.compiler.irbuild.builder import Inlined, kind_of
 from pybpf.compiler.irbuild.memory import is_direct, pointer, slot_at
 from pybpf.compiler.later import later
@@ -50,7 +50,11 @@ def helper_call(b: Builder, node: tree.HelperCall) -> Lowered:
     table: MapSpec | None = None  # the map that keys and values after it belong to
     for i, arg in enumerate(node.args):
         table = arg if isinstance(arg, MapSpec) else table
-        arguments.append(argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table))
+        given = argument(b, arg, spec.args[i].kind if i < len(spec.args) else "", table)
+        wanted = spec.args[i].type if i < len(spec.args) else None
+        if isinstance(wanted, IntType) and wanted.big:  # bpf_skb_vlan_push() takes the protocol as it is on the wire
+            given = swap(b, given, wanted.bits)
+        arguments.append(given)
     if spec.id in kernel.MOVES_PACKET or (spec.dynptr == "write" and _of_packet(node.args[0])):
         b.packet_moves = True
     result = b.call((spec.name, spec.id), *arguments, kind=kind_of(node.type))

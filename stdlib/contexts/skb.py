@@ -144,7 +144,7 @@ class TcContext(_Changing, MetaPacket):
         return bpf_skb_adjust_room(self, count, mode, flags) == 0
 
     def vlan_push(self, proto: int, tci: int) -> bool:
-        """Put a VLAN tag on, of ETH_P_8021Q or ETH_P_8021AD. Linux 4.3."""
+        """Put a VLAN tag on; `proto` is ETH_P_8021Q or ETH_P_8021AD. Linux 4.3."""
         return bpf_skb_vlan_push(self, proto, tci) == 0
 
     def vlan_pop(self) -> bool:

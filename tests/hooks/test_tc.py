@@ -29,7 +29,7 @@ from pybpf import (
     u32,
     u64,
 )
-from pybpf.net import ethhdr
+from pybpf.net import ETH_P_8021AD, ETH_P_8021Q, ethhdr
 from tests.hooks.network import ETHERTYPE, frame
 from tests.proofs import prove
 
@@ -457,3 +457,25 @@ def make_netkit() -> None:
         (code,) = struct.unpack_from("<i", link.recv(4096), 16)
     if code:
         raise OSError(-code, os.strerror(-code))
+
+
+@tc
+def tagging(skb: TcContext) -> TC:
+    """An outer 802.1ad tag around an inner 802.1Q one. What the kernel reads as another protocol it makes 802.1Q."""
+    if not skb.vlan_push(ETH_P_8021Q, 7):
+        return TC.SHOT
+    seen[4] = skb.vlan_proto
+    if not skb.vlan_push(ETH_P_8021AD, 0x2064):
+        return TC.SHOT
+    seen[5] = skb.vlan_proto
+    seen[6] = skb.vlan_tci
+    return TC.OK
+
+
+def test_the_protocol_of_a_tag() -> None:
+    sent = frame(b"tagged")
+    with load(tagging) as obj:
+        result = obj.programs["tagging"].test(sent)
+        assert result.retval == TC.OK
+        assert [obj[seen][i] for i in (4, 5, 6)] == [ETH_P_8021Q, ETH_P_8021AD, 0x2064]
+        assert result.packet[12:18] == struct.pack(">HHH", ETH_P_8021Q, 7, ETHERTYPE)
