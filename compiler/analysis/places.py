@@ -56,7 +56,7 @@ def _wholes(value: Value, found: set[object], seen: set[Value]) -> bool:
         return all(_wholes(each, found, seen) for each in value.args())
     if type(value) is Const:  # null: nothing is accessed there
         return True
-    if type(value) is Load and value.constant:
+    if type(value) is Load and (value.constant or _is_bound(value)):
         found.add(PACKET)
         return True
     if type(value) is ArenaCast:
@@ -110,4 +110,9 @@ def is_in_packet(addr: Value, depth: int = 8) -> bool:
         addr = addr.args()[0]  # type: ignore[attr-defined]
     if type(addr) is Phi:
         return depth > 0 and all(value is addr or is_in_packet(value, depth - 1) for value in addr.args())
-    return type(addr) is Load and addr.constant and addr.kind == "ptr" and addr.bits == 32
+    return type(addr) is Load and _is_bound(addr)
+
+
+def _is_bound(load: Load) -> bool:
+    """A packet's start or end; not constant where the program hands the context to what may move the packet."""
+    return load.kind == "ptr" and load.bits == 32

@@ -152,6 +152,8 @@ def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
             return _made(al * bl, ah * bh, top)
         case "shl" if bl == bh < width and ah << bl <= top:
             return _made(al << bl, ah << bl, am << bl)
+        case "shl" if bl == bh < width:
+            return _made(0, top, am << bl & top)
         case "lshr" if bl == bh < width:
             return _made(al >> bl, ah >> bl, am >> bl)
         case "ashr" if bl == bh < width and ah <= top >> 1:

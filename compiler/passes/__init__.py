@@ -31,6 +31,7 @@ PASSES = (
     ("slots", "stack slots that registers can hold"),
     ("gvn", "what is computed twice"),
     ("loads", "what is read twice, or just written"),
+    ("words", "bytes that are put together"),
     ("stores", "what is written for nothing"),
     ("unroll", "loops of a few short turns"),
     ("joins", "constants stored side by side"),
@@ -39,7 +40,8 @@ PASSES = (
 )  # fmt: skip
 ORDER = (
     "simplify", "parts", "slots", "simplify", "copies", "cfg", "unroll", "members", "threading", "bypass", "copies",
-    "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "stores", "joins", "tails", "dce",
+    "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "words", "stores", "joins", "tails",
+    "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 
