@@ -33,6 +33,7 @@ PASSES = (
     ("loads", "what is read twice, or just written"),
     ("words", "bytes that are put together"),
     ("stores", "what is written for nothing"),
+    ("invariants", "what is the same in each turn of a loop"),
     ("unroll", "loops of a few short turns"),
     ("joins", "constants stored side by side"),
     ("tails", "pieces of code that are the same"),
@@ -40,8 +41,8 @@ PASSES = (
 )  # fmt: skip
 ORDER = (
     "simplify", "parts", "slots", "simplify", "copies", "cfg", "unroll", "members", "threading", "bypass", "copies",
-    "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "words", "stores", "joins", "tails",
-    "dce",
+    "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "words", "invariants", "stores",
+    "joins", "tails", "dce",
 )  # fmt: skip
 ROUNDS = 6  # a round that still changes something after so many is the last
 

@@ -8,12 +8,13 @@
       ...
       ret %6
 
-A phi of one value (and itself) is that value; of two phis of a block with the same operands one is enough.
+A phi of one value (and itself, also behind a guard) is that value; of two phis of a block with the same operands one
+is enough.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.ir.ops import Const, Phi
+from pybpf.compiler.ir.ops import Const, Guard, Phi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ def run(function: Function) -> bool:
     return bool(new)
 
 
+def _unguarded(value: Value) -> Value:
+    while type(value) is Guard:
+        value = value.value
+    return value
+
+
 def _by_label(phi: Phi) -> list[tuple[Block, Value]]:
     return sorted(phi.incoming, key=lambda pair: pair[0].label)
 
@@ -69,7 +76,7 @@ def _single(phi: Phi) -> Value | None:
     """The one value besides itself that the phi can have."""
     found: Value | None = None
     for _, value in phi.incoming:
-        if value is phi or value is found:
+        if value is found or _unguarded(value) is phi:
             continue
         if found is None:
             found = value

@@ -111,7 +111,7 @@ def test_what_loads_loads_without_a_pass(without: str, tmp_path: Path) -> None:
             wrong.append(f"{name}, v{level}: {outcome or 'loads'}; as usual: {usual or 'loads'}")
         loaded += not outcome
     assert not wrong, "\n".join(wrong)
-    assert loaded > 40
+    assert loaded > 20
 
 
 @pytest.mark.parametrize("level", range(1, BEST + 1))
