@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEWEST = Target(kernel=(6, 18))
-OLDER = {"bpf_loop": Target(kernel=(6, 1))}  # newer kernels have other ways
+OLDER = {"bpf_loop": Target(kernel=(6, 8))}  # newer kernels have other ways
 # What kernels are not built with, or lock down, by what they say.
 NOT_HERE = {
     "bpf_override_return": "can't call that helper",  # CONFIG_BPF_KPROBE_OVERRIDE
