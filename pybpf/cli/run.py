@@ -54,6 +54,8 @@ def run(values: dict[str, Any]) -> int:
             raise UserError(str(error)) from None
         printk = stack.enter_context(_printk()) if _prints(obj.elf) else None
         _attach(obj, targets)
+        if not _print_iterators(obj):
+            return 0
         _say(f"{', '.join(obj.programs)}: running" + ("" if seconds else "; Ctrl-C ends"))
         with contextlib.suppress(KeyboardInterrupt):
             _watch(obj, printk, seconds)
@@ -92,10 +94,32 @@ def _attach(obj: LoadedObject, targets: dict[str, Any]) -> None:
     try:
         obj.attach(**targets)
     except AttachError as error:
-        if "obj.attach(" not in error.help:
+        _, call, example = error.help.partition("obj.attach(")
+        if not call:
             raise
-        help = "say where it goes: --attach PROGRAM=TARGET, as in --attach firewall=eth0"
-        raise UserError(error.message, help) from None
+        words = [word.strip('"{}') for word in example.partition(")")[0].split(",")[0].split("=")]
+        raise UserError(error.message, f"say where it goes: --attach {'='.join(words)}") from None
+
+
+def _print_iterators(obj: LoadedObject) -> bool:
+    """Print what iterators write, at once: nothing else calls them. Says whether there are other programs too."""
+    from pybpf.runtime.errors import AttachError
+
+    others = False
+    for program in obj.programs.values():
+        if not program.section.startswith("iter"):
+            others = True
+            continue
+        try:
+            written = program.read()
+        except AttachError as error:  # over which map, or from which cgroup
+            raise UserError(error.message, f"python can say it, --attach can't: {error.help}") from None
+        if "\0" in written:  # Structs, by seq_write()
+            _say(f"{program.name}: wrote Structs, which obj[{program.name}].records(...) reads")
+        else:
+            sys.stdout.write(written)
+    sys.stdout.flush()
+    return others
 
 
 def _prints(elf: bytes) -> bool:

@@ -134,8 +134,8 @@ def _forbidden(kind: str, head: str) -> str:
     if head in _INTRUSIVE:
         return (
             f"this kernel refuses {head} programs, without a verifier log: those that run inside the kernel's "
-            "functions and security hooks, or in other programs (fentry, fexit, fmod_ret, freplace, lsm). Others of "
-            f"type {kind} may well load. The memory limit (ulimit -l) has nothing to do with it"
+            "functions and security hooks, or in other programs (fentry, fexit, fmod_ret, freplace, lsm). "
+            "`pybpf doctor` says what loads here. The memory limit (ulimit -l) has nothing to do with it"
         )
     return (
         f"this kernel refuses this program of type {kind}, without a verifier log, though the process has the "

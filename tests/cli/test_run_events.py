@@ -102,3 +102,57 @@ def test_summaries_at_the_end(tmp_path: Path) -> None:
     assert heading.strip() == "@sizes:"
     assert [row.split("|")[0].split() for row in rows][-1] == ["[4,", "8)", "3"]
     assert others.splitlines() == ["@calls[7]: 3", "seen: 1 element", "  7: 3"]
+
+
+ITERATORS = """
+from pybpf import *
+
+class Thread(Struct):
+    pid: u32
+
+me = const(u32, 0)
+
+@bpf_iter("task")
+def names(ctx: TaskIter) -> None:
+    task = ctx.task
+    if task is not None and task.pid == me:
+        ctx.seq_printf(f"one: {task.pid}\\n")
+
+@bpf_iter("task")
+def threads(ctx: TaskIter) -> None:
+    task = ctx.task
+    if task is not None and task.pid == me:
+        ctx.seq_write(Thread(pid=task.pid))
+"""
+
+
+def run(folder: Path, file: str, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "pybpf.cli", "run", file, *options]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_iterators_are_read_at_once(tmp_path: Path) -> None:
+    """Nothing else calls them: where there are no other programs, that was all."""
+    if os.geteuid() != 0:
+        pytest.skip("loading BPF programs needs root")
+    (tmp_path / "iterators.py").write_text(ITERATORS)
+    done = run(tmp_path, "iterators.py", "--set", f"me={os.getpid()}")
+    assert (done.returncode, done.stdout) == (0, f"one: {os.getpid()}\n")
+    assert done.stderr == "threads: wrote Structs, which obj[threads].records(...) reads\n"
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ("@perf_event\ndef f(ctx: PerfEventContext) -> None: ...", "help: say where it goes: --attach f=cpu-clock\n"),
+        ("@cgroup.dev\ndef f(ctx: DeviceContext) -> bool:\n    return True", "--attach f=/sys/fs/cgroup/...\n"),
+        ("@xdp\ndef f(pkt: XdpContext) -> XDP:\n    return XDP.PASS", "--attach f=eth0\n"),
+    ],
+)
+def test_a_target_that_is_not_told(hook: str, said: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("loading BPF programs needs root")
+    (tmp_path / "aimless.py").write_text(f"from pybpf import *\n\n{hook}\n")
+    done = run(tmp_path, "aimless.py")
+    assert done.returncode == 1 and done.stderr.endswith(said)

@@ -391,7 +391,7 @@ def test_every_example_is_tested() -> None:
         (("opensnoop.py", "--seconds", "soon"), "error: --seconds soon: not a number of seconds"),
         (("opensnoop.py", "--attach", "enter"), "help: write it as --attach firewall=eth0"),
         (("opensnoop.py", "--attach", "nosuch=lo"), "nosuch"),
-        (("xdp_count.py",), "--attach PROGRAM=TARGET"),
+        (("xdp_count.py",), "--attach count=eth0"),
         (("xdp_count.py", "--attach", "count=nosuch0"), "error: there is no interface nosuch0"),
     ],
 )

@@ -68,7 +68,9 @@ def _attach(program: LoadedProgram, kind: str, where: str, function: str, offset
     try:
         source, bit = open_probe_source("kprobe")
     except AttachError as error:
-        raise AttachError(f"attaching {program.name!r} to {kind} {where}: {error}", why_not_probed(function)) from None
+        near = why_not_probed(function)  # of use where the name is wrong too
+        help = error.help if "but does not let" in near else f"{error.help}; {near}"
+        raise AttachError(f"attaching {program.name!r} to {kind} {where}: {error.message}", help) from None
     name = ctypes.create_string_buffer(function.encode())
     try:
         event = syscall.open_perf_event(source, returning << bit, config1=ctypes.addressof(name), config2=offset, cpu=0)
