@@ -62,8 +62,10 @@ if TYPE_CHECKING:
     from pybpf.program import Program as Program
     from pybpf.runtime.errors import AttachError as AttachError
     from pybpf.runtime.errors import LoadError as LoadError
+    from pybpf.runtime.errors import MapFull as MapFull
     from pybpf.runtime.errors import NoBpf as NoBpf
     from pybpf.runtime.errors import NotPermitted as NotPermitted
+    from pybpf.runtime.errors import ObjectClosed as ObjectClosed
     from pybpf.runtime.errors import PybpfError as PybpfError
     from pybpf.runtime.errors import VerifierError as VerifierError
     from pybpf.runtime.links.opened import open_link as open_link
@@ -316,7 +318,7 @@ _SURFACE = {
     "hooks.tracepoints": "raw_tp tracepoint",
     "loading": "load trace_pipe wait",
     "program": "Program",
-    "runtime.errors": "AttachError LoadError NoBpf NotPermitted PybpfError VerifierError",
+    "runtime.errors": "AttachError LoadError MapFull NoBpf NotPermitted ObjectClosed PybpfError VerifierError",
     "runtime.maps.opened": "open_map",
     "runtime.links.opened": "open_link open_program",
     "runtime.proginfo": "stats",
@@ -397,9 +399,9 @@ __all__ = [
     "kretprobe", "kretsyscall", "ksym", "KsymIter", "ksyscall", "ktime", "ktime_boot", "ktime_tai", "L",
     "LinearHistogram", "lirc_mode2", "LircContext", "ListHead", "ListNode", "load", "LoadError", "lock", "log2",
     "log2_up", "LpmTrie", "LruHash", "LruPerCpuHash", "lsm", "LWT", "lwt", "LWT_SEG6LOCAL", "LWT_XMIT", "LwtContext",
-    "LwtXmitContext", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT", "netkit",
-    "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new", "Object",
-    "offsetof", "one_in", "open_link", "open_map", "open_program", "per_cpu", "PerCpuArray", "PerCpuCgroupStorage",
+    "LwtXmitContext", "MapFull", "mount_ns", "net", "net_ns", "NETFILTER", "netfilter", "NetfilterContext", "NETKIT",
+    "netkit", "NetlinkIter", "NoBpf", "NotPermitted", "ns_pid", "ns_tid", "numa_node", "obj_drop", "obj_new",
+    "Object", "ObjectClosed", "offsetof", "one_in", "open_link", "open_map", "open_program", "per_cpu", "PerCpuArray", "PerCpuCgroupStorage",
     "PerCpuHash", "perf_event", "PerfEventArray", "PerfEventContext", "pid", "pid_ns", "Pointer", "PostBind4Context",
     "PostBind6Context", "printk", "ProgArray", "Program", "Ptr", "PtRegs", "PybpfError", "Queue", "random", "RateLimit",
     "RateLimitBy", "raw_tp", "RawTracepointContext", "RbNode", "RbRoot", "read_argv", "read_path", "RefCount",

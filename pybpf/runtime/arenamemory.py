@@ -15,6 +15,7 @@ pointers in records of other maps lead here, too.
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -51,9 +52,8 @@ class ArenaMemory:
         if whole is None:
             return
         _open.remove(self)
-        for words in self._words.values():
-            words.release()
-        whole.release()
+        for view in (*self._words.values(), whole):
+            _release(view)
         if self._close is not None:
             self._close()
 
@@ -110,6 +110,15 @@ class ArenaMemory:
 
 
 _open: list[ArenaMemory] = []
+
+
+def _release(view: memoryview) -> None:
+    """Once no other thread is in the middle of reading a piece of it."""
+    while True:
+        try:
+            return view.release()
+        except BufferError:
+            time.sleep(0)
 
 
 def _forked() -> None:

@@ -81,11 +81,11 @@ class EventSource(MapHandle, Generic[V]):
         raise NotImplementedError
 
     def _release(self) -> None:
-        """Give back the memory that the buffer takes. Locked; called once."""
+        """Give back the memory that the buffer takes. Locked; may be called twice."""
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """Give back the descriptors of its own, when nobody waits for them any more. Locked; called once."""
+        """Give back the descriptors of its own, when nobody waits for them any more. Locked; may be called twice."""
 
     # ---------------------------------------------------------------------- taking events
 
@@ -218,9 +218,9 @@ class EventSource(MapHandle, Generic[V]):
                 self._end()
 
     def _end(self) -> None:
-        if self._wake >= 0:
-            os.close(self._wake)
-            self._wake = -1
+        wake, self._wake = self._wake, -1
+        if wake >= 0:
+            os.close(wake)
         self._forget()
 
     def _wait(self, deadline: float | None) -> bool:
@@ -247,13 +247,10 @@ class EventSource(MapHandle, Generic[V]):
     def close(self) -> None:
         """Unmap the buffer and end all loops over it; called by the object. May be called twice, from any thread."""
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
             if self._waiting:
                 os.eventfd_write(self._wake, 1)
             self._release()
             if not self._waiting:
                 self._end()
-        if self._close is not None:
-            self._close()
+        self._closed_alone()

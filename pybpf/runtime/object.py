@@ -174,7 +174,11 @@ class LoadedObject:
         self._scopes: list[list[Link]] = []
         self._fresh: list[Link] = []  # attached since the last `with`
         self._lock = threading.RLock()
-        self._closed = threading.Event()
+        self._closed = False
+        # Held until it is closed. (An Event may be left locked for ever by a signal handler that raises.)
+        self._open_until = threading.Lock()
+        self._open_until.acquire()
+        self._ended = False  # closed to the end
         self.elf = elf  # the object file's bytes; libbpf may refer to them
         self._only = only
         self._called: frozenset[str] = frozenset()  # only ever tail-called: `attach()` leaves them alone
@@ -436,7 +440,7 @@ class LoadedObject:
     # ---------------------------------------------------------------------- looking up
 
     def _check(self) -> None:
-        if self._closed.is_set():
+        if self._closed:
             raise ObjectClosed(f"object {self.name!r}")
 
     if TYPE_CHECKING:
@@ -617,7 +621,8 @@ class LoadedObject:
     def wait(self, timeout: float | None = None) -> None:
         """Let the programs work: until Ctrl-C, until the object is closed, or for `timeout` seconds."""
         try:
-            self._closed.wait(timeout)
+            if self._open_until.acquire(timeout=-1 if timeout is None else max(0, timeout)):
+                self._open_until.release()  # the next one who waits
         except KeyboardInterrupt:
             return
 
@@ -625,7 +630,7 @@ class LoadedObject:
 
     @property
     def closed(self) -> bool:
-        return self._closed.is_set()
+        return self._closed
 
     def __enter__(self) -> Self:
         self._check()
@@ -643,33 +648,44 @@ class LoadedObject:
 
     def close(self) -> None:
         """Detach and close everything. May be called twice, and from another thread."""
+        close = library().bpf_object__close if self._handle is not None else None
         with self._lock:
-            if self._closed.is_set():
+            if self._ended:
                 return
-            self._closed.set()
-            for map in self.maps.values():
-                if hasattr(map, "close"):  # what is mapped, or has descriptors of its own
-                    map.close()
-            self.globals.close()
+            if not self._closed:
+                self._closed = True
+                self._open_until.release()
+            # Ctrl-C may end this anywhere, and another call goes on: each step may be taken twice.
+            failed: Exception | None = None
             for link in reversed(self.links):
-                link._leave()
-            for arena in self._arenas.values():  # of a load that failed
-                arena.close()
-            self._arenas.clear()
+                try:
+                    link._leave()
+                except Exception as error:
+                    failed = failed or error
+            for map in self.maps.values():
+                map._shut()
+            self.globals.close()
+            while self._arenas:  # of a load that failed
+                self._arenas.popitem()[1].close()
             handle, self._handle = self._handle, None
-            if handle is not None:
-                library().bpf_object__close(handle)
+            if handle is not None and close is not None:
+                close(handle)
             if self._images:
                 from pybpf.runtime.maps.arenas import unmap
 
                 while self._images:
                     unmap(*self._images.pop())
+            self.maps = {}  # what nobody holds gives its descriptor back now
+            self._ended = True
+            if failed is not None:
+                raise failed
 
     def __del__(self) -> None:
-        closed = getattr(self, "_closed", None)
-        if closed is not None and not closed.is_set():
+        if getattr(self, "_ended", True):
+            return
+        if not self._closed:
             warnings.warn(f"object {self.name!r} was never closed", ResourceWarning, source=self, stacklevel=2)
-            self.close()
+        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._links)} attached"

@@ -185,9 +185,8 @@ class LoadedPerfEvents(EventSource[V]):
             ring.pages.close()
 
     def _forget(self) -> None:
-        for ring in self._cpus:
-            os.close(ring.fd)
-        self._cpus.clear()
+        while self._cpus:
+            os.close(self._cpus.pop().fd)
 
     def __repr__(self) -> str:
         what = self.spec.value if self.spec.value is not None else "bytes"

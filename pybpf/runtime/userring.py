@@ -147,8 +147,6 @@ class LoadedUserRingBuffer(MapHandle, Generic[V]):
     def close(self) -> None:
         """Unmap the buffer; those who wait for room get ObjectClosed. Called by the object; may be called twice."""
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
             for view in self._views:
                 view.release()
@@ -158,13 +156,12 @@ class LoadedUserRingBuffer(MapHandle, Generic[V]):
             if self._waiting:
                 os.eventfd_write(self._wake, 1)
             self._end()
-        if self._close is not None:
-            self._close()
+        self._closed_alone()
 
     def _end(self) -> None:
         if self._closed and not self._waiting and self._wake >= 0:
-            os.close(self._wake)
-            self._wake = -1
+            wake, self._wake = self._wake, -1
+            os.close(wake)
 
     def __repr__(self) -> str:
         return f"<user ring buffer {self.name!r}: {self.size} bytes of {self.spec.value or 'any commands'}>"

@@ -17,6 +17,7 @@ from pybpf.compiler.schema.record import Record
 from pybpf.compiler.schema.types import BytesType
 from pybpf.runtime import mapops
 from pybpf.runtime.codec import Codec, codec
+from pybpf.runtime.descriptor import Descriptor
 from pybpf.runtime.errors import LoadError, PybpfError
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ class Globals(Mapping[str, Any]):
         self._codecs = codecs
         self._sections = sections
         self._check = check
+        self._own = {name: Descriptor(section.fd) for name, section in sections.items()}
         self._mapped: dict[str, mmap.mmap] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -168,9 +170,10 @@ class Globals(Mapping[str, Any]):
             mapped[symbol.offset : symbol.offset + len(raw)] = raw
             return
         section = self._sections[symbol.section]
-        whole = bytearray(mapops.lookup(section.fd, bytes(4), section.size) or bytes(section.size))
+        own = self._descriptor(symbol.section)
+        whole = bytearray(mapops.lookup(own.number, bytes(4), section.size) or bytes(section.size))
         whole[symbol.offset : symbol.offset + len(raw)] = raw
-        mapops.update(section.fd, bytes(4), bytes(whole))
+        mapops.update(own.number, bytes(4), bytes(whole))
 
     def _find(self, name: str) -> Symbol:
         self._check()
@@ -192,7 +195,8 @@ class Globals(Mapping[str, Any]):
                     whole.release()
             return mapped[symbol.offset : symbol.offset + size]
         section = self._sections[symbol.section]
-        found = mapops.lookup(section.fd, bytes(4), section.size)
+        own = self._descriptor(symbol.section)
+        found = mapops.lookup(own.number, bytes(4), section.size)
         if found is None:
             raise PybpfError(f"the section {symbol.section} has no content")
         return found[symbol.offset : symbol.offset + size]
@@ -202,11 +206,21 @@ class Globals(Mapping[str, Any]):
         section = self._sections[name]
         if mapped is None and section.flags & _MMAPABLE:
             protection = mmap.PROT_READ if name.startswith(".rodata") else mmap.PROT_READ | mmap.PROT_WRITE
-            mapped = self._mapped[name] = mmap.mmap(section.fd, section.size, mmap.MAP_SHARED, protection)
+            own = self._descriptor(name)
+            mapped = self._mapped[name] = mmap.mmap(own.number, section.size, mmap.MAP_SHARED, protection)
         return mapped
+
+    def _descriptor(self, section: str) -> Descriptor:
+        """That of a section's map; to be held while its number is in use."""
+        found = self._own.get(section)
+        if found is None:
+            self._check()
+            raise KeyError(section)
+        return found
 
     def close(self) -> None:
         """Unmap the sections; called by the object."""
-        for mapped in self._mapped.values():
-            mapped.close()
-        self._mapped.clear()
+        self._mapped = {}  # unmapped when nobody reads them any more
+        for own in self._own.values():
+            own.shut()
+        self._own = {}

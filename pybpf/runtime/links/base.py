@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from pybpf.runtime.errors import AttachError, NotPermitted, ObjectClosed, PybpfError, errno_name, not_permitted
@@ -109,9 +110,11 @@ class Link:
         if not keep:
             self.unpin()
         close, self._close = self._close, None
-        if close is not None:
+        try:
+            if close is not None:
+                close()
+        finally:
             self.program.owner._drop_link(self)
-            close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +127,7 @@ class Link:
 
 
 def descriptor_link(program: LoadedProgram, kind: str, target: str, fd: int) -> Link:
-    return Link(program, kind, target, fd, lambda: os.close(fd))
+    return Link(program, kind, target, fd, partial(os.close, fd))
 
 
 def refused(program: LoadedProgram, where: str, error: OSError, help: str = "") -> NoReturn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pybpf.compiler.schema.record import Record
 from pybpf.runtime import syscall
+from pybpf.runtime.descriptor import Descriptor
 from pybpf.runtime.errors import MapFull, ObjectClosed, PybpfError, errno_name, not_permitted
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ class MapHandle:
     """A map in the kernel. It lives as long as its object is open; after that every use raises `ObjectClosed`."""
 
     def __init__(self, fd: int, spec: MapSpec, max_entries: int, check: Callable[[], None]) -> None:
-        """`fd` stays the object's; `check` raises when that is closed."""
+        """`fd` stays the caller's: the map has a duplicate. `check` raises when its object is closed."""
         self.name = spec.name
         self.spec = spec
         self.max_entries = max_entries
-        self._fd = fd
+        self._own = Descriptor(fd)
+        self._fd = self._own.number
         self._check = check
         self._close: Callable[[], None] | None = None  # of a map that is open by itself
 
@@ -104,11 +106,21 @@ class MapHandle:
     def close(self) -> None:
         """Close a map that `open_map` opened. Those of an object are closed with it, which calls this."""
         self._release()
+        self._closed_alone()
+
+    def _closed_alone(self) -> None:
+        """The end of `close`: of a map that is open by itself, that is all of it."""
         if self._close is not None:
             self._close()
+            self._own.shut()
+
+    def _shut(self) -> None:
+        """Close it for good, with its object. May be called twice."""
+        self.close()
+        self._own.shut()
 
     def _release(self) -> None:
-        """Give back what is mapped; called before the file descriptor is closed."""
+        """Give back what is mapped; called before the file descriptor is closed. May be called twice."""
 
     def __enter__(self) -> Self:
         self._check()

@@ -58,9 +58,7 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
         return (self._value.size + 7) // 8 * 8  # type: ignore[no-any-return]
 
     def _release(self) -> None:
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            memory.close()
+        self._memory = None  # unmapped when nobody reads it any more
 
     @property
     def cpus(self) -> int:
@@ -90,8 +88,9 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
         """The value at a key (a list of one per CPU in per-CPU maps), or the default."""
         raw = self._encode_key(key)
         self._check()
-        if self._memory is not None:
-            return default if raw is None else self._value.decode(self._memory, key * self._stride)
+        memory = self._memory
+        if memory is not None:
+            return default if raw is None else self._value.decode(memory, key * self._stride)
         try:
             found = mapops.lookup(self._fd, raw, self._value.size, self._flags) if raw is not None else None
         except OSError as error:
@@ -239,16 +238,16 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
 
     def clear(self) -> None:
         """Remove all elements; in arrays, set them to zero."""
-        if self._indexed:
-            zero = bytes(self._value.size)
-            for index in range(self.max_entries):
+        size, zero = self._key.size, bytes(self._value.size)
+        try:
+            for index in range(self.max_entries if self._indexed else 0):
                 self._check()
                 mapops.update(self._fd, index.to_bytes(4, "little"), zero, self._flags)
-            return
-        size = self._key.size
-        for count, keys, _ in self._batches():
-            self._check()
-            mapops.delete_batch(self._fd, [keys[at : at + size] for at in range(0, count * size, size)])
+            for count, keys, _ in () if self._indexed else self._batches():
+                self._check()
+                mapops.delete_batch(self._fd, [keys[at : at + size] for at in range(0, count * size, size)])
+        except OSError as error:
+            raise self._failed("clearing", error) from error
 
     def _refuse_deletion(self) -> None:
         if self._indexed:
@@ -278,9 +277,10 @@ class LoadedMap(MapHandle, MutableMapping[K, V]):
             raise self._failed("listing", error) from error
 
     def _pairs(self) -> Iterator[tuple[K, V]]:
-        if self._memory is not None:
+        memory = self._memory
+        if memory is not None:
             self._check()
-            values = self._value.decode_many(self._memory, self.max_entries, self._stride)
+            values = self._value.decode_many(memory, self.max_entries, self._stride)
             indices: Any = range(self.max_entries)
             yield from zip(indices, values)
             return

@@ -81,15 +81,14 @@ class LoadedMaps(MapHandle, MutableMapping[K, M]):
         spec = replace(self.spec.inner, name=info.name or self.spec.inner.name, max_entries=info.max_entries)
         sizes = info.key_size, info.value_size
         made = loaded_map(self._owner, fd, spec.name, info.type, sizes, info.max_entries, spec)
-        made._close = lambda: None
+        os.close(fd)
         self._known[info.id] = made
         return made
 
     def _release(self) -> None:
         known, self._known = self._known, {}
         for map in known.values():
-            map._release()
-            os.close(map._fd)
+            map._shut()
 
     def __setitem__(self, key: K, value: M) -> None:
         raw = self._key.encode(key)

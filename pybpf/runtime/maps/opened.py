@@ -175,28 +175,35 @@ def _buffer(fd: int, spec: MapSpec, info: MapInfo, check: Callable[[], None]) ->
     return None
 
 
+class _Alone:
+    """A map that is open by itself, not by an object."""
+
+    __slots__ = ("closed", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.closed = False
+
+    def check(self) -> None:
+        if self.closed:
+            raise ObjectClosed(f"map {self.name!r}")
+
+    def close(self) -> None:
+        self.closed = True
+
+
 def _opened(fd: int, spec: MapSpec, info: MapInfo) -> MapHandle:
-    """The map, which owns its file descriptor."""
-    closed = False
-
-    def check() -> None:
-        if closed:
-            raise ObjectClosed(f"map {spec.name!r}")
-
-    def close() -> None:
-        nonlocal closed
-        if not closed:
-            closed = True
-            os.close(fd)
-
+    """The map of a descriptor, which is closed: the map has its own."""
+    state = _Alone(spec.name)
     made: MapHandle
     if "lookup" in spec.kind.user and spec.key is not None and spec.value is not None:
-        made = LoadedMap(fd, spec, info.max_entries, check)
+        made = LoadedMap(fd, spec, info.max_entries, state.check)
     elif spec.kind.family == "queue" and spec.value is not None:
-        made = LoadedQueue(fd, spec, info.max_entries, check)
+        made = LoadedQueue(fd, spec, info.max_entries, state.check)
     elif spec.kind.family == "bloom" and spec.value is not None:
-        made = LoadedBloomFilter(fd, spec, info.max_entries, check)
+        made = LoadedBloomFilter(fd, spec, info.max_entries, state.check)
     else:
-        made = _buffer(fd, spec, info, check) or UntypedMap(fd, spec, check)
-    made._close = close
+        made = _buffer(fd, spec, info, state.check) or UntypedMap(fd, spec, state.check)
+    made._close = state.close
+    os.close(fd)
     return made
