@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import pybpf
 import pybpf.net
 from pybpf import build
 from pybpf.building import check
@@ -123,6 +124,28 @@ def test_the_programs_of_the_page_on_probes_compile(tmp_path: Path, monkeypatch:
         assert made.warnings == ()
         names += made.programs
     assert names == ["enter", "leave", "opening", "opened", "timed"]
+
+
+def test_the_programs_of_the_page_on_sockets_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "sockets.md").read_text(), re.DOTALL)
+    declared = [re.split(r"\n(?=with load|print)", block)[0] for block in blocks]  # what follows loads them
+    (tmp_path / "sockets_page.py").write_text("\n".join(declared))
+    made = build(*programs_of(import_file(str(tmp_path / "sockets_page.py"))))
+    assert list(made.programs) == ["to_the_proxy", "opened", "forward", "any_port", "count"]
+    assert made.warnings == ()
+
+
+def test_the_code_of_the_page_on_simulation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the examples that it speaks of."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "simulation.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {**vars(import_file(str(ROOT / "examples" / "opensnoop.py"))), "Simulation": pybpf.Simulation}
+    exec(blocks[1], names)
+    names["test_opensnoop"]()
+    names = dict(vars(import_file(str(ROOT / "examples" / "xdp_count.py"))))
+    exec(blocks[0], names)
+    names["test_counts_tcp"]()
 
 
 def test_the_programs_of_the_page_on_objects_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
