@@ -140,7 +140,10 @@ def test_the_code_of_the_page_on_simulation_runs(tmp_path: Path, monkeypatch: py
     """On the examples that it speaks of."""
     monkeypatch.syspath_prepend(ROOT / "examples")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "simulation.md").read_text(), re.DOTALL)
-    names: dict[str, Any] = {**vars(import_file(str(ROOT / "examples" / "opensnoop.py"))), "Simulation": pybpf.Simulation}
+    names: dict[str, Any] = {
+        **vars(import_file(str(ROOT / "examples" / "opensnoop.py"))),
+        "Simulation": pybpf.Simulation,
+    }
     exec(blocks[1], names)
     names["test_opensnoop"]()
     names = dict(vars(import_file(str(ROOT / "examples" / "xdp_count.py"))))
