@@ -41,8 +41,8 @@ def compile(
 
     `name` is the object's (the first program's, if empty). `initial` gives the bytes that a global starts with, in
     place of the declared ones. `observe` is called with the name and the value of every stage, before the next one
-    begins (and of every pass and register allocation); the value may change afterwards. `skip` names optimisations
-    (optimisations.py) to leave out. Raises CompileError with everything that is wrong.
+    begins (and of every pass, and of every function in machine code); the value may change afterwards. `skip` names
+    optimisations (optimisations.py) to leave out. Raises CompileError with everything that is wrong.
     """
     from pybpf.compiler.elf.writer import write_object
     from pybpf.compiler.frontend import check, parse

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _functools import partial
+
 from pybpf.compiler.codegen import compile_function
 from pybpf.compiler.codegen.frame import MAX_STACK, StackOverflow
 
@@ -29,21 +31,22 @@ def generate(
 ) -> list[MachineCode]:
     """The module's functions in order. Raises CompileError for all whose frame is too large, or with their callers'.
 
-    `observe` is called with "allocation" and each function before and after its registers are allocated; `skip` names
-    those of CODE_PASSES to leave out.
+    `observe` is called with "selected" and each function before its registers are allocated, which changes it; then
+    with "code" and its machine code. `skip` names those of CODE_PASSES to leave out.
     """
     if target.kernel < _LOOPS_SINCE:
         _check_loops(module, target)
     made: list[MachineCode] = []
 
-    def allocated(before: MFunction, after: MFunction) -> None:
-        if observe is not None:
-            observe("allocation", (before, after))
+    def check(selected: MFunction) -> Callable[[MachineCode], None]:
+        assert observe is not None
+        observe("selected", selected)
+        return partial(observe, "code")
 
     refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
-            made.append(compile_function(function, target.cpu, allocated if observe is not None else None, skip))
+            made.append(compile_function(function, target.cpu, check if observe is not None else None, skip))
         except StackOverflow as error:
             refused.append((function, error))
     if refused:

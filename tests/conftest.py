@@ -78,8 +78,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def checked_compilations(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Compilations in the tests check the IR after building it and after each pass, and each register allocation; they
-    follow --cpu and --without-pass.
+    """Compilations in the tests check the IR after building it and after each pass, and the machine code of each
+    function; they follow --cpu and --without-pass.
 
     Not so inside a VM, where everything is ten times slower and nothing is compiled that is not compiled outside.
     """
@@ -87,20 +87,24 @@ def checked_compilations(pytestconfig: pytest.Config) -> Iterator[None]:
         yield
         return
     from pybpf import compiler
-    from pybpf.compiler.codegen.checker import check_allocation
+    from pybpf.compiler.codegen.checker import Checker
     from pybpf.compiler.ir.checker import check, check_function
 
     real = compiler.compile
     configured = _configured(pytestconfig.getoption("--cpu"), pytestconfig.getoption("--without-pass"))
 
     def checked(programs: Any, target: Any, observe: Any = None, **options: Any) -> Any:
+        waiting: list[Checker] = []
+
         def see(stage: str, value: Any) -> None:
             if stage.startswith("ir:after-"):
                 check_function(value)
             elif stage.startswith("ir"):
                 check(value)
-            elif stage == "allocation":
-                check_allocation(*value)
+            elif stage == "selected":
+                waiting[:] = [Checker(value)]
+            elif stage == "code":
+                waiting.pop()(value)
             if observe is not None:
                 observe(stage, value)
 

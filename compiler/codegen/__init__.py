@@ -10,7 +10,7 @@ regalloc.py   linear scan: a register or memory for each part of each life
 homes.py      which values had better stay in memory
 rewrite.py    registers put in, with the moves that this takes (moves.py)
 spillslots.py which values in memory share a slot
-checker.py    proof that an allocation is right, for tests
+checker/      proof that the bytes do what was selected, for tests
 peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
 colouring.py  which stack slots lie on the same bytes
 frame.py      the stack; chains.py: that of functions which call each other
@@ -62,18 +62,17 @@ CODE_PASSES = (
 def compile_function(
     function: Function,
     level: int = 3,
-    check: Callable[[MFunction, MFunction], None] | None = None,
+    check: Callable[[MFunction], Callable[[MachineCode], None]] | None = None,
     skip: Collection[str] = (),
 ) -> MachineCode:
-    """Machine code of ISA level 1 to 4. `check` is called with the function before and after register allocation, and
-    again when redundant moves are gone and others moved. `skip` names those of CODE_PASSES to leave out.
+    """Machine code of ISA level 1 to 4. `skip` names those of CODE_PASSES to leave out.
 
-    Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
+    `check` is called with the function before registers are allocated, and what it returns with the code at the end
+    (checker/ has one). Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
     """
     selected = select(function, level, "order" not in skip)
+    checker = check(selected) if check is not None else None
     allocated = allocate_registers(selected, "homes" not in skip)
-    if check is not None:
-        check(selected, allocated)
     phis = frozenset([v for block in selected.blocks for v in block.params])
     if "peephole" not in skip:
         drop_redundant_moves(allocated, phis)
@@ -81,8 +80,6 @@ def compile_function(
         from pybpf.compiler.codegen.latches import lift_moves_of_latches
 
         lift_moves_of_latches(allocated)
-    if check is not None:
-        check(selected, allocated)
     groups = None
     if len(selected.slots) > 1 and "colouring" not in skip:
         from pybpf.compiler.codegen.colouring import colour_slots
@@ -91,6 +88,8 @@ def compile_function(
     frame = lay_out_frame(allocated, groups)
     lines = bring_into_reach(allocated, lay_out_blocks(allocated, "endings" not in skip))
     code = emit(allocated, lines, frame, function.span)
+    if checker is not None:
+        checker(code)
     calls = [op for op in function.ops() if type(op) is CallHelper]
     code.helpers = {op.id: op.helper for op in calls}
     for asm in [op for op in function.ops() if type(op) is Asm]:

@@ -42,6 +42,7 @@ class _Rewriter:
         self.live = live
         self.parts = parts
         self.live_in = live_in
+        self.arrived: Moves = []
         self.slots: dict[int, int] = {}  # of virtual registers, and of the two that hold what is put aside
         # Virtual registers that stay in one register all their life: the common case, found at once.
         self.home = {
@@ -52,12 +53,13 @@ class _Rewriter:
         fn = self.fn
         gaps = self._gap_moves()
         edges = self._edge_moves()
+        self.arrived = self._arrival_moves()
         at_definition = self._stored_at_definition(gaps, edges)
+        all_moves = [self.arrived, *gaps.values(), *edges.values()]
         if at_definition:
             dropped = {~v for v in at_definition}
-            for moves in [*gaps.values(), *edges.values()]:
+            for moves in all_moves:
                 moves[:] = [m for m in moves if m[0] not in dropped]
-        all_moves = [*gaps.values(), *edges.values()]
         spilled = at_definition | self.live.homes.keys() | {~dst for moves in all_moves for dst, _ in moves if dst < 0}
         if spilled:
             self.slots = share_slots(fn, self.live, self.parts, sorted(spilled))
@@ -101,6 +103,16 @@ class _Rewriter:
         return found if found >= 0 else self._memory(v)
 
     # ---- moves
+
+    def _arrival_moves(self) -> Moves:
+        """Of the function's parameters, which come in R1 to R5, to where they begin."""
+        return [
+            (place, index + 1)
+            for index, v in enumerate(self.fn.params)
+            if v in self.parts and v not in self.live.homes  # else it is not used, or is stored where it is defined
+            for place in [self._place(v, 0)]
+            if place != index + 1
+        ]
 
     def _gap_moves(self) -> dict[int, Moves]:
         block_starts = set(self.live.starts)
@@ -199,7 +211,7 @@ class _Rewriter:
         return between
 
     def _sequence(self, moves: Moves, span: Span | None, before: int) -> list[MInsn]:
-        """`before` is a position in front of the moves."""
+        """`before` is a position in front of the moves; at the entry, behind them: parameters that stay count there."""
         return [self._move(dst, src, span) for dst, src in sequence(moves, _Free(self, before))]
 
     def _move(self, dst: int, src: int, span: Span | None) -> MInsn:
@@ -222,13 +234,8 @@ class _Rewriter:
                 where = ~v if v in self.live.homes else self._place(v, at)
                 new.arrivals.append((where if where >= 0 else ~self.slots[v], v))
         if block.number == 0:
-            arrived = [
-                (self._place(v, 0), index + 1)
-                for index, v in enumerate(self.fn.params)
-                if v in self.parts and v not in self.live.homes  # else it is not used, or is stored already
-            ]
             out += [self._move(~v, i + 1, None) for i, v in enumerate(self.fn.params) if v in at_definition]
-            out += self._sequence([m for m in arrived if m[0] != m[1]], block.insns[0].span, -1)
+            out += self._sequence(self.arrived, block.insns[0].span, at)
         place = self._place
         for insn in block.insns:
             moves = gaps.get(at)

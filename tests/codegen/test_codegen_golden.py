@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpf.compiler.codegen import allocate_registers, compile_function
-from pybpf.compiler.codegen.checker import check_allocation
+from pybpf.compiler.codegen.checker import Checker
 from pybpf.compiler.codegen.dump import dump_code, dump_function
 from pybpf.compiler.codegen.isel import select
 from pybpf.compiler.ir.parser import parse_function
@@ -18,11 +18,8 @@ def _text(source: str, name: str) -> str:
     if name == "machine":
         return dump_function(select(function, 3))
     if name == "allocated":
-        selected = select(function, 3)
-        allocated = allocate_registers(selected)
-        check_allocation(selected, allocated)
-        return dump_function(allocated)
-    return dump_code(compile_function(function, int(name[1]), check_allocation), HELPERS)
+        return dump_function(allocate_registers(select(function, 3)))
+    return dump_code(compile_function(function, int(name[1]), Checker), HELPERS)
 
 
 test_codegen = golden("codegen/*.test", _text)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybpf.compiler.codegen import compile_function
-from pybpf.compiler.codegen.checker import check_allocation
+from pybpf.compiler.codegen.checker import Checker
 from pybpf.compiler.codegen.frame import StackOverflow
 from pybpf.compiler.codegen.moves import RECIPE, sequence
 from pybpf.compiler.codegen.names import variables_at
@@ -96,7 +96,7 @@ def _many_stores(count: int) -> Function:
 
 @pytest.mark.parametrize("level", [1, 3, 4])
 def test_far_jumps(level):
-    code = compile_function(_many_stores(34_000), level, check_allocation)
+    code = compile_function(_many_stores(34_000), level, Checker)
     insns = decode(code.code)
     assert len(insns) > 68_000
     at = 0
@@ -210,7 +210,7 @@ def test_names_of_registers_and_slots():
         }
         """.replace("%2 =", "%2: ptr =")
     )
-    code = compile_function(function, 3, check_allocation)
+    code = compile_function(function, 3, Checker)
     slots = [at for at, _ in code.insns]
     assert variables_at(code, 0) == {"R1": "pkt", "fp-8": "key"}
     call = next(at for at, insn in code.insns if insn.form.name == "call")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pybpf.compiler.codegen import compile_function
-from pybpf.compiler.codegen.checker import check_allocation
+from pybpf.compiler.codegen.checker import Checker
 from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.insn import Insn, decode
@@ -31,7 +31,7 @@ def is_fetching_atomic(insn: Insn) -> bool:
 def test_allocations_are_right_and_instructions_of_the_level(module):
     for function in module.functions:
         for wanted in LEVELS:
-            code = compile_function(function, wanted, check_allocation)
+            code = compile_function(function, wanted, Checker)
             insns = decode(code.code)
             assert all(is_valid(i) for i in insns)
             assert all(level(i) <= wanted or is_fetching_atomic(i) for i in insns)
@@ -47,7 +47,7 @@ def test_allocations_are_right_and_instructions_of_the_level(module):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(modules(40), st.sampled_from(LEVELS))
 def test_the_kernel_computes_what_the_ir_means(module, wanted):
-    codes = [compile_function(function, wanted, check_allocation) for function in module.functions]
+    codes = [compile_function(function, wanted, Checker) for function in module.functions]
     assert run_module(module, codes, PACKET) == observe(module, PACKET)
 
 
@@ -65,5 +65,5 @@ def test_the_same_function_gives_the_same_bytes_and_is_left_alone(module):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(crowded_modules(25), st.sampled_from(LEVELS))
 def test_the_same_with_more_variables_than_registers(module, wanted):
-    codes = [compile_function(function, wanted, check_allocation) for function in module.functions]
+    codes = [compile_function(function, wanted, Checker) for function in module.functions]
     assert run_module(module, codes, PACKET) == observe(module, PACKET)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pybpf.compiler.codegen import compile_function, homes
-from pybpf.compiler.codegen.checker import check_allocation
+from pybpf.compiler.codegen.checker import Checker
 from tests.codegen import kernel
 from tests.codegen.load_module import run_module
 from tests.codegen.pressure import crowded_modules
@@ -63,7 +63,7 @@ def test_any_homes_are_right(module: Module, seed: int) -> None:
     _Any.rng = random.Random(seed)
     for function in module.functions:
         for level in (1, 3, 4):
-            compile_function(function, level, check_allocation)
+            compile_function(function, level, Checker)
 
 
 @pytest.mark.kernel
@@ -72,5 +72,5 @@ def test_any_homes_are_right(module: Module, seed: int) -> None:
 @given(crowded_modules(25), st.integers(0, 1 << 30))
 def test_the_kernel_computes_what_the_ir_means(module: Module, seed: int) -> None:
     _Any.rng = random.Random(seed)
-    codes: list[Any] = [compile_function(function, 3, check_allocation) for function in module.functions]
+    codes: list[Any] = [compile_function(function, 3, Checker) for function in module.functions]
     assert run_module(module, codes, PACKET) == observe(module, PACKET)

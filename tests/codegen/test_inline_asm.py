@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pybpf.compiler.codegen import compile_function
-from pybpf.compiler.codegen.checker import check_allocation
+from pybpf.compiler.codegen.checker import Checker
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.checker import check
 from pybpf.compiler.ir.function import Block, Function, Module
@@ -73,7 +73,7 @@ def test_allocated_code_computes_the_same(seed: int) -> None:
     context = bytes(rng.randrange(256) for _ in range(40))
     machine = Machine(module, {5: lambda machine, arguments: arguments[0] + 11})
     expected = machine.run("p", [machine.memory.add(context, "ctx").base])
-    code = compile_function(module.functions[0], 3, check_allocation)
+    code = compile_function(module.functions[0], 3, Checker)
     memory = {n: bytes([byte]) for n, byte in enumerate(context, 1 << 20)}
 
     def read(address: int, size: int) -> bytes:

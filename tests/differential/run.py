@@ -4,8 +4,9 @@
     python -m tests.differential.run --first 4711 --show      one seed, and its source
 
 Programs run in a row, each on some packets, over the same maps. What must agree: return values, packets, maps, globals,
-ring-buffer events. What the compiler refuses is counted; anything but a CompileError is a failure, as is a program that
-the verifier refuses. `--jobs 2` uses two processors.
+ring-buffer events. The machine code is proved to do what was selected (codegen/checker). What the compiler refuses is
+counted; anything but a CompileError is a failure, as is a program that the verifier refuses. `--jobs 2` uses two
+processors.
 
 Compiled is mostly as `load` and `build` do, at times for another ISA level or without an optimisation. `--turns`
 goes through all levels with each optimisation left out, `--cpu` and `--without` say which it is.
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybpf import Target, VerifierError, load
 from pybpf.compiler import compile as compile_programs
+from pybpf.compiler.codegen.checker import Checker
 from pybpf.compiler.diagnostics.base import CompileError
 from pybpf.compiler.optimisations import OPTIMISATIONS
 from pybpf.compiler.schema.specs import LEVEL_SINCE
@@ -226,9 +228,14 @@ def examine(source: Program, seed: int, configs: Sequence[Config] = (DEFAULT,), 
 def _compiled(names: dict[str, Any], programs: list[str], config: Config, simulation: Simulation) -> Any:
     """The object, and the programs as the simulator runs them."""
     functions: dict[str, Any] = {}
+    checkers: list[Checker] = []
 
     def see(stage: str, value: Any) -> None:
-        if stage == "tree":
+        if stage == "selected":
+            checkers[:] = [Checker(value)]
+        elif stage == "code":
+            checkers.pop()(value)
+        elif stage == "tree":
             functions.update({typed.spec.name: (typed, simulation.translate(typed)) for typed in value.programs})
 
     target = Target(cpu=config.cpu, kernel=config.kernel)

@@ -10,9 +10,11 @@ A module is an XDP program `prog` (its context is a `struct xdp_md`), sometimes 
     counts  ARRAY, u32 -> 16 bytes, 8 entries
     seen    HASH, u32 -> 16 bytes, 64 entries
 
-It has loops (at most four rounds each), branches, phis, the (present, value) pairs of optional ints, stack slots that
-escape and that don't, null checks, packet bounds checks, range checks, atomics. It always ends, never traps, and its
-answer depends on nothing but the packet: so every stage, the interpreter and the kernel must agree on it.
+It has loops (at most four rounds each) that permute what they carry, branches, phis of numbers and of addresses, the
+(present, value) pairs of optional ints, null checks, packet bounds checks, range checks, atomics, and stack slots: some
+escape, some don't, many are of odd sizes and wanted one after the other or one inside the other. The subprogram takes
+four numbers and an address of its caller's stack. A module always ends, never traps, and its answer depends on nothing
+but the packet: so every stage, the interpreter and the kernel must agree on it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pybpf.compiler.ir.function import Block, Function, Module, Slot
 from pybpf.compiler.ir.interp import Machine, Region
 from pybpf.compiler.schema import types
 from pybpf.compiler.schema.specs import GlobalSpec, MapKind, MapSpec
+from tests.ir import random_objects
 
 if TYPE_CHECKING:
     import random
@@ -59,8 +62,9 @@ def random_module(rng: random.Random, size: int = 20) -> Module:
     )
     with_sub = rng.random() < 0.25
     if with_sub:
-        sub = Function("sub", ".text", [ops.Param(0, "int", "a"), ops.Param(1, "int", "b")], static=True)
-        _Generator(rng, sub, 4, calls=False).fill()
+        params = [*[ops.Param(n, "int", name) for n, name in enumerate("abcd")], ops.Param(4, "ptr", "p")]
+        sub = Function("sub", ".text", params, static=True)
+        _Generator(rng, sub, 6, calls=False, room=40).fill()
         module.functions.append(sub)
     prog = Function("prog", "xdp", [ops.Param(0, "ptr", "ctx")])
     _Generator(rng, prog, size, calls=with_sub).fill()
@@ -69,19 +73,24 @@ def random_module(rng: random.Random, size: int = 20) -> Module:
 
 
 class _Generator:
-    """Writes one function, statement by statement; `vars` are the int variables' current values."""
+    """Writes one function, statement by statement; `vars` are the int variables' current values.
 
-    def __init__(self, rng: random.Random, function: Function, size: int, *, calls: bool) -> None:
+    `room`: bytes of the stack for objects of odd sizes.
+    """
+
+    def __init__(self, rng: random.Random, function: Function, size: int, *, calls: bool, room: int = 120) -> None:
         self.rng = rng
         self.function = function
         self.left = size
         self.calls = calls
+        self.room = room
         self.block = Block("entry")
         self.function.blocks.append(self.block)
         self.buffer, self.local = Slot("buf", 32), Slot("local", 8)
         self.key = Slot("key", 4, 4)
         function.slots += [self.buffer, self.local, self.key]
         self.ctx = function.params[0] if function.params[0].kind == "ptr" else None
+        self.given = next((p for p in function.params[1:] if p.kind == "ptr"), None)
         self.vars: list[Value] = [p for p in function.params if p.kind == "int"] or [ops.Const(5)]
 
     # building blocks
@@ -187,8 +196,10 @@ class _Generator:
             self.assign(done)
 
     def memory(self, depth: int) -> None:
-        match self.rng.randrange(4):
-            case 0:
+        match self.rng.randrange(5):
+            case 4 if self.given is not None:
+                self.access(self.given, 8)
+            case 0 | 4:
                 self.access(self.emit(ops.SlotAddr(self.buffer)), 32)
             case 1:
                 self.access(self.emit(ops.SlotAddr(self.local)), 8)
@@ -196,6 +207,10 @@ class _Generator:
                 self.access(self.emit(ops.GlobalAddr("state")), 64, atomic=True)
             case 3:
                 self.access(self.emit(ops.GlobalAddr("table")), 64, writable=False)
+
+    def tick(self, depth: int) -> None:
+        """A call that leaves nothing but what lives across it."""
+        self.emit(ops.CallHelper(5, "bpf_ktime_get_ns", []))
 
     def element(self, depth: int) -> None:
         """state[i] for an index that a mask, or a checked branch, keeps in range."""
@@ -324,7 +339,7 @@ class _Generator:
         self.join("chosen", [*arms, (self.block, self.vars)])
 
     def loop(self, depth: int) -> None:
-        """for i in range(n): ..., perhaps with a break."""
+        """for i in range(n): ..., perhaps with a break; the test before each turn, or behind it."""
         before = self.block
         self.emit(ops.Jump(before))
         start = self.vars
@@ -333,9 +348,12 @@ class _Generator:
         counter = ops.Phi([(before, ops.Const(0))], "int", "i")
         carried = [ops.Phi([(before, v)], "int", "v") for v in start]
         header.ops += [counter, *carried]
-        branch = ops.Branch("ult", counter, ops.Const(self.rng.randint(1, 4)), header, header)
-        self.emit(branch)
-        branch.then = self.start("body")
+        turns = ops.Const(self.rng.randint(1, 4))
+        first = self.rng.random() < 0.6
+        branch = ops.Branch("ult", counter, turns, header, header)
+        if first:
+            self.emit(branch)
+            branch.then = self.start("body")
         self.vars = [*carried]
         self.vars[self.rng.randrange(len(carried))] = counter
         self.statements(depth + 1)
@@ -346,25 +364,41 @@ class _Generator:
             leave.then = self.start("break")
             exits.append((self.block, values))
             leave.other = self.start("next")
-        counter.incoming.append((self.block, self.emit(ops.Binary("add", counter, ops.Const(1)))))
+        following = self.emit(ops.Binary("add", counter, ops.Const(1)))
+        if self.rng.random() < 0.5:
+            self.rng.shuffle(self.vars)
+        counter.incoming.append((self.block, following))
         for phi, value in zip(carried, self.vars, strict=True):
             phi.incoming.append((self.block, value))
-        self.emit(ops.Jump(header))
-        branch.other = self.start("done")
-        exits.append((self.block, [*carried]))
+        if first:
+            self.emit(ops.Jump(header))
+            branch.other = self.start("done")
+            exits.append((self.block, [*carried]))
+        else:
+            branch.lhs = following
+            behind = list(self.vars) if self.rng.random() < 0.5 else [*carried]
+            self.emit(branch)
+            branch.other = self.start("done")
+            exits.append((self.block, behind))
         self.join("left", exits)
 
     def call(self, depth: int) -> None:
         if not self.calls:
             return self.arithmetic(depth)
-        return self.assign(self.emit(ops.Call("sub", [self.value(), self.value()])))
+        slot = self.local
+        if self.rng.random() < 0.5:
+            slot, _ = random_objects.new(self)
+            slot = slot if slot.size >= 8 and slot.align == 8 else self.buffer
+        address = self.emit(ops.SlotAddr(slot))
+        return self.assign(self.emit(ops.Call("sub", [*[self.value() for _ in range(4)], address])))
 
-    FLAT = (arithmetic, arithmetic, convert, comparison, memory, memory, update, call)
-    DEEP = (*FLAT, arithmetic, element, lookup, packet, conditional, conditional, optional, loop)
+    FLAT = (arithmetic, arithmetic, convert, comparison, memory, memory, update, call, tick)
+    DEEP = (*FLAT, arithmetic, element, lookup, packet, conditional, conditional, optional, loop, loop,
+            random_objects.scratch, random_objects.scratch, random_objects.either)  # fmt: skip
 
 
 def _model(contents: dict[str, dict[bytes, Region]], specs: dict[str, MapSpec]) -> dict[int, Callable[..., int]]:
-    """Helpers 1 and 2 over dicts of key bytes to value regions."""
+    """Helpers: lookups and updates over dicts of key bytes to value regions, the time, a copy of memory."""
 
     def lookup(machine: Machine, args: list[int]) -> int:
         name = machine.symbol(args[0])
@@ -382,23 +416,31 @@ def _model(contents: dict[str, dict[bytes, Region]], specs: dict[str, MapSpec]) 
             contents[name][key] = machine.memory.add(value, f"{name}[]")
         return 0
 
-    return {1: lookup, 2: update}
+    def read(machine: Machine, args: list[int]) -> int:
+        machine.memory.write(args[0], machine.memory.read(args[2], args[1]))
+        return 0
+
+    return {1: lookup, 2: update, 5: lambda machine, args: 0, 113: read}
 
 
 def observe(
-    module: Module, packet: bytes, function: str = "prog", watch: Callable[[ops.Op, int], None] | None = None
+    module: Module,
+    packet: bytes,
+    function: str = "prog",
+    watch: Callable[[ops.Op, int], None] | None = None,
+    machine: Callable[..., Machine] = Machine,
 ) -> tuple[object, ...]:
     """Run the program on a packet: (result, state, counts, seen, packet afterwards)."""
     contents: dict[str, dict[bytes, Region]] = {"counts": {}, "seen": {}}
-    machine = Machine(module, _model(contents, {m.name: m for m in module.maps}), watch=watch)
+    running = machine(module, _model(contents, {m.name: m for m in module.maps}), watch=watch)
     for index in range(8):
-        contents["counts"][index.to_bytes(4, "little")] = machine.memory.add(bytes(16), "counts[]")
-    region = machine.memory.add(packet, "packet", low=True)
+        contents["counts"][index.to_bytes(4, "little")] = running.memory.add(bytes(16), "counts[]")
+    region = running.memory.add(packet, "packet", low=True)
     end = region.base + len(packet)
-    ctx = machine.memory.add(
+    ctx = running.memory.add(
         region.base.to_bytes(4, "little") + end.to_bytes(4, "little") + bytes(16), "ctx", writable=False
     )
-    result = machine.run(function, [ctx.base])
-    state = bytes(machine.memory.read(machine.symbols["state"], 64))
+    result = running.run(function, [ctx.base])
+    state = bytes(running.memory.read(running.symbols["state"], 64))
     maps = [sorted((k, bytes(r.data)) for k, r in contents[name].items()) for name in ("counts", "seen")]
     return (result, state, *maps, bytes(region.data))
