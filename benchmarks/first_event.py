@@ -10,14 +10,12 @@ cache, and each tool had a run before. Needs root. What is not installed is left
 
     apt-get install bpftrace python3-bpfcc linux-headers-cloud-amd64
 
-bcc needs headers of a kernel to compile with: those of the running one, or else the newest under /usr/src, which does
-for programs that use none of the kernel's structs.
+Where those two find tracefs and the kernel's headers: others.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import glob
 import os
 import platform
 import select
@@ -28,6 +26,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from others import in_namespace
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "first_event.txt"
@@ -103,17 +103,6 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def as_if_installed() -> str:
-    """Shell commands that let bcc find headers in this mount namespace: of the newest kernel that has some."""
-    release = f"/lib/modules/{platform.release()}"
-    common = sorted(glob.glob("/usr/src/linux-headers-*-common"), key=os.path.getmtime)
-    built = sorted(glob.glob("/usr/src/linux-headers-*[!n]"), key=os.path.getmtime)
-    if not common or not built or Path(release, "build").exists():
-        return "true"
-    links = f"ln -s {built[-1]} {release}/build; ln -s {common[-1]} {release}/source"
-    return f"mount -t tmpfs none /lib/modules; mkdir {release}; {links}"
-
-
 def once(command: list[str]) -> tuple[float, float, float] | str:
     """(milliseconds to the first event, of the processor, megabytes); what it said instead, where none came."""
     start = time.perf_counter()
@@ -171,18 +160,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
     given = parser.parse_args()
-    if "PYBPF_IN_NAMESPACE" not in os.environ:  # bpftrace and bcc look for tracefs where it is mounted: here only
-        mounts = "mount -t tracefs none /sys/kernel/tracing; mount -t debugfs none /sys/kernel/debug"
-        shell = [
-            "unshare",
-            "-m",
-            "sh",
-            "-c",
-            f'{mounts}; {as_if_installed()}; exec "$0" "$@"',
-            sys.executable,
-            *sys.argv,
-        ]
-        os.execvpe("unshare", shell, {**os.environ, "PYBPF_IN_NAMESPACE": "1"})
+    in_namespace()
     text = table(given.rounds)
     print(text)
     if given.write:

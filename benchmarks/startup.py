@@ -1,14 +1,19 @@
-"""How long compiling takes: a cold `pybpf build`, as a whole process, beside clang on the same program in C; and warm.
+"""How long compiling takes: a cold `pybpf build`, as a whole process, beside clang, bpftrace and bcc; and warm.
 
     .venv/bin/python benchmarks/startup.py [--rounds 40] [--write]
 
-Both are run in turns, so that whatever else the machine does hits both alike; each round gives a pair. Shown are the
-time on the clock, median and fastest, the processor time (user and system), and how often pybpf was the faster of a
-pair. "Cold" is a process with nothing in memory; files are in the page cache and Python's `.pyc` files (and pybpf's
+All are run in turns, so that whatever else the machine does hits all alike; each round gives a pair. Shown are the
+time on the clock, median and fastest, the processor time (user and system), and how often pybpf took less processor
+time than its pair: other processes that run meanwhile lengthen that least. "Cold" is a process with nothing in memory; files are in the page cache and Python's `.pyc` files (and pybpf's
 image of them) exist, as after any first run. In C, `hello` includes small headers of the kernel only; `opensnoop` has
 vmlinux.h, as programs that name the kernel's types do, made by bpftool of the running kernel's BTF.
 
-"Warm" is build() once more in one process: the median and the fastest of the rounds, for each example.
+bpftrace compiles a script that does the same (`--emit-elf`, which loads nothing); bcc the same in C (`BPF(text=...)` in
+a Python process of its own, which also makes the maps, but loads no program). They need root (others.py), and are
+measured in fewer rounds. What is not there is left out, with the reason.
+
+"Warm" is build() once more in one process: the median and the fastest of the rounds, for each example; and
+BPF(text=...) once more in one process. It is processor time.
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from others import compilers, in_namespace, missing, warm_bcc
+
 from pybpf import build
 from pybpf.cli.module import import_file, programs_of
 
@@ -32,6 +39,7 @@ EXAMPLES = HERE.parent / "examples"
 RESULTS = HERE / "startup.txt"
 
 
+FEW = 5  # rounds of what takes seconds
 HELLO = "clang-19 -O2 -g hello.c"
 OPENSNOOP = "clang-19 -O2 -g opensnoop.c"
 
@@ -51,7 +59,7 @@ def commands(out: str) -> dict[str, list[str]]:
         found[HELLO] = [*c, str(HERE / "hello.c"), "-o", f"{out}/hello.o"]
         if _vmlinux(f"{out}/vmlinux.h"):
             found[OPENSNOOP] = [*c, str(HERE / "opensnoop.c"), "-o", f"{out}/opensnoop.o"]
-    return found
+    return {**found, **compilers(out)}
 
 
 def _vmlinux(path: str) -> bool:
@@ -73,10 +81,18 @@ def measure(rounds: int) -> Times:
     with tempfile.TemporaryDirectory() as out:
         todo = commands(out)
         times: Times = {name: [] for name in todo}
+        slow = compilers(out)
         for index in range(rounds + 2):
             for name, command in todo.items():
+                if name in slow and index >= FEW + 2:
+                    continue
                 start = time.perf_counter()
-                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+                process = subprocess.Popen(
+                    command,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL if name in slow else None,
+                    env=environment,
+                )
                 _, status, used = os.wait4(process.pid, 0)
                 wall = time.perf_counter() - start
                 process.returncode = os.waitstatus_to_exitcode(status)
@@ -88,26 +104,26 @@ def measure(rounds: int) -> Times:
 
 
 def table(times: Times) -> str:
-    rows = [f"{'ms':28} {'median':>8} {'fastest':>8} {'cpu median':>12} {'cpu least':>10}"]
+    rows = [f"{'ms':31} {'median':>8} {'fastest':>8} {'cpu median':>12} {'cpu least':>10}"]
     for name, values in times.items():
         wall, cpu = [list(column) for column in zip(*values)]
         rows.append(
-            f"{name:28} {statistics.median(wall):8.1f} {min(wall):8.1f} {statistics.median(cpu):12.1f} {min(cpu):10.1f}"
+            f"{name:31} {statistics.median(wall):8.1f} {min(wall):8.1f} {statistics.median(cpu):12.1f} {min(cpu):10.1f}"
         )
     for name, c in (("hello", HELLO), ("opensnoop", OPENSNOOP)):
         if c in times:
             pairs = list(zip(times[f"pybpf build {name}.py"], times[c]))
-            wins = sum(ours[0] <= theirs[0] for ours, theirs in pairs)
-            ratio = statistics.median([ours[0] / theirs[0] for ours, theirs in pairs])
+            wins = sum(ours[1] <= theirs[1] for ours, theirs in pairs)
+            ratio = statistics.median([ours[1] / theirs[1] for ours, theirs in pairs])
             rows.append(
-                f"{name}: pybpf was faster in {wins} of {len(pairs)} pairs; median of pybpf / clang: {ratio:.2f}"
+                f"{name}: pybpf took less in {wins} of {len(pairs)} pairs; median of pybpf / clang: {ratio:.2f}"
             )
     return "\n".join(rows)
 
 
 def warm(rounds: int) -> str:
     """Each example, compiled again and again in this process: processor time."""
-    rows = [f"{'ms, in process, warm':28} {'median':>8} {'fastest':>8} {'instructions':>14}"]
+    rows = [f"{'ms, in process, warm':31} {'median':>8} {'fastest':>8} {'instructions':>14}"]
     for path in sorted(EXAMPLES.glob("*.py")):
         programs = programs_of(import_file(str(path)))
         times, count = [], 0
@@ -117,7 +133,11 @@ def warm(rounds: int) -> str:
             times.append((time.process_time() - start) * 1000)
             count = sum(len(function.code) // 8 for function in made.functions.values())
         del times[:2]
-        rows.append(f"{path.name:28} {statistics.median(times):8.1f} {min(times):8.1f} {count:14}")
+        rows.append(f"{path.name:31} {statistics.median(times):8.1f} {min(times):8.1f} {count:14}")
+    for name, command in warm_bcc(FEW).items():
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+        times = [float(word) for word in done.stdout.split()]
+        rows.append(f"{name:31} {statistics.median(times):8.1f} {min(times):8.1f}")
     return "\n".join(rows)
 
 
@@ -126,7 +146,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
     options = parser.parse_args()
-    text = f"{table(measure(options.rounds))}\n\n{warm(options.rounds)}"
+    in_namespace()
+    text = "\n".join([table(measure(options.rounds)), *missing(), "", warm(options.rounds)])
     print(text)
     if options.write:
         system = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
