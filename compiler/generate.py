@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _functools import partial
-
 from pybpf.compiler.codegen import compile_function
 from pybpf.compiler.codegen.frame import MAX_STACK, StackOverflow
 
@@ -37,16 +35,11 @@ def generate(
     if target.kernel < _LOOPS_SINCE:
         _check_loops(module, target)
     made: list[MachineCode] = []
-
-    def check(selected: MFunction) -> Callable[[MachineCode], None]:
-        assert observe is not None
-        observe("selected", selected)
-        return partial(observe, "code")
-
+    check = _watching(observe) if observe is not None else None
     refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
-            made.append(compile_function(function, target.cpu, check if observe is not None else None, skip))
+            made.append(compile_function(function, target.cpu, check, skip))
         except StackOverflow as error:
             refused.append((function, error))
     if refused:
@@ -69,6 +62,14 @@ def generate(
     if len(made) > 1:
         _check_chains(module, made)
     return made
+
+
+def _watching(observe: Callable[[str, Any], None]) -> Callable[[MFunction], Callable[[MachineCode], None]]:
+    def selected(function: MFunction) -> Callable[[MachineCode], None]:
+        observe("selected", function)
+        return lambda code: observe("code", code)
+
+    return selected
 
 
 def _check_loops(module: Module, target: Target) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from pybpf.compiler.codegen.emit import Frame
+    from pybpf.compiler.codegen.frame import Frame
     from pybpf.compiler.ir.function import Slot
 
 __all__ = ["Objects", "State"]

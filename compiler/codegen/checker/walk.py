@@ -15,8 +15,8 @@ all; it only shrinks, so the walk ends. Then each place is looked at once more, 
 
 from __future__ import annotations
 
-from _functools import partial
-from _heapq import heappop, heappush
+from functools import partial
+from heapq import heappop, heappush
 
 from pybpf.compiler.codegen import machine as m
 from pybpf.compiler.codegen.checker.match import Match, branch, constant, is_set, match, reference
@@ -29,6 +29,8 @@ from pybpf.compiler.isa.insn import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from pybpf.compiler.codegen.checker.meaning import Meaning
     from pybpf.compiler.codegen.emit import MachineCode
     from pybpf.compiler.codegen.machine import MInsn
@@ -321,7 +323,7 @@ class Walk:
         if not state.write(self.objects, start, size, own, self.exposed, certain):
             self._wrong(at, "it writes over a stack slot whose address may be anywhere")
 
-    def _wrong(self, at: int, why: str) -> None:
+    def _wrong(self, at: int, why: str) -> NoReturn:
         raise WrongCode(f"{self.meaning.name}, {self.slots[at]}: {disassemble(self.insns[at])}: {why}")
 
 
