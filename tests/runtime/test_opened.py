@@ -9,10 +9,14 @@ import pytest
 
 from pybpf import (
     XDP,
+    BpfMapElemIter,
+    CgroupIter,
     HashMap,
     PybpfError,
+    TaskIter,
     TracepointContext,
     XdpContext,
+    bpf_iter,
     const,
     load,
     open_link,
@@ -24,14 +28,18 @@ from pybpf import (
     tracepoint,
     u32,
     u64,
+    uprobe,
     xdp,
 )
 from pybpf.runtime.errors import ObjectClosed
+from pybpf.runtime.links.cgroups import cgroup_mounts
 from pybpf.runtime.links.info import (
     InterfaceLinkInfo,
+    IterLinkInfo,
     LinkInfo,
     PerfEventLinkInfo,
     RawTracepointLinkInfo,
+    UprobeMultiLinkInfo,
 )
 from pybpf.runtime.links.opened import ids
 from tests.maps.bpffs import in_bpffs
@@ -95,6 +103,46 @@ def test_what_the_kernel_says_of_links(network: Any) -> None:
         (link,) = [link for link in obj.links if link.program.name == "raw"]
     with pytest.raises(ObjectClosed, match="link 'raw' -> raw_tp sys_enter is closed"):
         link.info()
+
+
+@bpf_iter("bpf_map_elem")
+def elements(ctx: BpfMapElemIter[u32, u64]) -> None:
+    ctx.seq_printf("element\n")
+
+
+@bpf_iter("task")
+def threads(ctx: TaskIter) -> None:
+    ctx.seq_printf("thread\n")
+
+
+@bpf_iter("cgroup")
+def groups(ctx: CgroupIter) -> None:
+    ctx.seq_printf("cgroup\n")
+
+
+@pytest.mark.guest
+def test_what_the_kernel_says_of_iterators() -> None:
+    (top, *_) = cgroup_mounts()
+    with load(elements, threads, groups, raw, me=1) as obj:
+        told: Any = obj[elements].attach(map=obj[hits]).info()
+        assert isinstance(told, IterLinkInfo) and (told.target, told.map) == ("bpf_map_elem", obj[hits].id)
+        told = obj[threads].attach(pid=os.getpid()).info()
+        assert (told.target, told.pid, told.tid) == ("task", os.getpid(), 0)
+        told = obj[threads].attach(tid=os.getpid()).info()
+        assert (told.pid, told.tid, told.map) == (0, os.getpid(), 0)
+        told = obj[groups].attach(cgroup=top, order="self").info()
+        assert (told.target, told.cgroup, told.order) == ("cgroup", os.stat(top).st_ino, 1)
+
+
+def test_what_the_kernel_says_of_many_uprobes() -> None:
+    @uprobe.multi("libc", "*labs")
+    def many() -> None:
+        hits[7] += 1
+
+    with load(many) as obj:
+        told = obj[many].attach(pid=os.getpid(), cookies={"labs": 5, "llabs": 6}).info()
+        assert isinstance(told, UprobeMultiLinkInfo) and told.pid == os.getpid() and "libc" in told.path
+        assert sorted(told.cookies) == [5, 6] and told.count == 2 == len(set(told.offsets))
 
 
 def test_another_program_in_its_place(network: Any) -> None:

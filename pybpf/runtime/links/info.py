@@ -58,10 +58,16 @@ class CgroupLinkInfo(LinkInfo):
 
 
 class IterLinkInfo(LinkInfo):
-    """An iterator; `map` is the id of the map that it goes through, 0 for others."""
+    """An iterator; `map` is the id of the map that it goes through. Of tasks: those of a process (`pid`), or one thread
+    (`tid`), 0 for all. Of cgroups: where it begins (its id), and in which order (enum bpf_cgroup_iter_order).
+    """
 
     target: str = ""
     map: int = 0
+    tid: int = 0
+    pid: int = 0
+    cgroup: int = 0
+    order: int = 0
 
 
 class NetnsLinkInfo(LinkInfo):
@@ -82,7 +88,8 @@ class PerfEventLinkInfo(LinkInfo):
     """A perf event: `event` is "tracepoint", "kprobe", "kretprobe", "uprobe", "uretprobe" or "event" (Linux 6.6).
 
     `name` is the tracepoint, the function or the file, `offset` bytes into the function or the file; `missed` counts
-    the runs that a kprobe left out since it was in one already. `config` and `kind` are those of perf_event_attr.
+    the runs that a kprobe left out since it was in one already. `config` and `kind` are those of perf_event_attr;
+    `counter` is where in the file a uprobe's counter of users is (Linux 6.16).
     """
 
     event: str = ""
@@ -93,25 +100,31 @@ class PerfEventLinkInfo(LinkInfo):
     cookie: int = 0
     kind: int = 0
     config: int = 0
+    counter: int = 0
 
 
 class KprobeMultiLinkInfo(LinkInfo):
-    """Many kernel functions: their addresses, where this user may see them; `missed` as of perf events."""
+    """Many kernel functions: their addresses, where this user may see them, and the cookies (Linux 6.9); `missed` as of
+    perf events.
+    """
 
     count: int = 0
     flags: int = 0
     missed: int = 0
     addresses: tuple[int, ...] = ()
+    cookies: tuple[int, ...] = ()
 
 
 class UprobeMultiLinkInfo(LinkInfo):
-    """Many places of a file. `pid` 0: of all processes."""
+    """Many places of a file. `pid` 0: of all processes. `counters` are the places of their counters of users."""
 
     path: str = ""
     count: int = 0
     flags: int = 0
     pid: int = 0
     offsets: tuple[int, ...] = ()
+    cookies: tuple[int, ...] = ()
+    counters: tuple[int, ...] = ()
 
 
 class StructOpsLinkInfo(LinkInfo):
@@ -137,7 +150,7 @@ class SockmapLinkInfo(LinkInfo):
 
 
 _TYPES = ("unspec", "raw_tracepoint", "tracing", "cgroup", "iter", "netns", "xdp", "perf_event", "kprobe_multi",
-          "struct_ops", "netfilter", "tcx", "uprobe_multi", "netkit", "sockmap")  # fmt: skip
+          "struct_ops", "netfilter", "tcx", "uprobe_multi", "netkit", "sockmap", "tracing_multi")  # fmt: skip
 _EVENTS = ("", "uprobe", "uretprobe", "kprobe", "kretprobe", "tracepoint", "event")
 
 
@@ -174,10 +187,12 @@ class _Asker:
             return ""
         return room.value.decode(errors="replace")
 
-    def list(self, pointer: int, count: int, many: int) -> tuple[int, ...]:
-        """The `many` numbers of 64 bits whose address is wanted at `pointer`."""
-        room = (ctypes.c_uint64 * max(many, 1))()
+    def list(self, pointer: int, count: int, many: int, beside: int = 0) -> tuple[int, ...]:
+        """The `many` numbers of 64 bits whose address is wanted at `pointer`; `beside`: and of others, at another."""
+        room, others = (ctypes.c_uint64 * max(many, 1))(), (ctypes.c_uint64 * max(many, 1))()
         given = bytearray(_SIZE)
+        if beside:
+            struct.pack_into("<Q", given, beside, ctypes.addressof(others))
         struct.pack_into("<Q", given, pointer, ctypes.addressof(room))
         struct.pack_into("<I", given, count, many)
         try:
@@ -192,7 +207,8 @@ def _perf_event(ask: _Asker) -> PerfEventLinkInfo:
     event = _EVENTS[kind] if kind < len(_EVENTS) else str(kind)
     if event in ("uprobe", "uretprobe"):
         offset, cookie = ask.number("I", 36), ask.number("Q", 40)
-        return PerfEventLinkInfo(*_common(ask), event, ask.text(24, 32), offset, cookie=cookie)
+        counter = ask.number("Q", 48)
+        return PerfEventLinkInfo(*_common(ask), event, ask.text(24, 32), offset, cookie=cookie, counter=counter)
     if event in ("kprobe", "kretprobe"):
         return PerfEventLinkInfo(
             *_common(ask), event, ask.text(24, 32), ask.number("I", 36), ask.number("Q", 40), ask.number("Q", 48),
@@ -211,14 +227,24 @@ def _uprobes(ask: _Asker) -> UprobeMultiLinkInfo:
     count = ask.number("I", 52)
     offsets = ask.list(24, 52, count)
     return UprobeMultiLinkInfo(
-        *_common(ask), ask.text(16, 48), count, ask.number("I", 56), ask.number("I", 60), offsets
-    )
+        *_common(ask), ask.text(16, 48), count, ask.number("I", 56), ask.number("I", 60), offsets,
+        ask.list(40, 52, count), ask.list(32, 52, count),
+    )  # fmt: skip
 
 
 def _kprobes(ask: _Asker) -> KprobeMultiLinkInfo:
     count = ask.number("I", 24)
-    addresses = ask.list(16, 24, count)
-    return KprobeMultiLinkInfo(*_common(ask), count, ask.number("I", 28), ask.number("Q", 32), addresses)
+    addresses, cookies = ask.list(16, 24, count), ask.list(40, 24, count, beside=16)
+    return KprobeMultiLinkInfo(*_common(ask), count, ask.number("I", 28), ask.number("Q", 32), addresses, cookies)
+
+
+def _iterator(ask: _Asker) -> IterLinkInfo:
+    target = ask.text(16, 24)
+    if target == "cgroup":
+        return IterLinkInfo(*_common(ask), target, cgroup=ask.number("Q", 32), order=ask.number("I", 40))
+    if target.startswith("task"):
+        return IterLinkInfo(*_common(ask), target, tid=ask.number("I", 32), pid=ask.number("I", 36))
+    return IterLinkInfo(*_common(ask), target, ask.number("I", 28))
 
 
 def _common(ask: _Asker) -> tuple[int, str, int]:
@@ -235,7 +261,7 @@ _READERS: dict[str, Callable[[_Asker], LinkInfo]] = {
     "raw_tracepoint": lambda a: RawTracepointLinkInfo(*_common(a), a.text(16, 24), a.number("Q", 32)),
     "tracing": lambda a: TracingLinkInfo(*_common(a), *struct.unpack_from("<IIIxxxxQ", a.raw, 16)),
     "cgroup": lambda a: CgroupLinkInfo(*_common(a), a.number("Q", 16), a.number("I", 24)),
-    "iter": lambda a: IterLinkInfo(*_common(a), name := a.text(16, 24), a.number("I", 32) if "map" in name else 0),
+    "iter": _iterator,
     "netns": lambda a: NetnsLinkInfo(*_common(a), a.number("I", 16), a.number("I", 20)),
     "xdp": _interface,
     "tcx": _interface,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MapHandle", "MapInfo", "UntypedMap", "read_info"]
 
-# struct bpf_map_info up to btf_value_type_id: include/uapi/linux/bpf.h
-_INFO = struct.Struct("<6I16sII16xIII")
+# struct bpf_map_info up to map_extra: include/uapi/linux/bpf.h
+_INFO = struct.Struct("<6I16sII16xIII4xQ")
 _FREEZE = 22  # BPF_MAP_FREEZE
 
 
@@ -39,15 +39,16 @@ class MapInfo(Record):
     btf_id: int
     key_type: int  # id in the map's BTF
     value_type: int
+    extra: int  # map_extra: hash functions of a bloom filter, address of an arena
 
 
 def read_info(fd: int) -> MapInfo:
     """BPF_OBJ_GET_INFO_BY_FD of a map."""
-    kind, id, key, value, entries, flags, name, _ifindex, _vmlinux, btf, key_type, value_type = _INFO.unpack(
+    kind, id, key, value, entries, flags, name, _ifindex, _vmlinux, btf, key_type, value_type, extra = _INFO.unpack(
         syscall.obj_info(fd, _INFO.size)
     )
     return MapInfo(kind, id, key, value, entries, flags, name.split(b"\0")[0].decode(errors="replace"), btf, key_type,
-                   value_type)  # fmt: skip
+                   value_type, extra)  # fmt: skip
 
 
 class MapHandle:
