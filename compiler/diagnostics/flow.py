@@ -95,7 +95,10 @@ class Stale(Diagnostic):
             happened = next((word for word, holds in causes if holds), "reserved")
             yield Label(self.where, f"{happened} here")
         if self.assigned:
-            yield Help(f"use `{self.name}` before the assignment, or read it again after it")
+            yield Help(
+                f"use `{self.name}` before the assignment, read it again after it, or keep a copy:",
+                (f"{self.name} = copy.deepcopy(...)",),
+            )
             yield Note("it refers to the field itself; Python would still have the old object")
         elif self.iteration:
             yield Help("make the object in front of the loop, and fill it in inside")

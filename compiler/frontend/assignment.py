@@ -11,7 +11,7 @@ from pybpf.compiler.frontend.convert import stored, stored_field, type_of
 from pybpf.compiler.frontend.effects import may_change
 from pybpf.compiler.frontend.innermaps import as_map, is_inner
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused, TupleValue, describe
-from pybpf.compiler.frontend.measure import alignment, is_simple, origins
+from pybpf.compiler.frontend.measure import alignment, is_simple, lies_in, origins, parts
 from pybpf.compiler.frontend.operators import SYMBOLS, arithmetic
 from pybpf.compiler.schema.record import replace
 from pybpf.compiler.schema.specs import GlobalSpec, MapSpec
@@ -158,10 +158,15 @@ def check_whole(checker: Checker, place: tree.Expr, kind: Type, what: str) -> No
 def _overwritten(checker: Checker, place: tree.Field | tree.Index, kind: Type, what: str, span: Span) -> None:
     """A variable that was given what stood at `place` refers to the place itself, where Python keeps the old object."""
     assert checker.state is not None
-    inside = origins(checker, place)
+    inside, stored = origins(checker, place), parts(checker, place)
     for name, fact in list(checker.state.items()):
         slot = checker.slots.get(name)
-        if slot is None or slot.var is None or not inside & fact.origins or fact.stale is not None:
+        if slot is None or slot.var is None or fact.stale is not None:
+            continue
+        if fact.parts and any([lies_in(part, other) for part in fact.parts for other in stored]):
+            checker.state[name] = replace(fact, stale=(f"`{what}` was assigned after it was read", span))
+            continue
+        if not inside & fact.origins:
             continue
         held = kinds.aggregate(slot.var.type)
         part = isinstance(held, (TextType, BytesType)) and isinstance(kind, (TextType, BytesType))  # perhaps a slice
@@ -296,9 +301,17 @@ def _gone(checker: Checker, place: tree.Expr, later: list[tuple[Any, Value]]) ->
     for target, item in later:
         if isinstance(target, ast.Name) and isinstance(item, tree.Expr) and is_aggregate(kind):
             held = kinds.aggregate(item.type)
-            if held is not None and kinds.same(held, kind) and origins(checker, place) & origins(checker, item):
+            if held is not None and kinds.same(held, kind) and _meet(checker, place, item):
                 found.append(target.id)
     return found
+
+
+def _meet(checker: Checker, place: tree.Expr, item: tree.Expr) -> bool:
+    """Whether what is read may be what is stored to."""
+    if origins(checker, place) & origins(checker, item):
+        return True
+    stored = parts(checker, place)
+    return any([lies_in(part, other) for part in parts(checker, item) for other in stored])
 
 
 def _not_unpackable(checker: Checker, value: Value, target: Any) -> NoReturn:

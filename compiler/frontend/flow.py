@@ -31,8 +31,9 @@ class Fact(Record):
 
     `assigned`: on every path (False: on some). `range`: of an int, or of the value in an Optional int. `presence`: of
     an Optional. `source`: where the Optional came from. `origins`: the syntax nodes that made the object which a
-    reference may refer to. `stale`: why the object is gone (None: it is not), with the place where that happened.
-    `poisoned`: an error was reported where it got its value, so nothing more is said about it.
+    reference may refer to. `parts`: where it may lie in objects that are not on the stack: what gave the object, and
+    the way from there, as (span, ("saddr",)). `stale`: why the object is gone (None: it is not), with the place where
+    that happened. `poisoned`: an error was reported where it got its value, so nothing more is said about it.
     """
 
     assigned: bool = True
@@ -40,6 +41,7 @@ class Fact(Record):
     presence: int = MAYBE
     source: Span | None = None
     origins: frozenset[Any] = frozenset()
+    parts: frozenset[tuple[Any, tuple[str, ...]]] = frozenset()
     stale: tuple[str, Span] | None = None
     poisoned: bool = False
 
@@ -53,6 +55,7 @@ def _join(a: Fact, b: Fact) -> Fact:
         a.presence if a.presence == b.presence else MAYBE,
         a.source or b.source,
         a.origins if a.origins == b.origins else a.origins | b.origins,
+        a.parts if a.parts == b.parts else a.parts | b.parts,
         a.stale or b.stale,
         a.poisoned or b.poisoned,
     )
@@ -96,6 +99,7 @@ def covers(assumed: State, seen: State | None) -> bool:
             or not (fact.range[0] <= other.range[0] and other.range[1] <= fact.range[1])
             or (fact.presence != MAYBE and fact.presence != other.presence)
             or not other.origins <= fact.origins
+            or not other.parts <= fact.parts
             or (other.stale is not None and fact.stale is None)
         ):
             return False

@@ -15,7 +15,7 @@ from pybpf.compiler.frontend.convert import convert, materialize, type_of
 from pybpf.compiler.frontend.elsewhere import in_library
 from pybpf.compiler.frontend.flow import Fact
 from pybpf.compiler.frontend.known import ContextRef, Known, Refused
-from pybpf.compiler.frontend.measure import alignment, origins, range_of
+from pybpf.compiler.frontend.measure import alignment, origins, parts, range_of
 from pybpf.compiler.frontend.session import Instance
 from pybpf.compiler.later import module
 from pybpf.compiler.schema.errors import DeclarationError
@@ -485,7 +485,10 @@ class Checker:
             elif isinstance(value, tree.Local) and self.state is not None and value.var.name in self.state:
                 other = self.state[value.var.name]
                 presence, source = other.presence, other.source
-        return Fact(range=range_of(self, value), presence=presence, source=source, origins=origins(self, value))
+        return Fact(
+            range=range_of(self, value), presence=presence, source=source, origins=origins(self, value),
+            parts=parts(self, value),
+        )  # fmt: skip
 
     # --- expressions
 

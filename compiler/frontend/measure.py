@@ -18,13 +18,15 @@ from pybpf.compiler.schema.types import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from pybpf.compiler.frontend.function import Checker
     from pybpf.compiler.frontend.ranges import Interval
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["alignment", "bare", "is_simple", "limits", "origins", "range_of", "underlying"]
+__all__ = ["alignment", "bare", "is_simple", "lies_in", "limits", "origins", "parts",
+    "range_of", "underlying"]
 
 
 def limits(type: Type) -> Interval:
@@ -169,6 +171,41 @@ def origins(checker: Checker, expr: tree.Expr) -> frozenset[Span]:
                 found |= origins(checker, argument)
             return found
     return frozenset()
+
+
+def parts(checker: Checker, expr: tree.Expr) -> frozenset[tuple[Any, tuple[str, ...]]]:
+    """Where a reference may lie in objects that are not on the stack, as `Fact.parts` has it; "*" is any index."""
+    kind = expr.type.inner if isinstance(expr.type, OptionalType) else expr.type
+    if not isinstance(kind, PtrType) or kind.space == Space.STACK:
+        return frozenset()
+    match expr:
+        case tree.Local():
+            fact = checker.state.get(expr.var.name) if checker.state is not None else None
+            return fact.parts if fact is not None and fact.parts else frozenset([(expr.var.name, ())])
+        case tree.Global():
+            return frozenset([(expr.spec.name, ())])
+        case tree.Field() | tree.Index() if _is_inside(expr):
+            if isinstance(expr, tree.Field):
+                name = expr.field.name
+            else:
+                name = str(expr.index.value) if isinstance(expr.index, tree.Const) else "*"
+            return frozenset([(root, (*way, name)) for root, way in parts(checker, expr.base)])
+        case tree.Slice():
+            return parts(checker, expr.base)
+        case tree.Wrap() | tree.Unwrap() | tree.Cast():
+            return parts(checker, expr.value)
+        case tree.IfExp():
+            return parts(checker, expr.then) | parts(checker, expr.other)
+        case tree.Let():
+            return parts(checker, expr.body)
+    return frozenset([(expr.span, ())])
+
+
+def lies_in(part: tuple[Any, tuple[str, ...]], place: tuple[Any, tuple[str, ...]]) -> bool:
+    """Whether a part of an object lies in another part of it, or is that."""
+    (root, way), (other, outer) = part, place
+    same = all([a == b or "*" in (a, b) for a, b in zip(way, outer)])
+    return root == other and len(way) >= len(outer) > 0 and same
 
 
 def _is_inside(place: tree.Field | tree.Index) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pybpf import (
     FLOW,
     TC,
+    XDP,
     Array,
     ArrayMap,
     FlowDissectorContext,
@@ -16,12 +18,15 @@ from pybpf import (
     RingBuffer,
     Struct,
     TcContext,
+    XdpContext,
     flow_dissector,
     load,
     tc,
     u32,
     u64,
+    xdp,
 )
+from pybpf.net import ethhdr
 from tests.hooks.network import frame, ipv4_udp
 
 pytestmark = [pytest.mark.kernel, pytest.mark.guest]
@@ -104,3 +109,31 @@ def test_words_of_flow_keys() -> None:
         result = obj.programs["keys"].test(ipv4_udp(b"hello"))
         assert obj[out][0] == 9
         assert struct.unpack_from(">8I", result.packet, 16) == (1, 0, 0, 4, 1, 0, 0, 4)
+
+
+@xdp
+def swapped(pkt: XdpContext) -> XDP:
+    eth = pkt.parse(ethhdr)
+    if eth is None:
+        return XDP.DROP
+    eth.h_source, eth.h_dest = eth.h_dest, eth.h_source
+    return XDP.TX
+
+
+@xdp
+def swapped_by_a_copy(pkt: XdpContext) -> XDP:
+    eth = pkt.parse(ethhdr)
+    if eth is None:
+        return XDP.DROP
+    old = copy.deepcopy(eth.h_source)
+    eth.h_source = eth.h_dest
+    eth.h_dest = old
+    return XDP.TX
+
+
+def test_addresses_are_swapped() -> None:
+    data = bytes(range(14)) + bytes(50)
+    with load(swapped, swapped_by_a_copy) as obj:
+        for program in obj.programs.values():
+            done = program.test(data)
+            assert (done.retval, done.packet) == (XDP.TX, data[6:12] + data[:6] + data[12:])
