@@ -61,7 +61,9 @@ def check(session: Session, function: tree.Function) -> list[Diagnostic]:
     while True:
         weigh = _Weigher(session)
         insns, branches = weigh.node(function)
-        given_up = (*weigh.inner, *weigh.walking, *weigh.around_bounded())
+        # At worst the verifier goes on to the end from each place in the packet where such a loop may be left.
+        walking = [loop for loop, count in weigh.walking if loop.limit is None or count * insns > _INSTRUCTIONS]
+        given_up = (*weigh.inner, *walking, *weigh.around_bounded())
         drawn_in = [loop for loop in given_up if bound and _can_be(bound, weigh, loop)]
         for loop in drawn_in:
             loop.bound = bound
@@ -109,8 +111,8 @@ class _Weigher:
         # loops with branches inside one that the kernel bounds: what each branch of theirs tells about other variables
         # makes one more state that the verifier takes around the outer loop
         self.inner: list[Any] = []
-        # longer loops that carry an address through the packet: the verifier loses it 65535 bytes in (MAX_PACKET_OFF)
-        self.walking: list[Any] = []
+        # longer loops that carry an address through the packet, and how many iterations they have
+        self.walking: list[tuple[Any, int]] = []
         self.around: tree.Function | None = None
         self.inside: dict[Any, tree.Function] = {}  # the function that a loop stands in
         self.followed: dict[Any, Cost] = {}  # loops that the verifier follows round by round
@@ -196,7 +198,7 @@ class _Weigher:
         if self.bounded and not bounded and count * forks > _FEW:
             self.inner.append(node)
         if not bounded and count > _WALKED and _carries_address(node):
-            self.walking.append(node)
+            self.walking.append((node, count))
         if not bounded and count > _ROUNDS:
             self.followed[node] = total, waiting
         if (total > _INSTRUCTIONS or waiting > _BRANCHES) and not self.found:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["addresses", "apart", "finish"]
 
 _MOST = 0xFFFF  # MAX_PACKET_OFF
+_WALKED = 64  # iterations
+_WAYS = 128  # branches in all iterations of a loop, each of which may lead to places of its own
 _FAR = 0x7FFF  # what a loop may move without being measured; then where it ends, which leaves as much for what follows
 
 
@@ -92,8 +94,8 @@ def finish(
         if not once:
             more = before - start
         elif count is not None:
-            more = count * step
-            if more + once > _FAR or start + more + once > _MOST or before > _FAR:
+            more, made.limit = count * step, made.limit or 0
+            if more + once > _FAR or start + more + once > _MOST or before > _FAR or _parts(made, count):
                 made.limit = _MOST - max(once, _MOST - _FAR)
                 more = max(made.limit - start, 0)
                 if within:  # that one goes on from where it has measured
@@ -101,6 +103,18 @@ def finish(
         exhausted, loop.breaks = _moved(exhausted, name, more), _moved(loop.breaks, name, more)
         exits[mark:] = [_moved(state, name, more) or state for state in exits[mark:]]
     return exhausted
+
+
+def _parts(loop: tree.While | tree.ForRange, count: int) -> bool:
+    """Whether the verifier would come out of many iterations, or of branches that move by lengths from the packet, with
+    places of their own, and go on from each by itself. Where it is measured they are one place to it.
+    """
+    if count > _WALKED:
+        return True
+    forks = longloops.all_of(loop, (tree.If, tree.IfExp, tree.And, tree.Or))
+    return len(forks) * count > _WAYS and any(
+        not isinstance(node.offset, tree.Const) for node in longloops.all_of(loop, (tree.PtrOffset,))
+    )
 
 
 def _moved(state: State | None, name: str, more: int | None) -> State | None:

@@ -154,6 +154,7 @@ class Builder:
         self.source: tree.Function | None = None  # whose statements are being built
         self.failing: Callable[[], None] | None = None  # how a piece of a function ends the program
         self.unfollowed: set[Value] = set()  # numbers that the verifier knows nothing of
+        self.counters: set[Value] = set()  # of loops over constant ranges that it follows
         self.lost: set[Cell | None] = set()  # what the loops being built give such numbers to
         self.hiding = False  # inside a loop that the kernel bounds, where `zero` holds what hides numbers
         self.zero = Cell("zero")

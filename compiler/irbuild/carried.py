@@ -132,7 +132,7 @@ def measured(b: Builder, loop: tree.While | tree.ForRange) -> None:
     added up how far they may be, as that of where they are (walks.py).
     """
     for var in assigned([loop]):
-        if is_address(var):
+        if is_address(var) and (var in loop.carried or var.name.startswith("ctx.")):
             address = b.cells(var)[0]
             away = b.emit(ops.Binary("sub", b.read_one(address), packet_start(b), 64, "", b.span))
             b.write((address,), near_start(b, away, address.name, loop.limit))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.ops import Value
     from pybpf.compiler.irbuild.builder import Builder
 
-__all__ = ["is_followed", "note_loop"]
+__all__ = ["is_counted", "is_followed", "note_loop"]
 
 _LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
 _SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is no constant
@@ -41,6 +41,15 @@ def is_followed(b: Builder, value: Value, depth: int = 0, seen: frozenset[ops.Ph
         # one that is seen again goes around a loop, which the verifier follows too
         return value in seen or all(is_followed(b, v, depth + 1, seen | {value}) for _, v in value.incoming)
     return type(value) not in (ops.Swap, ops.Hide)
+
+
+def is_counted(b: Builder, value: Value, depth: int = 0) -> bool:
+    """Whether the verifier knows what a value is, each time that it comes here: it is reckoned from counters of loops
+    over constant ranges, which it follows iteration by iteration.
+    """
+    if type(value) is ops.Binary and depth < 8 and value.op not in _LOST:
+        return all([is_counted(b, each, depth + 1) for each in (value.lhs, value.rhs)])
+    return type(value) is Const or value in b.counters
 
 
 def note_loop(b: Builder, loop: tree.While | tree.ForRange | tree.ForEach) -> None:

@@ -185,6 +185,8 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     b.jump(body)
     b.start(body, sealed=False)
     index = b.read_one(counter[0])
+    if type(start) is Const and type(stop) is Const:
+        b.counters.add(index)
     b.write(b.cells(node.var), index)
     if node.limit:
         measured(b, node)

@@ -8,7 +8,7 @@ from pybpf.compiler.ir.ops import Const, Value
 from pybpf.compiler.irbuild import kernel
 from pybpf.compiler.irbuild.aggregates import MAKERS, construct, make
 from pybpf.compiler.irbuild.arithmetic import compute, int_type, is_signed, negate, swap
-from pybpf.compiler.irbuild.followed import is_followed
+from pybpf.compiler.irbuild.followed import is_counted, is_followed
 from pybpf.compiler.irbuild.memory import (
     Address,
     as_int,
@@ -107,6 +107,7 @@ def _element(b: Builder, node: tree.Index) -> Address:
     if type(index) is Const:
         return field_at(base, index.value * step)
     length = kind.pointee.length if isinstance(kind.pointee, ArrayType) else size_of(kind.pointee)
+    counted = is_counted(b, index)
     if base.space != Space.ARENA:  # there the verifier takes any address
         index = b.guard(bounded(b, index, length), "int")
     if step > 1:
@@ -116,7 +117,7 @@ def _element(b: Builder, node: tree.Index) -> Address:
     else:
         offset = index
     inside = further(b, base.base, offset)
-    if base.space == Space.PACKET:
+    if base.space == Space.PACKET and not counted:
         inside = _inside_packet(b, inside, base.offset + step)
     return Address(inside, base.offset, base.space, min(base.align, step & -step))
 
@@ -129,10 +130,11 @@ def _slice(b: Builder, node: tree.Slice) -> Address:
     start = b.value(node.start)
     if type(start) is Const:
         return field_at(base, start.value)
+    counted = is_counted(b, start)
     if base.space != Space.ARENA:
         start = b.guard(bounded(b, start, size_of(node.base.type.pointee) - size + 1), "int")
     inside = further(b, base.base, start)
-    if base.space == Space.PACKET:
+    if base.space == Space.PACKET and not counted:
         inside = _inside_packet(b, inside, base.offset + size)
     return Address(inside, base.offset, base.space, 1)
 
@@ -145,7 +147,7 @@ def _inside_packet(b: Builder, at: Value, size: int) -> Value:
     """`at` behind a check that `size` bytes there lie inside the packet.
 
     They do, since the header around them does; but the verifier forgets what was checked of a packet address when a
-    variable is added to it. Where metadata ends the packet begins.
+    variable is added to it whose value it does not know (is_counted). Where metadata ends the packet begins.
     """
     there, beyond = b.new_block("inside"), b.new_block("beyond")
     end = packet_start(b) if _is_metadata(b, at, set()) else _packet_end(b)

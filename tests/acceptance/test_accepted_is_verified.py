@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from pybpf.compiler.object import Object
 
 SOURCE = """\
-from pybpf import XDP, Array, HashMap, L, PerCpuArray, Struct, XdpContext, i64, u8, u32, u64, xdp
+from pybpf import XDP, Array, HashMap, L, PerCpuArray, Struct, XdpContext, i64, u8, u16, u32, u64, xdp
 
 
 class Header(Struct):
     number: u32
     other: u32
     small: u8
+
+
+class Block(Struct):
+    octets: Array[u8, L[8]]
+    words: Array[u16, L[4]]
 
 
 class Cells(Struct):
@@ -90,8 +95,26 @@ WALKS = [
     + STEP.replace("\n", "\n    ").replace("break", "return False")
     + "\n        return True\n    if not walk():\n        return XDP.DROP"
     + TAIL,
+    "for _ in range(40):\n        at = pkt.cursor\n        if not pkt.skip(h.small) or at + 12 > pkt.data_end:\n"
+    "            break\n"
+    "        v.cells[2] = 1 if n & 1 else 2 if n & 2 else 3 if n & 4 else Header.at(at).number" + TAIL,
     "at = pkt.cursor\n    for _ in range(12):\n        if at + 12 > pkt.data_end:\n            break\n"
     "        v.cells[1] += Header.at(at).number\n        at += Header.at(at).number & 0x3FFF" + TAIL,
+]
+
+# What lies in the packet at an index that the verifier knows in each iteration, or does not.
+BLOCK = "block = pkt.parse(Block)\n    if block is None:\n        return XDP.DROP\n    "
+COUNTED = [
+    BLOCK + "for i in range(8): v.cells[1] += block.octets[i]",
+    BLOCK + "for i in range(3, -1, -1): block.words[i] = block.octets[2 * i] << 8 | block.octets[i ^ 1]",
+    BLOCK + "for i in range(4):\n        for j in range(2): block.octets[2 * i + j] = u8(block.words[3 - i] >> j)",
+    BLOCK + "for i in range(4):\n        for j in range(h.number): v.cells[1] += block.octets[i] + j",
+    BLOCK + "for i in range(4):\n        i = i64(h.small & 7)\n        v.cells[1] += block.octets[i]",
+    BLOCK + "for i in range(16): v.cells[1] += block.octets[i // 2] + block.octets[i >> 1] + block.words[i % 4]",
+    BLOCK + "for i in range(min(n, 8)): v.cells[1] += block.octets[i]",
+    BLOCK
+    + "def at(k: u32) -> u8:\n        return block.octets[k & 7]\n    for i in range(200): v.cells[1] += at(i) + at(n)",
+    BLOCK + "for i in range(100): v.cells[1] += block.octets[i & 7]",
 ]
 
 # A number in memory is what it was when it was tested, as long as nothing is written.
@@ -131,7 +154,13 @@ def compiled(line: str, folder: Path) -> Object:
 @pytest.mark.kernel
 @pytest.mark.parametrize(
     "line",
-    [*[f"{place}[{index}] += 1" for place in ("v.cells", "slots") for index in INDICES], *STATEMENTS, *WALKS, *TOLD],
+    [
+        *[f"{place}[{index}] += 1" for place in ("v.cells", "slots") for index in INDICES],
+        *STATEMENTS,
+        *WALKS,
+        *COUNTED,
+        *TOLD,
+    ],
 )
 def test_it_loads(line: str, tmp_path: Path) -> None:
     need_root()

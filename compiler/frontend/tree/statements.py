@@ -74,8 +74,8 @@ class While(Stmt):
     """`orelse` runs when the test turns false, not after a break.
 
     `bound`: how the verifier sees the end (longloops.py); `carried`: the variables that the loop assigns and that have
-    a value in front of it; `limit`: where the addresses in the packet that it moves end the program, 0 where the
-    verifier can follow them (walks.py).
+    a value in front of it; `limit`: where the addresses in the packet that it moves end the program, 0 where they can't
+    get too far; None where nobody knows (walks.py).
     """
 
     test: Expr
@@ -83,7 +83,7 @@ class While(Stmt):
     orelse: list[Stmt] = factory(list)
     bound: str = ""
     carried: tuple[Var, ...] = ()
-    limit: int = 0
+    limit: int | None = None
 
 
 class ForRange(Stmt):
@@ -103,7 +103,7 @@ class ForRange(Stmt):
     most: tuple[int | None, int | None] = (None, None)
     bound: str = ""
     carried: tuple[Var, ...] = ()
-    limit: int = 0
+    limit: int | None = None
 
 
 class ForMap(Stmt):
