@@ -76,7 +76,8 @@ def settle(
     slow = _SLOW if len(checker.loops) < 2 else 0  # iterations that may be taken one after the other
     slowly = False
     falling = bounds.falling(node)
-    addresses = walks.addresses(checker, assigned, head) if checker.session.state else []
+    kept = len(checker.session.state)  # variables on the context, which are made when they are first met
+    addresses = walks.addresses(checker, assigned, head) if kept else []
     for name in assigned:
         fact = head.get(name)
         if fact is not None and fact.range != ranges.EMPTY and name not in addresses:
@@ -96,6 +97,9 @@ def settle(
             for state in (checker.state, loop.continues, loop.breaks):
                 _forget_made(checker, state, loop.own_frame)
         back = flow.join(checker.state, loop.continues)
+        if len(checker.session.state) != kept:
+            kept = len(checker.session.state)
+            addresses = walks.addresses(checker, assigned, head)
         back = loop.back = walks.apart(loop, addresses, head, back) if addresses else back
         if flow.covers(head, back):
             other = _loosened(head, assigned) if _failed(checker, mark) else head

@@ -83,6 +83,9 @@ STEP = """
         if f is None or f.small == 3 or not pkt.skip(f.number):
             break"""
 WALKS = [
+    "def walk() -> bool:\n        for _ in range(9):"
+    + STEP.replace("\n", "\n    ").replace("break", "return False")
+    + "\n        return True\n    if h.small and not walk():\n        return XDP.DROP",
     "for _ in range(16):" + STEP + TAIL,
     "for _ in range(3):" + STEP + TAIL,
     "i = 0\n    while i < 16:\n        i += 1" + STEP + TAIL,
