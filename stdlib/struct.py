@@ -19,6 +19,7 @@ import sys
 
 from pybpf.compiler.schema.errors import DeclarationTypeError
 from pybpf.compiler.schema.types import (
+    ArrayType,
     BitField,
     BoolType,
     EnumType,
@@ -28,7 +29,7 @@ from pybpf.compiler.schema.types import (
     layout,
 )
 from pybpf.stdlib.annotations import annotated, evaluated, scope_of
-from pybpf.stdlib.types import instead, type_of, why_not
+from pybpf.stdlib.types import Array, instead, type_of, why_not, zero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class StructMeta(type):
                 kind = field.type
                 if isinstance(kind, StructType) and kind.holds is not None and field.name in given:
                     given[field.name] = kind.owner()  # `Kptr()` is a Kptr[task_struct]
+                elif isinstance(kind, ArrayType) and _is_bare(given.get(field.name)):
+                    given[field.name] = zero(kind)  # `Array()` is an Array[u8, L[64]]
             early: StructType | None = cls.__dict__.get("__bpf_shell__")
             if early is not None:  # pointers lead to it already
                 early.fields, early.size, early.align, early.union = made.fields, made.size, made.align, made.union
@@ -342,8 +345,15 @@ def _complete(cls: Any, given: dict[str, Any]) -> dict[str, Any]:
         plural = "s" if missing[1:] else ""
         names = ", ".join(map(repr, missing))
         raise TypeError(f"{cls.__name__}() missing {len(missing)} required keyword argument{plural}: {names}")
+    if any(map(_is_bare, cls.__bpf_defaults__.values())):
+        cls.__bpf__  # noqa: B018 -- which says what they are
     made = {field: fresh(value) for field, value in cls.__bpf_defaults__.items()} | given
     return {field: made[field] for field in cls.__bpf_fields__}
+
+
+def _is_bare(value: Any) -> bool:
+    """Whether a default is `Array()`, of whatever type the field is."""
+    return type(value) is Array and not value
 
 
 def _hashable(value: Any) -> Any:

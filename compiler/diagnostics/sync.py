@@ -236,7 +236,11 @@ class OpaqueForbidden(Diagnostic):
     label = "used here"
 
     def more(self) -> Iterator[Label | Note | Help]:
-        yield Help("count with atomic updates (`+=`, fetch_add), or per CPU")
+        traces = not self.hook.startswith("socket")
+        if traces:
+            yield Help("programs of @tp_btf, @fentry and @fexit may use it")
+        if self.what == "a SpinLock":
+            yield Help(f"{'or ' * traces}count with atomic updates (`+=`, fetch_add), or per CPU")
         yield Note("the kernel would say: tracing progs cannot use it yet")
 
 

@@ -108,6 +108,8 @@ def _default(checker: Checker, value: Any, kind: Type, span: Span) -> Value:
     if isinstance(kind, ArrayType) and isinstance(kind.element, StructType) and not kind.element.opaque:
         items = [_default(checker, item, kind.element, span) for item in value]
         return array_of(checker, kind, items, span)
+    if isinstance(kind, ArrayType) and isinstance(kind.element, IntType) and value == [0] * kind.length:
+        return tree.Zero(PtrType(kind, Space.STACK), span)
     return Known(value, span)
 
 
@@ -134,7 +136,10 @@ def _with_default(field: Field) -> str:
     """A field's declaration with a default value; "" for objects that have no short one."""
     if kinds.is_int(field.type):
         return f"{field.name}: {field.type} = 0"
-    return f'{field.name}: {kinds.written(field.type)} = ""' if isinstance(field.type, TextType) else ""
+    if isinstance(field.type, BytesType):
+        return f"{field.name}: {kinds.written(field.type)} = bytes({field.type.size})"
+    empty = '""' if isinstance(field.type, TextType) else "Array()" if isinstance(field.type, ArrayType) else ""
+    return f"{field.name}: {kinds.written(field.type)} = {empty}" if empty else ""
 
 
 def _finished(checker: Checker, made: tree.New) -> tree.Expr:
