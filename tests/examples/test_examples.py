@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -375,6 +376,87 @@ def test_xdp_firewall(network: str, start: Callable[..., Running]) -> None:
     assert text == "::ffff:10.77.0.2 port 5555 -> ::ffff:10.77.0.1 port 9999"
     assert 25 <= count <= 35  # five at once, and one each 10 ms
     assert not attached()
+
+
+def test_tcplife(start: Callable[..., Running]) -> None:
+    """Both ends of a session, each as its own side saw it. What was acknowledged counts SYN and FIN too."""
+    example = start("tcplife.py")
+    ports = []
+
+    def session() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = socket.create_connection(server.getsockname())
+            peer, address = server.accept()
+            ports.append(address[1])
+            client.send(b"x" * 100)
+            peer.recv(100)
+            peer.send(b"y" * 7)
+            client.recv(7)
+            client.close()
+            peer.close()
+
+    def of_a_client(line: str) -> bool:
+        words = line.split()
+        return len(words) == 9 and words[2] == "::ffff:127.0.0.1" and int(words[3]) in ports
+
+    pid, _, _, _, remote, _, sent, received, took = example.until(session, of_a_client).split()
+    assert int(pid) == os.getpid() and remote == "::ffff:127.0.0.1"
+    assert 100 <= int(sent) <= 102 and 7 <= int(received) <= 9 and 0 < float(took) < 10_000
+    assert example.stop() == 0 and example.errors == []
+
+
+def test_cpu_profile() -> None:
+    """A process that spins: its stacks, and no other's, with the names of functions."""
+    spin = "end = __import__('time').monotonic() + 20\nwhile __import__('time').monotonic() < end: pass"
+    busy = subprocess.Popen([sys.executable, "-c", spin])
+    try:
+        done = subprocess.run(
+            [sys.executable, "cpu_profile.py", "2", str(busy.pid)],
+            cwd=EXAMPLES, env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    finally:
+        busy.kill()
+        busy.wait()
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.rsplit(" ", 1) for line in done.stdout.splitlines()]
+    assert sum(int(count) for _, count in rows) > 10
+    assert {stack.split(";")[0] for stack, _ in rows} <= {"python", "python3", Path(sys.executable).name[:15]}
+    assert any("_PyEval_EvalFrameDefault" in stack or "Py" in stack for stack, _ in rows), rows
+
+
+def test_cgroup_firewall(start: Callable[..., Running]) -> None:
+    """In a network namespace and a control group of the test's own: what is allowed arrives, the rest is counted."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    found = [words[1] for words in mounts if words[2] == "cgroup2"]
+    if not found or not shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin"):
+        pytest.skip("cgroup2 is not mounted, or ip is not installed")
+    group, space = Path(found[0]) / f"pybpf-example-{os.getpid()}", f"pybpf-example-{os.getpid()}-group"
+    send = (
+        "import socket\n"
+        "for address in ('127.0.0.1', '127.1.2.3') * 3:\n"
+        "    try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', (address, 9))\n"
+        "    except PermissionError: print(address, 'refused')\n"
+    )
+    join = f'echo $$ > {group}/cgroup.procs && exec "$@"'  # before `ip` shows another /sys
+    group.mkdir()
+    try:
+        subprocess.run(["ip", "netns", "add", space], check=True)
+        subprocess.run(["ip", "-n", space, "link", "set", "lo", "up"], check=True)
+        example = start("cgroup_firewall.py", str(group), "5", "127.0.0.0/16")
+        deadline = time.monotonic() + 30
+        said = ""
+        while said != "127.1.2.3 refused\n" * 3:  # it takes a while to attach
+            assert time.monotonic() < deadline and example.process.poll() is None, example.errors
+            command = ["sh", "-c", join, "sh", "ip", "netns", "exec", space, sys.executable, "-c", send]
+            said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+        assert example.process.wait(60) == 0
+        example.stop()
+        assert example.errors == []
+        ((count, address),) = [line.split() for line in example.lines]
+        assert address == "127.1.2.3" and int(count) >= 3
+    finally:
+        subprocess.run(["ip", "netns", "del", space], check=False, stderr=subprocess.DEVNULL)
+        group.rmdir()
 
 
 def test_every_example_is_tested() -> None:
