@@ -5,7 +5,8 @@
 They are in data/ of ebpf-docs (BSD-2-Clause): sets of kfuncs with their KF_ flags, and the program types that each set
 is registered for; the releases that brought them. A row of the table is: name, flags in lower case without KF_, program
 types without BPF_PROG_TYPE_ (`:6.12` where they may call it only since that release; UNSPEC: all may), the first
-release, separated by tabs.
+release, separated by tabs. Types that ebpf-docs does not name, and that the kernel lets (tools/kfunc_programs.tsv, made
+by tools/probe_kfuncs.py), are added with the first release that was asked and said so.
 """
 
 from __future__ import annotations
@@ -37,11 +38,22 @@ def main(source: Path, versions: Path) -> None:
                 allowed[kind] = min(
                     release, allowed.get(kind, release), key=lambda text: [*map(int, text.split(".") if text else [])]
                 )
+    for release, name, kinds in asked():
+        allowed = programs.get(name, {"UNSPEC": ""})
+        for kind in kinds.split() if "UNSPEC" not in allowed else ():
+            allowed.setdefault(kind, release)
     rows = []
     for name in sorted(flags):
         told = [kind + (f":{release}" if release else "") for kind, release in sorted(programs[name].items())]
         rows.append(f"{name}\t{' '.join(sorted(flags[name]))}\t{' '.join(told)}\t{since_of.get(name, '')}\n")
     (ROOT / "stdlib" / "data" / "kfuncs.tsv").write_text(HEAD + "".join(rows))
+
+
+def asked() -> list[tuple[str, str, str]]:
+    """(release, function, program types) of the kernels that were asked, the oldest first."""
+    lines = (ROOT / "tools" / "kfunc_programs.tsv").read_text().splitlines()
+    rows = [(line.split("\t")[0], line.split("\t")[1], line.split("\t")[2]) for line in lines]
+    return sorted(rows, key=lambda row: [*map(int, row[0].split("."))])
 
 
 if __name__ == "__main__":
