@@ -4,9 +4,10 @@
 
 All are run in turns, so that whatever else the machine does hits all alike; each round gives a pair. Shown are the
 time on the clock, median and fastest, the processor time (user and system), and how often pybpf took less processor
-time than its pair: other processes that run meanwhile lengthen that least. "Cold" is a process with nothing in memory; files are in the page cache and Python's `.pyc` files (and pybpf's
-image of them) exist, as after any first run. In C, `hello` includes small headers of the kernel only; `opensnoop` has
-vmlinux.h, as programs that name the kernel's types do, made by bpftool of the running kernel's BTF.
+time than its pair: other processes that run meanwhile lengthen that least. "Cold" is a process with nothing in memory;
+files are in the page cache and Python's `.pyc` files (and pybpf's image of them) exist, as after any first run. In C,
+`hello` includes small headers of the kernel only; `opensnoop` has vmlinux.h, as programs that name the kernel's types
+do, made by bpftool of the running kernel's BTF.
 
 bpftrace compiles a script that does the same (`--emit-elf`, which loads nothing); bcc the same in C (`BPF(text=...)` in
 a Python process of its own, which also makes the maps, but loads no program). They need root (others.py), and are
