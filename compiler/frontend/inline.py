@@ -141,9 +141,11 @@ def definition(checker: Checker, function: Any, span: Span) -> tuple[Module, Any
 def check_definition(checker: Checker, function: Any, module: Module, node: Any, span: Span) -> None:
     """Refuse a function that is nested too deeply, and one that is being called already."""
     session = checker.session
-    deepest = too_deep(node)
-    if deepest is not None:
-        checker.fail(errors.NestedTooDeeply(module.span(deepest), node.name))
+    if node not in session.shallow:
+        deepest = too_deep(node)
+        if deepest is not None:
+            checker.fail(errors.NestedTooDeeply(module.span(deepest), node.name))
+        session.shallow.add(node)
     for active, _ in session.active:
         if active is function:
             names = [f.__name__ for f, _ in session.active] + [function.__name__]

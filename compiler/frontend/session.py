@@ -58,6 +58,8 @@ class Session(Record, eq=False):
     instances: dict[Any, Instance] = factory(dict)
     # compile-time arguments whose identity is part of a key of `instances`: kept alive
     kept: list[Any] = factory(list)
+    # definitions that are known not to be nested too deeply
+    shallow: set[Any] = factory(set)
     # functions being checked now, outermost first, each with the call that led there: finds recursion
     active: list[tuple[Any, Span | None]] = factory(list)
     # variables kept on the context (StateSpec), by name, in the order of first use; shared by sessions of that context

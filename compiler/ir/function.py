@@ -94,22 +94,24 @@ class Function(Record, eq=False):
                 value = new[value]
             return value
 
-        for op in self.ops():
-            op.map_args(resolve)
+        unaffected = new.keys().isdisjoint
+        for block in self.blocks:
+            for op in block.ops:
+                if not unaffected(op.args()):
+                    op.map_args(resolve)
 
     def reverse_postorder(self) -> list[Block]:
         """Blocks that the entry reaches, each before its successors where no loop forbids it."""
         entry = self.blocks[0]
         seen = {entry}
         order: list[Block] = []
-        stack = [(entry, entry.ops[-1].targets()[::-1] if entry.ops else [])]
+        stack = [(entry, iter(entry.ops[-1].targets() if entry.ops else ()))]
         while stack:
             block, left = stack[-1]  # what is left of its targets
-            while left:
-                target = left.pop()
+            for target in left:
                 if target not in seen:
                     seen.add(target)
-                    stack.append((target, target.ops[-1].targets()[::-1] if target.ops else []))
+                    stack.append((target, iter(target.ops[-1].targets() if target.ops else ())))
                     break
             else:
                 order.append(block)

@@ -45,7 +45,7 @@ def run(function: Function) -> bool:
 def accesses_of(function: Function) -> dict[Slot, list[Load | Store]]:
     """Loads and stores of each slot whose address goes nowhere else."""
     found: dict[Slot, list[Load | Store]] = {slot: [] for slot in function.slots}
-    for op in function.ops():
+    for op in function.ops() if found else ():
         for n, value in enumerate(op.args()):
             if type(value) is not SlotAddr or value.slot not in found:
                 continue

@@ -30,6 +30,7 @@ from pybpf.compiler.analysis.uses import uses
 from pybpf.compiler.ir.function import Block
 from pybpf.compiler.ir.ops import Atomic, Binary, Const, Guard, Jump, Phi, Return, Store, Value
 from pybpf.compiler.passes.cfg import fresh_label, retarget
+from pybpf.compiler.schema.record import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ def run(function: Function) -> bool:
     return changed
 
 
+def _fields_to_compare(kind: type[Op]) -> list[str]:
+    return [field for field in fields(kind) if field not in _NO_MEANING and field not in _OPEN.get(kind, ())]
+
+
+_compared: dict[type, list[str]] = {}
+
+
 def _shape(block: Block) -> tuple[object, ...]:
     """What is equal of blocks that begin pieces that are the same."""
     found: list[object] = []
@@ -76,10 +84,7 @@ def _shape(block: Block) -> tuple[object, ...]:
         if kind is Phi:
             continue
         found.append(kind)
-        may_differ = _OPEN.get(kind, ())
-        for field in kind._fields:
-            if field in _NO_MEANING or field in may_differ:
-                continue
+        for field in _compared.get(kind) or _compared.setdefault(kind, _fields_to_compare(kind)):
             value = getattr(op, field)
             for each in value if type(value) is list else (value,):
                 if type(each) is Const:
