@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from pybpf.runtime.links.base import Link
     from pybpf.runtime.program import LoadedProgram
 
-__all__ = ["attach_btf", "attach_lsm_cgroup", "attach_replacement", "function_id"]
+__all__ = ["attach_btf", "attach_lsm_cgroup", "attach_replacement", "function_id", "why_busy"]
 
 # enum bpf_attach_type, by what the section begins with
 _TYPES = {"tp_btf": 23, "fentry": 24, "fexit": 25, "fmod_ret": 26, "lsm": 27}
 _LSM_CGROUP = 43
 _BTF_GET_FD_BY_ID = 19
 _HELPS = {
-    errno.EBUSY: "another tracer holds the function, or as many programs are there as can be (38)",
     errno.EOPNOTSUPP: "this kernel can't trace functions by BTF: it lacks CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS",
 }
 
@@ -45,8 +44,24 @@ def attach_btf(program: LoadedProgram, section: str, options: dict[str, Any]) ->
         else:
             fd = syscall.raw_tracepoint_open(program.fd, "")
     except OSError as error:
-        refused(program, f"{head} {name}", error, _HELPS.get(error.errno or 0, ""))
+        help = why_busy(name) if error.errno == errno.EBUSY else _HELPS.get(error.errno or 0, "")
+        refused(program, f"{head} {name}", error, help)
     return descriptor_link(program, head, name, fd)
+
+
+def why_busy(function: str) -> str:
+    """What EBUSY means for a tracer of a function: as it is, or that no tracer can be there."""
+    from pybpf.runtime.links.kernelprobes import matching
+
+    try:
+        traceable = bool(matching([function]))
+    except (AttachError, OSError):  # nobody says
+        traceable = True
+    if traceable:
+        return "another tracer holds the function, or as many programs are there as can be (38)"
+    return (
+        f"{function}() has no place for tracers, as available_filter_functions of tracefs shows; try one that calls it"
+    )
 
 
 def attach_replacement(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
