@@ -19,7 +19,7 @@ in its own block, and what tests say of itself.
 
 from __future__ import annotations
 
-from pybpf.compiler.analysis.ranges import MASK32, TOP, Ranges, decide, narrowed
+from pybpf.compiler.analysis.ranges import HALF, MASK32, TOP, Ranges, decide, narrowed
 from pybpf.compiler.ir.arith import MASK64
 from pybpf.compiler.ir.ops import NEGATED, SWAPPED, Branch, Const, Guard, PtrAdd
 
@@ -114,6 +114,7 @@ class _Here(Ranges):
         super().__init__()
         self.facts = facts
         self.block = block
+        self.to = to
         self.tests = [fact for fact in facts.above(block, to) if fact[1].kind == "int" and type(fact[2]) is Const]
 
     def of(self, value: Value, depth: int = DEPTH) -> Known:
@@ -122,20 +123,27 @@ class _Here(Ranges):
             return super().of(value, depth)
         known = self.computed(value, depth)
         same = _unguarded(value)
-        tests = [fact for fact in self.tests if _unguarded(fact[1]) is same]
-        for pred, _, bound, width in [*tests, *tests]:  # twice: what is not negative may have a largest value
+        waiting: tuple[str, int] | None = None  # the largest value of what may be negative
+        for pred, _, bound, width in reversed([fact for fact in self.tests if _unguarded(fact[1]) is same]):
             assert type(bound) is Const
-            if width == 64:
-                known = narrowed(known, pred, bound.value & MASK64)
-            elif known[1] <= MASK32 and pred[0] != "s":
-                known = narrowed(known, pred, bound.value & MASK32)
+            limit = bound.value & (MASK64 if width == 64 else MASK32)
+            if pred[0] == "s" and width == 64:
+                if pred in ("slt", "sle") and known[1] >= HALF:
+                    waiting = pred, limit
+                    continue
+                known = narrowed(known, pred, limit)
+                if waiting is not None and known[1] < HALF:
+                    known, waiting = narrowed(known, *waiting), None
+            elif pred[0] != "s" and (width == 64 or self.facts.ranges.of(value)[1] <= MASK32):
+                known = narrowed(known, pred, limit)
+                waiting = None  # the verifier forgets it here
         self._known[value] = known
         return known
 
     def computed(self, value: Value, depth: int) -> Known:
         """The same, as it was when the value was computed."""
         block = self.facts.block_of(value)
-        if block is self.block:
+        if block is self.block and self.to is None:
             return super().of(value, depth)
         return self.facts.ranges.of(value, depth) if block is None else self.facts.here(block, None).of(value, depth)
 

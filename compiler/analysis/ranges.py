@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Block
     from pybpf.compiler.ir.ops import Value
 
-__all__ = ["MASK32", "TOP", "Known", "Ranges", "decide", "narrowed"]
+__all__ = ["HALF", "MASK32", "TOP", "Known", "Ranges", "decide", "narrowed"]
 
 Known = tuple[int, int, int]
 TOP: Known = (0, MASK64, MASK64)
@@ -150,14 +150,17 @@ def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
             return _made(al - bh, ah - bl, top)
         case "mul" if ah <= MASK32 and bh <= MASK32 and ah * bh <= top:
             return _made(al * bl, ah * bh, top)
-        case "shl" if bl == bh < width and ah << bl <= top:
-            return _made(al << bl, ah << bl, am << bl)
         case "shl" if bl == bh < width:
-            return _made(0, top, am << bl & top)
+            fits = ah <= 1 << width - 1 - bl  # else bits are all that is known
+            return _made(al << bl, ah << bl, am << bl) if fits else _made(0, top, am << bl & top)
         case "lshr" if bl == bh < width:
             return _made(al >> bl, ah >> bl, am >> bl)
         case "ashr" if bl == bh < width and ah <= top >> 1:
             return _made(al >> bl, ah >> bl, am >> bl)
+        case "shl" | "lshr" | "ashr" if bl == bh < width:
+            pass
+        case "shl" | "lshr" | "ashr" | "udiv" | "umod" | "sdiv" | "smod":
+            return TOP  # not even that it has 32 bits, if it has
     return 0, top, top
 
 
@@ -165,7 +168,8 @@ def _extend(self: Ranges, op: ops.Extend, depth: int) -> Known:
     known = self.of(op.value, depth)
     if op.signed:  # the verifier's move that extends the sign looks at the whole range, not at bits
         return known if known[1] < 1 << op.bits - 1 else TOP
-    return _low(known, op.bits)
+    low, high, mask = _low(known, op.bits)
+    return (low if op.bits == 32 else 0, high, mask)  # a mask forgets the smallest
 
 
 def _load(self: Ranges, op: ops.Load, depth: int) -> Known:

@@ -12,7 +12,8 @@ The ISA level decides what rules may use: below 4 no sign-extending moves and lo
 
 from __future__ import annotations
 
-from pybpf.compiler.codegen.isel_arith import ARITHMETIC, is_redundant
+from pybpf.compiler.analysis.ranges import Ranges
+from pybpf.compiler.codegen.isel_arith import ARITHMETIC, is_redundant, used_whole
 from pybpf.compiler.codegen.isel_compare import COMPARISONS, fused_branch
 from pybpf.compiler.codegen.isel_memory import MEMORY, loads_sign
 from pybpf.compiler.codegen.machine import (
@@ -70,6 +71,8 @@ class Selector:
         self.names: dict[int, str] = {}
         self.blocks: dict[Block, MBlock] = {}
         self.sign_loads: set[Value] = set()  # loads that sign-extend for the only extension that uses them
+        self.ranges = Ranges()
+        self.whole: set[Value] = set()  # extensions of which something uses all bits
         self.out: list[MInsn] = []
         self.span: Span | None = None
         self._known_recipes: dict[tuple[Any, ...], int] = {}
@@ -80,10 +83,15 @@ class Selector:
     def run(self, short_first: bool) -> MFunction:
         order = self.function.reverse_postorder()
         self.blocks = {block: MBlock(block.label) for block in order}
+        extended: list[tuple[Op, ops.Extend]] = []
         for block in order:
             for operation in block.ops:
                 for value in operation.args():
                     self._uses[value] = self._uses.get(value, 0) + 1
+                    if type(value) is ops.Extend:
+                        extended.append((operation, value))
+        if extended:
+            self.whole = used_whole(self, extended)
         for block in reversed(order):
             self._block(block)
         params = [self.vregs.get(param, -1) for param in self.function.params]

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybpf.compiler.codegen.isel import Selector
-    from pybpf.compiler.ir.ops import Value
+    from pybpf.compiler.ir.ops import Op, Value
 
-__all__ = ["ARITHMETIC", "is_redundant", "low_half", "shift_pair", "significant_bits"]
+__all__ = ["ARITHMETIC", "is_redundant", "low_half", "shift_pair", "significant_bits", "used_whole"]
 
 CODES = {
     "add": op.ADD, "sub": op.SUB, "mul": op.MUL, "udiv": op.DIV, "umod": op.MOD, "sdiv": op.DIV, "smod": op.MOD,
@@ -39,9 +39,31 @@ def signed_32(value: int) -> int:
     return (value + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000
 
 
-def low_half(value: Value) -> Value:
-    """A value with the same low 32 bits, without the operation that extends them."""
-    while type(value) is ops.Extend and value.bits >= 32:
+def used_whole(sel: Selector, extended: list[tuple[Op, ops.Extend]]) -> set[Value]:
+    """Which extensions have a user that needs more than their low half. Given are all users, each with what it uses."""
+    halved: set[Value] = set()
+    if sel.level >= 3:
+        halved = {extend.value for _, extend in extended if extend.bits == 32 and not extend.signed}
+    return {extend for user, extend in extended if not _takes_low_half(sel, user, halved)}
+
+
+def _takes_low_half(sel: Selector, user: Op, halved: set[Value]) -> bool:
+    """The operation depends on the low 32 bits of its integers only. `halved` are those that are zero-extended."""
+    kind = type(user)
+    if kind is ops.Store:
+        return user.bits <= 32  # type: ignore[attr-defined]
+    if kind in (ops.Binary, ops.Branch, ops.Cmp):
+        return user.width == 32 or (user in halved and _narrows(sel, user))  # type: ignore[attr-defined]
+    return False
+
+
+def low_half(sel: Selector, value: Value) -> Value:
+    """A value with the same low 32 bits, without the operation that extends them.
+
+    If something else needs what is extended, that it is: a comparison tells the verifier about the register that it
+    compares, and about no other.
+    """
+    while type(value) is ops.Extend and value.bits >= 32 and value not in sel.whole:
         value = value.value
     return value
 
@@ -61,6 +83,8 @@ def significant_bits(value: Value, depth: int = 4) -> int:
     if kind is ops.Extend:
         return 64 if v.signed else min(v.bits, significant_bits(v.value, depth - 1) if depth else 64)
     if kind is ops.Binary:
+        if v.op in DIVISIONS or (v.op in SHIFTS and type(v.rhs) is not ops.Const):
+            return 64  # the verifier gives up on them, also on 32 bits that they have
         known = int(v.width)
         if v.op == "and" and type(v.rhs) is ops.Const and v.rhs.value >= 0:
             known = min(known, v.rhs.value.bit_length())
@@ -87,7 +111,7 @@ def _binary(sel: Selector, binary: ops.Binary) -> None:
     if binary.width == 64:
         _operate(sel, dst, binary.op, binary.lhs, binary.rhs, op.ALU64)
     elif sel.level >= 3:
-        _operate(sel, dst, binary.op, low_half(binary.lhs), low_half(binary.rhs), op.ALU)
+        _operate(sel, dst, binary.op, low_half(sel, binary.lhs), low_half(sel, binary.rhs), op.ALU)
     else:
         _operate_32_by_64(sel, dst, binary)
 
@@ -216,8 +240,11 @@ def _flip(sel: Selector, value: int, sign: int, dst: int = -1) -> int:
 def _operate_32_by_64(sel: Selector, dst: int, binary: ops.Binary) -> None:
     """A 32-bit operation in the base ISA, which has 64-bit arithmetic only."""
     name = binary.op
-    lhs, rhs = low_half(binary.lhs), low_half(binary.rhs)
+    lhs, rhs = low_half(sel, binary.lhs), low_half(sel, binary.rhs)
     if name in LOW_HALF_ONLY:
+        if sel.ranges.of(ops.Binary(name, lhs, rhs))[1] <= 0xFFFF_FFFF:  # what shifts would forget in part
+            _operate(sel, dst, name, lhs, rhs, op.ALU64)
+            return
         wide = sel.temp()
         _operate(sel, wide, name, lhs, _signed_constant(rhs), op.ALU64)
         shift_pair(sel, dst, wide, 32, op.RSH)
@@ -250,7 +277,7 @@ def extend_32(sel: Selector, value: Value, signed: bool) -> int:
     """A register with the low half of value, extended to 64 bits by shifts if need be."""
     if type(value) is ops.Const:
         return sel.constant(signed_32(value.value) if signed else value.value & 0xFFFF_FFFF)
-    if significant_bits(value) <= 32 - signed:
+    if sel.ranges.of(value)[1] < 1 << 32 - signed:  # as facts.py, which has it that this is what is compared
         return sel.vreg(value)
     dst = sel.temp()
     shift_pair(sel, dst, sel.vreg(value), 32, op.ARSH if signed else op.RSH)
@@ -300,7 +327,7 @@ def _extend(sel: Selector, extend: ops.Extend) -> None:
     elif sel.level >= 3 and type(value) is ops.Extend and value.signed and value.bits < 32 and sel.uses(value) == 1:
         _extend_in_32(sel, dst, sel.vreg(value.value), value.bits)
     elif sel.level >= 3 and _narrows(sel, value):
-        _operate(sel, dst, value.op, low_half(value.lhs), low_half(value.rhs), op.ALU)  # type: ignore[attr-defined]
+        _operate(sel, dst, value.op, low_half(sel, value.lhs), low_half(sel, value.rhs), op.ALU)  # type: ignore[attr-defined]
     else:
         _zero_extend_32(sel, dst, sel.vreg(value))
 

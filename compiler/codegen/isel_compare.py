@@ -37,14 +37,14 @@ def _test(sel: Selector, pred: str, lhs: Value, rhs: Value, width: int) -> Test:
         left = sel.vreg(lhs)
     elif sel.level >= 3:
         kind = op.JMP32
-        lhs, rhs = low_half(lhs), low_half(rhs)
+        lhs, rhs = low_half(sel, lhs), low_half(sel, rhs)
         left = sel.vreg(lhs)
     else:
         # Without 32-bit jumps: both sides extended, by sign where the comparison is signed.
         signed = pred in SIGNED
-        left = extend_32(sel, low_half(lhs), signed)
+        left = extend_32(sel, low_half(sel, lhs), signed)
         if type(rhs) is not ops.Const:
-            return _registers(sel, pred, left, extend_32(sel, low_half(rhs), signed), kind)
+            return _registers(sel, pred, left, extend_32(sel, low_half(sel, rhs), signed), kind)
         rhs = ops.Const(signed_32(rhs.value) if signed else rhs.value & 0xFFFF_FFFF)
     if type(rhs) is not ops.Const:
         return _registers(sel, pred, left, sel.vreg(rhs), kind)
