@@ -106,7 +106,7 @@ def settle(
             if other is head and may_narrow:
                 other, may_narrow = _narrowed(head, flow.join(entry, back), assigned), False
             if other is head and slow and not slowly and _failed(checker, mark):
-                other, slowly = dict(entry), True
+                other, slowly = {**entry, **{name: head[name] for name in addresses}}, True
             if other is head:
                 return loop
             head = other

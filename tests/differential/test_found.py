@@ -57,6 +57,18 @@ PROGRAMS = {
             s.cells[n & 7] = 5
             table[1] += i64(s.cells[min((n % (head.n | 1)) & 255, 7)])
     """,
+    "an_index_carried_by_a_loop_of_a_function_inside": """
+        def local(x: i64 = 3) -> i64:
+            i: u32 = 0
+            j: u32 = 3
+            total: i64 = 0
+            for _ in range(10):
+                total = total * x + rows[1].cells[i] + rows[0].cells[j]
+                j = i
+                i = u32((i + 3) % 7)
+            return total
+        outs[0] = local()
+    """,
     "an_index_from_the_sign_of_bits_that_are_zero": """
         v7 = i32(min(head.port, 64))
         h8 = pkt.parse(Ext)
