@@ -44,24 +44,22 @@ def attach_btf(program: LoadedProgram, section: str, options: dict[str, Any]) ->
         else:
             fd = syscall.raw_tracepoint_open(program.fd, "")
     except OSError as error:
-        help = why_busy(name) if error.errno == errno.EBUSY else _HELPS.get(error.errno or 0, "")
+        help = why_busy(head, name) if error.errno == errno.EBUSY else _HELPS.get(error.errno or 0, "")
         refused(program, f"{head} {name}", error, help)
     return descriptor_link(program, head, name, fd)
 
 
-def why_busy(function: str) -> str:
-    """What EBUSY means for a tracer of a function: as it is, or that no tracer can be there."""
+def why_busy(head: str, function: str) -> str:
+    """What EBUSY means for a tracer of a function: as it says, or that no tracer can be there."""
     from pybpf.runtime.links.kernelprobes import matching
 
     try:
-        traceable = bool(matching([function]))
+        traceable = head not in ("fentry", "fexit", "fmod_ret") or bool(matching([function]))
     except (AttachError, OSError):  # nobody says
         traceable = True
     if traceable:
         return "another tracer holds the function, or as many programs are there as can be (38)"
-    return (
-        f"{function}() has no place for tracers, as available_filter_functions of tracefs shows; try one that calls it"
-    )
+    return f"{function}() has no place for tracers: tracefs's available_filter_functions lacks it; try what calls it"
 
 
 def attach_replacement(program: LoadedProgram, section: str, options: dict[str, Any]) -> Link:
