@@ -135,7 +135,7 @@ def measured(b: Builder, loop: tree.While | tree.ForRange) -> None:
         if is_address(var) and (var in loop.carried or var.name.startswith("ctx.")):
             address = b.cells(var)[0]
             away = b.emit(ops.Binary("sub", b.read_one(address), packet_start(b), 64, "", b.span))
-            b.write((address,), near_start(b, away, address.name, loop.limit))
+            b.write((address,), near_start(b, away, address.name, loop.limit or _FARTHEST))
 
 
 def near_start(b: Builder, away: Value, name: str, farthest: int = _FARTHEST) -> Value:
