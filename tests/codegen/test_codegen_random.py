@@ -12,7 +12,9 @@ from pybpf.compiler.ir import ops
 from pybpf.compiler.isa import opcodes as op
 from pybpf.compiler.isa.insn import Insn, decode
 from pybpf.compiler.isa.levels import is_valid, level
+from pybpf.compiler.passes import optimise
 from tests.codegen import kernel
+from tests.codegen.emulate import emulated
 from tests.codegen.load_module import run_module
 from tests.codegen.pressure import crowded_modules
 from tests.ir.random_ir import modules, observe
@@ -40,6 +42,16 @@ def test_allocations_are_right_and_instructions_of_the_level(module):
             assert records == sorted(set(records))
             starts = {at * 8 for at, _ in code.insns}
             assert all(r.offset in starts for r in code.relocs)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(modules(40), crowded_modules(25)), st.sampled_from(LEVELS), st.booleans())
+def test_the_isa_computes_what_the_ir_means(module, wanted, optimised):
+    before = observe(module, PACKET)
+    if optimised:
+        optimise(module, (), lambda name, function: None)
+    codes = [compile_function(function, wanted, Checker) for function in module.functions]
+    assert observe(module, PACKET, machine=emulated(codes)) == before
 
 
 @pytest.mark.kernel
