@@ -50,10 +50,10 @@ _RELEASES = {
 # Functions that begin a region of the program, and those that end it (is_kfunc_bpf_rcu_read_lock() and others).
 _REGIONS = {"bpf_preempt_disable": "bpf_preempt_enable", "bpf_rcu_read_lock": "bpf_rcu_read_unlock"}
 # Functions that are registered for more types of programs than their filter lets through (bpf_fs_kfuncs_filter in
-# fs/bpf_fs_kfuncs.c).
+# fs/bpf_fs_kfuncs.c, bpf_get_fsverity_digest_filter in fs/verity/measure.c).
 _LSM_ONLY = (
-    "bpf_get_dentry_xattr", "bpf_get_file_xattr", "bpf_get_task_exe_file", "bpf_path_d_path", "bpf_put_file",
-    "bpf_remove_dentry_xattr", "bpf_set_dentry_xattr",
+    "bpf_get_dentry_xattr", "bpf_get_file_xattr", "bpf_get_fsverity_digest", "bpf_get_task_exe_file",
+    "bpf_path_d_path", "bpf_put_file", "bpf_remove_dentry_xattr", "bpf_set_dentry_xattr",
 )  # fmt: skip
 
 
