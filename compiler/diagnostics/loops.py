@@ -488,5 +488,7 @@ class StackTooLarge(Diagnostic):
             name = "scratch"
             lines = (f"{name} = PerCpuArray[{self.object}](max_entries=1)", "", f"value = {name}[0]")
             yield Help("keep the largest in a map, and change it there:", lines)
+            lines = (f"start = const({self.object}, {self.object}(...))", "", "table.setdefault(key, start)")
+            yield Help("or, where a map is given what is always the same, keep that as a constant:", lines)
         else:
             yield Help("keep the largest in a map, and change it there")

@@ -109,7 +109,7 @@ CASES = {
         100,
     ),
     "zeroed": Case(
-        "Padding and fields not given are zero",
+        "Padding is zero",
         "rows[0].cells[3] = 5\nouts[0] = rows[1].cells[3] + rows[0].cells[3] + rows[2].pair.z",
         5,
     ),
