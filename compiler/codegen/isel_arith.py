@@ -49,11 +49,10 @@ def used_whole(sel: Selector, extended: list[tuple[Op, ops.Extend]]) -> set[Valu
 
 def _takes_low_half(sel: Selector, user: Op, halved: set[Value]) -> bool:
     """The operation depends on the low 32 bits of its integers only. `halved` are those that are zero-extended."""
-    kind = type(user)
-    if kind is ops.Store:
-        return user.bits <= 32  # type: ignore[attr-defined]
-    if kind in (ops.Binary, ops.Branch, ops.Cmp):
-        return user.width == 32 or (user in halved and _narrows(sel, user))  # type: ignore[attr-defined]
+    if type(user) is ops.Store:
+        return user.bits <= 32
+    if isinstance(user, (ops.Binary, ops.Branch, ops.Cmp)):
+        return user.width == 32 or (user in halved and _narrows(sel, user))
     return False
 
 

@@ -96,7 +96,8 @@ class _Writer:
 
     def value(self) -> Value:
         near = self.values[-4:] if self.choices.randrange(2) else self.values
-        return self.one(near)
+        found: Value = self.one(near)
+        return found
 
     def statement(self, depth: int) -> None:
         kind = self.choices.randrange(12)
@@ -133,7 +134,9 @@ class _Writer:
 
     def branch(self) -> ops.Branch:
         pred, lhs, rhs, width = self.test()
-        return self.add(ops.Branch(pred, lhs, rhs, self.block, self.block, width))
+        made = ops.Branch(pred, lhs, rhs, self.block, self.block, width)
+        self.add(made)
+        return made
 
     def ended(self) -> None:
         """One way ends, the other goes on."""
@@ -147,7 +150,7 @@ class _Writer:
         """Two ways that meet again, with a number that differs."""
         above, branch = self.block, self.branch()
         known = list(self.values)
-        arms = []
+        arms: list[tuple[Block | None, Block, Value]] = []
         for _ in range(1 + self.choices.randrange(2)):
             first = self.start()
             for _ in range(1 + self.choices.randrange(2)):
@@ -171,7 +174,7 @@ def claimed(function: Function, base: Value) -> list[tuple[Block, Value, str, li
     """For each claim about a value at the end of a block: the operations that are right only if it holds."""
     tree = dominators(function)
     facts = Facts(tree, Ranges())
-    made = []
+    made: list[tuple[Block, Value, str, list[ops.Op]]] = []
     for block in tree.order:
         for value in [op for above in tree.order if tree.dominates(above, block) for op in above.ops]:
             if type(value) not in (ops.Binary, ops.Extend, ops.Load, ops.Phi, ops.Cmp):
