@@ -13,8 +13,7 @@ Needs root.
 Tried on the same programs, and not in the compiler, because there was nothing for them to do once the other passes are
 through:
 
-    sparse conditional constants   0 constants and 0 unreachable blocks in 117 functions
-    loop-invariant motion          1 operation in 21 loops: a load from the context
+    sparse conditional constants   0 constants and 0 unreachable blocks in 125 functions; in 3 of 1058 of the tests
     lookups of arrays by address   libbpf has no relocation for them; .data, .rodata and .bss are read so
 """
 

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.ops import Op, Value
 
-__all__ = ["filled", "fills_all"]
+__all__ = ["filled", "fills_all", "keeps_elements"]
 
 # They read their arguments at most: map_lookup_elem, map_update_elem, map_delete_elem, ktime_get_ns, trace_printk,
 # get_prandom_u32, get_smp_processor_id, get_current_pid_tgid, get_current_uid_gid, redirect, perf_event_output,
@@ -33,7 +33,10 @@ _FILLS = {
     4: (0, 1), 16: (0, 1), 26: (2, 3), 45: (0, 1), 88: (1, -1), 89: (1, -1), 112: (0, 1), 113: (0, 1), 114: (0, 1),
     115: (0, 1), 120: (2, 3), 148: (0, 1), 189: (2, 3),
 }  # fmt: skip
-# Of these, the ones that write each byte whatever happens: they clear it on failure.
+# Of these and of those that are quiet: map_update_elem, map_delete_elem, map_push_elem, map_pop_elem; and what may
+# sleep, copy_from_user.
+_CHANGES_MAPS = frozenset((2, 3, 87, 88, 148))
+# Of those that fill, the ones that write each byte whatever happens: they clear it on failure.
 _FILLS_ALL = frozenset((4, 26, 112, 113, 148))
 
 
@@ -48,6 +51,11 @@ def filled(op: Op) -> tuple[tuple[Value, int | None], ...] | None:
         return None
     size = op.arguments[place[1]] if place[1] >= 0 else None
     return ((op.arguments[place[0]], size.value if type(size) is Const else None),)
+
+
+def keeps_elements(op: Op) -> bool:
+    """The call leaves the elements of maps where they are: what was looked up would be found again."""
+    return type(op) is CallHelper and (op.id in _QUIET or op.id in _FILLS) and op.id not in _CHANGES_MAPS
 
 
 def fills_all(op: Op) -> bool:

@@ -12,17 +12,18 @@
 What was loaded or stored is known until the next call, atomic operation, or store that may overlap; where ways meet,
 what all of them know is. Stores to different slots, to different globals, and to a packet or to what a helper
 returned don't overlap. Many helpers leave the stack and the packet alone, or write to one place of it (calls.py). A
-slot is not stored to what it holds. Other CPUs may write to maps all the while: a program that reads twice in a row
-can't tell.
+slot is not stored to what it holds. What a map has for the key in a slot is looked up once while the slot stays as it
+is and no call changes maps: `if key in table: table[key] += 1`. Other CPUs may write to maps all the while: a program
+that reads twice in a row can't tell.
 """
 
 from __future__ import annotations
 
-from pybpf.compiler.analysis.calls import filled
+from pybpf.compiler.analysis.calls import filled, keeps_elements
 from pybpf.compiler.analysis.places import PACKET, apart, origin
 from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.ir.function import Slot
-from pybpf.compiler.ir.ops import CALLS, Atomic, Const, Extend, Load, Store
+from pybpf.compiler.ir.ops import CALLS, Atomic, CallHelper, Const, Extend, Load, MapAddr, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,15 +34,20 @@ if TYPE_CHECKING:
     from pybpf.compiler.ir.ops import Op, Value
 
     Place: TypeAlias = "tuple[object, int, int]"  # the address's origin, offset in bytes, bits
+    Lookups: TypeAlias = "dict[tuple[str, Slot], Op]"  # map and slot of the key -> the call that looked it up
 
 __all__ = ["run"]
+
+MAP_LOOKUP = 1
+SK_RELEASE = 86
 
 
 class _Known:
     """What memory is known to hold: by place, the value, and the object that the place is in."""
 
-    def __init__(self, held: dict[Place, tuple[Value, Wholes]] | None = None) -> None:
+    def __init__(self, held: dict[Place, tuple[Value, Wholes]] | None = None, found: Lookups | None = None) -> None:
         self.held = dict(held) if held else {}
+        self.found: Lookups = dict(found) if found else {}
 
     def forget(self, start: object, offset: int, bits: int, wholes: Wholes) -> None:
         """A store of these bytes has happened."""
@@ -52,10 +58,15 @@ class _Known:
                     del self.held[place]
             elif not apart(wholes, other):
                 del self.held[place]
+        for symbol, slot in list(self.found):
+            if slot is start or not apart(wholes, frozenset((slot,))):
+                del self.found[symbol, slot]
 
     def call(self, op: Op) -> None:
         """Forget what a call may change."""
         written = filled(op)
+        if written is None or not keeps_elements(op):
+            self.found.clear()
         if written is None:
             self.held.clear()
             return
@@ -77,9 +88,10 @@ def _at_start(above: list[_Known | None]) -> _Known:
     first, *others = above or (None,)
     if first is None or None in others:
         return _Known()
-    known = _Known(first.held)
+    known = _Known(first.held, first.found)
     for other in others:
         assert other is not None
+        known.found = {key: call for key, call in known.found.items() if other.found.get(key) is call}
         known.held = {place: entry for place, entry in known.held.items() if _same(entry, other.held.get(place))}
     return known
 
@@ -98,6 +110,8 @@ def run(function: Function) -> bool:
     new: dict[Value, Value] = {}
     again = False  # whether something was stored again
     ranges = Ranges()
+    # A socket that is looked up in a map is held until it is released, each time.
+    lookups = not any([type(op) is CallHelper and op.id == SK_RELEASE for op in function.ops()])
 
     def resolve(value: Value) -> Value:
         return new.get(value, value)
@@ -122,14 +136,31 @@ def run(function: Function) -> bool:
                 known.forget(*place, wholes)
                 known.held[place] = (op.value, wholes)
             elif type(op) in CALLS:
+                key = _looked_up(op) if lookups else None
+                if key in known.found:
+                    new[op] = known.found[key]
+                    continue
                 known.call(op)
+                if key is not None:
+                    known.found[key] = op
             elif type(op) is Atomic:
-                known.held.clear()
+                known.held = {place: entry for place, entry in known.held.items() if _own(place[0], entry[1])}
+                start, offset, wholes = origin(op.addr, op.offset)
+                known.forget(start, offset, op.bits, wholes)
             kept.append(op)
         block.ops = kept
         at_end[block] = known
     function.replace_uses(new)
     return again or bool(new)
+
+
+def _looked_up(op: Op) -> tuple[str, Slot] | None:
+    """The map and the slot with the key, of a call that looks one up."""
+    if type(op) is not CallHelper or op.id != MAP_LOOKUP or len(op.arguments) != 2:
+        return None
+    table, key = op.arguments
+    start, offset, _ = origin(key, 0)
+    return (table.symbol, start) if type(table) is MapAddr and type(start) is Slot and not offset else None
 
 
 def _load(op: Load, known: _Known, ranges: Ranges, kept: list[Op]) -> Value | None:

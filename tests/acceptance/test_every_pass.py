@@ -34,6 +34,7 @@ MODULES = (
     "tests/stdlib", "tests/runtime", "tests/simulator",
 )  # fmt: skip
 CASES = ("answers.txt", "python.txt", "functions.txt", "loops.txt", "sync.txt")
+TOO_LONG = "too many paths to walk"
 EVERY = bool(os.environ.get("PYBPF_EVERY_PASS"))
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(bool(kernel.why_not()), reason=str(kernel.why_not()))]
@@ -103,6 +104,8 @@ def test_what_loads_loads_without_a_pass(without: str, tmp_path: Path) -> None:
     for number, (name, program) in enumerate([*named, *programs_of_cases(tmp_path, share)]):
         level = 1 + number % BEST
         outcome, usual = _outcome(program, level, skip), None
+        if without == "all" and TOO_LONG in outcome:
+            continue  # the verifier has nothing against it, but no time: that is what some passes are for
         if outcome:
             usual = _outcome(program, level, ())
         elif EVERY and without == "all":
