@@ -120,6 +120,7 @@ def test_a_number_is_kept_while_somebody_may_use_it() -> None:
 def test_readers_and_a_closer_that_loads_something_else() -> None:
     """A number that another map has meanwhile, with values of 4000 bytes, would be read into a buffer of 8."""
     first, second = build(counts), build(holds)
+    words: Any = [0x4141] * 500
     wrong: list[Any] = []
     current: list[Any] = [None]
     over = threading.Event()
@@ -150,7 +151,7 @@ def test_readers_and_a_closer_that_loads_something_else() -> None:
             time.sleep(0.0005)
             obj.close()
             with load(second, mine=0) as other:
-                other[large][0] = Large(words=[0x4141] * 500)
+                other[large][0] = Large(words=words)
     finally:
         over.set()
         sys.setswitchinterval(interval)

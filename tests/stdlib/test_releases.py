@@ -115,7 +115,7 @@ def test_maps(name: str) -> None:
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag not in ("inner_map",)])
 def test_flags_of_maps(flag: str) -> None:
-    made = {"no_common_lru": LruHash, "mmapable": ArrayMap}.get(flag, HashMap)
+    made: Any = {"no_common_lru": LruHash, "mmapable": ArrayMap}.get(flag, HashMap)
     options: Any = {flag: 0 if flag == "numa_node" else True}
     table: Any = made[u64](4, **options) if made is ArrayMap else made[u32, u64](max_entries=4, name="table", **options)
     table._name = "table"
