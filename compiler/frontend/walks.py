@@ -87,7 +87,7 @@ def finish(
     for name, (start, step) in loop.moves.items():
         states = [state for state in (exhausted, loop.breaks, *exits[mark:]) if state is not None and name in state]
         once = max([state[name].range[1] - start for state in states] + [step])
-        before = entry[name].range[1] if name in entry else 0
+        before = max(entry[name].range[1] if name in entry else 0, start)
         if start > _MOST or not (once or before != start):
             continue
         more: int | None = None
@@ -95,11 +95,13 @@ def finish(
             more = before - start
         elif count is not None:
             more, made.limit = count * step, made.limit or 0
-            if more + once > _FAR or start + more + once > _MOST or before > _FAR or _parts(made, count):
+            if more + once > _FAR or before + more + once > _MOST or _parts(made, count):
                 made.limit = _MOST - max(once, _MOST - _FAR)
                 more = max(made.limit - start, 0)
                 if within:  # that one goes on from where it has measured
                     made.limit, more = _FAR, None
+            else:
+                more += before - start
         exhausted, loop.breaks = _moved(exhausted, name, more), _moved(loop.breaks, name, more)
         exits[mark:] = [_moved(state, name, more) or state for state in exits[mark:]]
     return exhausted
