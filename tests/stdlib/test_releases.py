@@ -117,8 +117,8 @@ def test_maps(name: str) -> None:
 def test_flags_of_maps(flag: str) -> None:
     made: Any = {"no_common_lru": LruHash, "mmapable": ArrayMap}.get(flag, HashMap)
     options: Any = {flag: 0 if flag == "numa_node" else True}
-    table: Any = made[u64](4, **options) if made is ArrayMap else made[u32, u64](max_entries=4, name="table", **options)
-    table._name = "table"
+    arguments: Any = (u64,) if flag == "mmapable" else (u32, u64)
+    table: Any = made[arguments](max_entries=4, name="table", **options)
 
     @tc
     def program(ctx: TcContext) -> TC:
