@@ -44,6 +44,8 @@ ORDER = (
     "cfg", "gvn", "checks", "cfg", "narrowing", "bits", "loads", "words", "invariants", "stores",
     "joins", "tails", "dce",
 )  # fmt: skip
+# Those that look at ways through the blocks: in a function of one block they have nothing to do, and are not imported.
+WAYS = frozenset(("copies", "cfg", "unroll", "members", "threading", "bypass", "checks", "tails"))
 ROUNDS = 6  # a round that still changes something after so many is the last
 
 
@@ -67,15 +69,20 @@ def optimise_function(
     function: Function, skip: Collection[str] = (), observe: Callable[[str, Function], None] | None = None
 ) -> None:
     """Run the rounds over one function. A pass that found nothing to do is left out until another changes something."""
-    schedule = [(name, pass_named(name)) for name in ORDER if name not in skip]
+    schedule = [name for name in ORDER if name not in skip]
+    runs: dict[str, Callable[[Function], bool]] = {}
     changes = 0  # of the function so far
     idle: dict[str, int] = {}  # how many there had been when a pass found nothing
     for _ in range(ROUNDS):
         before = changes
-        for name, run in schedule:
+        for name in schedule:
             if idle.get(name) == changes:
                 continue
-            if run(function):
+            changed = False
+            if len(function.blocks) > 1 or name not in WAYS:
+                run = runs.get(name) or runs.setdefault(name, pass_named(name))
+                changed = run(function)
+            if changed:
                 changes += 1
             else:
                 idle[name] = changes

@@ -49,6 +49,7 @@ def test_nothing_heavy_is_imported_to_build(tmp_path: Path) -> None:
     assert HEAVY.isdisjoint(modules), sorted(HEAVY & set(modules))
     ours = [name for name in modules if name.startswith("pybpf")]
     assert not [name for name in ours if name.startswith("pybpf.runtime")]
+    assert "pybpf.compiler.passes.unroll" not in ours, "there is one block"
     assert len(ours) <= MOST_MODULES
 
 

@@ -62,9 +62,23 @@ def test_what_found_nothing_runs_again_only_after_a_change(monkeypatch: pytest.M
         return run
 
     monkeypatch.setattr(passes, "pass_named", stand_in)
-    monkeypatch.setattr(passes, "ORDER", ("copies", "gvn", "copies", "dce"))
+    monkeypatch.setattr(passes, "ORDER", ("loads", "gvn", "loads", "dce"))
     optimise(parse_module(TEXT))
-    assert ran == ["copies", "gvn", "copies", "dce", "gvn"]
+    assert ran == ["loads", "gvn", "loads", "dce", "gvn"]
+
+
+@pytest.mark.parametrize("name", sorted(passes.WAYS))
+def test_what_is_not_run_on_one_block_would_find_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = parse_module(TEXT)
+    (function,) = module.functions
+    assert len(function.blocks) == 1
+    before = print_module(module)
+    assert not passes.pass_named(name)(function)
+    assert print_module(module) == before
+    asked: list[str] = []
+    monkeypatch.setattr(passes, "pass_named", lambda name: asked.append(name) or (lambda function: False))
+    optimise(module)
+    assert name not in asked
 
 
 @pytest.mark.parametrize("name", sorted(set(ORDER)))
