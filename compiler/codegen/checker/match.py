@@ -1,9 +1,11 @@
 """Whether instructions of the bytes are one of the original's: by opcode and constants; operands are compared later.
 
-original              bytes                                 sources, result
-alu_x %7 = %5 + %6    r3 += r4                              (3, 4), 3
-set_k %8 = %5 == 7    r1 = 1; if r3 == 7 goto +1; r1 = 0    (3,), 1
-branch_k if %5 == 7   if r3 != 7 goto                       (3,), and where it goes is the second target
+    original              bytes                                 sources, result
+    alu_x %7 = %5 + %6    r3 += r4                              (3, 4), 3
+    set_k %8 = %5 == 7    r1 = 1; if r3 == 7 goto +1; r1 = 0    (3,), 1
+    branch_k if %5 == 7   if r3 != 7 goto                       (3,), and where it goes is the second target
+
+Branches may be inverted, or have their operands exchanged with the condition turned round.
 """
 
 from __future__ import annotations
