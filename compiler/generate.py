@@ -39,7 +39,7 @@ def generate(
     refused: list[tuple[Function, StackOverflow]] = []
     for function in module.functions:
         try:
-            made.append(compile_function(function, target.cpu, check, skip))
+            made.append(compile_function(function, target.cpu, check, skip, target.kernel))
         except StackOverflow as error:
             refused.append((function, error))
     if refused:

@@ -1,9 +1,11 @@
 """What is known of an integer: its smallest and largest value, and the bits that may be set.
 
 `Ranges().of(value)` gives `(low, high, mask)` about the 64-bit pattern as an unsigned number. It deliberately
-knows no more than the verifier does (kernel/bpf/verifier.c, adjust_scalar_min_max_vals): nothing of quotients,
-remainders, swapped bytes or results of calls, on any kernel we support. So a mask or an extension that is redundant by
-this analysis is redundant to the verifier too, and may go without losing a bound that a memory access needs.
+knows no more than the verifier does (kernel/bpf/verifier.c, adjust_scalar_min_max_vals), on any kernel we support and
+in the code of any ISA level: nothing of quotients, remainders, shifts by a variable count, swapped bytes or results of
+calls; nothing of two unknown numbers' product, or what `|` and `^` make of them (before Linux 6.10), not even that such
+a result of 32 bits has no more of them. So a mask or an extension that is redundant by this analysis is redundant to
+the verifier too, and may go without losing a bound that a memory access needs.
 
 What branches have checked is not in here (facts.py has it): the verifier forgets that, on older kernels, when the value
 has been on the stack. Phis know what all their operands know; nothing is known of values that go around a loop.
@@ -135,33 +137,51 @@ def _low(known: Known, width: int) -> Known:
 def _binary(self: Ranges, op: ops.Binary, depth: int) -> Known:
     width = op.width
     top = (1 << width) - 1
-    al, ah, am = _low(self.of(op.lhs, depth), width)
-    bl, bh, bm = _low(self.of(op.rhs, depth), width)
+    constant = type(op.rhs) is ops.Const
+    if not constant and op.op not in _OF_UNKNOWN and (op.op not in _EITHER or type(op.lhs) is not ops.Const):
+        return TOP
+    al, ah, am = _operand(self.of(op.lhs, depth), width)
+    bl, bh, bm = _operand(self.of(op.rhs, depth), width)
+    found = 0, top, top
     match op.op:
+        case "udiv" | "umod" | "sdiv" | "smod":
+            return TOP
         case "and":
-            return _made(0, min(ah, bh), am & bm)
+            found = _made(0, min(ah, bh), am & bm)
         case "or":
-            return _made(max(al, bl), am | bm, am | bm)
+            found = _made(max(al, bl), am | bm, am | bm)
         case "xor":
-            return _made(0, am | bm, am | bm)
-        case "add" if ah + bh <= top or al + bl > top:  # a negative number is added: the sum wraps
-            return _made(al + bl & top, ah + bh & top, top)
-        case "sub" if al >= bh:
-            return _made(al - bh, ah - bl, top)
-        case "mul" if ah <= MASK32 and bh <= MASK32 and ah * bh <= top:
-            return _made(al * bl, ah * bh, top)
-        case "shl" if bl == bh < width:
-            fits = ah <= 1 << width - 1 - bl  # else bits are all that is known
-            return _made(al << bl, ah << bl, am << bl) if fits else _made(0, top, am << bl & top)
-        case "lshr" if bl == bh < width:
-            return _made(al >> bl, ah >> bl, am >> bl)
-        case "ashr" if bl == bh < width and ah <= top >> 1:
-            return _made(al >> bl, ah >> bl, am >> bl)
-        case "shl" | "lshr" | "ashr" if bl == bh < width:
-            pass
-        case "shl" | "lshr" | "ashr" | "udiv" | "umod" | "sdiv" | "smod":
-            return TOP  # not even that it has 32 bits, if it has
-    return 0, top, top
+            found = _made(0, am | bm, am | bm)
+        case "add" if ah + bh <= top:
+            found = _made(al + bl, ah + bh, top)
+        case "add" if al + bl > top and min(ah, bh) <= top >> 1:  # a negative number is added: signed bounds tell
+            found = _made(al + bl & top, ah + bh & top, top)
+        case "sub" if al >= bh and (not constant or ah <= top >> 1):  # of a constant: a negative number is added
+            found = _made(al - bh, ah - bl, top)
+        case "mul" if ah <= (1 << width // 2) - 1 >= bh:
+            found = _made(al * bl, ah * bh, top)
+        case "shl" if ah <= 1 << width - 1 - (bl & width - 1):
+            found = _made(al << (bl & width - 1), ah << (bl & width - 1), am << (bl & width - 1) & top)
+        case "shl":
+            shifted = am << (bl & width - 1) & top
+            found = 0, shifted, shifted
+        case "lshr":
+            bl &= width - 1
+            found = _made(al >> bl, ah >> bl, am >> bl)
+        case "ashr" if ah <= top >> 1:
+            bl &= width - 1
+            found = _made(al >> bl, ah >> bl, am >> bl)
+    return found if width == 64 else _extended(found)
+
+
+def _operand(known: Known, width: int) -> Known:
+    return known if width == 64 else _low(known, width)
+
+
+def _extended(known: Known) -> Known:
+    """Of 32 bits that are extended by two shifts where the ISA has nothing better, and by which ranges are lost."""
+    _, high, mask = known
+    return known if high <= 1 << 31 else (0, mask, mask)
 
 
 def _extend(self: Ranges, op: ops.Extend, depth: int) -> Known:
@@ -169,7 +189,7 @@ def _extend(self: Ranges, op: ops.Extend, depth: int) -> Known:
     if op.signed:  # the verifier's move that extends the sign looks at the whole range, not at bits
         return known if known[1] < 1 << op.bits - 1 else TOP
     low, high, mask = _low(known, op.bits)
-    return (low if op.bits == 32 else 0, high, mask)  # a mask forgets the smallest
+    return (0, high, mask) if op.bits < 32 else _extended((low, high, mask))  # a mask forgets the smallest
 
 
 def _load(self: Ranges, op: ops.Load, depth: int) -> Known:
@@ -178,7 +198,7 @@ def _load(self: Ranges, op: ops.Load, depth: int) -> Known:
 
 
 def _phi(self: Ranges, op: ops.Phi, depth: int) -> Known:
-    if op.kind == "ptr":
+    if op.kind == "ptr" or not op.incoming:
         return TOP
     low, high, mask = MASK64, 0, 0
     for source, value in op.incoming:
@@ -188,6 +208,9 @@ def _phi(self: Ranges, op: ops.Phi, depth: int) -> Known:
             return TOP
     return low, high, mask
 
+
+_OF_UNKNOWN = ("add", "sub", "and")  # what the verifier follows where neither operand is a constant
+_EITHER = ("mul", "or", "xor")  # where one of them is
 
 _RULES: dict[type, Callable[[Ranges, Any, int], Known]] = {
     ops.Binary: _binary,

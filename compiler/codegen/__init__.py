@@ -11,6 +11,7 @@ homes.py      which values had better stay in memory
 rewrite.py    registers put in, with the moves that this takes (moves.py)
 spillslots.py which values in memory share a slot
 checker/      proof that the bytes do what was selected, for tests
+refresh.py    what tests have told of numbers in memory
 peephole.py   moves that do nothing; latches.py: those at the end of a loop's turn
 colouring.py  which stack slots lie on the same bytes
 frame.py      the stack; chains.py: that of functions which call each other
@@ -64,8 +65,9 @@ def compile_function(
     level: int = 3,
     check: Callable[[MFunction], Callable[[MachineCode], None]] | None = None,
     skip: Collection[str] = (),
+    kernel: tuple[int, int] = (6, 1),
 ) -> MachineCode:
-    """Machine code of ISA level 1 to 4. `skip` names those of CODE_PASSES to leave out.
+    """Machine code of ISA level 1 to 4, for a kernel and newer ones. `skip` names those of CODE_PASSES to leave out.
 
     `check` is called with the function before registers are allocated, and what it returns with the code at the end
     (checker/ has one). Raises StackOverflow (frame.py) if the function's own frame is over 512 bytes.
@@ -80,6 +82,10 @@ def compile_function(
         from pybpf.compiler.codegen.latches import lift_moves_of_latches
 
         lift_moves_of_latches(allocated)
+    if allocated.spills and kernel < (6, 9):
+        from pybpf.compiler.codegen.refresh import store_what_was_tested
+
+        store_what_was_tested(function, selected.tested, allocated)
     groups = None
     if len(selected.slots) > 1 and "colouring" not in skip:
         from pybpf.compiler.codegen.colouring import colour_slots

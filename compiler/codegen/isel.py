@@ -69,6 +69,7 @@ class Selector:
         self.next = FIRST_VREG
         self.recipes: dict[int, MInsn] = {}
         self.names: dict[int, str] = {}
+        self.tested: dict[int, Value] = {}
         self.blocks: dict[Block, MBlock] = {}
         self.sign_loads: set[Value] = set()  # loads that sign-extend for the only extension that uses them
         self.ranges = Ranges()
@@ -98,7 +99,10 @@ class Selector:
         blocks = order_blocks(self.blocks[order[0]], short_first)
         slots = [slot for slot in self.function.slots if slot in self._slots]
         slots += [self._hiding] if self._hiding is not None else []
-        return MFunction(self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level)
+        return MFunction(
+            self.function.name, params, blocks, self.recipes, self.names, slots, self.next, self.level,
+            tested=self.tested,
+        )  # fmt: skip
 
     def _block(self, block: Block) -> None:
         made = self.blocks[block]

@@ -25,6 +25,7 @@ COMMUTATIVE = frozenset(("add", "mul", "and", "or", "xor"))
 SHIFTS = frozenset(("shl", "lshr", "ashr"))
 DIVISIONS = frozenset(("udiv", "umod", "sdiv", "smod"))
 _PATCHED = frozenset(("add", "sub", "shl", "lshr", "ashr"))  # with an immediate that the loader puts in
+FOLLOWED = frozenset(("add", "sub", "and"))  # by the verifier where both operands are unknown (before Linux 6.10)
 # Operations whose low 32 bits depend on their operands' low 32 bits only.
 LOW_HALF_ONLY = frozenset(("add", "sub", "mul", "and", "or", "xor"))
 
@@ -82,7 +83,7 @@ def significant_bits(value: Value, depth: int = 4) -> int:
     if kind is ops.Extend:
         return 64 if v.signed else min(v.bits, significant_bits(v.value, depth - 1) if depth else 64)
     if kind is ops.Binary:
-        if v.op in DIVISIONS or (v.op in SHIFTS and type(v.rhs) is not ops.Const):
+        if v.op in DIVISIONS or (v.op not in FOLLOWED and type(v.rhs) is not ops.Const):
             return 64  # the verifier gives up on them, also on 32 bits that they have
         known = int(v.width)
         if v.op == "and" and type(v.rhs) is ops.Const and v.rhs.value >= 0:

@@ -75,8 +75,17 @@ def fused_branch(sel: Selector, branch: ops.Branch) -> list[Block]:
     opcode, srcs, imm, negated = _test(sel, pred, lhs, rhs, width)
     if negated:
         targets.reverse()
+    if len(srcs) == 1:
+        sel.tested[srcs[0]] = _whole(lhs)
     sel.emit(BRANCH_X if len(srcs) == 2 else BRANCH_K, opcode, -1, srcs, imm=imm)
     return targets
+
+
+def _whole(value: Value) -> Value:
+    """What is guarded or extended: the value that most is computed from."""
+    while type(value) in (ops.Guard, ops.Extend):
+        value = value.value  # type: ignore[attr-defined]
+    return value
 
 
 def _cmp(sel: Selector, cmp: ops.Cmp) -> None:

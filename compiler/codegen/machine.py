@@ -22,6 +22,7 @@ from pybpf.compiler.schema.record import Record, factory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybpf.compiler.ir.function import Slot
+    from pybpf.compiler.ir.ops import Value
     from pybpf.compiler.isa.insn import Insn
     from pybpf.compiler.schema.core import CoreFact
     from pybpf.compiler.schema.span import Span
@@ -147,7 +148,8 @@ class MFunction(Record, eq=False):
     """A function; `blocks[0]` is the entry. `params[i]` arrives in R1+i (-1: not used).
 
     `recipes` and `names` (Python variables) are keyed by virtual register. `slots` are the IR's stack slots that are
-    used; `spills` maps the virtual registers that have a spill slot to its number.
+    used; `spills` maps the virtual registers that have a spill slot to its number. `tested` are those that branches
+    compare with constants, and their values in the IR.
     """
 
     name: str
@@ -159,6 +161,7 @@ class MFunction(Record, eq=False):
     vregs: int
     level: int
     spills: dict[int, int] = factory(dict)
+    tested: dict[int, Value] = factory(dict)
 
 
 def copy(dst: int, src: int, vreg: int = -1, span: Span | None = None) -> MInsn:

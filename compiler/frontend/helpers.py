@@ -12,7 +12,7 @@ from pybpf.compiler.frontend.access import check_writable, reference
 from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, number, stored, type_of
 from pybpf.compiler.frontend.innermaps import as_map
 from pybpf.compiler.frontend.known import ContextRef, Known
-from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.measure import range_of, within
 from pybpf.compiler.frontend.moves import MOVES_PACKET, forget_packet, restart
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.core import type_after
@@ -332,7 +332,7 @@ def _size(checker: Checker, value: Value, argument: ArgSpec, memory: Any, what: 
     if lo < least or hi > most:
         text, of = checker.text(value.span), checker.text(memory.span) if pointee is not None else "None"
         checker.fail(errors.SizeOutOfRange(value.span, text, what, of, least, most, lo, hi))
-    return to_type(checker, size, U64, value.span)
+    return within(to_type(checker, size, U64, value.span), least, most)
 
 
 def _shown(checker: Checker, value: Value, format: bytes, what: str) -> tree.Expr:

@@ -13,7 +13,7 @@ from pybpf.compiler.frontend.convert import convert, materialize, maybe_none, nu
 from pybpf.compiler.frontend.flow import exists_key
 from pybpf.compiler.frontend.helpers import check_licence, dynptrs, is_kernel, lies_inside
 from pybpf.compiler.frontend.known import ContextRef, Known
-from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.measure import range_of, within
 from pybpf.compiler.frontend.operators import to_type
 from pybpf.compiler.schema.kernel import KernelType
 from pybpf.compiler.schema.record import replace
@@ -296,7 +296,7 @@ def _size(checker: Checker, value: Value, memory: tree.Expr | None, what: str) -
     if lo < 0 or hi > most:
         text, of = checker.text(value.span), checker.text(memory.span) if memory is not None else "None"
         checker.fail(errors.SizeOutOfRange(value.span, text, what, of, 0, most, lo, hi))
-    return to_type(checker, size, U64, value.span)
+    return within(to_type(checker, size, U64, value.span), 0, most)
 
 
 def _text(checker: Checker, spec: KfuncSpec, name: str, value: Value, what: str, sized: bool) -> tree.Expr:

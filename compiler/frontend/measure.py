@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pybpf.compiler.schema.span import Span
     from pybpf.compiler.schema.types import Type
 
-__all__ = ["alignment", "bare", "is_simple", "lies_in", "limits", "origins", "parts",
-    "range_of", "underlying"]
+__all__ = [
+    "alignment", "bare", "is_simple", "lies_in", "limits", "origins", "parts", "range_of", "underlying", "within",
+]  # fmt: skip
 
 
 def limits(type: Type) -> Interval:
@@ -109,6 +110,15 @@ def _local(checker: Checker, expr: tree.Local) -> Interval:
     return (0, 0) if begins and _in_packet(expr.type) else _by_type(expr.type)
 
 
+def within(expr: tree.Expr, least: int, most: int) -> tree.Expr:
+    """A number of which that has been shown, where the verifier has to know it too."""
+    return expr if isinstance(expr, tree.Const) else tree.Within(expr.type, expr.span, expr, least, most)
+
+
+def _within(checker: Checker, expr: tree.Within) -> Interval:
+    return range_of(checker, expr.value)
+
+
 def _moved(checker: Checker, expr: tree.PtrOffset) -> Interval:
     (lo, hi), (least, most) = range_of(checker, expr.base), range_of(checker, expr.offset)
     return (lo + least, hi + most) if lo >= 0 and hi <= 0xFFFF else _by_type(expr.type)
@@ -122,6 +132,7 @@ _RANGES: dict[type, Callable[..., Interval]] = {
     tree.CtxLoad: _ctx_load,
     tree.Local: _local,
     tree.PtrOffset: _moved,
+    tree.Within: _within,
     tree.Const: _const,
     tree.NoneValue: _none,
     tree.Convert: _convert,

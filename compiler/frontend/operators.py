@@ -16,7 +16,7 @@ from pybpf.compiler import diagnostics as errors
 from pybpf.compiler.frontend import kinds, tree
 from pybpf.compiler.frontend.convert import constant, number, widened
 from pybpf.compiler.frontend.known import Known
-from pybpf.compiler.frontend.measure import range_of
+from pybpf.compiler.frontend.measure import range_of, within
 from pybpf.compiler.schema.types import BOOL, I64, U64, BoolType, IntType, PtrType, Space, TextType
 
 TYPE_CHECKING = False
@@ -238,7 +238,7 @@ def _move(checker: Checker, op: str, address: tree.Expr, by: Value, span: Span) 
     _, far = range_of(checker, address)
     if far <= 0xFFFF < far + hi:
         checker.fail(errors.PacketTooFar(span, f"`{checker.text(address.span)}`", far, hi))
-    return tree.PtrOffset(address.type, span, address, to_type(checker, offset, I64, by.span))
+    return tree.PtrOffset(address.type, span, address, within(to_type(checker, offset, I64, by.span), 0, hi))
 
 
 def _in_packet(kind: Type) -> bool:

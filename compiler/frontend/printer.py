@@ -260,6 +260,7 @@ _EXPRESSIONS: dict[type, Callable[[_Printer, Any], str]] = {
     tree.IsNone: lambda p, n: p.call("is_none", n.value),
     tree.Wrap: lambda p, n: p.call("some", n.value),
     tree.Unwrap: lambda p, n: f"{p.expr(n.value)}!",
+    tree.Within: lambda p, n: p.expr(n.value),
     tree.PtrOffset: lambda p, n: p.infix(n.base, "+bytes", n.offset),
     tree.Cast: lambda p, n: p.call(f"cast {_type(n.type)}", n.value),
     tree.HelperCall: _helper,

@@ -16,7 +16,7 @@ __all__ = ["Reach", "Reached", "children", "reads", "uses"]
 # Fields of nodes that hold no nodes.
 _LEAVES = frozenset((
     "type", "span", "op", "field", "name", "helper", "flags", "step", "atomic", "equal", "format", "bound", "carried",
-    "most", "size",
+    "most", "least", "size",
 ))  # fmt: skip
 
 

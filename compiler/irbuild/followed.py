@@ -1,15 +1,21 @@
-"""Which numbers the verifier can follow: whether it knows the bounds of an index from how it was computed.
+"""Which numbers the verifier knows exactly on every way, because they are made of constants alone.
 
-It forgets what it knew of a number at a division or remainder, and at a shift by a variable count. An index that came
-by such a way is bounded once more where it is used (places.py).
+    for i in range(0, 24, 4): place[i + 1]      it walks through the loop, and i + 1 is 1, then 5, then 9, ...
+
+What else is shown to be in bounds is bounded once more where it is used (places.py), in a way that the verifier sees;
+where it sees that anyway, by ranges.py and facts.py, the passes take it out again. The frontend knows more than older
+verifiers do: of products with negative numbers, of what was compared with another variable, of what is not equal to
+something.
 """
 
 from __future__ import annotations
 
+from pybpf.compiler.analysis.ranges import Ranges
 from pybpf.compiler.frontend import tree
 from pybpf.compiler.frontend.reach import children
 from pybpf.compiler.ir import ops
 from pybpf.compiler.ir.ops import Const
+from pybpf.compiler.schema.record import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,72 +27,91 @@ if TYPE_CHECKING:
 
 __all__ = ["is_counted", "is_followed", "note_loop"]
 
-_LOST = frozenset(("udiv", "umod", "sdiv", "smod"))  # the verifier knows nothing of their results
-_SHIFTS = frozenset(("shl", "lshr", "ashr"))  # nor of these where the count is no constant
+_FOLLOWED = frozenset(("add", "sub", "mul", "and", "or", "xor", "shl", "lshr", "ashr"))  # of constants
+_OPERATORS = frozenset(("+", "-", "*", "&", "|", "^", "<<", ">>"))
 
 
-def is_followed(b: Builder, value: Value, depth: int = 0, seen: frozenset[ops.Phi] = frozenset()) -> bool:
-    """Whether the verifier follows the arithmetic from which a value comes (comparisons it always follows)."""
-    if depth > 8 or value in b.unfollowed:
+def is_followed(b: Builder, value: Value, length: int) -> bool:
+    """Whether the verifier sees that a number is below `length`, which it is."""
+    return _is_exact(b, value, 8, frozenset()) or Ranges().of(value)[1] < length
+
+
+def _is_exact(b: Builder, value: Value, depth: int, seen: frozenset[ops.Phi]) -> bool:
+    if type(value) is Const:
+        return True
+    if depth == 0 or value in b.unfollowed:
         return False
     if type(value) is ops.Binary:
-        if value.op == "and" and (type(value.rhs) is Const or type(value.lhs) is Const):
-            return True
-        if value.op in _LOST or (value.op in _SHIFTS and type(value.rhs) is not Const):
-            return False
-        return all(is_followed(b, each, depth + 1, seen) for each in (value.lhs, value.rhs))
+        return value.op in _FOLLOWED and all(_is_exact(b, each, depth - 1, seen) for each in (value.lhs, value.rhs))
     if type(value) is ops.Phi:
-        if not value.incoming:  # what a loop carries, while the loop is being built
-            return b.variables.awaited(value) not in b.lost
-        # one that is seen again goes around a loop, which the verifier follows too
-        return value in seen or all(is_followed(b, v, depth + 1, seen | {value}) for _, v in value.incoming)
-    return type(value) not in (ops.Swap, ops.Hide)
+        if value in seen:  # it goes around a loop, which the verifier follows too
+            return True
+        given = [v for _, v in value.incoming]
+        if not given:  # what a loop carries, while the loop is being built
+            awaited = b.variables.awaited(value)
+            if awaited is None or awaited[0] in b.lost:
+                return False
+            given = awaited[1]
+        return all(_is_exact(b, v, depth - 1, seen | {value}) for v in given)
+    return type(value) is ops.Extend and _is_exact(b, value.value, depth - 1, seen)
 
 
 def is_counted(b: Builder, value: Value, depth: int = 0) -> bool:
     """Whether the verifier knows what a value is, each time that it comes here: it is reckoned from counters of loops
     over constant ranges, which it follows iteration by iteration.
     """
-    if type(value) is ops.Binary and depth < 8 and value.op not in _LOST:
+    if type(value) is ops.Binary and depth < 8 and value.op in _FOLLOWED:
         return all([is_counted(b, each, depth + 1) for each in (value.lhs, value.rhs)])
     return type(value) is Const or value in b.counters
 
 
 def note_loop(b: Builder, loop: tree.While | tree.ForRange | tree.ForEach) -> None:
-    """Note the variables that a loop which is about to be built gives values of which the verifier knows nothing."""
-    assigned = list(_assignments(loop.body))
-    assigned += _assignments([loop.test] if isinstance(loop, tree.While) else [])
+    """Note the variables that a loop which is about to be built gives values that are not made of constants alone."""
+    values: dict[tree.Var, list[tree.Expr | None]] = {}
+    for var, value in _assignments([loop]):
+        values.setdefault(var, []).append(value)
     lost: set[tree.Var] = set()
     more = True
     while more:
-        found = {var for var, value in assigned if var not in lost and _loses(value, lost)}
+        found = {var for var, given in values.items() if var not in lost and any(_loses(v, lost) for v in given)}
         lost |= found
         more = bool(found)
     for var in sorted(lost, key=lambda var: var.name):
         b.lost.update(b.cells(var))
 
 
-def _assignments(nodes: Any) -> Iterator[tuple[tree.Var, tree.Expr]]:
+def _assignments(nodes: Any) -> Iterator[tuple[tree.Var, tree.Expr | None]]:
+    """Variables, and what they are assigned; None for what is no expression."""
     pending = list(nodes)
     while pending:
         node = pending.pop()
         if isinstance(node, (tree.Assign, tree.Let)):
             yield node.var, node.value
+        elif isinstance(node, tree.ForRange):
+            yield node.var, node.start
+        elif isinstance(node, tree.Stmt):
+            yield from [(value, None) for value in _variables(node)]
         if isinstance(node, tree.Node):
             pending += children(node)
         elif isinstance(node, tree.Function):  # a function inside may assign what lies around it
             pending += node.body
 
 
-def _loses(value: Any, lost: set[tree.Var]) -> bool:
-    """Whether a value may come out of arithmetic that the verifier does not follow, or of a variable that does."""
+def _variables(node: tree.Stmt) -> list[tree.Var]:
+    """The variables that a statement names in its fields."""
+    return [value for value in [getattr(node, name) for name in fields(type(node))] if isinstance(value, tree.Var)]
+
+
+def _loses(value: tree.Expr | None, lost: set[tree.Var]) -> bool:
+    """Whether a value may come out of anything but constants, and of variables that are made of them."""
+    if isinstance(value, tree.Const):
+        return False
     if isinstance(value, tree.Local):
         return value.var in lost
-    if isinstance(value, tree.Binary):
-        if value.op == "&" and (isinstance(value.lhs, tree.Const) or isinstance(value.rhs, tree.Const)):
-            return False
-        if value.op in ("//", "%") or (value.op in ("<<", ">>") and not isinstance(value.rhs, tree.Const)):
-            return True
-    if isinstance(value, tree.FuncCall):
-        return any(_loses(inner, lost) for inner in value.function.body) or any(_loses(a, lost) for a in value.args)
-    return isinstance(value, tree.Node) and any(_loses(child, lost) for child in children(value))
+    if isinstance(value, tree.Binary) and value.op in _OPERATORS:
+        return _loses(value.lhs, lost) or _loses(value.rhs, lost)
+    if isinstance(value, (tree.Convert, tree.Wrap, tree.Unwrap)):
+        return _loses(value.value, lost)
+    if isinstance(value, tree.IfExp):
+        return _loses(value.then, lost) or _loses(value.other, lost)
+    return True

@@ -178,6 +178,8 @@ def for_range(b: Builder, node: tree.ForRange) -> None:
     other = b.new_block("else") if node.orelse else after
     pred = ("s" if signed else "u") + ("lt" if node.step > 0 else "gt")
     b.write(counter, start)
+    if type(start) is not Const:
+        b.lost.update(counter)
     if not (type(start) is Const and type(stop) is Const and compare(pred, start.value, stop.value, 64)):
         enter = b.new_block("enter")
         b.test(pred, start, stop, enter, other)

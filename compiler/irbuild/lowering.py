@@ -72,6 +72,7 @@ _EXPRESSIONS: dict[type, Callable[[Builder, Any], Lowered]] = {
     tree.IsNone: conditions.is_none,
     tree.Wrap: _wrap,
     tree.Unwrap: _unwrap,
+    tree.Within: places.within,
     tree.PtrOffset: places.ptr_offset,
     tree.Cast: places.cast,
     tree.HelperCall: calls.helper_call,

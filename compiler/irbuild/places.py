@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "address_of", "bounded", "cast", "ctx_load", "packet_start", "ptr_offset", "read_place", "slice_reference",
     "store_statement", "unwrap_reference", "update_memory", "update_statement",
+    "within",
 ]  # fmt: skip
 
 _ATOMIC = {"+": "add", "-": "add", "&": "and", "|": "or", "^": "xor"}
@@ -194,17 +195,28 @@ def _context_pointer(b: Builder, field: CtxField) -> Value:
 
 def bounded(b: Builder, index: Value, length: int) -> Value:
     """`index`, which is known to be below `length`, in a form from which the verifier knows it too."""
-    if type(index) is Const or is_followed(b, index):
+    if type(index) is Const or is_followed(b, index, length):
         return index
     if length & length - 1 == 0:
         return b.emit(ops.Binary("and", index, Const(length - 1), 64, "", b.span))
-    start, outside, inside = b.block, b.new_block("index.outside"), b.new_block("index.inside")
-    b.test("ult", index, Const(length), inside, outside)
-    b.start(outside)
-    incoming = [(start, index), (b.block, Const(0))]
-    b.jump(inside)
-    b.start(inside)
-    return b.phi(incoming)
+    return _tested(b, index, 0, length - 1)
+
+
+def within(b: Builder, node: tree.Within) -> Value:
+    value = b.value(node.value)
+    return _tested(b, value, node.least, node.most) if node.least else bounded(b, value, node.most + 1)
+
+
+def _tested(b: Builder, value: Value, least: int, most: int) -> Value:
+    """`value`, which is known to lie in least..most, behind tests by which the verifier knows it too."""
+    for pred, bound in (("ugt", most), ("ult", least))[: 2 if least else 1]:
+        outside, inside = b.new_block("outside"), b.new_block("inside")
+        b.test(pred, value, Const(bound), outside, inside)
+        b.start(outside)
+        if b.reachable:
+            b.fail()
+        b.start(inside)
+    return value
 
 
 def slot_of(b: Builder, node: tree.MapIndex) -> Value:

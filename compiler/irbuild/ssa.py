@@ -74,9 +74,13 @@ class Variables:
             self._fill()
         return self._resolve(value)
 
-    def awaited(self, phi: Phi) -> Cell | None:
-        """The cell of a phi that is to be completed when its block is sealed; None of others."""
-        return next((cell for waiting in self._incomplete.values() for cell, each in waiting if each is phi), None)
+    def awaited(self, phi: Phi) -> tuple[Cell, list[Value]] | None:
+        """Of a phi that is completed when its block is sealed: its cell, and its values on the ways known so far."""
+        for block, waiting in self._incomplete.items():
+            for cell, each in waiting:
+                if each is phi:
+                    return cell, [self.read(source, cell) for source in self.predecessors.get(block, [])]
+        return None
 
     def finish(self, function: Function) -> None:
         """Replace all trivial phis of the finished function. (Those in loops show only now.)"""

@@ -15,8 +15,7 @@ stay: by them the verifier knows how large it is.
 
 from __future__ import annotations
 
-from pybpf.compiler.analysis.uses import uses
-from pybpf.compiler.ir import ops
+from pybpf.compiler.analysis.uses import is_measure, uses
 from pybpf.compiler.ir.arith import MASK64
 from pybpf.compiler.ir.function import Block
 from pybpf.compiler.ir.ops import Binary, Branch, Const
@@ -33,7 +32,6 @@ __all__ = ["run"]
 FEWEST = 5  # constants that a mask replaces; 4 where it fits an instruction
 SHORT = 1 << 31
 BITS = 64
-_COMPUTED = (Binary, ops.Extend, ops.Swap, ops.Phi, ops.Cmp)
 
 
 class _Chain(Record, eq=False):
@@ -64,7 +62,7 @@ def run(function: Function) -> bool:
         if len(low) < FEWEST - (mask < SHORT):
             continue
         users = users or uses(function)
-        if _is_measure(chain.value, users):
+        if is_measure(chain.value, users):
             continue
         gone |= _replace(function, chain, mask)
         changed = True
@@ -115,20 +113,6 @@ def _same_way(target: Block, one: Block, two: Block) -> bool:
         if a is not b and not (type(a) is Const and type(b) is Const and a.value == b.value):
             return False
     return True
-
-
-def _is_measure(value: Value, users: dict[Value, list[Op]]) -> bool:
-    """Whether the value, or what is computed from it, is an offset or an argument, which the verifier wants to know."""
-    seen, waiting = {value}, [value]
-    while waiting:
-        for user in users.get(waiting.pop(), ()):
-            if user in seen or type(user) in (Branch, ops.Store, ops.Return, ops.Atomic):
-                continue
-            if type(user) not in _COMPUTED:
-                return True
-            seen.add(user)
-            waiting.append(user)
-    return False
 
 
 def _replace(function: Function, chain: _Chain, mask: int) -> set[Block]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 # unsigned comparisons that ask whether a value is zero
-_ZERO_TESTS = {("ugt", 0): "ne", ("ule", 0): "eq", ("ult", 1): "eq", ("uge", 1): "ne"}
+# (`ugt 0` stays: of a number that is not 0 the verifier learns nothing by `ne`, before Linux 6.8)
+_ZERO_TESTS = {("ule", 0): "eq", ("ult", 1): "eq"}
 _THROUGH = (PtrAdd, ops.Load, ops.Store, ops.Atomic)  # their first operand is an address
 COMMUTATIVE = ("add", "mul", "and", "or", "xor")
 MASK32 = (1 << 32) - 1
@@ -163,6 +164,9 @@ class _Simplify:
         if (op.pred, op.rhs.value) in _ZERO_TESTS:
             op.pred, op.rhs = _ZERO_TESTS[op.pred, op.rhs.value], Const(0)
             self.changed = True
+        elif (op.pred, op.rhs.value) == ("uge", 1):
+            op.pred, op.rhs = "ugt", Const(0)
+            self.changed = True
 
     def unswap(self, op: Cmp | Branch) -> None:
         """Swap the bytes of a constant instead of those that are compared with it."""
@@ -222,6 +226,8 @@ def _masks(state: _Simplify, op: Binary) -> Value | None:
     if type(a) is not Binary or type(b) is not Binary or a.op != "and" or b.op != "and" or a.lhs is not b.lhs:
         return None
     if type(a.rhs) is not Const or type(b.rhs) is not Const or not a.width == b.width == op.width:
+        return None
+    if a in state.tested or b in state.tested:
         return None
     return Binary("and", a.lhs, _constant(_bits(a.rhs) | _bits(b.rhs), op.width), op.width, op.name, op.span)
 
@@ -376,8 +382,10 @@ def _put_back(state: _Simplify, op: Binary, count: int) -> Value | None:
     field: Value = op.lhs
     mask = arith.MASK64
     if type(field) is Binary and field.op == "and" and field.width == 64 and type(field.rhs) is Const:
+        if field in state.tested:
+            return None
         mask, field = _bits(field.rhs), field.lhs
-    if not isinstance(field, Binary) or field.op != "lshr" or field.width != 64:
+    if not isinstance(field, Binary) or field.op != "lshr" or field.width != 64 or field in state.tested:
         return None
     if not isinstance(field.rhs, Const) or _bits(field.rhs) & 63 != count:
         return None

@@ -561,6 +561,7 @@ _EXPRESSIONS: dict[type, Callable[[Translator, Any], ast.expr]] = {
     tree.IsNone: _is_none,
     tree.Wrap: lambda t, node: expression(t, node.value),
     tree.Unwrap: lambda t, node: expression(t, node.value),
+    tree.Within: lambda t, node: expression(t, node.value),
     tree.PtrOffset: lambda t, node: t.here(ast.BinOp(expression(t, node.base), ast.Add(), expression(t, node.offset))),
     tree.Cast: _cast,
     tree.HelperCall: _helper_call,

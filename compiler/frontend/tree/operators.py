@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "And", "Binary", "Cast", "Compare", "Convert", "IfExp", "IsNone", "Let", "Not", "Or", "PtrOffset",
-    "TextCompare", "Truth", "Unary", "Unwrap", "Wrap",
+    "TextCompare", "Truth", "Unary", "Unwrap", "Within", "Wrap",
 ]  # fmt: skip
 
 
@@ -120,6 +120,14 @@ class Unwrap(Expr):
     """The value in an Optional that flow analysis has shown to be present here."""
 
     value: Expr
+
+
+class Within(Expr):
+    """A number that has been shown to lie in least..most, where the verifier has to know that too."""
+
+    value: Expr
+    least: int
+    most: int
 
 
 class PtrOffset(Expr):
