@@ -410,7 +410,7 @@ class Slots:
         self.slots[key] = coerced(self.value, value)
 
     def items(self) -> Any:
-        return [(u32(key), value) for key, value in enumerate(self.slots)]
+        return ((u32(key), value) for key, value in enumerate(self.slots))  # as they are when they are met
 
     def result(self) -> Any:
         return {key: canonical(value) for key, value in enumerate(self.slots)}
