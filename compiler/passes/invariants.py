@@ -79,8 +79,8 @@ def _loop(function: Function, loop: Loop) -> bool:
     for op in moved.values():
         for value in op.args():
             if type(value) is Guard and value in guarded and value not in guards:
-                guards[value] = Guard(guarded[value], value.kind, value.name, value.span)
-                placed.append(guards[value])
+                guards[value] = guard = Guard(guarded[value], value.kind, value.name, value.span)
+                placed.append(guard)
         op.map_args(lambda value: guards.get(value, value))
         placed.append(op)
     loop.header.ops = [op for op in loop.header.ops if op not in moved]
