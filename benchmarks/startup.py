@@ -148,10 +148,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"keep the result in {RESULTS.name}")
     options = parser.parse_args()
     in_namespace()
+    load = os.getloadavg()[0]  # of others: this is the beginning
     text = "\n".join([table(measure(options.rounds)), *missing(), "", warm(options.rounds)])
     print(text)
     if options.write:
         system = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
+        system += f", load average at the start {load:.1f}"
         RESULTS.write_text(f"benchmarks/startup.py --rounds {options.rounds}\n{system}\n\n{text}\n")
 
 
