@@ -256,7 +256,7 @@ class KernelTypes:
             raise t.BtfError(str(problem)) from None
 
     def _check_nesting(self, number: int, around: tuple[int, ...]) -> None:
-        """Refuse a struct without a name that lies inside itself: nobody would come to an end of its members."""
+        """Refuse a struct inside itself where it has no name, or the member has none: its members would have no end."""
         if number in around:
             raise t.BtfError(f"BTF type [{number}] lies inside itself")
         item = self._item(number)
@@ -269,7 +269,7 @@ class KernelTypes:
                 inside = kind.element if isinstance(kind, t.Array) else kind.type
                 kind = self._item(inside)
                 seen += 1
-            if isinstance(kind, (t.Struct, t.Union)) and not kind.name:
+            if isinstance(kind, (t.Struct, t.Union)) and not (kind.name and member.name):
                 self._check_nesting(inside, (*around, number))
 
     def _listed(self, item: t.Struct | t.Union) -> tuple[KernelMember, ...]:

@@ -224,6 +224,10 @@ def test_a_struct_inside_itself_is_refused() -> None:
     assert isinstance(struct, KernelType)
     with pytest.raises(DeclarationTypeError, match=r"the BTF that s is from is broken: .* lies inside itself"):
         struct.find("x")
+    named = kernel(t.Struct("s", 8, (t.Member("", 1, 0),))).named("s")
+    assert isinstance(named, KernelType)
+    with pytest.raises(DeclarationTypeError, match=r"the BTF that s is from is broken: .* lies inside itself"):
+        named.find("x")
 
 
 SAMPLE = [
