@@ -28,10 +28,10 @@ def children(node: Record) -> list[Any]:
         value = getattr(node, name)
         if type(value) is tuple or type(value) is list:
             for item in value:
-                found.append(item[1] if isinstance(item, tuple) else item)  # (field, value) of New
-        else:
+                found.append(item[1] if type(item) is tuple else item)  # (field, value) of New
+        elif value is not None:
             found.append(value)
-            if isinstance(value, MapSpec) and value.at is not None:
+            if type(value) is MapSpec and value.at is not None:
                 found.append(value.at)
     return found
 

@@ -101,7 +101,10 @@ class Op(Value, _Placed):
 
     def args(self) -> list[Value]:
         """The values used, in a fixed order."""
-        return [getattr(self, f) for f in self.operands]
+        found = []
+        for f in self.operands:  # a comprehension takes longer before Python 3.12
+            found.append(getattr(self, f))
+        return found
 
     def map_args(self, change: Callable[[Value], Value]) -> None:
         """Replace each used value `v` by `change(v)`, in place."""

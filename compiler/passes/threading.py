@@ -82,7 +82,7 @@ def _find(tree: Dominators) -> list[tuple[Block, Block, Block]]:
     facts = Facts(tree, ranges)
     for block in tree.order[1:]:
         last = block.ops[-1]
-        if type(last) is not Branch:
+        if type(last) is not Branch or len(tree.predecessors[block]) == 1:  # of a single way there, `_fold` knows all
             continue
         count = len(block.phis())
         pure = block.ops[count:-1]
