@@ -12,7 +12,6 @@ from pybpf import (
     StackTrace,
     Struct,
     Text,
-    UserSymbols,
     comm,
     const,
     i32,
@@ -55,6 +54,8 @@ def sample(ctx: PerfEventContext) -> None:
 
 
 def main(seconds: float = 5, process: int = 0) -> None:
+    from pybpf import UserSymbols  # `pybpf build` takes longer with it above, and needs no names
+
     with load(sample, only_pid=process) as obj, obj.attach(sample={"event": "cpu-clock", "frequency": 99}):
         wait(seconds)
         symbols: dict[int, UserSymbols] = {}

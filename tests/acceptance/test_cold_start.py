@@ -19,8 +19,8 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 # The console script that pip makes; by itself it imports only what it names.
 SCRIPT = "from pybpf.cli import entry; entry()"
 
-# XDP's answers are an IntEnum, which people compare, print and look up by name; they cost what `enum` costs.
-ENUM = {name: {"enum", "functools", "collections"} for name in ("xdp_count", "xdp_firewall")}
+# Answers of XDP and cgroups are an IntEnum, which people compare, print and look up by name; they cost what `enum` costs.
+ENUM = {name: {"enum", "functools", "collections"} for name in ("cgroup_firewall", "xdp_count", "xdp_firewall")}
 
 
 def imports(*words: str, root: Path) -> set[str]:
