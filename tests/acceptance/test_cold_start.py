@@ -19,7 +19,7 @@ EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 # The console script that pip makes; by itself it imports only what it names.
 SCRIPT = "from pybpf.cli import entry; entry()"
 
-# Answers of XDP and cgroups are an IntEnum, which people compare, print and look up by name; they cost what `enum` costs.
+# Answers of XDP and cgroups are an IntEnum, which people compare, print and look up by name; it costs what `enum` does.
 ENUM = {name: {"enum", "functools", "collections"} for name in ("cgroup_firewall", "xdp_count", "xdp_firewall")}
 
 
