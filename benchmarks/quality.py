@@ -12,8 +12,8 @@ measured of them. Their ratios (insns, verified, ns) were at first
 
 For each object: how many cases are right; instructions; instructions that the verifier processed; bytes of stack; bytes
 after the kernel's JIT; nanoseconds a run (thread processor time of BPF_PROG_TEST_RUN with `repeat`: the best of rounds
-in which both take turns, and of that the median over ten loads, as it depends on where the kernel puts the code; less
-the time of the program `null`). `ratio` is pybpf over clang-19 -O2 -mcpu=v3. Needs root.
+in which both and the program `null` take turns, and of that the median over ten loads, as it depends on where the
+kernel puts the code; less that of `null`). `ratio` is pybpf over clang-19 -O2 -mcpu=v3. Needs root.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elftools.elf.elffile import ELFFile
 
 from pybpf import build
-from pybpf.compiler import passes
+from pybpf.compiler.optimisations import OPTIMISATIONS
 from pybpf.runtime.object import open_elf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "quality.txt"
@@ -65,13 +66,13 @@ def by_clang(name: str) -> bytes:
         return Path(out).read_bytes()
 
 
-def by_pybpf(name: str) -> bytes:
+def by_pybpf(name: str, skip: Sequence[str] = ()) -> bytes:
     spec = importlib.util.spec_from_file_location(name, HERE / "programs" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return build(getattr(module, name)).elf
+    return build(getattr(module, name), skip=skip).elf
 
 
 def cases_of(name: str) -> dict[str, Any]:
@@ -169,17 +170,19 @@ def _instructions(elf: bytes) -> int:
     return sum(symbol["st_size"] for symbol in symbols if symbol["st_info"]["type"] == "STT_FUNC") // 8
 
 
-def measure(names: list[str], repeat: int, rounds: int) -> list[str]:
-    """The table's lines."""
-    makers = {"clang": by_clang, "pybpf": by_pybpf}
+def measure(names: list[str], repeat: int, rounds: int, skip: Sequence[str] = ()) -> list[str]:
+    """The table's lines; pybpf leaves out the optimisations `skip`."""
+    makers: dict[str, Callable[[str], bytes]] = {"clang": by_clang, "pybpf": partial(by_pybpf, skip=skip)}
     rows = [f"{'':14}{'':8}{'right':>10}" + "".join([f"{column:>10}" for column in COLUMNS])]
     ratios: dict[str, list[float]] = {column: [] for column in COLUMNS}
-    floor = 0.0
+    nothing = by_clang("null")
     for name in ["null", *names]:
         spec = cases_of(name)
         elves = {who: make(name) for who, make in makers.items()}
         failed = {who: wrong(spec, elf) for who, elf in elves.items()}
         loads = [{who: Timed(spec, elf) for who, elf in elves.items()} for _ in range(LOADS)]
+        for timed in loads if name != "null" else ():
+            timed["null"] = Timed(cases_of("null"), nothing)
         for timed in loads:
             for each in timed.values():
                 each.run(max(1, repeat // LOADS // 4))
@@ -191,10 +194,9 @@ def measure(names: list[str], repeat: int, rounds: int) -> list[str]:
         facts = {who: each.facts() for who, each in loads[0].items()}
         for who, fact in facts.items():
             fact["ns"] = statistics.median([min(timed[who].times) for timed in loads])
-        if name == "null":
-            floor = min(fact["ns"] for fact in facts.values())
+        floor = facts.pop("null", {"ns": 0.0})["ns"]
         for who, fact in facts.items():
-            fact["ns"] = max(fact["ns"] - floor, 0.0) if name != "null" else fact["ns"]
+            fact["ns"] = max(fact["ns"] - floor, 0.0)
             count = len(spec["cases"])
             right = f"{count - len(failed[who])}/{count}"
             rows.append(f"{name:14}{who:8}{right:>10}" + "".join([f"{_short(fact[c]):>10}" for c in COLUMNS]))
@@ -224,15 +226,14 @@ def _mean(values: list[float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--without", action="append", default=[], choices=sorted(set(passes.ORDER)))
+    parser.add_argument("--without", action="append", default=[], choices=OPTIMISATIONS)
     parser.add_argument("--repeat", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--write", action="store_true", help=f"keep the table in {RESULTS.name}")
     given = parser.parse_args()
-    passes.ORDER = tuple([name for name in passes.ORDER if name not in given.without])
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     parts = [given.names] if given.names else [list(names) for names in SETS]
-    text = "\n\n".join(["\n".join(measure(part, given.repeat, given.rounds)) for part in parts]) + "\n"
+    text = "\n\n".join(["\n".join(measure(part, given.repeat, given.rounds, given.without)) for part in parts]) + "\n"
     print(text, end="")
     if given.write:
         head = (
