@@ -42,11 +42,19 @@ STATEMENTS = {
             "total.failed +=",
         ],
     },
+    "cgroup_firewall": {"sending": ["if skb.protocol !=", "if Network(bits=32", "refused[ip.daddr] +="]},
+    "cpu_profile": {"sample": ["user = stacks.id(user=True)", "kernel = stacks.id()", "samples[place] +="]},
+    "tcplife": {
+        "state": [
+            "if ctx.protocol !=", "born[sk] = ktime()", "owners[sk] =", "since = born.pop(", "owner = owners.pop(",
+            "sessions.emit(",
+        ]
+    },
 }  # fmt: skip
 
 
 # cilium/ebpf 0.9 reads the whole of the kernel's BTF to relocate, and does not know its ENUM64.
-RELOCATED = {"runqlat"}
+RELOCATED = {"runqlat", "tcplife"}
 
 
 @pytest.mark.parametrize(
