@@ -23,6 +23,7 @@ from pybpf.compiler.schema.specs import GlobalSpec, MapSpec, ProgramSpec
 from pybpf.compiler.schema.types import BytesType
 from pybpf.runtime import links, variables
 from pybpf.runtime.errors import LoadError, ObjectClosed, PybpfError, errno_name
+from pybpf.runtime.interrupts import Uninterrupted
 from pybpf.runtime.kinds import unknown_to_libraries
 from pybpf.runtime.libbpf import OpenOpts, library, messages
 from pybpf.runtime.links.tables import LoadedTable, is_table, prepare
@@ -189,8 +190,9 @@ class LoadedObject:
         self._map_specs = dict(maps)
         self._global_specs = dict(globals)
         try:
-            logs = self._load(values, log_level, origin)
-            self._collect(programs, logs)
+            with Uninterrupted():
+                logs = self._load(values, log_level, origin)
+                self._collect(programs, logs)
         except BaseException:
             self.close()
             raise
@@ -578,10 +580,12 @@ class LoadedObject:
                     continue
                 options = target if isinstance(target, dict) else {} if target is None else {"target": target}
                 taken = links.options(program.section)
-                made.append(program.attach(**{k: v for k, v in shared.items() if k in taken}, **options))
+                with Uninterrupted():
+                    made.append(program.attach(**{k: v for k, v in shared.items() if k in taken}, **options))
             for name, table in self.tables.items():
                 if name not in targets or targets[name] is not None:
-                    made.append(table.attach())
+                    with Uninterrupted():
+                        made.append(table.attach())
         except BaseException:
             for link in reversed(made):
                 link.detach()
@@ -683,9 +687,11 @@ class LoadedObject:
     def __del__(self) -> None:
         if getattr(self, "_ended", True):
             return
-        if not self._closed:
-            warnings.warn(f"object {self.name!r} was never closed", ResourceWarning, source=self, stacklevel=2)
-        self.close()
+        try:
+            if not self._closed:
+                warnings.warn(f"object {self.name!r} was never closed", ResourceWarning, source=self, stacklevel=2)
+        finally:  # the warning may be an exception
+            self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._links)} attached"

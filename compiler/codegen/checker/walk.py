@@ -202,11 +202,26 @@ class Walk:
         if not any([all(map(partial(_holds, state), place, insn.srcs)) for place in places]):
             return False  # it may be another one, behind this one that makes no difference
         edges = self.meaning.edges[block]
+        if self._is_tested_again(at, edges, state):
+            return False
         for to, (target, pairs) in ((self._target(at), edges[which]), (at + 1, edges[1 - which])):
             behind = state.copy()
             behind.pass_values(pairs, self.keys)
             self._arrive((to, target, 0), behind)
         return True
+
+    def _is_tested_again(self, at: int, edges: list[tuple[int, list[tuple[int, int]]]], state: State) -> bool:
+        """Both ways of a branch lead to one place, where the same is tested: the bytes have the second of the two."""
+        places = set()
+        for target, pairs in edges:
+            behind = state.copy()
+            behind.pass_values(pairs, self.keys)
+            places.add(self._settle(target, 0, behind))
+        if len(places) > 1:
+            return False
+        [(block, index)] = places
+        insn = self.meaning.blocks[block][index]
+        return insn.form in BRANCHES and branch(insn, self.insns[at]) is not None
 
     def _both(self, at: int, block: int, state: State) -> None:
         """The bytes have no branch here: what follows must do for both ways of the original."""
