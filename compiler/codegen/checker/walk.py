@@ -202,7 +202,7 @@ class Walk:
         if not any([all(map(partial(_holds, state), place, insn.srcs)) for place in places]):
             return False  # it may be another one, behind this one that makes no difference
         edges = self.meaning.edges[block]
-        if self._is_tested_again(at, edges, state):
+        if self._is_tested_again(insn, edges, state):
             return False
         for to, (target, pairs) in ((self._target(at), edges[which]), (at + 1, edges[1 - which])):
             behind = state.copy()
@@ -210,7 +210,7 @@ class Walk:
             self._arrive((to, target, 0), behind)
         return True
 
-    def _is_tested_again(self, at: int, edges: list[tuple[int, list[tuple[int, int]]]], state: State) -> bool:
+    def _is_tested_again(self, insn: MInsn, edges: list[tuple[int, list[tuple[int, int]]]], state: State) -> bool:
         """Both ways of a branch lead to one place, where the same is tested: the bytes have the second of the two."""
         places = set()
         for target, pairs in edges:
@@ -220,8 +220,8 @@ class Walk:
         if len(places) > 1:
             return False
         [(block, index)] = places
-        insn = self.meaning.blocks[block][index]
-        return insn.form in BRANCHES and branch(insn, self.insns[at]) is not None
+        again = self.meaning.blocks[block][index]
+        return (again.form, again.op, again.imm, again.srcs) == (insn.form, insn.op, insn.imm, insn.srcs)
 
     def _both(self, at: int, block: int, state: State) -> None:
         """The bytes have no branch here: what follows must do for both ways of the original."""
