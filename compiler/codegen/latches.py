@@ -13,6 +13,7 @@ verifier learns from the test, and a copy made before would not know it on kerne
 
 from __future__ import annotations
 
+from pybpf.compiler.codegen.liveness import read_before_written
 from pybpf.compiler.codegen.machine import BRANCH_K, BRANCH_X, JUMP, LOAD_64, MOV_K, MOV_X, RELOAD
 
 TYPE_CHECKING = False
@@ -68,16 +69,4 @@ def _live_in(fn: MFunction) -> dict[MBlock, int]:
             for reg in insn.srcs:
                 reads |= 1 << reg
         used[block], kept[block] = reads, ~dead
-    live = dict(used)
-    changed = True
-    while changed:
-        changed = False
-        for block in reversed(fn.blocks):
-            after = 0
-            for target in block.succs:
-                after |= live[target]
-            now = used[block] | after & kept[block]
-            if now != live[block]:
-                live[block] = now
-                changed = True
-    return live
+    return read_before_written(fn, used, kept)

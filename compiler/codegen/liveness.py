@@ -9,9 +9,9 @@ from pybpf.compiler.codegen.machine import FIRST_VREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybpf.compiler.codegen.machine import MFunction
+    from pybpf.compiler.codegen.machine import MBlock, MFunction
 
-__all__ = ["bits", "live_masks"]
+__all__ = ["bits", "live_masks", "read_before_written"]
 
 
 def live_masks(fn: MFunction) -> tuple[list[int], list[int]]:
@@ -57,6 +57,26 @@ def live_masks(fn: MFunction) -> tuple[list[int], list[int]]:
                     live_in[n] = grown
                     changed = True
     return live_in, live_out
+
+
+def read_before_written(fn: MFunction, reads: dict[MBlock, int], kept: dict[MBlock, int]) -> dict[MBlock, int]:
+    """Bit masks of registers or slots that are read before they are written, from the start of each block on.
+
+    `reads` says which of them each block does so itself, `kept` which ones it leaves as they are.
+    """
+    found = dict(reads)
+    changed = True
+    while changed:
+        changed = False
+        for block in reversed(fn.blocks):
+            after = 0
+            for target in block.succs:
+                after |= found[target]
+            now = reads[block] | after & kept[block]
+            if now != found[block]:
+                found[block] = now
+                changed = True
+    return found
 
 
 def bits(mask: int) -> list[int]:

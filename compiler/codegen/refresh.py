@@ -16,6 +16,7 @@ does, the slot is read later on that way, and an address, a size or another argu
 from __future__ import annotations
 
 from pybpf.compiler.analysis.uses import is_measure, uses
+from pybpf.compiler.codegen.liveness import read_before_written
 from pybpf.compiler.codegen.machine import ALLOCATABLE, BRANCH_K, JUMP, MOV_X, RELOAD, SPILL, MBlock, MInsn
 from pybpf.compiler.isa import opcodes as op
 
@@ -140,16 +141,4 @@ def _read_from(fn: MFunction) -> dict[MBlock, int]:
                 reads &= ~(1 << insn.imm)
                 written |= 1 << insn.imm
         gen[block], kept[block] = reads, ~written
-    found = dict(gen)
-    changed = True
-    while changed:
-        changed = False
-        for block in reversed(fn.blocks):
-            after = 0
-            for target in block.succs:
-                after |= found[target]
-            now = gen[block] | after & kept[block]
-            if now != found[block]:
-                found[block] = now
-                changed = True
-    return found
+    return read_before_written(fn, gen, kept)
